@@ -1,0 +1,113 @@
+"""Where things are and how much of the machine may be used: read once, from the environment."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from datamoat.errors import UsageError
+
+MARKER = "transforms/columns.yml"  # what makes a folder a content tree
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The two roots and the limits of a run.
+
+    Attributes:
+        content: The folder that holds `transforms/`, `expectations/` and `data/reference/`.
+        data: The folder that snapshots, the lake, the warehouse and exports are written to.
+        threads: How many threads DuckDB may use; the results do not depend on it.
+        memory_limit: DuckDB's memory limit, in its own notation.
+    """
+
+    content: Path
+    data: Path
+    threads: int = 2
+    memory_limit: str = "2GB"
+
+    @property
+    def reference(self) -> Path:
+        """Facts that people transcribed; in git."""
+        return self.content / "data" / "reference"
+
+    @property
+    def snapshots(self) -> Path:
+        """Bytes as received, append-only."""
+        return self.data / "snapshots"
+
+    @property
+    def lake(self) -> Path:
+        """Parquet of every model; may be deleted."""
+        return self.data / "lake"
+
+    @property
+    def warehouse(self) -> Path:
+        """The folder of the published file and of the builds kept for rollback."""
+        return self.data / "warehouse"
+
+    @property
+    def published(self) -> Path:
+        """The file readers open."""
+        return self.warehouse / "datamoat.duckdb"
+
+    @property
+    def exports(self) -> Path:
+        """Dated bundles."""
+        return self.data / "exports"
+
+
+def find_content(start: Path | None = None) -> Path:
+    """Return the content tree: `DATAMOAT_ROOT`, the nearest checkout above `start`, or the packaged copy.
+
+    Raises:
+        UsageError: None of the three is there.
+    """
+    named = os.environ.get("DATAMOAT_ROOT")
+    if named:
+        if (Path(named) / MARKER).is_file():
+            return Path(named).resolve()
+        raise UsageError(
+            f"DATAMOAT_ROOT names a folder without {MARKER}", named, "point DATAMOAT_ROOT at a checkout, or unset it."
+        )
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / MARKER).is_file():
+            return folder
+    packaged = Path(__file__).parent / "content"
+    if (packaged / MARKER).is_file():
+        return packaged
+    raise UsageError(
+        "no content tree here or above", str(here), "change into a checkout of datamoat, or set DATAMOAT_ROOT."
+    )
+
+
+def read_settings(start: Path | None = None) -> Settings:
+    """Return the settings of this process.
+
+    `DATAMOAT_DATA` moves everything that is written; without it a checkout keeps its own `data/`, and the packaged
+    content writes to `~/.local/share/datamoat` (or `XDG_DATA_HOME`).
+    """
+    content = find_content(start)
+    named = os.environ.get("DATAMOAT_DATA")
+    if named:
+        data = Path(named).resolve()
+    elif content.name == "content" and content.parent == Path(__file__).parent:
+        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "datamoat"
+    else:
+        data = content / "data"
+    return Settings(
+        content=content,
+        data=data,
+        threads=_positive("DATAMOAT_THREADS", min(os.cpu_count() or 1, 8)),
+        memory_limit=os.environ.get("DATAMOAT_MEMORY", "2GB"),
+    )
+
+
+def _positive(name: str, default: int) -> int:
+    """Return an environment variable as a whole number above zero."""
+    text = os.environ.get(name)
+    if text is None:
+        return default
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise UsageError(f"{name} is {text!r}, not a whole number above zero", "the environment", f"set {name}=2, say.")
