@@ -1,0 +1,109 @@
+"""Files that are whole or absent: written beside, flushed, then renamed; and one writer at a time."""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from datamoat.errors import BusyError, PublishRefusedError
+
+TEMPORARY = ".part"  # every unfinished file ends so, and the next start sweeps it away
+
+
+def part_of(path: Path) -> Path:
+    """Return the name under which `path` is written until it is whole; in the same folder, so a rename suffices."""
+    return path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+
+
+def put_in_place(part: Path, path: Path) -> None:
+    """Flush `part` to the disk and let it take the place of `path` in one step."""
+    _flush(part)
+    part.replace(path)
+    _flush(path.parent)
+
+
+def write_whole(path: Path, body: bytes) -> None:
+    """Write `body` to `path` so that a reader sees the old file or the new one, never a piece.
+
+    Raises:
+        PublishRefusedError: The disk is full, read-only or closed to us; `path` is as it was.
+    """
+    part = part_of(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(body)
+        put_in_place(part, path)
+    except OSError as failure:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise cannot_write(path, failure, len(body)) from failure
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` as JSON, keys sorted, in one step."""
+    write_whole(path, (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+
+
+def cannot_write(path: Path, failure: OSError, n_bytes: int | None = None) -> PublishRefusedError:
+    """Return the error for a file that could not be written, with how much room there is."""
+    folder = next(folder for folder in (path.parent, *path.parent.parents) if folder.exists())
+    free = shutil.disk_usage(folder).free
+    wanted = f"{n_bytes:,} bytes" if n_bytes is not None else "the file"
+    return PublishRefusedError(
+        f"could not write {wanted}: {failure.strerror or failure} ({free:,} bytes are free)",
+        str(path),
+        "free space or permissions there, then run the same command again; what was published before still stands.",
+    )
+
+
+def sweep(folder: Path) -> int:
+    """Remove what a killed process left unfinished below `folder`; return how many files."""
+    left = [path for path in folder.rglob(f".*{TEMPORARY}*") if path.is_file()] if folder.is_dir() else []
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
+
+
+@contextlib.contextmanager
+def one_writer(data: Path, verb: str, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold the writer's lock of a data folder; the kernel frees it when the process dies, however it dies.
+
+    Raises:
+        BusyError: Somebody else holds it after `wait_seconds`; the error says who and what they do.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    note = data / ".writer.json"
+    lock = FileLock(data / ".lock")
+    try:
+        lock.acquire(timeout=wait_seconds)
+    except Timeout as held:
+        try:
+            other = json.loads(note.read_text())
+        except (OSError, ValueError):
+            other = {}
+        raise BusyError(
+            f"another process is writing: {other.get('verb', 'unknown')} (pid {other.get('pid', '?')})",
+            str(data),
+            "wait for it to end, or stop it; nothing was changed.",
+        ) from held
+    try:
+        note.write_text(json.dumps({"pid": os.getpid(), "verb": verb}))
+        for folder in ("lake", "warehouse", "snapshots", "exports"):
+            sweep(data / folder)
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def _flush(path: Path) -> None:
+    """Ask the disk to keep what was written to a file or a folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
