@@ -78,6 +78,7 @@ class Model:
     reads: tuple[str, ...]
     tables: tuple[Table, ...]
     is_kept: bool = False
+    constants: tuple[str, ...] = ()  # of `settings` and `as_of`, those a Polars model takes
 
     @property
     def source_id(self) -> str | None:
@@ -393,14 +394,16 @@ def _read_polars_model(path: Path, layer: str) -> Model:
         )
         for name, grain in grains.items()
     )
-    reads = [argument.arg for argument in model.args.args if argument.arg != "settings"]
+    arguments = [argument.arg for argument in model.args.args]
+    constants = tuple(name for name in arguments if name in {"settings", "as_of"})
+    reads = [name for name in arguments if name not in constants]
     schemas = {"stg": "staging", "int": "intermediate"}
     if any(name.split("_")[0] not in schemas for name in reads):
         raise ContentError(
             f"model() takes {reads}", str(path), "name its parameters after the stg_… and int_… tables it reads."
         )
     named = tuple(sorted(f"{schemas[name.split('_')[0]]}.{name}" for name in reads))
-    return Model(path.stem, layer, path, False, text, named, tables, bool(values.get("KEEP", False)))
+    return Model(path.stem, layer, path, False, text, named, tables, bool(values.get("KEEP", False)), constants)
 
 
 def _in_graph_order(models: list[Model]) -> tuple[Model, ...]:

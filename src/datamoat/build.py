@@ -1,0 +1,425 @@
+"""Run the models in graph order: reference and snapshots in, one Parquet file a table out.
+
+A build is a function of reference facts, snapshots, models and the as-of date. Every table is written in the order of
+its grain by one ordered `COPY`, so the same inputs give the same bytes whatever the number of threads. `build.json` is
+written last: without it there is no build to audit.
+"""
+
+import hashlib
+import importlib.util
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import datamoat
+from datamoat import describe
+from datamoat.durable import cannot_write, part_of, put_in_place, write_json
+from datamoat.errors import ContentError, DatamoatError, ModelFailedError
+from datamoat.land import land_all, landing_rows, raw_relations
+from datamoat.project import LAYERS, Model, Project, Table, content_hash
+from datamoat.reference import ReferenceTable, read_reference
+from datamoat.settings import Settings
+from datamoat.sources import read_sources
+
+BUILD_FILE = "build.json"
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Build:
+    """What one build made, as kept in `build.json`.
+
+    Attributes:
+        build_id: The as-of date and the first eight hex digits of the hash of all inputs.
+        as_of: The newest date in the inputs, or the date asked for.
+        inputs: Hash by input: each reference file, the served snapshots, the content tree, the engine.
+        tables: By table id: rows, content hash (marts only), seconds, bytes.
+    """
+
+    build_id: str
+    as_of: date
+    built_at: datetime
+    inputs: dict[str, str] = field(hash=False)
+    tables: dict[str, dict[str, Any]] = field(hash=False)
+    settings: dict[str, Any] = field(hash=False)
+
+    def write(self, path: Path) -> None:
+        """Keep it, whole or not at all."""
+        known = {**self.__dict__, "as_of": self.as_of.isoformat(), "built_at": self.built_at.isoformat()}
+        write_json(path, known)
+
+
+def read_build(lake: Path) -> Build:
+    """Return the build in the lake.
+
+    Raises:
+        ModelFailedError: There is none, or the last one did not finish.
+    """
+    try:
+        known = json.loads((lake / BUILD_FILE).read_text())
+    except (OSError, ValueError) as failure:
+        raise ModelFailedError("there is no finished build", str(lake / BUILD_FILE), "run `datamoat build`.") from failure
+    return Build(
+        **{**known, "as_of": date.fromisoformat(known["as_of"]), "built_at": datetime.fromisoformat(known["built_at"])}
+    )
+
+
+def path_of(lake: Path, table_id: str) -> Path:
+    """Return where a table of the lake is: `lake/<schema>/<name>.parquet`."""
+    schema, name = table_id.split(".")
+    return lake / schema / f"{name}.parquet"
+
+
+@contextmanager
+def lake_connection(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an in-memory DuckDB with the limits of this run; what does not fit spills into the lake."""
+    spill = settings.lake / "spill"
+    spill.mkdir(parents=True, exist_ok=True)
+    con = duckdb.connect(
+        config={
+            "threads": str(settings.threads),
+            "memory_limit": settings.memory_limit,
+            "temp_directory": str(spill),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+    )
+    try:
+        con.execute("set timezone = 'UTC'")
+        yield con
+    finally:
+        con.close()
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def view(con: duckdb.DuckDBPyConnection, table_id: str, path: Path) -> None:
+    """Let `table_id` name a Parquet file."""
+    con.execute(f"create or replace view {table_id} as from read_parquet({quoted(str(path))})")
+
+
+def quoted(text: str) -> str:
+    """Return a SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Return a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def build_models(
+    settings: Settings, project: Project, as_of: date | None = None, progress: Progress = lambda _: None
+) -> Build:
+    """Build every table of the project.
+
+    Args:
+        settings: Where things are.
+        project: What to build.
+        as_of: Leave out every input that became public later; None takes all there is.
+        progress: Called with one line for each model.
+
+    Raises:
+        ContentError: A reference row or a model is malformed.
+        ModelFailedError: A model did not run or did not yield what its header and the dictionary promise.
+    """
+    (settings.lake / BUILD_FILE).unlink(missing_ok=True)
+    sources = read_sources(project.content)
+    land_all(settings, sources)
+    facts = read_reference(settings.reference)
+    with lake_connection(settings) as con:
+        for schema in ("raw", "meta", *LAYERS):
+            con.execute(f"create schema {schema}")
+        inputs = _input_hashes(settings, project, facts)
+        _raw_tables(con, settings, project, sources, facts, as_of)
+        as_of = as_of or _newest_date(con, project)
+        inputs["as_of"] = as_of.isoformat()
+        con.execute(f"set variable as_of = date {quoted(as_of.isoformat())}")
+        constants = {**{key: value for key, value in project.build.items() if key != "known"}, "as_of": as_of}
+        tables: dict[str, dict[str, Any]] = {}
+        hashes: dict[str, str] = {}
+        for name, frame in describe.input_tables(sources, landing_rows(settings, sources), facts).items():
+            _store_frame(con, settings.lake, f"meta.{name}", frame)
+            hashes[f"meta.{name}"] = _file_hash(path_of(settings.lake, f"meta.{name}"))
+        for model in project.models:
+            began = time.perf_counter()
+            try:
+                _run(con, settings, project, model, constants, hashes)
+            except (duckdb.Error, pl.exceptions.PolarsError, pa.ArrowException) as failure:
+                raise ModelFailedError(
+                    f"{model.layer}.{model.name} did not run: {str(failure).strip()}",
+                    str(model.path),
+                    "mend the model; `datamoat query` shows what the published tables hold.",
+                ) from failure
+            except OSError as failure:
+                raise cannot_write(path_of(settings.lake, model.tables[0].id), failure) from failure
+            seconds = round(time.perf_counter() - began, 3)
+            for table in model.tables:
+                tables[table.id] = _measure(con, settings.lake, project, table, seconds)
+            progress(f"{model.layer}.{model.name}  {tables[model.tables[0].id]['n_rows']:,} rows  {seconds:.2f} s")
+        digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+        build = Build(f"{as_of:%Y%m%d}-{digest[:8]}", as_of, datetime.now(UTC).replace(microsecond=0), inputs, tables, _plain(constants))
+        for name, frame in describe.output_tables(con, project, build, settings.lake).items():
+            _store_frame(con, settings.lake, f"meta.{name}", frame)
+    build.write(settings.lake / BUILD_FILE)
+    return build
+
+
+def check_declared(project: Project, table: Table, found: dict[str, str], where: Path) -> None:
+    """Compare a table's columns with the dictionary and its header.
+
+    Raises:
+        ModelFailedError: A column has no definition, another type, or the header names one that is not there.
+    """
+    for name, kind in found.items():
+        column = project.columns.get(name)
+        if column is None:
+            raise ModelFailedError(
+                f"column {name!r} of {table.id} has no definition",
+                str(where),
+                f"add it to transforms/columns.yml (its type here is {kind}), or use an existing name that means the same.",
+            )
+        if column.type != kind:
+            raise ModelFailedError(
+                f"column {name!r} of {table.id} is {kind}, and the dictionary says {column.type}",
+                str(where),
+                f"cast it (`{name}::{column.type}`), or correct transforms/columns.yml.",
+            )
+    for name in (*table.grain, *sorted(table.nullable)):
+        if name not in found and (name in table.grain or len(project.model_of(table.id).tables) == 1):
+            raise ModelFailedError(
+                f"the header of {table.id} names {name!r}, which is no column of it", str(where), f"columns: {list(found)}."
+            )
+
+
+def content_of(con: duckdb.DuckDBPyConnection, table_id: str) -> str:
+    """Return a hash of a table's rows that does not depend on their order, the file format or the threads.
+
+    The exclusive or of the MD5 of every row's text; the grain is unique, so no two rows cancel.
+    """
+    columns = ", ".join(identifier(row[0]) for row in con.sql(f"describe {table_id}").fetchall())
+    query = f"select count(*) AS n, bit_xor(md5_number(row({columns})::varchar)) AS digest from {table_id}"
+    n_rows, digest = con.sql(query).fetchall()[0]
+    return f"{n_rows}-{digest or 0:032x}"
+
+
+def _input_hashes(settings: Settings, project: Project, facts: tuple[ReferenceTable, ...]) -> dict[str, str]:
+    """Return the hash of everything a build is a function of."""
+    served = sorted(
+        (str(row["source_id"]), str(row["request"]), str(row["snapshot_id"]), str(row["verdict"]))
+        for row in landing_rows(settings, read_sources(project.content))
+    )
+    return {
+        **{f"reference/{table.name}.csv": table.sha256 for table in facts},
+        "snapshots": hashlib.sha256(json.dumps(served).encode()).hexdigest(),
+        "content": content_hash(project),
+        "engine": datamoat.__version__,
+        "duckdb": duckdb.__version__,
+    }
+
+
+def _raw_tables(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    project: Project,
+    sources: tuple[Any, ...],
+    facts: tuple[ReferenceTable, ...],
+    as_of: date | None,
+) -> None:
+    """Make `raw.…` of the reference facts and of every served snapshot; with `as_of`, only what was public then."""
+    known = dict(project.build.get("known") or {})
+    for fact in facts:
+        frame = fact.frame
+        con.register("_incoming", frame.to_arrow())
+        con.execute(f"create table raw.reference__{fact.name} as from _incoming")
+        con.unregister("_incoming")
+    for name, relation in raw_relations(settings, sources).items():
+        columns = ", ".join(f"{identifier(column)} {kind}" for column, kind in relation.columns.items())
+        con.execute(f"create table raw.{name} ({columns})")
+        if relation.paths:
+            files = "[" + ", ".join(quoted(str(path)) for path in relation.paths) + "]"
+            wanted = ", ".join(f"{identifier(column)}::{kind}" for column, kind in relation.columns.items())
+            con.execute(f"insert into raw.{name} select {wanted} from read_parquet({files}, union_by_name = true)")
+        if relation.known:
+            known.setdefault(name, relation.known)
+    if as_of is None:
+        return
+    for name, expression in known.items():  # computed for all before any row goes: an expression may read other tables
+        con.execute(f"create temp table _late_{name} as select rowid AS row_id from raw.{name} where ({expression}) > date {quoted(as_of.isoformat())}")
+    for name in known:
+        con.execute(f"delete from raw.{name} where rowid in (select row_id from _late_{name})")
+
+
+def _newest_date(con: duckdb.DuckDBPyConnection, project: Project) -> date:
+    """Return the newest date among the inputs that say when they became public."""
+    known = project.build.get("known") or {}
+    newest = [
+        con.sql(f"select max(({expression})::date) AS newest from raw.{name}").fetchall()[0][0] for name, expression in known.items()
+    ]
+    newest = [value for value in newest if value is not None]
+    if not newest:
+        raise ContentError(
+            "no input says when it became public", str(project.content / "transforms" / "build.yml"), "fill `known:`."
+        )
+    return max(newest)
+
+
+def _run(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    project: Project,
+    model: Model,
+    constants: dict[str, Any],
+    hashes: dict[str, str],
+) -> None:
+    """Run one model and store its tables."""
+    lake = settings.lake
+    if model.is_sql:
+        table = model.tables[0]
+        found = {row[0]: row[1] for row in con.sql(f"describe {model.text}").fetchall()}
+        check_declared(project, table, found, model.path)
+        _copy_ordered(con, lake, table, f"({model.text})")
+    else:
+        key = _kept_key(model, constants, hashes) if model.is_kept else None
+        kept = lake / "kept" / model.name / key if key else None
+        if kept is None or not all((kept / f"{table.name}.parquet").is_file() for table in model.tables):
+            _run_polars(con, settings, model, constants, kept)
+        for table in model.tables:
+            if kept is not None:
+                _link(kept / f"{table.name}.parquet", path_of(lake, table.id))
+            view(con, table.id, path_of(lake, table.id))
+            found = {row[0]: row[1] for row in con.sql(f"describe {table.id}").fetchall()}
+            check_declared(project, table, found, model.path)
+    for table in model.tables:
+        hashes[table.id] = _file_hash(path_of(lake, table.id))
+
+
+def _copy_ordered(con: duckdb.DuckDBPyConnection, lake: Path, table: Table, relation: str) -> None:
+    """Write a relation as Parquet in the order of its grain, and let the table's name stand for the file."""
+    path = path_of(lake, table.id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = part_of(path)
+    order = ", ".join(identifier(column) for column in table.grain)
+    con.execute(
+        f"copy (select * from {relation} order by {order}) to {quoted(str(part))} (format parquet, compression zstd)"
+    )
+    put_in_place(part, path)
+    view(con, table.id, path)
+
+
+def _run_polars(
+    con: duckdb.DuckDBPyConnection, settings: Settings, model: Model, constants: dict[str, Any], kept: Path | None
+) -> None:
+    """Call a Polars model and store what it returns, in the order of the grain."""
+    specification = importlib.util.spec_from_file_location(model.name, model.path)
+    if specification is None or specification.loader is None:  # pragma: no cover  (a .py path always has a loader)
+        raise ModelFailedError(f"{model.name} cannot be loaded", str(model.path), "mend the file.")
+    module = importlib.util.module_from_spec(specification)
+    given: dict[str, Any] = {read.split(".")[1]: pl.scan_parquet(path_of(settings.lake, read)) for read in model.reads}
+    try:
+        specification.loader.exec_module(module)
+        given |= _constants_of(model, constants)
+        result = module.model(**given)
+    except (DatamoatError, OSError, duckdb.Error, pl.exceptions.PolarsError, pa.ArrowException):
+        raise
+    except Exception as failure:
+        raise ModelFailedError(
+            f"{model.layer}.{model.name} did not run: {type(failure).__name__}: {failure}", str(model.path), "mend the model."
+        ) from failure
+    frames = result if isinstance(result, dict) else {model.tables[0].name: result}
+    if set(frames) != {table.name for table in model.tables}:
+        raise ModelFailedError(
+            f"{model.name} returned {sorted(frames)}, and its header promises {sorted(t.name for t in model.tables)}",
+            str(model.path),
+            "return one frame for each table.",
+        )
+    for table in model.tables:
+        path = kept / f"{table.name}.parquet" if kept is not None else path_of(settings.lake, table.id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = part_of(path)
+        frame = frames.pop(table.name)
+        if isinstance(frame, pa.Table):
+            pq.write_table(frame.sort_by([(name, "ascending") for name in table.grain]), part, compression="zstd")
+        else:
+            frame = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+            missing = [name for name in table.grain if name not in frame.columns]
+            if missing:
+                raise ModelFailedError(
+                    f"{table.id} has no column {missing[0]!r}, which its grain names", str(model.path), f"columns: {frame.columns}."
+                )
+            frame.sort(table.grain, maintain_order=True).write_parquet(part, compression="zstd")
+        put_in_place(part, path)
+    if kept is not None:
+        for older in sorted(kept.parent.iterdir(), key=lambda folder: folder.stat().st_mtime)[:-3]:
+            shutil.rmtree(older, ignore_errors=True)
+
+
+def _kept_key(model: Model, constants: dict[str, Any], hashes: dict[str, str]) -> str:
+    """Return the hash of everything a kept model's result depends on."""
+    digest = hashlib.sha256(model.text.encode())
+    for path in sorted((Path(__file__).parent / "kit").rglob("*.py")):
+        digest.update(path.read_bytes())
+    depends = {read: hashes[read] for read in model.reads}
+    taken = {name: str(value) for name, value in _constants_of(model, constants).items()}
+    digest.update(json.dumps([depends, taken, pl.__version__], sort_keys=True).encode())
+    return digest.hexdigest()[:24]
+
+
+def _constants_of(model: Model, constants: dict[str, Any]) -> dict[str, Any]:
+    """Return what a Polars model asks for beside tables: `settings` (transforms/build.yml) and `as_of`."""
+    settings = {key: value for key, value in constants.items() if key != "as_of"}
+    return {name: {"settings": settings, "as_of": constants["as_of"]}[name] for name in model.constants}
+
+
+def _plain(constants: dict[str, Any]) -> dict[str, Any]:
+    """Return the constants of a build as JSON knows them."""
+    return {key: value.isoformat() if isinstance(value, date) else value for key, value in constants.items()}
+
+
+def _link(kept: Path, path: Path) -> None:
+    """Let a kept file stand in the lake too, without a second copy where the disk allows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = part_of(path)
+    try:
+        part.hardlink_to(kept)
+    except OSError:
+        shutil.copyfile(kept, part)
+    part.replace(path)
+
+
+def _store_frame(con: duckdb.DuckDBPyConnection, lake: Path, table_id: str, frame: pl.DataFrame) -> None:
+    """Write an engine's own table into the lake."""
+    path = path_of(lake, table_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = part_of(path)
+    frame.write_parquet(part, compression="zstd")
+    part.replace(path)
+    view(con, table_id, path)
+
+
+def _measure(con: duckdb.DuckDBPyConnection, lake: Path, project: Project, table: Table, seconds: float) -> dict[str, Any]:
+    """Return rows, bytes and, for a mart, the content hash of a table."""
+    measured: dict[str, Any] = {
+        "n_rows": pq.read_metadata(path_of(lake, table.id)).num_rows,
+        "n_bytes": path_of(lake, table.id).stat().st_size,
+        "seconds": seconds,
+    }
+    if table.layer == "marts":
+        measured["content_hash"] = content_of(con, table.id)
+    return measured
+
+
+def _file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,240 @@
+"""What the warehouse says about itself: the `meta` tables, and the pages of `docs/` that are generated."""
+
+import hashlib
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import polars as pl
+
+from datamoat.durable import write_json
+from datamoat.project import Model, Project, Table
+from datamoat.reference import ReferenceTable
+
+if TYPE_CHECKING:
+    from datamoat.build import Build
+    from datamoat.sources import Source
+
+SNAPSHOTS: dict[str, Any] = {
+    "snapshot_id": pl.String, "source_id": pl.String, "request": pl.String, "captured_on": pl.Date,
+    "retrieved_at": pl.Datetime("us"), "verdict": pl.String, "is_served": pl.Boolean, "reason": pl.String,
+    "n_rows": pl.Int64, "n_bytes": pl.Int64, "sha256": pl.String, "url": pl.String,
+}  # fmt: skip
+META_TABLES = {
+    "models": "Every table of the build: what a row is, what it reads, how it is made.",
+    "columns": "Every column of every table, with type, unit and meaning.",
+    "sources": "Every publisher's data product we hold anything of, with its terms and the line that credits it.",
+    "snapshots": "Every answer of an upstream and every reference file, with its hash and our verdict on it.",
+    "citations": "Every page a fact was read from.",
+    "assumptions": "Every number we chose, with its range and reason.",
+    "lineage": "Which column is computed from which; `*` where a program, not SQL, makes the table.",
+    "inputs": "The hash of everything this build is a function of.",
+    "build": "This build in one row.",
+    "audits": "Every claim that was checked before this file was published, and how it came out.",
+}
+
+
+def input_tables(
+    sources: tuple["Source", ...], landings: list[dict[str, Any]], facts: tuple[ReferenceTable, ...]
+) -> dict[str, pl.DataFrame]:
+    """Return `meta.sources`, `meta.snapshots`, `meta.citations` and `meta.assumptions`: known before a model runs."""
+    frames = {fact.name: fact.frame for fact in facts}
+    own = [
+        {
+            "snapshot_id": f"reference/{fact.name}/{fact.sha256[:12]}", "source_id": "reference", "request": fact.name,
+            "captured_on": None, "retrieved_at": None, "verdict": "ok", "is_served": True, "reason": None,
+            "n_rows": fact.frame.height, "n_bytes": fact.n_bytes, "sha256": fact.sha256, "url": None,
+        }
+        for fact in facts
+    ]  # fmt: skip
+    snapshots = pl.DataFrame(
+        [{key: _utc(row.get(key)) for key in SNAPSHOTS} for row in [*own, *landings]], schema=SNAPSHOTS, orient="row"
+    )
+    live = pl.DataFrame(
+        [
+            {
+                "source_id": source.id,
+                "fetch_protocol": source.fetch.protocol,
+                "expected_every": source.fetch.every,
+                "about": " ".join(source.about.split()),
+                "gaps": list(source.gaps),
+            }
+            for source in sources
+        ],
+        schema={"source_id": pl.String, "fetch_protocol": pl.String, "expected_every": pl.String, "about": pl.String, "gaps": pl.List(pl.String)},
+        orient="row",
+    )
+    terms = frames.get("sources", pl.DataFrame(schema={"source_id": pl.String}))
+    return {
+        "sources": terms.join(live, on="source_id", how="full", coalesce=True).sort("source_id"),
+        "snapshots": snapshots.sort("source_id", "request", "captured_on", "snapshot_id"),
+        "citations": frames.get("citations", pl.DataFrame(schema={"citation_id": pl.String})),
+        "assumptions": frames.get("assumptions", pl.DataFrame(schema={"assumption_id": pl.String})),
+    }
+
+
+def output_tables(
+    con: duckdb.DuckDBPyConnection, project: Project, build: "Build", lake: Path
+) -> dict[str, pl.DataFrame]:
+    """Return `meta.models`, `meta.columns`, `meta.lineage`, `meta.inputs` and `meta.build`: known when all models ran."""
+    found = {table: _columns(con, table) for table in project.tables}
+    models = [
+        {
+            "table_name": table.name,
+            "layer": table.layer,
+            "description": table.description,
+            "grain": list(table.grain),
+            "caveats": list(table.caveats),
+            "reads": list(model.reads),
+            "n_rows": build.tables[table.id]["n_rows"],
+            "content_hash": build.tables[table.id].get("content_hash"),
+            "path": model.path.relative_to(project.content).as_posix(),
+            "model_text": model.text,
+        }
+        for model in project.models
+        for table in model.tables
+    ]
+    columns = [
+        {
+            "table_name": table.name,
+            "layer": table.layer,
+            "position": position,
+            "column_name": name,
+            "type": kind,
+            "unit": project.columns[name].unit,
+            "means": project.columns[name].means,
+            "allowed_values": list(project.columns[name].values),
+            "is_key": name in table.grain,
+            "is_nullable": name in table.nullable,
+        }
+        for table in project.tables.values()
+        for position, (name, kind) in enumerate(found[table.id].items(), start=1)
+    ]
+    facts = {
+        "build_id": build.build_id,
+        "as_of": build.as_of,
+        "built_at": build.built_at.replace(tzinfo=None),
+        "engine_version": build.inputs["engine"],
+        "duckdb_version": build.inputs["duckdb"],
+        "settings": json.dumps(build.settings, sort_keys=True),
+    }
+    return {
+        "models": pl.DataFrame(models, infer_schema_length=None).sort("layer", "table_name"),
+        "columns": pl.DataFrame(columns, infer_schema_length=None).sort("layer", "table_name", "position"),
+        "lineage": _lineage(project, found, lake),
+        "inputs": pl.DataFrame([{"input": key, "sha256": value} for key, value in sorted(build.inputs.items())]),
+        "build": pl.DataFrame([facts]),
+    }
+
+
+def pages(con: duckdb.DuckDBPyConnection, project: Project) -> dict[str, str]:
+    """Return the generated pages by path under `docs/`: one for each mart, and the sources.
+
+    The text depends on the content tree and the embedded reference alone, never on a clock or a fetched snapshot.
+    """
+    made = {f"marts/{table.name}.md": _mart_page(con, project, table) for table in project.marts}
+    made["marts/README.md"] = "# The public tables\n\n" + "\n".join(
+        f"- [`marts.{table.name}`]({table.name}.md): {table.description}" for table in project.marts
+    ) + "\n"  # fmt: skip
+    made["sources.md"] = _sources_page(con)
+    return made
+
+
+def _mart_page(con: duckdb.DuckDBPyConnection, project: Project, table: Table) -> str:
+    """Return the page of one mart."""
+    model = project.model_of(table.id)
+    rows = con.sql(
+        "select column_name, type, unit, means, is_key, is_nullable, allowed_values from meta.columns"
+        f" where layer = 'marts' and table_name = '{table.name}' order by position"
+    ).fetchall()
+    lines = [f"# `marts.{table.name}`", "", table.description, "", f"One row for each: {', '.join(f'`{g}`' for g in table.grain)}."]
+    if table.caveats:
+        lines += ["", *(f"- Beware: {caveat}" for caveat in table.caveats)]
+    lines += ["", "| column | type | unit | meaning |", "|---|---|---|---|"]
+    for name, kind, unit, means, is_key, is_nullable, values in rows:
+        notes = [means.strip()]
+        if values:
+            notes.append("One of: " + ", ".join(values) + ".")
+        notes.append("Key." if is_key else "May be null." if is_nullable else "")
+        text = " ".join(note for note in notes if note).replace("|", "\\|")
+        lines.append(f"| `{name}` | {kind} | {unit or ''} | {text} |")
+    lines += [
+        "",
+        f"Reads {', '.join(f'`{read}`' for read in model.reads)}. Made by `{model.path.relative_to(project.content).as_posix()}`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _sources_page(con: duckdb.DuckDBPyConnection) -> str:
+    """Return the page of all sources."""
+    lines = ["# Sources", "", "Where facts come from, on which terms, and the line that credits each.", ""]
+    relation = con.sql("from meta.sources order by source_id")
+    for row in relation.pl().iter_rows(named=True):
+        lines += [f"## {row.get('title') or row['source_id']}", ""]
+        if row.get("about"):
+            lines += [row["about"], ""]
+        for label, key in (
+            ("id", "source_id"), ("publisher", "publisher"), ("licence", "licence"), ("credit", "attribution"),
+            ("page", "url"), ("asked", "fetch_protocol"), ("every", "expected_every"),
+        ):  # fmt: skip
+            if row.get(key):
+                lines.append(f"- {label}: {row[key]}")
+        lines += [f"- gap: {gap}" for gap in row.get("gaps") or []]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _columns(con: duckdb.DuckDBPyConnection, table_id: str) -> dict[str, str]:
+    """Return name and type of a table's columns."""
+    return {row[0]: row[1] for row in con.sql(f"describe {table_id}").fetchall()}
+
+
+def _utc(value: object) -> object:
+    """Return a timestamp without its zone, which is UTC throughout."""
+    return value.replace(tzinfo=None) if isinstance(value, datetime) else value
+
+
+def _lineage(project: Project, found: dict[str, dict[str, str]], lake: Path) -> pl.DataFrame:
+    """Return the edges from column to column; read by sqlglot once for each state of the SQL, then kept."""
+    digest = hashlib.sha256(json.dumps([found, [m.text for m in project.models]]).encode()).hexdigest()
+    kept = lake / "kept" / "lineage.json"
+    known = json.loads(kept.read_text()) if kept.is_file() else {}
+    if known.get("of") != digest:
+        edges = sorted({edge for model in project.models for edge in _edges(model, found)})
+        known = {"of": digest, "edges": edges}
+        write_json(kept, known)
+    names = ("layer", "table_name", "column_name", "from_table", "from_column")
+    return pl.DataFrame([dict(zip(names, edge, strict=True)) for edge in known["edges"]])
+
+
+def _edges(model: Model, found: dict[str, dict[str, str]]) -> list[tuple[str, str, str, str, str]]:
+    """Return the lineage of one model's columns."""
+    edges = []
+    for table in model.tables:
+        for column in found[table.id]:
+            roots = _roots(model.text, column, found) if model.is_sql else None
+            for from_table, from_column in roots if roots is not None else ((read, "*") for read in model.reads):
+                edges.append((table.layer, table.name, column, from_table, from_column))
+    return edges
+
+
+def _roots(sql: str, column: str, found: dict[str, dict[str, str]]) -> list[tuple[str, str]] | None:
+    """Return the columns one output column is computed from; None where sqlglot cannot tell."""
+    from sqlglot import errors, exp  # noqa: PLC0415  (0.4 s, and only when the SQL changed)
+    from sqlglot.lineage import lineage  # noqa: PLC0415
+
+    schema: dict[str, dict[str, dict[str, str]]] = {}
+    for table_id, columns in found.items():
+        layer, name = table_id.split(".")
+        schema.setdefault(layer, {})[name] = columns
+    try:
+        node = lineage(column, sql, schema=schema, dialect="duckdb")
+    except (errors.SqlglotError, ValueError, KeyError, AttributeError):
+        return None
+    roots = set()
+    for leaf in node.walk():
+        if not leaf.downstream and isinstance(leaf.expression, exp.Table):
+            roots.add((f"{leaf.expression.db}.{leaf.expression.name}", leaf.name.split(".")[-1].strip('"')))
+    return sorted(roots)

@@ -1,0 +1,1 @@
+"""Pure helpers that content may import: no state, no files, no clock."""
