@@ -273,7 +273,9 @@ def content_hash(project: Project) -> str:
     """Return a hash of everything in the content tree and the engine's kit that can move a number."""
     digest = hashlib.sha256()
     kit = Path(__file__).parent / "kit"
-    for path in [*(m.path for m in project.models), project.content / BUILD_FILE, *sorted(kit.rglob("*.py"))]:
+    words = (project.content / "transforms" / "columns.yml", project.content / BUILD_FILE)
+    spoken = (*(model.path for model in project.models), *(macro.path for macro in project.macros))
+    for path in (*spoken, *words, *sorted(kit.rglob("*.py"))):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

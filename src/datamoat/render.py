@@ -1,0 +1,65 @@
+"""Rows for a person or a program: a table on a terminal, plain columns elsewhere, JSON when asked."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import typer
+
+UNSAFE = {code: f"\\x{code:02x}" for code in [*range(32), 127, *range(128, 160)]} | {
+    code: f"\\u{code:04x}" for code in [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F]
+}  # control characters and the marks that turn text around: shown, never obeyed
+
+
+def text_of(value: object) -> str:
+    """Return one value as a person reads it; nothing in it can steer the terminal."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")
+    if isinstance(value, list):
+        return ", ".join(text_of(item) for item in value)
+    return str(value).translate(UNSAFE)
+
+
+def rows(columns: Sequence[str], records: Iterable[Sequence[Any]], *, as_json: bool = False, title: str = "") -> None:
+    """Print records under their columns."""
+    if as_json:
+        listed = [dict(zip(columns, record, strict=True)) for record in records]
+        typer.echo(json.dumps(listed, default=_plain, ensure_ascii=False, indent=1))
+        return
+    cells = [[text_of(value) for value in record] for record in records]
+    numeric = [
+        all(isinstance(record[i], int | float) or record[i] is None for record in records) for i in range(len(columns))
+    ]
+    if title:
+        typer.secho(title, bold=True)
+    if sys.stdout.isatty():
+        from rich.console import Console  # noqa: PLC0415  (a command that prints no table need not pay for it)
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for name, is_number in zip(columns, numeric, strict=True):
+            table.add_column(Text(name), justify="right" if is_number else "left", overflow="fold")
+        for line in cells:
+            table.add_row(*(Text(cell) for cell in line))
+        Console().print(table)
+        return
+    widths = [max([len(name), *(len(line[i]) for line in cells)]) for i, name in enumerate(columns)]
+    for line in [list(columns), *cells]:
+        told = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(line, widths, numeric, strict=True)]
+        typer.echo("  ".join(told).rstrip())
+
+
+def _plain(value: object) -> str:
+    """Return what JSON does not know as text."""
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)

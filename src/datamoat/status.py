@@ -1,0 +1,73 @@
+"""Is what readers see good, and is the machine fit to make the next build?"""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from datamoat.durable import TEMPORARY
+from datamoat.errors import DatamoatError
+from datamoat.publish import kept_builds, open_published, published_build
+from datamoat.settings import Settings
+
+ROOM = 2_000_000_000  # bytes: a build, its spill and three kept files
+
+
+@dataclass(frozen=True)
+class Status:
+    """Three lines, and the facts behind them."""
+
+    lines: tuple[str, ...]
+    is_good: bool
+    facts: dict[str, Any] = field(hash=False)
+
+
+def read_status(settings: Settings) -> Status:
+    """Return what is published, how its sources are, and what its audit left open."""
+    try:
+        with open_published(settings) as con:
+            build_id, as_of, built_at = con.sql("select build_id, as_of, built_at from meta.build").fetchall()[0]
+            n_claims, n_open = con.sql("select count(*), count(*) filter (where not is_ok) from meta.audits").fetchall()[0]
+            open_claims = con.sql("select table_name, claim, offending from meta.audits where not is_ok order by all").fetchall()
+            sources = con.sql("select source_id, status, reason from marts.source_freshness order by all").fetchall()
+    except DatamoatError as failure:
+        return Status((f"nothing to read: {failure.what}", f"  {failure.where}", f"  {failure.fix}"), False, {"published": None})
+    bad = [(source, state, reason) for source, state, reason in sources if state in {"failing", "late"}]
+    told = "; ".join(f"{source} {state}: {reason}" for source, state, reason in bad)
+    lines = (
+        f"published  build {build_id}, as of {as_of}, built {built_at:%Y-%m-%d %H:%M} UTC",
+        f"sources    {len(sources)} known, {len(bad)} need a look" + (f": {told}" if told else ""),
+        f"audit      {n_claims} claims, {n_open} warnings" + (f": {'; '.join(f'{t}: {c}' for t, c, _ in open_claims[:3])}" if n_open else ""),
+    )
+    facts = {
+        "published": {"build_id": build_id, "as_of": as_of, "built_at": built_at, "path": str(settings.published)},
+        "sources": [dict(zip(("source_id", "status", "reason"), row, strict=True)) for row in sources],
+        "warnings": [dict(zip(("table_name", "claim", "offending"), row, strict=True)) for row in open_claims],
+    }
+    return Status(lines, not bad, facts)
+
+
+def examine(settings: Settings) -> list[tuple[bool, str, str]]:
+    """Return findings about the machine and the files: whether good, what was seen, what to do."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.data).free
+    left = [path for path in settings.data.rglob(f".*{TEMPORARY}*") if path.is_file()]
+    current = published_build(settings.published)
+    is_broken = settings.published.is_file() and current is None
+    kept = ", ".join(build.build_id for build in kept_builds(settings)) or "none"
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("duckdb", "polars", "great-expectations"))
+    return [
+        (True, f"Python {platform.python_version()}, {os.cpu_count()} cores, {versions}", ""),
+        (True, f"content in {settings.content}", ""),
+        (os.access(settings.data, os.W_OK), f"data in {settings.data}", "give this user write permission there"),
+        (free > ROOM, f"{free / 1e9:.1f} GB free", "free space: a build wants 2 GB"),
+        (not left, f"{len(left)} unfinished files", "`datamoat run` sweeps them"),
+        (duckdb.__version__.startswith("2.0"), f"DuckDB {duckdb.__version__}", "install from requirements.lock"),
+        (not is_broken, f"published: {current.build_id if current else 'a file that does not open' if is_broken else 'nothing yet'}",
+         "`datamoat rollback`, or `datamoat run`"),
+        (True, f"kept builds: {kept}", ""),
+    ]  # fmt: skip
