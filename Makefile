@@ -1,0 +1,56 @@
+# The one list of commands; `make help` prints it.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
+
+.venv/core: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit("datamoat needs Python 3.11 to 3.13; set PYTHON=…" if not (3, 11) <= sys.version_info < (3, 14) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "setting up .venv from requirements.lock (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+.venv/dev: requirements-dev.lock .venv/core
+	@echo "adding what the tests need from requirements-dev.lock (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
+	@touch $@
+
+setup: .venv/core  ## create the environment for the main job
+
+run: .venv/core  ## build, audit and publish what is here, offline, and say what came out (the main job)
+	@$(BIN)/datamoat run
+
+test: .venv/dev  ## the software tests; no network beyond the package registries
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not celery"
+
+test-slow: .venv/dev  ## the tests that take minutes
+	@$(BIN)/python -m pytest -m slow
+
+check: .venv/dev  ## format, lint, types, SQL, import rules, content
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-timing | tail -n 1
+	@$(BIN)/sqlfluff lint --processes 2 -q transforms/*/*/*.sql
+	@$(BIN)/datamoat check
+
+docs: run  ## regenerate the generated pages of docs/
+	@$(BIN)/datamoat docs
+
+diff: .venv/core  ## compare the published marts with the build before
+	@$(BIN)/datamoat diff
+
+bench: .venv/dev  ## time and memory of the main jobs, medians of 5, in one run
+	@$(BIN)/python tests/bench.py
+
+lock: pyproject.toml  ## resolve the pins anew
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra reports --extra xlsx pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra reports --extra xlsx --extra airflow --extra celery --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean:  ## delete what can be rebuilt (never the snapshots)
+	rm -rf data/lake data/warehouse data/exports .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: help setup run test test-slow check docs diff bench lock clean
