@@ -1,0 +1,369 @@
+"""Compare a vintage with the last good one of the same request, by rules whose bounds are in `source.yml`."""
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal
+
+from datamoat.kit.strict import Row, oddities, shown
+from datamoat.sources import Distrust, Flag, Measure, Rows, Score, Table, When
+
+Verdict = Literal["ok", "unchanged", "revision", "suspicious", "error"]
+FEW = 8  # below so many shared entries a spread says little, and its bound is doubled
+VOTES_FALL_SHARE = 0.001  # of the votes of shared entries: less is the ordinary tidying of single votes
+ONE_FALL_SHARE = 0.2  # of one entry's votes
+LIKELY = {
+    1000.0: "thousands against units", 1e6: "millions against units", 60.0: "minutes against hours, or seconds against minutes",
+    3600.0: "seconds against hours", 24.0: "hours against days", 7.0: "weeks against days", 100.0: "per cent against a share",
+    1e4: "units of ten thousand (万)", 1e8: "units of a hundred million (亿)", 1024.0: "binary thousands", 10.0: "a lost or added zero",
+    365.25: "days against years", 12.0: "months against years", 1e9: "billions against units",
+}  # fmt: skip
+
+
+@dataclass
+class Finding:
+    """What a comparison came to.
+
+    Attributes:
+        suspicions: Why the vintage must not be served without a person.
+        revisions: What upstream changed about the past; served, and recorded.
+        notes: What is worth a line though nothing is wrong.
+    """
+
+    suspicions: list[str] = field(default_factory=list)
+    revisions: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The one word for it."""
+        return "suspicious" if self.suspicions else "revision" if self.revisions else "ok"
+
+    @property
+    def reason(self) -> str:
+        """All of it in one line, the worst first."""
+        return "; ".join([*self.suspicions, *self.revisions, *self.notes])
+
+
+def compare(
+    table: Table, rows: list[Row], last: list[Row] | None, *, day: date, last_day: date | None, bounds: Rows | None = None
+) -> Finding:
+    """Judge the rows of one vintage, alone and against the last good vintage.
+
+    Args:
+        table: The rules.
+        rows: The vintage, one row per grain.
+        last: The last good vintage of the same request; None where there is none.
+        day: When the vintage was captured.
+        last_day: When the last good one was.
+        bounds: The request's own bounds on the number of rows, where it has them.
+    """
+    found = Finding()
+    rule = table.distrust
+    _odd_names(rule, rows, found)
+    if not _count_rows(bounds or table.rows, rows, last, last_day, found):
+        return found
+    for when in rule.dates:
+        _dates(when, rows, day, found)
+    for measure in rule.measures:
+        if measure.share:
+            _shares(measure, rows, found)
+    if rule.score:
+        _ranks(rule.score, rows, found)
+    if last is None or last_day is None:
+        return found
+    days = max((day - last_day).days, 1)
+    now, then = _newest(rule, rows), _newest(rule, last)
+    if rule.newest_of:
+        newest, before = _top(rule.newest_of, rows), _top(rule.newest_of, last)
+        if newest is not None and before is not None and newest < before:
+            found.suspicions.append(f"an old copy: {rule.newest_of} went back from {before} to {newest}")
+    ours, theirs = _keyed(rule, now), _keyed(rule, then)
+    shared = [key for key in ours if key in theirs]
+    _membership(rule, ours, theirs, days, last_day, found)
+    if not shared:
+        return found
+    pairs = [(theirs[key], ours[key]) for key in shared]
+    if rule.score:
+        _score(rule, rule.score, pairs, [row for key, row in ours.items() if key not in theirs], days, found)
+    for measure in rule.measures:
+        _measure(rule, measure, pairs, days, found)
+    for flagged in rule.flags:
+        _flags(flagged, now, then, days, found)
+    for when in rule.dates:
+        moved = [rule_label(rule, new) for old, new in pairs if old.get(when.column) and new.get(when.column) and old[when.column] != new[when.column]]
+        if moved:
+            found.revisions.append(f"{when.column} changed for {_some(moved)}")
+    if rule.restated:
+        restated = [rule_label(rule, new) for old, new in pairs if old != new]
+        if restated:
+            found.revisions.append(f"restated: {len(restated)} of {len(pairs)} known rows have other values ({_some(restated)})")
+    return found
+
+
+def rule_label(rule: Distrust, row: Row) -> str:
+    """Return how a row is named in a message."""
+    return str(row.get(rule.label) if rule.label else " ".join(str(row[name]) for name in rule.key))
+
+
+def likely_unit(factor: float) -> str:
+    """Name the change of unit that a factor looks like; an empty text where it looks like none.
+
+    >>> likely_unit(1 / 1003)
+    'as if it were thousands against units, divided'
+    """
+    for known, words in LIKELY.items():
+        for side, way in ((known, "multiplied"), (1 / known, "divided")):
+            if abs(math.log(factor / side)) < math.log(1.08):
+                return f"as if it were {words}, {way}"
+    return ""
+
+
+def _count_rows(bounds: Rows, rows: list[Row], last: list[Row] | None, last_day: date | None, found: Finding) -> bool:
+    """Judge the number of rows; tell whether there is anything left to judge."""
+    band = f"expected {bounds.min} to {bounds.max}" if bounds.max else f"expected {bounds.min} or more"
+    had = f"; the last good vintage ({last_day}) had {len(last)}" if last else ""
+    if not rows:
+        if bounds.min == 0 and not last:
+            return False
+        found.suspicions.append(f"an empty list with success: 0 rows, {band}{had}")
+        return False
+    if len(rows) < bounds.min:
+        found.suspicions.append(f"a truncated list, by the look of it: {len(rows)} rows, {band}{had}")
+    elif bounds.max and len(rows) > bounds.max:
+        found.suspicions.append(f"{len(rows)} rows, {band}{had}")
+    return True
+
+
+def _membership(
+    rule: Distrust, ours: dict[Any, Row], theirs: dict[Any, Row], days: int, last_day: date, found: Finding
+) -> None:
+    """Judge who left and who came; a name that kept its place under another key is a proposal, not a loss."""
+    gone = [row for key, row in theirs.items() if key not in ours]
+    came = [row for key, row in ours.items() if key not in theirs]
+    names_gone, names_came = ({rule_label(rule, row): row for row in rows} for rows in (gone, came))
+    if rule.label:
+        same = sorted(names_gone.keys() & names_came.keys())
+        if same:
+            found.notes.append(f"another key under the same name, a proposal for identity: {_some(same)}")
+        renamed = [f"{shown(theirs[key][rule.label])} is now {shown(row[rule.label])}" for key, row in ours.items() if key in theirs and theirs[key][rule.label] != row[rule.label]]
+        if renamed:
+            found.notes.append(f"renamed: {_some(renamed, quote=False)}")
+    left = [label for label in names_gone if label not in names_came]
+    share, limit = len(left) / len(theirs), rule.gone.after(days)
+    if share > limit and len(left) > 1:
+        least, most = math.ceil(len(theirs) * (1 - limit)), math.floor(len(theirs) * (1 + rule.new.after(days)))
+        what = "a truncated list" if len(came) <= len(theirs) * 0.05 else "another list"
+        found.suspicions.append(
+            f"{what}: {len(ours)} rows, expected {least} to {most}; {len(left)} of the {len(theirs)} known on {last_day} are gone ({_some(left)})"
+        )
+    elif left:
+        found.notes.append(f"left: {_some(left)}")
+    fresh = [label for label in names_came if label not in names_gone]
+    if len(fresh) / len(theirs) > rule.new.after(days) and len(fresh) > 2:  # noqa: PLR2004
+        found.suspicions.append(
+            f"{len(fresh)} rows unheard of beside {len(theirs)} known; at most {rule.new.after(days):.0%} are expected ({_some(fresh)})"
+        )
+    elif fresh:
+        found.notes.append(f"new: {_some(fresh)}")
+
+
+def _score(  # noqa: C901, PLR0912  (one rule after the other, each a sentence)
+    rule: Distrust, score: Score, pairs: list[tuple[Row, Row]], fresh: list[Row], days: int, found: Finding
+) -> None:
+    """Judge ratings: the same scale, moved as a whole, stretched, or one entry torn out of its place."""
+    rated = [(old, new) for old, new in pairs if old[score.column] is not None and new[score.column] is not None]
+    lost = [rule_label(rule, new) for old, new in pairs if old[score.column] is not None and new[score.column] is None]
+    if lost:
+        found.notes.append(f"{score.column} is missing now for {_some(lost)}")
+        if len(lost) > len(pairs) * rule.gone.after(days):
+            found.suspicions.append(f"{score.column} is missing for {len(lost)} of {len(pairs)} entries that had one")
+    if score.votes:
+        _votes(rule, score.votes, pairs, found)
+    if len(rated) < 2:  # noqa: PLR2004
+        return
+    olds, news = [float(old[score.column]) for old, _ in rated], [float(new[score.column]) for _, new in rated]
+    before, after = statistics.pstdev(olds), statistics.pstdev(news)
+    shift = statistics.median(new - old for old, new in zip(olds, news, strict=True))
+    limit = score.stretch.after(days) * (2 if len(rated) < FEW else 1)
+    stretch = after / before if before else 1.0
+    if after == 0 and before > 0 and len(rated) > 2:  # noqa: PLR2004
+        found.suspicions.append(f"every {score.column} is {news[0]:g}: the ratings are gone")
+        return
+    if stretch and max(stretch, 1 / stretch) > limit:
+        unit = likely_unit(stretch)
+        found.suspicions.append(
+            f"{score.column} is spread {stretch:.3g} times as wide as before ({before:.4g} to {after:.4g}); at most {limit:g} times"
+            + (f": {unit}" if unit else "")
+        )
+        return
+    threshold = score.shift.after(days)
+    if abs(shift) > threshold:
+        anchor = _fixed(rule, score, rated)
+        found.revisions.append(
+            f"re-anchored: {len(rated)} shared entries moved by {shift:+.4g} at the median, more than {threshold:g}; another scale begins"
+            + (f" (fixed now: {_some(anchor)})" if anchor else "")
+        )
+    has_votes = score.votes is not None
+    revised = any("votes" in text for text in found.revisions)
+    for old, new in rated:
+        moved = float(new[score.column]) - float(old[score.column]) - shift
+        label, ballots = rule_label(rule, new), (old.get(score.votes or ""), new.get(score.votes or ""))
+        counted = has_votes and None not in ballots
+        limit = score.move.after(days)
+        if counted and ballots[0] and ballots[1] and ballots[1] > ballots[0]:  # new votes earn room: an entry with few moves far
+            limit *= max(1.0, min(ballots[1] / ballots[0], 4.0) ** 0.5)
+        if abs(moved) > limit:
+            found.suspicions.append(f"{score.column} of {shown(label)} moved by {moved:+.4g} against the others; at most {limit:.3g} is expected")
+        elif score.still and counted and ballots[0] == ballots[1] and abs(moved) > score.still.after(days) and not revised:
+            found.suspicions.append(
+                f"{score.column} of {shown(label)} moved by {moved:+.4g} without a single new vote; at most {score.still.after(days):g}"
+            )
+        elif score.move.note is not None and abs(moved) > score.move.note:
+            found.notes.append(f"{score.column} of {shown(label)} moved by {moved:+.4g}")
+    low, high, room = min(news), max(news), max(after * 3, score.move.after(days))
+    for row in fresh:
+        value = row[score.column]
+        if value is not None and not low - room <= float(value) <= high + room:
+            found.suspicions.append(
+                f"{score.column} of the new {shown(rule_label(rule, row))} is {float(value):g}, far outside {low:g} to {high:g}"
+            )
+
+
+def _votes(rule: Distrust, column: str, pairs: list[tuple[Row, Row]], found: Finding) -> None:
+    """Judge vote counts: withdrawn votes are a revision; one factor for all is a change of unit."""
+    counted = [(old, new) for old, new in pairs if old[column] is not None and new[column] is not None]
+    if not counted:
+        return
+    before, after = sum(old[column] for old, _ in counted), sum(new[column] for _, new in counted)
+    ratios = sorted(math.log(new[column] / old[column]) for old, new in counted if old[column] > 0 and new[column] > 0)
+    if ratios:
+        middle = math.exp(statistics.median(ratios))
+        alike = ratios[3 * len(ratios) // 4] - ratios[len(ratios) // 4] < 0.05  # noqa: PLR2004
+        if len(ratios) > 2 and (middle <= 1 / 3 or (middle >= 3 and alike) or middle >= 30):  # noqa: PLR2004
+            found.suspicions.append(f"{column} is {middle:.3g} times the last good at the median{_unit(middle)}")
+            return
+    fell = [f"{rule_label(rule, new)} ({1 - new[column] / old[column]:.0%})" for old, new in counted if old[column] > 0 and new[column] < old[column] * (1 - ONE_FALL_SHARE)]
+    n_fell = sum(new[column] < old[column] for old, new in counted)
+    if before and after < before * (1 - VOTES_FALL_SHARE):
+        found.revisions.append(f"votes withdrawn: {before:,} to {after:,} over {len(counted)} shared entries, {n_fell} of them fell")
+    if fell:
+        found.revisions.append(f"votes of single entries fell by a fifth or more: {_some(fell)}")
+
+
+def _measure(rule: Distrust, measure: Measure, pairs: list[tuple[Row, Row]], days: int, found: Finding) -> None:
+    """Judge a positive quantity by how many times its last good value it is."""
+    both = [(old, new) for old, new in pairs if _positive(old[measure.column]) and _positive(new[measure.column])]
+    had = sum(_positive(old[measure.column]) for old, _ in pairs)
+    if had and had - len(both) > max(2, had * 0.5):
+        found.suspicions.append(f"{measure.column} is missing now for {had - len(both)} of {had} rows that had it")
+    if not both:
+        return
+    logs = [math.log(float(new[measure.column]) / float(old[measure.column])) for old, new in both]
+    middle, limit = math.exp(statistics.median(logs)), measure.factor.after(days)
+    if max(middle, 1 / middle) >= limit:
+        found.suspicions.append(f"{measure.column} is {middle:.4g} times the last good at the median, under {limit:g} expected{_unit(middle)}")
+        return
+    if measure.one is None:
+        return
+    for (_, new), log in zip(both, logs, strict=True):
+        if abs(log) >= math.log(measure.one.after(days)):
+            times = math.exp(log)
+            found.suspicions.append(f"{measure.column} of {shown(rule_label(rule, new))} is {times:.4g} times the last good{_unit(times)}")
+
+
+def _flags(flagged: Flag, now: list[Row], then: list[Row], days: int, found: Finding) -> None:
+    """Judge the share of a true-or-false column that is true."""
+    new, old = ([row[flagged.column] for row in rows if row[flagged.column] is not None] for rows in (now, then))
+    if not new or not old:
+        return
+    after, before = sum(new) / len(new), sum(old) / len(old)
+    if abs(after - before) > flagged.jump.after(days):
+        found.suspicions.append(f"{flagged.column} is true for {after:.0%} of rows, before for {before:.0%}: its meaning may be turned round")
+
+
+def _dates(when: When, rows: list[Row], day: date, found: Finding) -> None:
+    """Judge dates on their own: none before the thing existed, none in the future."""
+    latest = date.fromordinal(day.toordinal() + when.slack_days)
+    early, late = [], []
+    for row in rows:
+        written = row[when.column]
+        if written is None:
+            continue
+        stated = written.isoformat() if isinstance(written, date) else str(written)
+        if stated[: len(when.earliest)] < when.earliest[: len(stated)]:
+            early.append(stated)
+        elif stated > latest.isoformat()[: len(stated)]:
+            late.append(stated)
+    if late:
+        found.suspicions.append(f"{when.column} lies in the future of the capture ({day}): {_some(late)}")
+    if early:
+        found.suspicions.append(f"{when.column} is earlier than {when.earliest}: {_some(early)}")
+
+
+def _shares(measure: Measure, rows: list[Row], found: Finding) -> None:
+    over = [row[measure.column] for row in rows if row[measure.column] is not None and not 0 <= row[measure.column] <= 1]
+    if over:
+        found.suspicions.append(f"{measure.column} is a share and yet {over[0]:g} in {len(over)} rows: per cent, perhaps")
+
+
+def _ranks(score: Score, rows: list[Row], found: Finding) -> None:
+    """Flag ranks that skip, repeat or contradict the ratings; the ranks we publish are computed, so nothing stops."""
+    if not score.rank:
+        return
+    ranked = sorted((row[score.rank], row[score.column]) for row in rows if row[score.rank] is not None and row[score.column] is not None)
+    against = sum(later[1] > earlier[1] for earlier, later in zip(ranked, ranked[1:], strict=False) if later[0] > earlier[0])
+    if against:
+        found.notes.append(f"{score.rank} contradicts {score.column} in {against} places")
+    places = [rank for rank, _ in ranked]
+    ties = sum(times - 1 for times in Counter(places).values())
+    if ties:
+        found.notes.append(f"{score.rank} is shared by {ties + 1} or more entries")
+    if places and not ties and places[-1] - places[0] + 1 != len(places):
+        found.notes.append(f"{score.rank} has gaps")
+
+
+def _odd_names(rule: Distrust, rows: list[Row], found: Finding) -> None:
+    if rule.label:
+        odd: dict[str, list[str]] = {}
+        for row in rows:
+            for what in oddities(str(row.get(rule.label) or "")):
+                odd.setdefault(what, []).append(str(row[rule.label]))
+        found.notes.extend(f"{what} in {_some(names)}" for what, names in odd.items())
+
+
+def _fixed(rule: Distrust, score: Score, rated: list[tuple[Row, Row]]) -> list[str]:
+    return [rule_label(rule, new) for _, new in rated if float(new[score.column]) == 1000.0][:3]  # noqa: PLR2004
+
+
+def _keyed(rule: Distrust, rows: Iterable[Row]) -> dict[Any, Row]:
+    return {tuple(row[name] for name in rule.key): row for row in rows}
+
+
+def _newest(rule: Distrust, rows: list[Row]) -> list[Row]:
+    if not rule.newest_of:
+        return rows
+    newest = _top(rule.newest_of, rows)
+    return [row for row in rows if row[rule.newest_of] == newest]
+
+
+def _top(column: str, rows: list[Row]) -> Any:  # noqa: ANN401
+    return max((row[column] for row in rows if row[column] is not None), default=None)
+
+
+def _positive(value: Any) -> bool:  # noqa: ANN401
+    return value is not None and value > 0
+
+
+def _unit(factor: float) -> str:
+    words = likely_unit(factor)
+    return f": {words}" if words else ""
+
+
+def _some(names: Iterable[str], *, quote: bool = True) -> str:
+    listed = list(names)
+    head = ", ".join(shown(name) if quote else name for name in listed[:3])
+    return head + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")  # noqa: PLR2004
