@@ -4,9 +4,36 @@ Adding, dropping or re-adding one block leaves the numbers of all others in plac
 what was changed and not by the dice.
 """
 
+from typing import TypeAlias
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
-type Floats = npt.NDArray[np.float64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+GOLDEN = 0.6180339887498949  # the fractional golden ratio: any stretch of its multiples fills [0, 1) evenly
+
+
+def generator(seed: int, block: str) -> np.random.Generator:
+    """Return the generator of one named block, the same on every machine."""
+    return np.random.default_rng(np.random.SeedSequence([seed, crc32(block.encode())]))
+
+
+def normals(seed: int, block: str, n_rows: int, n_draws: int) -> Floats:
+    """Return independent standard normals of shape (n_rows, n_draws).
+
+    Rows are filled in order, so that a block that grows by a month keeps the numbers of its earlier months.
+    """
+    return generator(seed, block).standard_normal((n_rows, n_draws))
+
+
+def allot(weights: Floats, n_draws: int) -> npt.NDArray[np.intp]:
+    """Return for each draw the index it is allotted to, in proportion to `weights`, evenly over any run of draws.
+
+    Multiples of the golden ratio stand in for a random offset: every prefix of the draws holds the same mixture, to
+    within one draw or two.
+    """
+    edges = np.cumsum(weights) / np.sum(weights)
+    places = np.mod((np.arange(n_draws) + 0.5) * GOLDEN, 1.0)
+    return np.minimum(np.searchsorted(edges, places, side="right"), len(weights) - 1)
