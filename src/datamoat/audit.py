@@ -21,9 +21,10 @@ from typing import Any, Self
 import duckdb
 import polars as pl
 
-from datamoat.build import Build, identifier, lake_connection, path_of, quoted, read_build, view
+from datamoat.build import Build, read_build
 from datamoat.durable import part_of, put_in_place, write_json
 from datamoat.errors import AuditFailedError, ContentError
+from datamoat.lake import identifier, lake_connection, path_of, quoted, view
 from datamoat.project import LAYERS, Project, Table, parsed, tables_in
 from datamoat.settings import Settings
 
@@ -303,9 +304,9 @@ def check_tables_exist(project: Project) -> None:
 def _work() -> None:  # pragma: no cover  (runs in the worker process)
     """Import Great Expectations, read jobs from standard input, write results to standard output."""
     answer_to, sys.stdout = sys.stdout, sys.stderr
-    import great_expectations as gx  # noqa: PLC0415
-    import great_expectations.expectations  # noqa: F401, PLC0415
-    import pandas as pd  # noqa: F401, PLC0415
+    import great_expectations as gx
+    import great_expectations.expectations
+    import pandas as pd  # noqa: F401
 
     line = sys.stdin.readline()
     if not line:

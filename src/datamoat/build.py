@@ -10,8 +10,7 @@ import importlib.util
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -26,6 +25,7 @@ import datamoat
 from datamoat import describe
 from datamoat.durable import cannot_write, part_of, put_in_place, write_json
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError
+from datamoat.lake import content_of, identifier, lake_connection, path_of, quoted, view
 from datamoat.land import land_all, landing_rows, raw_relations
 from datamoat.project import LAYERS, Model, Project, Table, content_hash
 from datamoat.reference import ReferenceTable, read_reference
@@ -70,57 +70,10 @@ def read_build(lake: Path) -> Build:
         known = json.loads((lake / BUILD_FILE).read_text())
     except (OSError, ValueError) as failure:
         raise ModelFailedError("there is no finished build", str(lake / BUILD_FILE), "run `datamoat build`.") from failure
-    return Build(
-        **{**known, "as_of": date.fromisoformat(known["as_of"]), "built_at": datetime.fromisoformat(known["built_at"])}
-    )
+    return Build(**{**known, "as_of": date.fromisoformat(known["as_of"]), "built_at": datetime.fromisoformat(known["built_at"])})
 
 
-def path_of(lake: Path, table_id: str) -> Path:
-    """Return where a table of the lake is: `lake/<schema>/<name>.parquet`."""
-    schema, name = table_id.split(".")
-    return lake / schema / f"{name}.parquet"
-
-
-@contextmanager
-def lake_connection(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an in-memory DuckDB with the limits of this run; what does not fit spills into the lake."""
-    spill = settings.lake / "spill"
-    spill.mkdir(parents=True, exist_ok=True)
-    con = duckdb.connect(
-        config={
-            "threads": str(settings.threads),
-            "memory_limit": settings.memory_limit,
-            "temp_directory": str(spill),
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-        }
-    )
-    try:
-        con.execute("set timezone = 'UTC'")
-        yield con
-    finally:
-        con.close()
-        shutil.rmtree(spill, ignore_errors=True)
-
-
-def view(con: duckdb.DuckDBPyConnection, table_id: str, path: Path) -> None:
-    """Let `table_id` name a Parquet file."""
-    con.execute(f"create or replace view {table_id} as from read_parquet({quoted(str(path))})")
-
-
-def quoted(text: str) -> str:
-    """Return a SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """Return a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def build_models(
-    settings: Settings, project: Project, as_of: date | None = None, progress: Progress = lambda _: None
-) -> Build:
+def build_models(settings: Settings, project: Project, as_of: date | None = None, progress: Progress = lambda _: None) -> Build:
     """Build every table of the project.
 
     Args:
@@ -165,10 +118,12 @@ def build_models(
                 raise cannot_write(path_of(settings.lake, model.tables[0].id), failure) from failure
             seconds = round(time.perf_counter() - began, 3)
             for table in model.tables:
-                tables[table.id] = _measure(con, settings.lake, project, table, seconds)
+                tables[table.id] = _measure(con, settings.lake, table, seconds)
             progress(f"{model.layer}.{model.name}  {tables[model.tables[0].id]['n_rows']:,} rows  {seconds:.2f} s")
         digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-        build = Build(f"{as_of:%Y%m%d}-{digest[:8]}", as_of, datetime.now(UTC).replace(microsecond=0), inputs, tables, _plain(constants))
+        build = Build(
+            f"{as_of:%Y%m%d}-{digest[:8]}", as_of, datetime.now(UTC).replace(microsecond=0), inputs, tables, _plain(constants)
+        )
         for name, frame in describe.output_tables(con, project, build, settings.lake).items():
             _store_frame(con, settings.lake, f"meta.{name}", frame)
     build.write(settings.lake / BUILD_FILE)
@@ -200,17 +155,6 @@ def check_declared(project: Project, table: Table, found: dict[str, str], where:
             raise ModelFailedError(
                 f"the header of {table.id} names {name!r}, which is no column of it", str(where), f"columns: {list(found)}."
             )
-
-
-def content_of(con: duckdb.DuckDBPyConnection, table_id: str) -> str:
-    """Return a hash of a table's rows that does not depend on their order, the file format or the threads.
-
-    The exclusive or of the MD5 of every row's text; the grain is unique, so no two rows cancel.
-    """
-    columns = ", ".join(identifier(row[0]) for row in con.sql(f"describe {table_id}").fetchall())
-    query = f"select count(*) AS n, bit_xor(md5_number(row({columns})::varchar)) AS digest from {table_id}"
-    n_rows, digest = con.sql(query).fetchall()[0]
-    return f"{n_rows}-{digest or 0:032x}"
 
 
 def _input_hashes(settings: Settings, project: Project, facts: tuple[ReferenceTable, ...]) -> dict[str, str]:
@@ -255,7 +199,10 @@ def _raw_tables(
     if as_of is None:
         return
     for name, expression in known.items():  # computed for all before any row goes: an expression may read other tables
-        con.execute(f"create temp table _late_{name} as select rowid AS row_id from raw.{name} where ({expression}) > date {quoted(as_of.isoformat())}")
+        con.execute(
+            f"create temp table _late_{name} as select rowid AS row_id from raw.{name}"
+            f" where ({expression}) > date {quoted(as_of.isoformat())}"
+        )
     for name in known:
         con.execute(f"delete from raw.{name} where rowid in (select row_id from _late_{name})")
 
@@ -264,7 +211,8 @@ def _newest_date(con: duckdb.DuckDBPyConnection, project: Project) -> date:
     """Return the newest date among the inputs that say when they became public."""
     known = project.build.get("known") or {}
     newest = [
-        con.sql(f"select max(({expression})::date) AS newest from raw.{name}").fetchall()[0][0] for name, expression in known.items()
+        con.sql(f"select max(({expression})::date) AS newest from raw.{name}").fetchall()[0][0]
+        for name, expression in known.items()
     ]
     newest = [value for value in newest if value is not None]
     if not newest:
@@ -293,7 +241,7 @@ def _run(
         key = _kept_key(model, constants, hashes) if model.is_kept else None
         kept = lake / "kept" / model.name / key if key else None
         if kept is None or not all((kept / f"{table.name}.parquet").is_file() for table in model.tables):
-            _run_polars(con, settings, model, constants, kept)
+            _run_polars(settings, model, constants, kept)
         for table in model.tables:
             if kept is not None:
                 _link(kept / f"{table.name}.parquet", path_of(lake, table.id))
@@ -310,16 +258,12 @@ def _copy_ordered(con: duckdb.DuckDBPyConnection, lake: Path, table: Table, rela
     path.parent.mkdir(parents=True, exist_ok=True)
     part = part_of(path)
     order = ", ".join(identifier(column) for column in table.grain)
-    con.execute(
-        f"copy (select * from {relation} order by {order}) to {quoted(str(part))} (format parquet, compression zstd)"
-    )
+    con.execute(f"copy (select * from {relation} order by {order}) to {quoted(str(part))} (format parquet, compression zstd)")
     put_in_place(part, path)
     view(con, table.id, path)
 
 
-def _run_polars(
-    con: duckdb.DuckDBPyConnection, settings: Settings, model: Model, constants: dict[str, Any], kept: Path | None
-) -> None:
+def _run_polars(settings: Settings, model: Model, constants: dict[str, Any], kept: Path | None) -> None:
     """Call a Polars model and store what it returns, in the order of the grain."""
     specification = importlib.util.spec_from_file_location(model.name, model.path)
     if specification is None or specification.loader is None:  # pragma: no cover  (a .py path always has a loader)
@@ -355,7 +299,9 @@ def _run_polars(
             missing = [name for name in table.grain if name not in frame.columns]
             if missing:
                 raise ModelFailedError(
-                    f"{table.id} has no column {missing[0]!r}, which its grain names", str(model.path), f"columns: {frame.columns}."
+                    f"{table.id} has no column {missing[0]!r}, which its grain names",
+                    str(model.path),
+                    f"columns: {frame.columns}.",
                 )
             frame.sort(table.grain, maintain_order=True).write_parquet(part, compression="zstd")
         put_in_place(part, path)
@@ -407,7 +353,7 @@ def _store_frame(con: duckdb.DuckDBPyConnection, lake: Path, table_id: str, fram
     view(con, table_id, path)
 
 
-def _measure(con: duckdb.DuckDBPyConnection, lake: Path, project: Project, table: Table, seconds: float) -> dict[str, Any]:
+def _measure(con: duckdb.DuckDBPyConnection, lake: Path, table: Table, seconds: float) -> dict[str, Any]:
     """Return rows, bytes and, for a mart, the content hash of a table."""
     measured: dict[str, Any] = {
         "n_rows": pq.read_metadata(path_of(lake, table.id)).num_rows,

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,14 +55,16 @@ def timed(verb: str) -> Callable[[str], None]:
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:  # noqa: FBT002
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
         typer.echo(__version__)
         raise typer.Exit
 
 
 @app.command()
-def run(as_of: AsOf = None, *, verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name each model.")] = False) -> None:
+def run(
+    as_of: AsOf = None, *, verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name each model.")] = False
+) -> None:
     """Land, build, audit and publish what is here; uses no network.
 
     Example: datamoat run
@@ -81,7 +83,11 @@ def run(as_of: AsOf = None, *, verbose: Annotated[bool, typer.Option("--verbose"
         done(f"{len(build.tables)} tables, as of {build.as_of}")
         done = timed("audit")
         audit = audit_build(settings, project, worker)
-        done(f"{len(audit.results)} claims hold" if not audit.warnings else f"{len(audit.results)} claims, {len(audit.warnings)} warnings")
+        done(
+            f"{len(audit.results)} claims hold"
+            if not audit.warnings
+            else f"{len(audit.results)} claims, {len(audit.warnings)} warnings"
+        )
         done = timed("publish")
         published = publish_warehouse(settings, project)
         done(f"build {published.build_id}, {published.n_bytes / 1e6:.1f} MB" + ("" if published.is_new else ", unchanged"))
@@ -125,7 +131,7 @@ def build(as_of: AsOf = None) -> None:
 
 
 @app.command()
-def audit(as_json: AsJson = False) -> None:  # noqa: FBT002
+def audit(as_json: AsJson = False) -> None:
     """Check every claim about the build in the lake.
 
     Example: datamoat audit --json
@@ -191,7 +197,7 @@ def export(
 
 
 @app.command()
-def status(as_json: AsJson = False) -> None:  # noqa: FBT002
+def status(as_json: AsJson = False) -> None:
     """Say in three lines what is published, how the sources are, and what the audit left open; exits 1 if degraded.
 
     Example: datamoat status
@@ -206,13 +212,13 @@ def status(as_json: AsJson = False) -> None:  # noqa: FBT002
 @app.command()
 def show(
     table: Annotated[str | None, typer.Argument(help="A mart, or meta.<table>; all marts if left out.")] = None,
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
 ) -> None:
     """List the marts, or say what one of them holds and what its columns mean.
 
     Example: datamoat show board_status
     """
-    from datamoat.build import identifier
+    from datamoat.lake import identifier
     from datamoat.publish import open_published
 
     with open_published(read_settings()) as con:
@@ -224,7 +230,11 @@ def show(
             ).fetchall()
         }
         if table is None:
-            rows(("table", "n_rows", "what it holds"), [(n.removeprefix("marts."), s, c) for n, (c, s) in known.items()], as_json=as_json)
+            rows(
+                ("table", "n_rows", "what it holds"),
+                [(n.removeprefix("marts."), s, c) for n, (c, s) in known.items()],
+                as_json=as_json,
+            )
             return
         full = table if "." in table else f"marts.{table}"
         if full not in known:
@@ -238,13 +248,13 @@ def show(
         ).fetchall()
         rows(("column", "type", "means"), described, as_json=as_json)
         if not as_json:
-            typer.echo(f"\nTry: datamoat query \"from {schema}.{identifier(name).strip(chr(34))} limit 5\"")
+            typer.echo(f'\nTry: datamoat query "from {schema}.{identifier(name).strip(chr(34))} limit 5"')
 
 
 @app.command()
 def query(
     sql: Annotated[str, typer.Argument(help="One statement; `from marts.board_status` is enough.")],
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
     limit: Annotated[int, typer.Option(help="Print at most this many rows; 0 prints all.")] = SHOWN,
     seconds: Annotated[int, typer.Option(help="Stop a query that runs longer.")] = 60,
 ) -> None:
@@ -277,7 +287,9 @@ def ask(con: "duckdb.DuckDBPyConnection", sql: str, limit: int, seconds: int) ->
     except duckdb.InterruptException as failure:
         raise UsageError(f"the query ran longer than {seconds} s", sql, "narrow it, or give --seconds.") from failure
     except duckdb.Error as failure:
-        raise UsageError(str(failure).strip(), sql, "`datamoat show` lists the tables, `datamoat show TABLE` its columns.") from failure
+        raise UsageError(
+            str(failure).strip(), sql, "`datamoat show` lists the tables, `datamoat show TABLE` its columns."
+        ) from failure
     finally:
         timer.cancel()
 
@@ -287,7 +299,7 @@ def diff(
     before: Annotated[str | None, typer.Argument(help="A kept build's id; the one published before, if left out.")] = None,
     table: Annotated[str | None, typer.Option(help="Print the rows of this mart that differ.")] = None,
     limit: Annotated[int, typer.Option(help="How many rows.")] = 50,
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
 ) -> None:
     """Compare the published marts with those of an earlier build, row by row.
 
@@ -314,7 +326,9 @@ def diff(
         attach(con, "before", earlier.path)
         attach(con, "after", current.path)
         if table is not None:
-            if table not in {name for (name,) in con.sql("select table_name from after.meta.models where layer = 'marts'").fetchall()}:
+            if table not in {
+                name for (name,) in con.sql("select table_name from after.meta.models where layer = 'marts'").fetchall()
+            }:
                 raise UsageError(f"there is no mart {table!r}", "the published file", "`datamoat show` lists them.")
             rows(*changed_rows(con, table, limit), as_json=as_json)
             return
@@ -322,7 +336,15 @@ def diff(
     if not as_json:
         typer.echo(f"{earlier.build_id} → {current.build_id}: {len(found)} marts differ")
     listed = [
-        (d.table_name, d.n_before, d.n_after, d.n_added, d.n_removed, d.n_changed, ", ".join(f"{k} ({n})" for k, n in d.columns.items()))
+        (
+            d.table_name,
+            d.n_before,
+            d.n_after,
+            d.n_added,
+            d.n_removed,
+            d.n_changed,
+            ", ".join(f"{k} ({n})" for k, n in d.columns.items()),
+        )
         for d in found
     ]
     rows(("table", "n_before", "n_after", "n_added", "n_removed", "n_changed", "columns"), listed, as_json=as_json)

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from datamoat.build import identifier, quoted
+from datamoat.lake import identifier, quoted
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,7 @@ def differences(con: duckdb.DuckDBPyConnection) -> list[Difference]:
         if name not in before or name not in after:
             side = "after" if name in after else "before"
             n = con.sql(f"select count(*) AS n from {side}.marts.{identifier(name)}").fetchall()[0][0]
-            found.append(
-                Difference(name, 0, n, n, 0, 0, {}) if side == "after" else Difference(name, n, 0, 0, n, 0, {})
-            )
+            found.append(Difference(name, 0, n, n, 0, 0, {}) if side == "after" else Difference(name, n, 0, 0, n, 0, {}))
             continue
         found.append(_difference(con, name, after[name]))
     return found

@@ -22,6 +22,11 @@ SNAPSHOTS: dict[str, Any] = {
     "retrieved_at": pl.Datetime("us"), "verdict": pl.String, "is_served": pl.Boolean, "reason": pl.String,
     "n_rows": pl.Int64, "n_bytes": pl.Int64, "sha256": pl.String, "url": pl.String,
 }  # fmt: skip
+SOURCES: dict[str, Any] = {
+    "source_id": pl.String, "title": pl.String, "publisher": pl.String, "licence": pl.String, "licence_url": pl.String,
+    "attribution": pl.String, "url": pl.String, "fetch_protocol": pl.String, "expected_every": pl.String,
+    "about": pl.String, "gaps": pl.List(pl.String),
+}  # fmt: skip
 META_TABLES = {
     "models": "Every table of the build: what a row is, what it reads, how it is made.",
     "columns": "Every column of every table, with type, unit and meaning.",
@@ -56,6 +61,12 @@ def input_tables(
         [
             {
                 "source_id": source.id,
+                "title": source.title,
+                "publisher": source.publisher.name,
+                "licence": source.licence.name,
+                "licence_url": source.licence.url,
+                "attribution": source.licence.attribution,
+                "url": source.publisher.url,
                 "fetch_protocol": source.fetch.protocol,
                 "expected_every": source.fetch.every,
                 "about": " ".join(source.about.split()),
@@ -63,21 +74,20 @@ def input_tables(
             }
             for source in sources
         ],
-        schema={"source_id": pl.String, "fetch_protocol": pl.String, "expected_every": pl.String, "about": pl.String, "gaps": pl.List(pl.String)},
+        schema=SOURCES,
         orient="row",
     )
-    terms = frames.get("sources", pl.DataFrame(schema={"source_id": pl.String}))
+    known = frames.get("sources", pl.DataFrame(schema={name: SOURCES[name] for name in ("source_id", "title")}))
+    terms = known.with_columns(fetch_protocol=pl.lit("reference"))
     return {
-        "sources": terms.join(live, on="source_id", how="full", coalesce=True).sort("source_id"),
+        "sources": pl.concat([terms, live], how="diagonal").select(list(SOURCES)).sort("source_id"),
         "snapshots": snapshots.sort("source_id", "request", "captured_on", "snapshot_id"),
         "citations": frames.get("citations", pl.DataFrame(schema={"citation_id": pl.String})),
         "assumptions": frames.get("assumptions", pl.DataFrame(schema={"assumption_id": pl.String})),
     }
 
 
-def output_tables(
-    con: duckdb.DuckDBPyConnection, project: Project, build: "Build", lake: Path
-) -> dict[str, pl.DataFrame]:
+def output_tables(con: duckdb.DuckDBPyConnection, project: Project, build: "Build", lake: Path) -> dict[str, pl.DataFrame]:
     """Return `meta.models`, `meta.columns`, `meta.lineage`, `meta.inputs` and `meta.build`: known when all models ran."""
     found = {table: _columns(con, table) for table in project.tables}
     models = [
@@ -149,7 +159,13 @@ def _mart_page(con: duckdb.DuckDBPyConnection, project: Project, table: Table) -
         "select column_name, type, unit, means, is_key, is_nullable, allowed_values from meta.columns"
         f" where layer = 'marts' and table_name = '{table.name}' order by position"
     ).fetchall()
-    lines = [f"# `marts.{table.name}`", "", table.description, "", f"One row for each: {', '.join(f'`{g}`' for g in table.grain)}."]
+    lines = [
+        f"# `marts.{table.name}`",
+        "",
+        table.description,
+        "",
+        f"One row for each: {', '.join(f'`{g}`' for g in table.grain)}.",
+    ]
     if table.caveats:
         lines += ["", *(f"- Beware: {caveat}" for caveat in table.caveats)]
     lines += ["", "| column | type | unit | meaning |", "|---|---|---|---|"]
@@ -222,8 +238,8 @@ def _edges(model: Model, found: dict[str, dict[str, str]]) -> list[tuple[str, st
 
 def _roots(sql: str, column: str, found: dict[str, dict[str, str]]) -> list[tuple[str, str]] | None:
     """Return the columns one output column is computed from; None where sqlglot cannot tell."""
-    from sqlglot import errors, exp  # noqa: PLC0415  (0.4 s, and only when the SQL changed)
-    from sqlglot.lineage import lineage  # noqa: PLC0415
+    from sqlglot import errors, exp
+    from sqlglot.lineage import lineage
 
     schema: dict[str, dict[str, dict[str, str]]] = {}
     for table_id, columns in found.items():

@@ -1,16 +1,15 @@
 """The published marts as files: Parquet and CSV for each, a Frictionless descriptor, and the hash of every file."""
 
 import hashlib
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from datamoat.build import identifier, quoted
 from datamoat.durable import cannot_write, write_json, write_whole
 from datamoat.errors import UsageError
+from datamoat.lake import identifier, quoted
 from datamoat.publish import open_published
 from datamoat.settings import Settings
 
@@ -83,7 +82,9 @@ def _write_tables(settings: Settings, part: Path) -> list[dict[str, Any]]:
             ).fetchall()
             order = ", ".join(identifier(column) for column in grain)
             ordered = f"select * from marts.{identifier(name)} order by {order}"
-            con.execute(f"copy ({ordered}) to {quoted(str(part / 'parquet' / f'{name}.parquet'))} (format parquet, compression zstd)")
+            con.execute(
+                f"copy ({ordered}) to {quoted(str(part / 'parquet' / f'{name}.parquet'))} (format parquet, compression zstd)"
+            )
             resources.append(_resource(part, f"parquet/{name}.parquet", "parquet", description, grain, columns))
             if n_rows <= CSV_ROWS:
                 cells = ", ".join(_cell(column, kind) for column, kind, *_ in columns)
@@ -134,7 +135,12 @@ def _descriptor(settings: Settings, build_id: str, as_of: str, resources: list[d
     with open_published(settings) as con:
         cursor = con.sql("from meta.sources order by source_id").pl()
     sources = [
-        {"title": row.get("title") or row["source_id"], "path": row.get("url"), "licence": row.get("licence"), "credit": row.get("attribution")}
+        {
+            "title": row.get("title") or row["source_id"],
+            "path": row.get("url"),
+            "licence": row.get("licence"),
+            "credit": row.get("attribution"),
+        }
         for row in cursor.iter_rows(named=True)
     ]
     return {
@@ -142,7 +148,13 @@ def _descriptor(settings: Settings, build_id: str, as_of: str, resources: list[d
         "title": "datamoat: how much video each company can reach, and how its video models rank",
         "version": build_id,
         "created": as_of,
-        "licenses": [{"name": "CC-BY-4.0", "title": "Creative Commons Attribution 4.0", "path": "https://creativecommons.org/licenses/by/4.0/"}],
+        "licenses": [
+            {
+                "name": "CC-BY-4.0",
+                "title": "Creative Commons Attribution 4.0",
+                "path": "https://creativecommons.org/licenses/by/4.0/",
+            }
+        ],
         "sources": [{key: value for key, value in source.items() if value} for source in sources],
         "resources": resources,
     }

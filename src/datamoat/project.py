@@ -205,9 +205,7 @@ def read_snippet(path: Path, keys: set[str]) -> Snippet:
     """Return a SQL file with its header, which must have exactly `keys`."""
     header, sql = _split_header(path)
     if set(header) != keys:
-        raise ContentError(
-            f"the header has {sorted(header)}, not {sorted(keys)}", str(path), "give it exactly these keys."
-        )
+        raise ContentError(f"the header has {sorted(header)}, not {sorted(keys)}", str(path), "give it exactly these keys.")
     if header.get("severity", "critical") not in {"critical", "warning"}:
         raise ContentError(
             f"severity {header['severity']!r} is unknown", str(path), "say `critical` (stops publication) or `warning`."
@@ -238,7 +236,7 @@ def parsed(sql: str, path: Path) -> dict[str, Any]:
     Raises:
         ContentError: It does not parse, or is something other than one SELECT.
     """
-    import duckdb  # noqa: PLC0415  (DAG files import this module and must stay light)
+    import duckdb
 
     with duckdb.connect() as con:
         tree: dict[str, Any] = json.loads(con.execute("select json_serialize_sql(?)", [sql]).fetchall()[0][0])
@@ -282,7 +280,7 @@ def content_hash(project: Project) -> str:
 
 def _model_files(transforms: Path) -> list[Path]:
     """Return the files that are models."""
-    staging = [path for path in transforms.glob("staging/*/stg_*.sql")]
+    staging = transforms.glob("staging/*/stg_*.sql")
     intermediate = [path for ext in ("sql", "py") for path in transforms.glob(f"intermediate/*/int_*.{ext}")]
     return sorted([*staging, *intermediate, *transforms.glob("marts/*/*.sql")])
 
@@ -292,9 +290,7 @@ def _split_header(path: Path) -> tuple[dict[str, Any], str]:
     text = path.read_text(encoding="utf-8")
     match = HEADER.match(text)
     if match is None:
-        raise ContentError(
-            "no header", str(path), "begin the file with `/*---`, YAML with `description:`, and `---*/`."
-        )
+        raise ContentError("no header", str(path), "begin the file with `/*---`, YAML with `description:`, and `---*/`.")
     try:
         header = yaml.safe_load(match["yaml"])
     except yaml.YAMLError as failure:
@@ -366,11 +362,16 @@ def _read_polars_model(path: Path, layer: str) -> Model:
         raise ContentError(f"this is no Python: {failure}", str(path), "mend the file.") from failure
     values = {}
     for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        if isinstance(node, ast.Assign):
+            targets, value = node.targets, node.value
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets, value = [node.target], node.value
+        else:
+            continue
         for target in targets:
             if isinstance(target, ast.Name) and target.id in {"GRAIN", "NULLABLE", "KEEP", "TABLES", "CAVEATS", "ROWS"}:
                 try:
-                    values[target.id] = ast.literal_eval(node.value)  # type: ignore[union-attr, arg-type]
+                    values[target.id] = ast.literal_eval(value)
                 except ValueError as failure:
                     raise ContentError(f"{target.id} is not a literal", str(path), "write it out.") from failure
     model = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "model"), None)
@@ -401,9 +402,7 @@ def _read_polars_model(path: Path, layer: str) -> Model:
     reads = [name for name in arguments if name not in constants]
     schemas = {"stg": "staging", "int": "intermediate"}
     if any(name.split("_")[0] not in schemas for name in reads):
-        raise ContentError(
-            f"model() takes {reads}", str(path), "name its parameters after the stg_… and int_… tables it reads."
-        )
+        raise ContentError(f"model() takes {reads}", str(path), "name its parameters after the stg_… and int_… tables it reads.")
     named = tuple(sorted(f"{schemas[name.split('_')[0]]}.{name}" for name in reads))
     return Model(path.stem, layer, path, False, text, named, tables, bool(values.get("KEEP", False)), constants)
 

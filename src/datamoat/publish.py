@@ -14,10 +14,11 @@ from pathlib import Path
 import duckdb
 
 from datamoat.audit import read_audit
-from datamoat.build import Build, content_of, identifier, path_of, quoted, read_build
+from datamoat.build import Build, read_build
 from datamoat.describe import META_TABLES
 from datamoat.durable import cannot_write, part_of, put_in_place
 from datamoat.errors import PublishRefusedError, UsageError
+from datamoat.lake import content_of, identifier, path_of, quoted
 from datamoat.project import Project, Table
 from datamoat.settings import Settings
 
@@ -156,9 +157,7 @@ def _write(settings: Settings, project: Project, build: Build, part: Path) -> No
                 con.execute(f"comment on column {table.id}.{identifier(name)} is {quoted(text)}")
                 del kind
         for name, text in META_TABLES.items():
-            con.execute(
-                f"create table meta.{name} as from read_parquet({quoted(str(path_of(settings.lake, f'meta.{name}')))})"
-            )
+            con.execute(f"create table meta.{name} as from read_parquet({quoted(str(path_of(settings.lake, f'meta.{name}')))})")
             con.execute(f"comment on table meta.{name} is {quoted(text)}")
         for macro in project.macros:
             con.execute(macro.sql)
@@ -191,7 +190,9 @@ def _compare(part: Path, build: Build) -> None:
         for table_id, measured in build.tables.items():
             if table_id.startswith("marts.") and content_of(con, table_id) != measured["content_hash"]:
                 raise PublishRefusedError(
-                    f"{table_id} in the new file is not what was built", str(part), "run `datamoat run` again; if it repeats, check the disk."
+                    f"{table_id} in the new file is not what was built",
+                    str(part),
+                    "run `datamoat run` again; if it repeats, check the disk.",
                 )
 
 

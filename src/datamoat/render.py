@@ -37,13 +37,11 @@ def rows(columns: Sequence[str], records: Iterable[Sequence[Any]], *, as_json: b
         typer.echo(json.dumps(listed, default=_plain, ensure_ascii=False, indent=1))
         return
     cells = [[text_of(value) for value in record] for record in records]
-    numeric = [
-        all(isinstance(record[i], int | float) or record[i] is None for record in records) for i in range(len(columns))
-    ]
+    numeric = [all(isinstance(record[i], int | float) or record[i] is None for record in records) for i in range(len(columns))]
     if title:
         typer.secho(title, bold=True)
     if sys.stdout.isatty():
-        from rich.console import Console  # noqa: PLC0415  (a command that prints no table need not pay for it)
+        from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 

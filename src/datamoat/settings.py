@@ -76,9 +76,7 @@ def find_content(start: Path | None = None) -> Path:
     packaged = Path(__file__).parent / "content"
     if (packaged / MARKER).is_file():
         return packaged
-    raise UsageError(
-        "no content tree here or above", str(here), "change into a checkout of datamoat, or set DATAMOAT_ROOT."
-    )
+    raise UsageError("no content tree here or above", str(here), "change into a checkout of datamoat, or set DATAMOAT_ROOT.")
 
 
 def read_settings(start: Path | None = None) -> Settings:

@@ -41,7 +41,8 @@ def read_status(settings: Settings) -> Status:
     lines = (
         f"published  build {build_id}, as of {as_of}, built {built_at:%Y-%m-%d %H:%M} UTC",
         f"sources    {len(sources)} known, {len(bad)} need a look" + (f": {told}" if told else ""),
-        f"audit      {n_claims} claims, {n_open} warnings" + (f": {'; '.join(f'{t}: {c}' for t, c, _ in open_claims[:3])}" if n_open else ""),
+        f"audit      {n_claims} claims, {n_open} warnings"
+        + (f": {'; '.join(f'{t}: {c}' for t, c, _ in open_claims[:3])}" if n_open else ""),
     )
     facts = {
         "published": {"build_id": build_id, "as_of": as_of, "built_at": built_at, "path": str(settings.published)},

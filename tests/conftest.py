@@ -1,0 +1,147 @@
+"""A ten-line content tree to run the engine on, and the real captures where they are at hand."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from datamoat.settings import Settings
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+COLUMNS = """
+platform_id: {type: VARCHAR, means: "A platform, as a slug."}
+lab_id: {type: VARCHAR, means: "A lab, as a slug."}
+uploads: {type: DOUBLE, unit: videos a day, means: Videos uploaded a day.}
+source_id: {type: VARCHAR, means: A source.}
+status: {type: VARCHAR, means: Its state., values: [fresh]}
+reason: {type: VARCHAR, means: Why.}
+"""
+FILES = {
+    "transforms/columns.yml": COLUMNS,
+    "transforms/build.yml": "seed: 1\nknown: {reference__facts: stated_on}\n",
+    "transforms/staging/reference/stg_reference__facts.sql": """/*---
+description: Facts.
+grain: [platform_id]
+---*/
+select platform_id, uploads
+from raw.reference__facts
+""",
+    "transforms/intermediate/lab/int_lab__uploads.py": '''"""Uploads by lab."""
+
+import polars as pl
+
+GRAIN = ("lab_id",)
+
+
+def model(stg_reference__facts: pl.LazyFrame) -> pl.LazyFrame:
+    """Sum them."""
+    return stg_reference__facts.select(pl.col("platform_id").alias("lab_id"), "uploads")
+''',
+    "transforms/marts/volume/lab_volume.sql": """/*---
+description: Uploads of each lab.
+grain: [lab_id]
+rows: {min: 1}
+---*/
+select
+    lab_id,
+    uploads
+from intermediate.int_lab__uploads
+order by lab_id
+""",
+    "transforms/marts/trust/source_freshness.sql": """/*---
+description: How each source is.
+grain: [source_id]
+nullable: [reason]
+---*/
+select
+    source_id,
+    'fresh' AS status,
+    null::varchar AS reason
+from meta.sources
+""",
+    "expectations/marts/lab_volume.py": '''"""What must be true of marts.lab_volume."""
+
+import great_expectations.expectations as gxe
+
+EXPECTATIONS = [
+    gxe.ExpectColumnValuesToBeBetween(
+        column="uploads", min_value=0, severity="critical", notes="Nobody uploads less than nothing."
+    ),
+]
+''',
+    "expectations/checks/no_lab_is_nameless.sql": """/*---
+description: Every lab has a name.
+severity: critical
+---*/
+select lab_id from marts.lab_volume where lab_id = ''
+""",
+    "reports/run/1_labs.sql": "/*---\ndescription: Labs\n---*/\nselect lab_id from marts.lab_volume order by 1",
+    "data/reference/facts.csv": "platform_id,uploads,stated_on\ndouyin,5.0,2026-03-01\ntiktok,7.0,2026-05-01\n",
+    "data/reference/datapackage.json": json.dumps(
+        {
+            "name": "facts",
+            "resources": [
+                {
+                    "name": "facts",
+                    "path": "facts.csv",
+                    "schema": {
+                        "fields": [
+                            {"name": "platform_id", "type": "string", "constraints": {"required": True, "pattern": "[a-z-]+"}},
+                            {"name": "uploads", "type": "number", "constraints": {"required": True, "minimum": 0}},
+                            {"name": "stated_on", "type": "date", "constraints": {"required": True}},
+                        ],
+                        "primaryKey": ["platform_id"],
+                    },
+                }
+            ],
+        }
+    ),
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Return a small content tree in a folder of its own."""
+    root = tmp_path / "tree"
+    for name, text in FILES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def settings(tree: Path) -> Settings:
+    """Return settings that read the small tree and write beside it."""
+    return Settings(content=tree, data=tree / "data", threads=2, memory_limit="1GB")
+
+
+@pytest.fixture
+def edit(tree: Path) -> Callable[[str, str, str], Path]:
+    """Return a function that replaces a piece of text in a file of the small tree."""
+
+    def replace(name: str, old: str, new: str) -> Path:
+        path = tree / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return path
+
+    return replace
+
+
+@pytest.fixture(scope="session")
+def captures() -> Path:
+    """Return the folder of real upstream answers; skip where it is absent."""
+    folder = Path(os.environ.get("DATAMOAT_CAPTURES") or CHECKOUT.parent / "shared" / "captures")
+    if not folder.is_dir():
+        pytest.skip("the captures of upstreams are not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """Return the checkout these tests are in."""
+    return CHECKOUT
