@@ -273,8 +273,12 @@ def _compared_with_published(settings: Settings, build: Build) -> list[Result]:
     """Compare the rows of each mart with the published file's."""
     if not settings.published.is_file():
         return []
-    with duckdb.connect(str(settings.published), read_only=True) as con:
-        before = dict(con.sql("select table_name, n_rows from meta.models where layer = 'marts'").fetchall())
+    try:
+        with duckdb.connect(str(settings.published), read_only=True) as con:
+            before = dict(con.sql("select table_name, n_rows from meta.models where layer = 'marts'").fetchall())
+    except duckdb.Error as failure:
+        reason = f"Its rows could not be compared: {str(failure).strip().splitlines()[0]}"
+        return [Result("meta.build", "the file published before can be opened", "contract", "warning", reason, is_ok=False)]
     results = []
     for name, was in sorted(before.items()):
         n_rows = build.tables.get(f"marts.{name}", {}).get("n_rows", 0)

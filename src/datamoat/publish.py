@@ -203,6 +203,8 @@ def _keep_and_swap(settings: Settings, build_id: str, part: Path) -> None:
     spare = part_of(kept)
     _link_or_copy(part, spare)
     put_in_place(spare, kept)
+    if settings.published.is_file() and published_build(settings.published) is None:
+        settings.published.replace(settings.warehouse / "set-aside.duckdb")  # not one of ours, or broken: for a person to see
     put_in_place(part, settings.published)
     for older in kept_builds(settings)[KEPT_BUILDS:]:
         older.path.unlink(missing_ok=True)

@@ -1,0 +1,100 @@
+"""Made worlds in which the truth about volume and rank is known, and what the verdict says in them.
+
+`python tests/unit/kit/link_worlds.py` prints the long table (`make calibrate`); the suite runs a short one.
+"""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from datamoat.kit.association import corrected_effect
+from datamoat.kit.verdict import Looks, Thresholds, examine, judge
+
+ROOT = Path(__file__).resolve().parents[3]
+LOOKS = Looks(n_random=4_999, n_random_again=999, n_draws_again=100)
+N_DRAWS = 200
+
+
+@dataclass(frozen=True)
+class World:
+    """What is true: companies, latent correlation, how date moves both, and how well volumes and ratings are known."""
+
+    name: str
+    n: int
+    n_owners: int
+    latent: float = 0.0
+    date_on_volume: float = 0.0
+    date_on_rating: float = 0.0
+    reliability_v: float = 0.8
+    reliability_r: float = 0.95
+
+
+WORLDS = (
+    World("no effect, 20 companies", 20, 6),
+    World("no effect, 26 companies, poor volumes", 26, 6, reliability_v=0.6, reliability_r=0.9),
+    World("strong effect, 25 companies", 25, 6, latent=0.9),
+    World("strong effect, 25 companies, good volumes", 25, 6, latent=0.9, reliability_v=0.95, reliability_r=0.98),
+    World("middling effect, 25 companies", 25, 6, latent=0.5),
+    World("strong effect, 6 companies", 6, 3, latent=0.9),
+    World("release date drives both", 25, 6, date_on_volume=0.8, date_on_rating=0.8),
+)
+
+
+def rule() -> Thresholds:
+    """Return the thresholds in force."""
+    with (ROOT / "data" / "reference" / "moat_thresholds.csv").open(encoding="utf-8") as handle:
+        return Thresholds.from_rows({row["threshold_id"]: float(row["value"]) for row in csv.DictReader(handle)})
+
+
+def draw(world: World, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Return draws of log volume and rating, owners, and the one control (release date)."""
+    n = world.n
+    date = rng.standard_normal(n)
+    left = np.sqrt(1 - world.date_on_volume**2)
+    volume = world.date_on_volume * date + left * rng.standard_normal(n)
+    noise = np.sqrt(max(0.0, 1 - world.latent**2 - world.date_on_rating**2))
+    rating = world.latent * volume + world.date_on_rating * date + noise * rng.standard_normal(n)
+
+    def seen(truth: np.ndarray, reliability: float) -> np.ndarray:
+        spread = np.sqrt(1 - reliability)
+        centre = reliability * truth + spread * np.sqrt(reliability) * rng.standard_normal(n)
+        return centre + spread * rng.standard_normal((N_DRAWS, n))
+
+    owners = np.zeros(n, dtype=bool)
+    owners[np.argsort(-volume)[: world.n_owners]] = True
+    return seen(volume, world.reliability_v), seen(rating, world.reliability_r), owners, date[:, None]
+
+
+def verdicts(world: World, n_worlds: int, seed: int = 0) -> Counter[str]:
+    """Return how often each verdict falls, over seeded copies of a world."""
+    thresholds, counted = rule(), Counter[str]()
+    for i in range(n_worlds):
+        v, r, owners, controls = draw(world, np.random.default_rng([seed, i]))
+        counted[judge(examine(v, r, owners, controls, thresholds, LOOKS), thresholds)[0]] += 1
+    return counted
+
+
+def coverage(world: World, n_worlds: int, seed: int = 1) -> float:
+    """Return how often the corrected interval holds the true rank correlation."""
+    held, truth = 0, 6 / np.pi * np.arcsin(world.latent / 2)
+    for i in range(n_worlds):
+        v, r, _, _ = draw(world, np.random.default_rng([seed, i]))
+        effect = corrected_effect(v, r)
+        held += effect is not None and effect.p05 <= truth <= effect.p95
+    return held / n_worlds
+
+
+def main(n_worlds: int = 1_000) -> None:
+    """Print the table."""
+    for world in WORLDS:
+        counted = verdicts(world, n_worlds)
+        shares = "  ".join(f"{v} {counted[v] / n_worlds:.3f}" for v in ("supported", "not_supported", "cannot_tell"))
+        held = "" if world.date_on_rating else f"  interval holds the truth {coverage(world, n_worlds):.3f}"
+        print(f"{world.name:45s} {shares}{held}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""A build is a function of its inputs, and what goes wrong in it is told with the file to open."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from datamoat.build import BUILD_FILE, Build, build_models, read_build
+from datamoat.errors import ContentError, DatamoatError, ModelFailedError
+from datamoat.lake import path_of
+from datamoat.project import read_project
+from datamoat.settings import Settings
+
+Edit = Callable[[str, str, str], Path]
+MART = "transforms/marts/volume/lab_volume.sql"
+POLARS = "transforms/intermediate/lab/int_lab__uploads.py"
+FACTS = "data/reference/facts.csv"
+
+
+def built(settings: Settings, as_of: date | None = None) -> Build:
+    return build_models(settings, read_project(settings.content), as_of)
+
+
+def hashes(build: Build) -> dict[str, str]:
+    return {name: measured["content_hash"] for name, measured in build.tables.items() if "content_hash" in measured}
+
+
+def test_the_same_inputs_give_the_same_build_whatever_the_threads(settings: Settings) -> None:
+    first = built(settings)
+    shutil.rmtree(settings.lake)
+    second = built(replace(settings, threads=1))
+    assert (first.build_id, first.inputs, hashes(first)) == (second.build_id, second.inputs, hashes(second))
+    assert first.as_of == date(2026, 5, 1)
+
+
+def test_a_changed_fact_changes_the_build_and_the_mart(settings: Settings, edit: Edit) -> None:
+    first = built(settings)
+    edit(FACTS, "7.0", "8.0")
+    second = built(settings)
+    assert first.build_id != second.build_id
+    assert hashes(first)["marts.lab_volume"] != hashes(second)["marts.lab_volume"]
+    assert hashes(first)["marts.source_freshness"] == hashes(second)["marts.source_freshness"]
+
+
+def test_the_order_of_rows_does_not_matter(settings: Settings, tree: Path) -> None:
+    first = built(settings)
+    lines = (tree / FACTS).read_text().splitlines()
+    (tree / FACTS).write_text("\n".join([lines[0], lines[2], lines[1]]) + "\n")
+    assert hashes(built(settings)) == hashes(first)
+
+
+def test_as_of_leaves_out_what_became_public_later(settings: Settings) -> None:
+    build = built(settings, date(2026, 4, 30))
+    assert build.as_of == date(2026, 4, 30)
+    assert pl.read_parquet(path_of(settings.lake, "marts.lab_volume"))["lab_id"].to_list() == ["douyin"]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "kind", "told"),
+    [
+        ("transforms/columns.yml", "uploads:", "upload:", ModelFailedError, "column 'uploads'"),
+        (
+            "transforms/columns.yml",
+            "uploads: {type: DOUBLE",
+            "uploads: {type: BIGINT",
+            ModelFailedError,
+            "dictionary says BIGINT",
+        ),
+        (MART, "grain: [lab_id]", "grain: [lab]", ModelFailedError, "names 'lab'"),
+        (MART, "    uploads\n", "    uploads / nothing\n", ModelFailedError, "did not run"),
+        (POLARS, '.alias("lab_id")', '.alias("lab")', ModelFailedError, "no column 'lab_id'"),
+        (POLARS, 'pl.col("platform_id")', 'pl.col("nothing")', ModelFailedError, "did not run"),
+        (POLARS, "return stg_reference__facts", "return {}[0]  #", ModelFailedError, "KeyError"),
+        ("transforms/build.yml", "known: {reference__facts: stated_on}", "", ContentError, "became public"),
+    ],
+)
+def test_a_model_that_breaks_its_promise_stops_the_build(
+    settings: Settings, edit: Edit, name: str, old: str, new: str, kind: type[DatamoatError], told: str
+) -> None:
+    edit(name, old, new)
+    with pytest.raises(kind) as failure:
+        built(settings)
+    assert told in str(failure.value)
+    assert failure.value.where
+    assert failure.value.fix
+    with pytest.raises(ModelFailedError, match="no finished build"):
+        read_build(settings.lake)
+
+
+def test_a_kept_model_runs_again_only_when_its_inputs_or_code_change(settings: Settings, edit: Edit, tmp_path: Path) -> None:
+    count = tmp_path / "runs"
+    edit(POLARS, 'GRAIN = ("lab_id",)', 'GRAIN = ("lab_id",)\nKEEP = True')
+    edit(
+        POLARS,
+        '    """Sum them."""\n',
+        f'    """Sum them."""\n    with open({str(count)!r}, "a") as log:\n        log.write("x")\n',
+    )
+    built(settings)
+    built(settings)
+    assert count.read_text() == "x"
+    edit(FACTS, "7.0", "8.0")
+    built(settings)
+    assert count.read_text() == "xx"
+    edit(POLARS, "Sum them.", "Sum them all.")
+    build = built(settings)
+    assert count.read_text() == "xxx"
+    assert build.tables["intermediate.int_lab__uploads"]["n_rows"] == 2
+
+
+def test_one_file_may_yield_several_tables(settings: Settings, tree: Path) -> None:
+    (tree / "transforms/intermediate/lab/int_lab__pair.py").write_text(
+        '"""Two at once."""\n\nimport polars as pl\n\n'
+        'TABLES = {"int_lab__one": ("lab_id",), "int_lab__two": ("lab_id",)}\n\n\n'
+        "def model(int_lab__uploads: pl.LazyFrame) -> dict[str, pl.LazyFrame]:\n"
+        '    """Give the same twice."""\n'
+        '    return {"int_lab__one": int_lab__uploads, "int_lab__two": int_lab__uploads}\n'
+    )
+    build = built(settings)
+    assert {"intermediate.int_lab__one", "intermediate.int_lab__two"} <= set(build.tables)
+
+
+def test_a_build_that_does_not_finish_leaves_no_build(settings: Settings, edit: Edit) -> None:
+    built(settings)
+    edit(MART, "    uploads\n", "    uploads / nothing\n")
+    with pytest.raises(ModelFailedError):
+        built(settings)
+    assert not (settings.lake / BUILD_FILE).exists()
+
+
+def test_meta_says_what_was_read_and_how_columns_depend(settings: Settings) -> None:
+    built(settings)
+    lineage = pl.read_parquet(path_of(settings.lake, "meta.lineage"))
+    edges = lineage.filter(table_name="lab_volume", column_name="uploads").select("from_table", "from_column").rows()
+    assert edges == [("intermediate.int_lab__uploads", "uploads")]
+    staged = lineage.filter(table_name="stg_reference__facts", column_name="uploads")
+    assert staged.select("from_table", "from_column").rows() == [("raw.reference__facts", "uploads")]
+    snapshots = pl.read_parquet(path_of(settings.lake, "meta.snapshots"))
+    assert snapshots.select("source_id", "request", "n_rows").rows() == [("reference", "facts", 2)]
+    known = json.loads((settings.lake / BUILD_FILE).read_text())
+    assert set(known["inputs"]) == {"reference/facts.csv", "snapshots", "content", "engine", "duckdb", "as_of"}

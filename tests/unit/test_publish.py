@@ -1,0 +1,344 @@
+"""Nothing unaudited is published, readers are never locked out, and a fault leaves the last good file."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from datamoat import audit as auditing
+from datamoat import publish as publishing
+from datamoat.audit import Audit, Result, Worker, audit_build
+from datamoat.build import Build, build_models, read_build
+from datamoat.durable import one_writer, write_whole
+from datamoat.errors import AuditFailedError, BusyError, PublishRefusedError, UsageError
+from datamoat.lake import path_of
+from datamoat.project import read_project
+from datamoat.publish import kept_builds, open_published, publish_warehouse, published_build, rollback
+from datamoat.settings import Settings
+
+Edit = Callable[[str, str, str], Path]
+FACTS = "data/reference/facts.csv"
+MART = "transforms/marts/volume/lab_volume.sql"
+
+
+class NoWorker(Worker):
+    """Contracts and checks alone: the suites of Great Expectations are tried once, below."""
+
+    def __init__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def validate(self, jobs: list[dict[str, object]]) -> list[Result]:  # noqa: ARG002
+        return []
+
+
+def audited(settings: Settings) -> Audit:
+    build_models(settings, read_project(settings.content))
+    return audit_build(settings, read_project(settings.content), NoWorker())
+
+
+def published(settings: Settings) -> publishing.Published:
+    audited(settings)
+    return publish_warehouse(settings, read_project(settings.content))
+
+
+def uploads(path: Path) -> list[float]:
+    with duckdb.connect(str(path), read_only=True) as con:
+        return [row[0] for row in con.sql("select uploads from marts.lab_volume order by 1").fetchall()]
+
+
+def test_the_published_file_explains_itself(settings: Settings) -> None:
+    path = published(settings).path
+    with duckdb.connect(str(path), read_only=True) as con:
+        bare_tables = con.sql("select table_name from duckdb_tables() where coalesce(comment, '') = ''").fetchall()
+        bare = con.sql(
+            "select table_name, column_name from duckdb_columns() where schema_name = 'marts' and coalesce(comment, '') = ''"
+        ).fetchall()
+        keys = con.sql("select table_name from duckdb_constraints() where constraint_type = 'PRIMARY KEY' order by 1").fetchall()
+        assert bare_tables == []
+        assert bare == []
+        assert keys == [("lab_volume",), ("source_freshness",)]
+        version = con.sql("select tags['storage_version'] from duckdb_databases() where not internal").fetchall()[0][0]
+        assert version.startswith("v1.2")
+
+
+def test_publishing_the_same_build_again_changes_nothing(settings: Settings) -> None:
+    first = published(settings)
+    stamp = first.path.stat().st_mtime_ns
+    second = published(settings)
+    assert (second.is_new, second.build_id) == (False, first.build_id)
+    assert first.path.stat().st_mtime_ns == stamp
+
+
+def test_a_reader_keeps_the_old_file_and_the_next_one_sees_the_new(settings: Settings, edit: Edit) -> None:
+    published(settings)
+    reader = subprocess.Popen(
+        [
+            sys.executable, "-c",
+            "import duckdb, sys\n"
+            f"con = duckdb.connect({str(settings.published)!r}, read_only=True)\n"
+            "print(con.sql('select max(uploads) from marts.lab_volume').fetchall()[0][0], flush=True)\n"
+            "sys.stdin.readline()\n"
+            "print(con.sql('select max(uploads) from marts.lab_volume').fetchall()[0][0], flush=True)\n",
+        ],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert reader.stdout is not None
+    assert reader.stdout.readline().strip() == "7.0"
+    edit(FACTS, "7.0", "9.0")
+    published(settings)
+    answer, _ = reader.communicate("\n")
+    assert answer.strip() == "7.0"
+    assert uploads(settings.published) == [5.0, 9.0]
+
+
+def test_the_last_three_builds_are_kept_and_one_can_go_back(settings: Settings, edit: Edit) -> None:
+    ids = [published(settings).build_id]
+    for old, new in (("7.0", "8.0"), ("8.0", "9.0"), ("9.0", "10.0")):
+        edit(FACTS, old, new)
+        ids.append(published(settings).build_id)
+    assert [build.build_id for build in kept_builds(settings)] == ids[:0:-1]
+    assert rollback(settings).build_id == ids[2]
+    assert uploads(settings.published) == [5.0, 9.0]
+    assert rollback(settings, ids[3]).build_id == ids[3]
+    assert uploads(settings.published) == [5.0, 10.0]
+    with pytest.raises(UsageError, match="is not kept"):
+        rollback(settings, ids[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        (MART, "rows: {min: 1}", "rows: {min: 3}", "at least 3 rows"),
+        (MART, "    uploads\n", "    nullif(uploads, 7.0) AS uploads\n", '"lab_id": "tiktok"'),
+        (MART, "    lab_id,\n", "    'one' AS lab_id,\n", "lab_id is unique"),
+        ("transforms/columns.yml", 'lab_id: {type: VARCHAR, means: "A lab, as a slug."}',
+         'lab_id: {type: VARCHAR, means: "A lab, as a slug.", values: [douyin]}', "words of the dictionary"),
+        ("expectations/checks/no_lab_is_nameless.sql", "lab_id = ''", "lab_id = 'tiktok'", '"lab_id": "tiktok"'),
+    ],
+)  # fmt: skip
+def test_a_critical_claim_that_fails_names_the_rows_and_stops_publication(
+    settings: Settings, edit: Edit, name: str, old: str, new: str, told: str
+) -> None:
+    published(settings)
+    before = settings.published.read_bytes()
+    edit(name, old, new)
+    with pytest.raises(AuditFailedError) as failure:
+        audited(settings)
+    assert told in str(failure.value)
+    assert "why:" in str(failure.value)
+    with pytest.raises(PublishRefusedError, match="failed"):
+        publish_warehouse(settings, read_project(settings.content))
+    assert settings.published.read_bytes() == before
+
+
+def test_a_mart_that_becomes_empty_is_critical_and_a_lost_tenth_is_a_warning(settings: Settings, edit: Edit) -> None:
+    published(settings)
+    edit(MART, "rows: {min: 1}\n", "")
+    edit(MART, "order by lab_id", "where lab_id = 'tiktok'\norder by lab_id")
+    assert [result.claim for result in audited(settings).warnings] == [
+        "a tenth of the published rows does not vanish in one step"
+    ]
+    edit(MART, "'tiktok'", "'nobody'")
+    with pytest.raises(AuditFailedError, match="does not become empty"):
+        audited(settings)
+
+
+def test_a_build_is_not_published_on_another_builds_audit(settings: Settings, edit: Edit) -> None:
+    audited(settings)
+    edit(FACTS, "7.0", "8.0")
+    build_models(settings, read_project(settings.content))
+    with pytest.raises(PublishRefusedError, match="the audit is of build"):
+        publish_warehouse(settings, read_project(settings.content))
+
+
+def test_a_build_that_was_never_audited_is_not_published(settings: Settings) -> None:
+    build_models(settings, read_project(settings.content))
+    with pytest.raises(AuditFailedError, match="was not audited"):
+        publish_warehouse(settings, read_project(settings.content))
+
+
+def test_great_expectations_names_the_offending_rows_in_a_worker(settings: Settings, edit: Edit) -> None:
+    build_models(settings, read_project(settings.content))
+    edit("expectations/marts/lab_volume.py", "min_value=0", "min_value=6")
+    with Worker() as worker, pytest.raises(AuditFailedError) as failure:
+        audit_build(settings, read_project(settings.content), worker)
+    assert "'lab_id': 'douyin'" in str(failure.value).replace('"', "'")
+    assert "Nobody uploads less than nothing." in str(failure.value)
+
+
+def test_what_was_written_is_compared_with_the_build_before_it_is_swapped_in(settings: Settings) -> None:
+    published(settings)
+    before = settings.published.read_bytes()
+    build = read_build(settings.lake)
+    tables = {**build.tables, "marts.lab_volume": {**build.tables["marts.lab_volume"], "content_hash": "2-00"}}
+    Build(**{**build.__dict__, "tables": tables}).write(settings.lake / "build.json")
+    with pytest.raises(PublishRefusedError, match="is not what was built"):
+        publish_warehouse(settings, read_project(settings.content))
+    assert settings.published.read_bytes() == before
+
+
+@pytest.mark.parametrize("call", ["replace", "hardlink_to"])
+def test_d02_a_disk_that_refuses_leaves_the_published_file(
+    settings: Settings, edit: Edit, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    published(settings)
+    before = settings.published.read_bytes()
+    edit(FACTS, "7.0", "8.0")
+    audited(settings)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, call, refuse)
+    if call == "hardlink_to":
+        monkeypatch.setattr(publishing.shutil, "copyfile", refuse)
+    with pytest.raises(PublishRefusedError, match="No space left on device"):
+        publish_warehouse(settings, read_project(settings.content))
+    monkeypatch.undo()
+    assert settings.published.read_bytes() == before
+    assert publish_warehouse(settings, read_project(settings.content)).is_new
+
+
+def test_d03_a_full_disk_is_told_and_what_was_published_stands(settings: Settings, edit: Edit) -> None:
+    published(settings)
+    before = settings.published.read_bytes()
+    edit(FACTS, "7.0", "8.0")
+    audited(settings)
+    code = (
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
+        "from datamoat.settings import read_settings\n"
+        "from datamoat.project import read_project\n"
+        "from datamoat.publish import publish_warehouse\n"
+        "from datamoat.errors import PublishRefusedError\n"
+        "s = read_settings()\n"
+        "try:\n"
+        "    publish_warehouse(s, read_project(s.content))\n"
+        "except PublishRefusedError as failure:\n"
+        "    print(failure.what)\n"
+    )
+    environment = {**os.environ, "DATAMOAT_ROOT": str(settings.content), "DATAMOAT_DATA": str(settings.data)}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert "could not write" in told.stdout
+    assert settings.published.read_bytes() == before
+
+
+def test_d01_a_process_killed_at_any_moment_leaves_the_last_good_file(settings: Settings, edit: Edit) -> None:
+    published(settings)
+    environment = {**os.environ, "DATAMOAT_ROOT": str(settings.content), "DATAMOAT_DATA": str(settings.data)}
+    code = (
+        "from datamoat.settings import read_settings\n"
+        "from datamoat.project import read_project\n"
+        "from datamoat.durable import one_writer\n"
+        "from datamoat.build import build_models\n"
+        "from datamoat.audit import audit_build, Worker\n"
+        "from datamoat.publish import publish_warehouse\n"
+        "class NoWorker(Worker):\n"
+        "    def __init__(self): pass\n"
+        "    def __exit__(self, *_): pass\n"
+        "    def validate(self, jobs): return []\n"
+        "s = read_settings(); p = read_project(s.content)\n"
+        "print('ready', flush=True)\n"
+        "with one_writer(s.data, 'run'):\n"
+        "    build_models(s, p); audit_build(s, p, NoWorker()); publish_warehouse(s, p)\n"
+    )
+    good = {5.0: True}
+    for trial in range(12):
+        value = f"{trial + 20}.0"
+        edit(FACTS, "7.0" if trial == 0 else f"{trial + 19}.0", value)
+        process = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.04 * trial)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        build = published_build(settings.published)
+        assert build is not None
+        assert len(uploads(settings.published)) == 2
+        assert uploads(settings.published)[0] in good
+    with one_writer(settings.data, "test"):
+        assert published(settings).is_new or uploads(settings.published)[1] == float(value)
+    assert [path for path in settings.data.rglob(".*.part*")] == []
+
+
+def test_d07_two_writers_at_once_are_told_apart(settings: Settings) -> None:
+    with one_writer(settings.data, "run"):
+        code = (
+            "from pathlib import Path\nfrom datamoat.durable import one_writer\nfrom datamoat.errors import BusyError\n"
+            f"try:\n    with one_writer(Path({str(settings.data)!r}), 'build'): print('in')\n"
+            "except BusyError as failure: print(failure)\n"
+        )
+        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert f"another process is writing: run (pid {os.getpid()})" in told
+    assert "nothing was changed" in told
+
+
+def test_d08_the_lock_of_a_dead_process_is_free(settings: Settings) -> None:
+    code = (
+        "import os\nfrom pathlib import Path\nfrom datamoat.durable import one_writer\n"
+        f"with one_writer(Path({str(settings.data)!r}), 'run'): os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    with one_writer(settings.data, "run"):
+        pass
+    assert issubclass(BusyError, Exception)
+
+
+def test_d10_a_broken_published_file_is_told_and_built_again(settings: Settings) -> None:
+    published(settings)
+    broken = settings.published.with_name("broken")
+    broken.write_bytes(b"this is no database")
+    broken.replace(settings.published)
+    assert published_build(settings.published) is None
+    with pytest.raises(PublishRefusedError, match="cannot be opened"):
+        open_published(settings)
+    assert published(settings).is_new
+    assert uploads(settings.published) == [5.0, 7.0]
+    assert (settings.warehouse / "set-aside.duckdb").read_bytes() == b"this is no database"
+
+
+def test_f11_a_query_reaches_nothing_but_the_published_file(settings: Settings, tmp_path: Path) -> None:
+    published(settings)
+    with open_published(settings) as con:
+        for sql in (
+            f"copy marts.lab_volume to '{tmp_path / 'out.csv'}'",
+            "select * from read_csv('/etc/passwd')",
+            f"attach '{tmp_path / 'x.duckdb'}' as x",
+            "install httpfs",
+            "set enable_external_access = true",
+            "create table t as select 1",
+            "select getenv('HOME')",
+        ):
+            with pytest.raises(duckdb.Error):
+                con.sql(sql).fetchall() if con.sql(sql) is not None else None
+    assert list(tmp_path.glob("*.csv")) == []
+
+
+def test_a_file_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a" / "b.json"
+    write_whole(path, b"one")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+    with pytest.raises(PublishRefusedError, match="Input/output error"):
+        write_whole(path, b"two")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"one"
+    assert [p.name for p in path.parent.iterdir()] == ["b.json"]
+
+
+def test_the_audit_is_kept_for_a_person_and_for_the_reader(settings: Settings) -> None:
+    audit = audited(settings)
+    known = json.loads((settings.lake / auditing.AUDIT_FILE).read_text())
+    assert known["build_id"] == audit.build_id
+    assert path_of(settings.lake, "meta.audits").is_file()
