@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from datamoat.errors import ContentError
+from datamoat.sources import UniqueKeys
 
 LAYERS = ("staging", "intermediate", "marts")
 # Which layer may read which. `raw` is read by staging alone, and only its own source's.
@@ -176,7 +177,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ContentError: The file is absent, is no YAML, or is not a mapping.
     """
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)  # noqa: S506  (a subclass of SafeLoader)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as failure:
         raise ContentError(f"cannot read {path.name}: {failure}", str(path), "mend the YAML.") from failure
     if not isinstance(value, dict):

@@ -88,7 +88,6 @@ class Request(Strict):
         url: What is asked (protocol `http`); `otherwise` is asked when it answers 403, 404 or 410.
         page: The page a link is looked for on (protocol `http_pages`); `link` is the pattern of its address.
         dataset: The Hub's dataset, and `file` the path inside it (protocol `huggingface`).
-        member: A pattern that picks one file out of a zip.
         rows: Bounds of this request where they differ from the table's.
     """
 
@@ -99,14 +98,13 @@ class Request(Strict):
     link: str | None = None
     dataset: str | None = None
     file: str | None = None
-    member: str | None = None
     paging: Paging | None = None
     rows: Rows | None = None
     live: bool = True
 
     @model_validator(mode="after")
     def _patterns_compile(self) -> "Request":
-        for pattern in (self.link, self.member):
+        for pattern in (self.link,):
             if pattern is not None:
                 re.compile(pattern)
         return self
@@ -341,7 +339,7 @@ def host_allowed(host: str, hosts: tuple[str, ...]) -> bool:
     return any(host == entry or (entry.startswith(".") and host.endswith(entry)) for entry in hosts)
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class UniqueKeys(yaml.SafeLoader):
     """A safe loader that refuses a key given twice, of which YAML would keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
@@ -361,7 +359,7 @@ def read_source(folder: Path) -> Source:
     """
     path = folder / "source.yml"
     try:
-        written = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506  (a subclass of SafeLoader)
+        written = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)  # noqa: S506  (a subclass of SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as failure:
         raise ContentError(f"not readable as YAML: {' '.join(str(failure).split())}", str(path), "mend the file.") from failure
     if not isinstance(written, dict):
