@@ -12,6 +12,7 @@ import polars as pl
 from datamoat.durable import write_json
 from datamoat.project import Model, Project, Table
 from datamoat.reference import ReferenceTable
+from datamoat.sources import EVERY_DAYS
 
 if TYPE_CHECKING:
     from datamoat.build import Build
@@ -24,7 +25,7 @@ SNAPSHOTS: dict[str, Any] = {
 }  # fmt: skip
 SOURCES: dict[str, Any] = {
     "source_id": pl.String, "title": pl.String, "publisher": pl.String, "licence": pl.String, "licence_url": pl.String,
-    "attribution": pl.String, "url": pl.String, "fetch_protocol": pl.String, "expected_every": pl.String,
+    "attribution": pl.String, "url": pl.String, "fetch_protocol": pl.String, "expected_every": pl.String, "expected_days": pl.Int64,
     "about": pl.String, "gaps": pl.List(pl.String),
 }  # fmt: skip
 META_TABLES = {
@@ -69,6 +70,7 @@ def input_tables(
                 "url": source.publisher.url,
                 "fetch_protocol": source.fetch.protocol,
                 "expected_every": source.fetch.every,
+                "expected_days": EVERY_DAYS[source.fetch.every],
                 "about": " ".join(source.about.split()),
                 "gaps": list(source.gaps),
             }
