@@ -4,6 +4,7 @@
 """
 
 import csv
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,7 @@ def main(n_worlds: int = 1_000) -> None:
         counted = verdicts(world, n_worlds)
         shares = "  ".join(f"{v} {counted[v] / n_worlds:.3f}" for v in ("supported", "not_supported", "cannot_tell"))
         held = "" if world.date_on_rating else f"  interval holds the truth {coverage(world, n_worlds):.3f}"
-        print(f"{world.name:45s} {shares}{held}")
+        sys.stdout.write(f"{world.name:45s} {shares}{held}\n")
 
 
 if __name__ == "__main__":

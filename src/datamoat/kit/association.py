@@ -1,0 +1,403 @@
+"""Does one uncertain order go with another? Rank association of draws, its permutation test, its effect and its power.
+
+Two sets of draws, values `v` and ratings `r`, both of shape (n_draws, n_companies); a draw is one possible world. Every
+statistic is a mean over draws. Under a permutation of companies the draws move together, so that a statistic which is
+a sum over companies needs the draws only once: with `M = sum_s v_s r_s' / (S n)` on standardised ranks,
+
+    T = trace(M),   T(pi) = sum_i M[i, pi(i)].
+
+That is why the permutation is done here and not by `scipy.stats.permutation_test`: that function calls the statistic for
+each permutation and makes its own permutations each time; with one matrix and one shared set of permutations a test costs
+milliseconds, and there are thousands. Given the same matrix as statistic, scipy gives the same exact p (see the tests).
+
+A correlation shrinks by the noise of what is correlated, so the mean over draws is the statistic of a test and never the
+size of an effect; `corrected_effect` is that, after Spearman's correction for attenuation. Neither is the spread over draws.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import permutations as all_orders
+from math import factorial, prod, sqrt
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from datamoat.kit.seeds import Floats, generator
+
+Orders: TypeAlias = npt.NDArray[np.intp]
+Groups: TypeAlias = npt.NDArray[np.bool_]
+
+TOLERANCE = 1e-12  # two permutations whose sums differ by less are equal: the same terms, added in another order
+Z90 = 1.6448536269514722  # the ends of a 90 % interval of the standard normal
+PAIR = 2  # a group smaller than this has no spread
+TRIPLE = 3  # two points always lie on a line
+MIN_FOR_INTERVAL = 4  # Fisher's variance has n - 3 below the line
+NOTHING = 1e-9  # a residual shorter than this, of ranks of length 1, is rounding
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A statistic and how often chance does as well.
+
+    Attributes:
+        value: The statistic, a mean over draws.
+        p: Share of permutations with an absolute value at least as large (two-sided).
+        method: `exact` (every permutation) or `monte_carlo` (a seeded sample; the identity counts as one more).
+        n_permutations: How many permutations were looked at.
+        min_p: The smallest p this test could give for these ties and this number of companies.
+    """
+
+    value: float
+    p: float
+    method: Literal["exact", "monte_carlo"]
+    n_permutations: int
+    min_p: float
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An effect with the middle 90 % of what the data allow."""
+
+    p05: float
+    p50: float
+    p95: float
+
+
+@lru_cache(maxsize=64)
+def orders(n: int, n_random: int, seed: int) -> tuple[Orders, bool]:
+    """Return permutations of `n` things as columns of an array (n, count), and whether they are all there are.
+
+    All n! are listed if they are no more than `n_random` + 1, else `n_random` are drawn from the seed, the same ones for
+    every test of this size.
+    """
+    if factorial(n) <= n_random + 1:
+        every = np.array(list(all_orders(range(n))), dtype=np.intp).reshape(-1, n)
+        return np.ascontiguousarray(every.T), True
+    drawn = generator(seed, f"orders:{n}").permuted(np.tile(np.arange(n, dtype=np.intp), (n_random, 1)), axis=1)
+    return np.ascontiguousarray(drawn.T), False
+
+
+def standard_ranks(x: Floats) -> Floats:
+    """Return ranks in each row (ties share the mean rank) with mean 0 and standard deviation 1; a constant row is all 0.
+
+    A row product divided by n is Spearman's correlation. Shape (n_draws, n), as given. Minus infinity stands for "none".
+    """
+    ranks = stats.rankdata(x, axis=1)
+    centred = ranks - ranks.mean(axis=1, keepdims=True)
+    spread = np.sqrt((centred**2).mean(axis=1, keepdims=True))
+    return np.asarray(np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0))
+
+
+def spearman_matrix(v: Floats, r: Floats) -> Floats:
+    """Return M, shape (n, n), whose trace is the mean over draws of Spearman's correlation of `v` and `r`."""
+    return product_matrix(standard_ranks(v), standard_ranks(r))
+
+
+def product_matrix(v: Floats, r: Floats) -> Floats:
+    """Return sum over draws of v_s r_s' / (S n), shape (n, n), of scores that are already standardised."""
+    n_draws, n = v.shape
+    return np.asarray(v.T @ r / (n_draws * n))
+
+
+def difference_matrix(group: Groups, r: Floats) -> Floats:
+    """Return M, shape (n, n), whose trace is the mean of `r` inside `group` less the mean outside, in units of `r`."""
+    weights = np.where(group, 1 / max(group.sum(), 1), -1 / max((~group).sum(), 1))
+    return np.outer(weights, r.mean(axis=0))
+
+
+def auc_matrix(group: Groups, r: Floats) -> Floats:
+    """Return M, shape (n, n), whose trace is P(one inside is above one outside) - 1/2, ties counting one half.
+
+    The Mann-Whitney identity: the mean rank inside less the mean rank outside, over n, is 2 AUC - 1 halved.
+    """
+    return difference_matrix(group, stats.rankdata(r, axis=1)) / group.size
+
+
+def permutation_test(matrix: Floats, ties: float = 1.0, *, n_random: int = 99_999, seed: int = 0) -> Tested:
+    """Test a statistic that is a trace against the same sum under permutations of the columns.
+
+    Args:
+        matrix: Shape (n, n); see `spearman_matrix`, `difference_matrix`, `auc_matrix`.
+        ties: In how many permutations the same arrangement returns, because companies are tied (`arrangements`).
+        n_random: How many permutations to draw where they are too many to list.
+        seed: Of the permutations.
+    """
+    n = len(matrix)
+    columns, is_exact = orders(n, n_random, seed)
+    sums = np.zeros(columns.shape[1])
+    for row, column in zip(matrix, columns, strict=True):
+        sums += row.take(column)
+    return _tested(float(np.trace(matrix)), sums, n, ties, is_exact=is_exact)
+
+
+def arrangements(*tied: Floats) -> float:
+    """Return how many of the n! permutations change nothing, given draws (n_draws, n) whose ties hold in every draw."""
+    return float(prod(factorial(size) for x in tied for size in _tie_sizes(x)))
+
+
+def kendall_test(v: Floats, r: Floats, *, n_random: int = 9_999, seed: int = 0) -> Tested:
+    """Test the mean over draws of Kendall's tau-b, by the same scheme with the signs of pairs in place of ranks.
+
+    T(pi) is a sum over pairs of pairs, so it costs more than a rank test; pairs tied in every draw drop out.
+    """
+    n_draws, n = v.shape
+    first, second = np.triu_indices(n, 1)
+    a, b = (np.sign(x[:, first] - x[:, second]) for x in (_finite(v), r))
+    a, b = (_unit(x) for x in (a, b))
+    seen = np.flatnonzero(a.any(axis=0))
+    kernel = a[:, seen].T @ b / n_draws
+    place = np.zeros((n, n), dtype=np.intp)
+    place[first, second] = place[second, first] = np.arange(len(first))
+    columns, is_exact = orders(n, n_random, seed)
+    sums = np.zeros(columns.shape[1])
+    for row, pair in zip(kernel, seen, strict=True):
+        one, other = columns[first[pair]], columns[second[pair]]
+        sums += np.where(one < other, 1.0, -1.0) * row.take(place[one, other])
+    value = float(np.trace(kernel[:, seen])) if len(seen) else 0.0
+    return _tested(value, sums, n, arrangements(v, r), is_exact=is_exact)
+
+
+def projection(controls: Floats) -> Floats:
+    """Return an orthonormal basis, shape (n, rank), of the columns of `controls` (n, k) and a constant.
+
+    Its rank says honestly how many of the companies' degrees of freedom the controls take: a constant control takes none.
+    """
+    design = np.column_stack([np.ones(len(controls)), controls])
+    left, size, _ = np.linalg.svd(design / np.maximum(np.linalg.norm(design, axis=0), 1e-300), full_matrices=False)
+    return np.asarray(left[:, size > 1e-9 * size[0]])
+
+
+def partial_test(v: Floats, r: Floats, basis: Floats, *, n_random: int = 9_999, seed: int = 0) -> Tested | None:
+    """Test the mean over draws of the correlation of ranks after the controls are projected out (Freedman and Lane 1983).
+
+    With v, r the residuals of unit length, Mp = mean v r', G = mean r r' and H = basis basis':
+    T(pi) = sum_i Mp[i, pi(i)] / sqrt(1 - tr(H G_pi)).
+
+    Args:
+        v: Values, shape (n_draws, n).
+        r: Ratings, same shape.
+        basis: From `projection`, shape (n, rank).
+        n_random: How many permutations to draw where they are too many to list.
+        seed: Of the permutations.
+
+    Returns:
+        The test, or None where nothing is left to vary: fewer than three degrees of freedom, or constant residuals.
+    """
+    n = len(basis)
+    if n - basis.shape[1] < TRIPLE:
+        return None
+    left, right = (_residuals(standard_ranks(x), basis) for x in (v, r))
+    if not left.any() or not right.any():
+        return None
+    matrix, spread = (left.T @ right / len(left), right.T @ right / len(right))
+    columns, is_exact = orders(n, n_random, seed)
+    sums = np.zeros(columns.shape[1])
+    for row, column in zip(matrix, columns, strict=True):
+        sums += row.take(column)
+    lost = lost_to_controls(basis, spread, n_random, seed)
+    return _tested(float(np.trace(matrix)), sums / np.sqrt(np.maximum(1 - lost, TOLERANCE)), n, 1.0, is_exact=is_exact)
+
+
+def lost_to_controls(basis: Floats, spread: Floats, n_random: int, seed: int) -> Floats:
+    """Return tr(H G_pi) for every permutation: what the controls explain of permuted residuals. Shape (count,)."""
+    columns, _ = orders(len(basis), n_random, seed)
+    lost = np.zeros(columns.shape[1])
+    back = np.argsort(columns, axis=0)
+    for direction in basis.T:
+        moved = direction.take(back)  # moved[j] is the weight of the company that now carries the residual of j
+        lost += np.einsum("jb,jb->b", moved, spread @ moved)
+    return lost
+
+
+def leave_one_out(v: Floats, r: Floats) -> Floats:
+    """Return, for each company, the mean over draws of Spearman's correlation without it. Shape (n,); NaN below n = 3.
+
+    Ranks without one company are the ranks with it, less one for those above it (less one half for those tied with it).
+    """
+    n = v.shape[1]
+    if n < TRIPLE:
+        return np.full(n, np.nan)
+    left, right = (_ranks_without(x) for x in (v, r))
+    products = (left * right).sum(axis=1)
+    sizes = (left**2).sum(axis=1) * (right**2).sum(axis=1)
+    rho = np.divide(products, np.sqrt(sizes), out=np.zeros_like(products), where=sizes > 0)
+    return np.asarray(rho.mean(axis=0))
+
+
+def leave_one_out_kendall(v: Floats, r: Floats) -> Floats:
+    """Return, for each company, the mean over draws of Kendall's tau-b without it. Shape (n,); NaN below n = 3."""
+    n = v.shape[1]
+    if n < TRIPLE:
+        return np.full(n, np.nan)
+    a, b = (np.sign(x[:, :, None] - x[:, None, :]) for x in (_finite(v), r))
+
+    def without(x: Floats) -> Floats:
+        per_company = x.sum(axis=2)
+        return np.asarray(per_company.sum(axis=1, keepdims=True) - 2 * per_company)
+
+    products, sizes = without(a * b), without(a * a) * without(b * b)
+    tau = np.divide(products, np.sqrt(np.maximum(sizes, 0)), out=np.zeros_like(products), where=sizes > 0)
+    return np.asarray(tau.mean(axis=0))
+
+
+def leave_one_out_trace(matrix_of: Callable[[Groups, Floats], Floats], group: Groups, r: Floats) -> Floats:
+    """Return, for each company, the trace of a group statistic's matrix without it. Shape (n,); NaN where a group empties."""
+    values = np.full(group.size, np.nan)
+    for i in range(group.size):
+        kept = np.delete(group, i)
+        if kept.any() and not kept.all():
+            values[i] = np.trace(matrix_of(kept, np.delete(r, i, axis=1)))
+    return values
+
+
+def worst_p_without_one(v: Floats, r: Floats, *, n_random: int = 9_999, seed: int = 0) -> tuple[float, int]:
+    """Return the largest p of the Spearman test over all ways to leave one company out, and that company's index."""
+    left, right = (_ranks_without(x) for x in (v, r))
+    n = v.shape[1]
+    worst, culprit = 0.0, 0
+    for i in range(n):
+        kept = np.arange(n) != i
+        a, b = (_unit(x[:, kept, i]) for x in (left, right))
+        p = permutation_test(a.T @ b / len(a), n_random=n_random, seed=seed).p
+        if p > worst:
+            worst, culprit = p, i
+    return worst, culprit
+
+
+def reliability(x: Floats) -> float:
+    """Return the share of the variance in `x` (n_draws, n) that is between companies and not within one: in [0, 1].
+
+    Each draw is centred first, which removes what is common to all companies and moves no rank.
+    """
+    centred = x - x.mean(axis=1, keepdims=True)
+    between, within = centred.mean(axis=0).var(ddof=1), centred.var(axis=0).mean()
+    return float(between / (between + within)) if between > 0 else 0.0
+
+
+def corrected_effect(v: Floats, r: Floats) -> Effect | None:
+    """Return the rank correlation of posterior means corrected for the reliability of both, with its 90 % interval.
+
+    rho_raw is Spearman's correlation of the means over draws; the interval is Fisher's with the variance
+    (1 + rho^2 / 2) / (n - 3) of Bonett and Wright (2000); all is divided by the root of the two reliabilities and
+    clipped to [-1, 1]. Scales are the caller's: logarithms for volumes.
+
+    Returns:
+        The effect, or None with fewer than four companies or where one side does not vary.
+    """
+    n = v.shape[1]
+    shrink = sqrt(reliability(v) * reliability(r))
+    if n < MIN_FOR_INTERVAL or shrink == 0:
+        return None
+    means = (x.mean(axis=0) - x.mean() for x in (v, r))
+    raw = float(stats.spearmanr(*means).statistic)
+    z, se = np.arctanh(np.clip(raw, -1 + 1e-12, 1 - 1e-12)), sqrt((1 + raw**2 / 2) / (n - 3))
+    low, high = np.tanh(z - Z90 * se), np.tanh(z + Z90 * se)
+    return Effect(*(float(np.clip(x / shrink, -1, 1)) for x in (low, raw, high)))
+
+
+def mean_difference_effect(group: Groups, r: Floats) -> Effect | None:
+    """Return the difference of mean ratings inside and outside `group` with Welch's 90 % interval, in rating points."""
+    if min(group.sum(), (~group).sum()) < PAIR:
+        return None
+    means = r.mean(axis=0)
+    inside, outside = means[group], means[~group]
+    middle = float(inside.mean() - outside.mean())
+    if inside.var() == 0 and outside.var() == 0:
+        return Effect(middle, middle, middle)
+    interval = stats.ttest_ind(inside, outside, equal_var=False).confidence_interval(0.90)
+    return Effect(float(interval.low), middle, float(interval.high))
+
+
+def auc_effect(group: Groups, r: Floats) -> Effect | None:
+    """Return AUC - 1/2 with the 90 % interval of Hanley and McNeil (1982), clipped to [-1/2, 1/2]."""
+    n_in, n_out = int(group.sum()), int((~group).sum())
+    if min(n_in, n_out) < PAIR:
+        return None
+    auc = float(np.trace(auc_matrix(group, r))) + 0.5
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    var = (auc * (1 - auc) + (n_in - 1) * (q1 - auc**2) + (n_out - 1) * (q2 - auc**2)) / (n_in * n_out)
+    half = Z90 * sqrt(max(var, 0))
+    return Effect(*(float(np.clip(x - 0.5, -0.5, 0.5)) for x in (auc - half, auc, auc + half)))
+
+
+def rank_power(n: int, latent: float, reliability_v: float = 1.0, reliability_r: float = 1.0, alpha: float = 0.05) -> float:
+    """Return the power of the two-sided rank test against a latent normal correlation seen through noise. NaN below n = 4.
+
+    The latent correlation shrinks by the root of the reliabilities, becomes Spearman's by 6/pi asin(rho/2), and is held
+    against the critical value of Student's t, with the variance of `corrected_effect`.
+    """
+    if n < MIN_FOR_INTERVAL:
+        return float("nan")
+    rho = 6 / np.pi * np.arcsin(latent * sqrt(reliability_v * reliability_r) / 2)
+    t = stats.t.ppf(1 - alpha / 2, n - 2)
+    critical, se = np.arctanh(t / sqrt(n - 2 + t**2)), sqrt((1 + rho**2 / 2) / (n - 3))
+    above, below = (critical - np.arctanh(rho)) / se, (-critical - np.arctanh(rho)) / se
+    return float(stats.norm.sf(above) + stats.norm.cdf(below))
+
+
+def group_power(n_in: int, n_out: int, latent: float, reliability_r: float = 1.0, alpha: float = 0.05) -> float:
+    """Return the power of the two-sided comparison of two groups whose point-biserial correlation is `latent`.
+
+    d = rho / sqrt(p q (1 - rho^2)) standard deviations; the noncentral t distribution does the rest. NaN where a group
+    has fewer than two members.
+    """
+    if min(n_in, n_out) < PAIR:
+        return float("nan")
+    n, rho = n_in + n_out, latent * sqrt(reliability_r)
+    d = rho / sqrt(n_in * n_out / n**2 * (1 - rho**2))
+    shift, critical = d * sqrt(n_in * n_out / n), stats.t.ppf(1 - alpha / 2, n - 2)
+    return float(stats.nct.sf(critical, n - 2, shift) + stats.nct.cdf(-critical, n - 2, shift))
+
+
+def smallest_latent(n: int, reliability_v: float = 1.0, reliability_r: float = 1.0, power: float = 0.8) -> float | None:
+    """Return the smallest latent correlation that is seen with the given power, to 0.01, or None if there is none."""
+    for latent in np.arange(0.0, 1.0, 0.01):
+        if rank_power(n, float(latent), reliability_v, reliability_r) >= power:
+            return float(latent)
+    return None
+
+
+def _tested(value: float, sums: Floats, n: int, ties: float, *, is_exact: bool) -> Tested:
+    """Return the two-sided p of `value` among `sums`."""
+    as_large = int((np.abs(sums) >= abs(value) - TOLERANCE * max(1.0, abs(value))).sum())
+    if is_exact:
+        largest = np.abs(sums).max()
+        best = int((np.abs(sums) >= largest - TOLERANCE * max(1.0, largest)).sum())
+        return Tested(value, as_large / len(sums), "exact", len(sums), best / len(sums))
+    floor = max(1 / (len(sums) + 1), min(ties / factorial(n), 1.0))
+    return Tested(value, (1 + as_large) / (len(sums) + 1), "monte_carlo", len(sums), floor)
+
+
+def _tie_sizes(x: Floats) -> list[int]:
+    """Return the sizes of the groups of columns that are equal in every draw."""
+    _, counts = np.unique(x, axis=1, return_counts=True)
+    return [int(count) for count in counts]
+
+
+def _finite(x: Floats) -> Floats:
+    """Return `x` with minus infinity ("none") as a number below all others, so that two of them differ by 0."""
+    return np.where(np.isneginf(x), np.finfo(float).min / 4, x)
+
+
+def _unit(x: Floats) -> Floats:
+    """Return rows scaled to length 1; rows of zeros stay."""
+    length = np.linalg.norm(x, axis=1, keepdims=True)
+    return np.asarray(np.divide(x, length, out=np.zeros_like(x, dtype=float), where=length > NOTHING))
+
+
+def _residuals(x: Floats, basis: Floats) -> Floats:
+    """Return what the basis does not explain of each row, scaled to length 1; rows it explains wholly are zeros."""
+    return _unit(x - (x @ basis) @ basis.T)
+
+
+def _ranks_without(x: Floats) -> Floats:
+    """Return centred ranks, shape (n_draws, n, n): [s, j, i] is the rank of j in draw s without company i, 0 for j = i."""
+    n = x.shape[1]
+    finite = _finite(x)
+    ahead = (1 + np.sign(finite[:, :, None] - finite[:, None, :])) / 2
+    ranks = 0.5 + ahead.sum(axis=2, keepdims=True) - ahead - n / 2
+    ranks[:, np.arange(n), np.arange(n)] = 0.0
+    return np.asarray(ranks)

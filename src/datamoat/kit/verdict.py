@@ -1,0 +1,164 @@
+"""The verdict for one board on one day, by a rule written down before any number was looked at.
+
+The rule stands in `docs/decisions/0010-what-would-count.md`, its thresholds in `data/reference/moat_thresholds.csv`.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Literal, TypeAlias
+
+from datamoat.errors import ContentError
+from datamoat.kit.association import (
+    TRIPLE,
+    Effect,
+    Groups,
+    arrangements,
+    corrected_effect,
+    partial_test,
+    permutation_test,
+    projection,
+    reliability,
+    spearman_matrix,
+    worst_p_without_one,
+)
+from datamoat.kit.seeds import Floats
+
+Verdict: TypeAlias = Literal["supported", "not_supported", "cannot_tell"]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What counts as enough; the reasons are with the numbers, in the reference table."""
+
+    min_n_companies: float
+    min_n_with_platform: float
+    min_volume_reliability: float
+    max_p: float
+    max_p_leave_one_out: float
+    min_partial_share: float
+    vanishing_partial_share: float
+    effect_of_interest: float
+
+    @classmethod
+    def from_rows(cls, rows: dict[str, float]) -> "Thresholds":
+        """Return the thresholds from (threshold_id, value); rows for other uses are ignored.
+
+        Raises:
+            ContentError: One is missing.
+        """
+        missing = sorted({field.name for field in fields(cls)} - set(rows))
+        if missing:
+            raise ContentError(
+                f"no threshold {', '.join(missing)}", "data/reference/moat_thresholds.csv", "add the row; see decision 0010."
+            )
+        return cls(**{field.name: rows[field.name] for field in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the headline's test found on one board and day; None where it could not be computed."""
+
+    n_companies: int
+    n_with_platform: int
+    are_ratings_tied: bool
+    are_volumes_tied: bool
+    volume_reliability: float | None = None
+    rating_reliability: float | None = None
+    spearman: float | None = None
+    p: float | None = None
+    p_method: str | None = None
+    min_possible_p: float | None = None
+    effect: Effect | None = None
+    partial: float | None = None
+    p_partial: float | None = None
+    worst_p_without_one: float | None = None
+    carrier: int | None = None
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How hard to look: permutations of the test, of its leave-one-out and partial forms, the draws of those, a seed."""
+
+    n_random: int = 99_999
+    n_random_again: int = 9_999
+    n_draws_again: int = 250
+    seed: int = 0
+
+
+def examine(v: Floats, r: Floats, owners: Groups, controls: Floats, rule: Thresholds, looks: Looks) -> Evidence:
+    """Return what the headline's test finds.
+
+    Args:
+        v: Draws of log volume, shape (n_draws, n_companies).
+        r: Draws of the best rating, same shape; a board whose ratings are all equal comes as equal draws.
+        owners: Which companies own a platform, shape (n_companies,).
+        controls: What is held fixed in the partial test, shape (n_companies, k).
+        rule: The thresholds; leaving one out is looked at only where the rest of the rule can still be met.
+        looks: How hard to look.
+    """
+    n = v.shape[1]
+    tied = [bool((x == x[:, :1]).all()) for x in (r, v)]
+    if n < TRIPLE or any(tied):
+        return Evidence(n, int(owners.sum()), tied[0], tied[1])
+    test = permutation_test(spearman_matrix(v, r), arrangements(v, r), n_random=looks.n_random, seed=looks.seed)
+    partial = partial_test(v, r, projection(controls), n_random=looks.n_random_again, seed=looks.seed)
+    worst = carrier = None
+    if n >= rule.min_n_companies and test.value > 0 and test.p < rule.max_p:
+        some = slice(None, looks.n_draws_again)
+        worst, carrier = worst_p_without_one(v[some], r[some], n_random=looks.n_random_again, seed=looks.seed)
+    return Evidence(
+        n_companies=n,
+        n_with_platform=int(owners.sum()),
+        are_ratings_tied=False,
+        are_volumes_tied=False,
+        volume_reliability=reliability(v),
+        rating_reliability=reliability(r),
+        spearman=test.value,
+        p=test.p,
+        p_method=test.method,
+        min_possible_p=test.min_p,
+        effect=corrected_effect(v, r),
+        partial=None if partial is None else partial.value,
+        p_partial=None if partial is None else partial.p,
+        worst_p_without_one=worst,
+        carrier=carrier,
+    )
+
+
+def untestable(found: Evidence, rule: Thresholds) -> str | None:
+    """Return why there is nothing to test, as a word, or None if there is."""
+    if found.n_companies < rule.min_n_companies:
+        return "too_few_companies"
+    if found.n_with_platform < rule.min_n_with_platform:
+        return "too_few_platform_owners"
+    if found.are_ratings_tied:
+        return "ratings_tied"
+    if found.are_volumes_tied:
+        return "volumes_tied"
+    if found.volume_reliability is None or found.volume_reliability < rule.min_volume_reliability:
+        return "volumes_too_uncertain"
+    return None
+
+
+def judge(found: Evidence, rule: Thresholds) -> tuple[Verdict, str]:
+    """Return the verdict and, as a word, the reason that decided it."""
+    nothing = untestable(found, rule)
+    if nothing is not None:
+        return "cannot_tell", nothing
+    if found.spearman is None or found.p is None or found.effect is None:
+        return "cannot_tell", "not_computable"
+    is_positive = found.spearman > 0 and found.p < rule.max_p
+    kept = None if found.partial is None or found.spearman <= 0 else found.partial / found.spearman
+    doubts = [
+        ("test_not_positive", not is_positive),
+        ("interval_includes_zero", found.effect.p05 <= 0),
+        ("one_company_carries_it", found.worst_p_without_one is None or found.worst_p_without_one > rule.max_p_leave_one_out),
+        ("partly_date_and_openness", kept is None or kept < rule.min_partial_share),
+    ]
+    doubt = next((word for word, holds in doubts if holds), None)
+    if doubt is None:
+        return "supported", "all_conditions_met"
+    if found.effect.p95 < rule.effect_of_interest:
+        return "not_supported", "effect_below_interest"
+    if is_positive and kept is not None and kept < rule.vanishing_partial_share:
+        return "not_supported", "explained_by_date_and_openness"
+    return "cannot_tell", doubt
