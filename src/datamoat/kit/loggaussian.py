@@ -486,6 +486,19 @@ def fit(model: Model, *, seed: int, n_points: int = 16, is_robust: bool = True) 
     return Fit(model, best, points, weights / weights.sum(), best.evidence)
 
 
+def fit_like(model: Model, other: Fit) -> Fit:
+    """Condition another model with the hyper-parameters and weights of a fit: nothing is estimated anew.
+
+    Rows the other fit did not have keep weight 1.
+    """
+    weights = {row.key: float(weight) for row, weight in zip(other.model.rows, other.model.weight, strict=True)}
+    model.weight = np.array([weights.get(row.key, 1.0) for row in model.rows])
+    best = model.solve(other.best.theta)
+    states = {key: best.state_mean(key) for key in model.series}
+    points = [model.solve(point.theta, states) for point in other.points]
+    return Fit(model, best, points, other.weights, best.evidence)
+
+
 def _curvature(objective: Objective, at: Floats, step: float = 0.12) -> Floats:
     """Return minus the second derivatives of the log posterior, floored at half the prior's precision."""
     centre, out = objective(at), np.zeros(len(at))
@@ -627,3 +640,39 @@ class Draws:
                 if len(at):
                     z[:, at] = self._prior(key, solution, own, gps, at) + solution.cross(key) @ self._push[:, at]
             yield key, {name: z[span] for name, span in item.spans.items()}
+
+    def linearisation_error(self, key: str, processes: Mapping[str, Floats], n_checked: int = 200) -> dict[str, float]:
+        """Return for each non-linear row of a series the rms error of its linearisation over its noise sd."""
+        model = self.fit.model
+        item, out = model.series[key], {}
+        at = np.arange(min(n_checked, self.n_draws))
+        z = np.concatenate([processes[process.name][:, at] for process in item.processes])
+        for place, k in enumerate(model.members[key]):
+            row = model.rows[k]
+            if len(row.parts) == 1 and row.parts[0].stop - row.parts[0].start == 1 and row.parts[0].ages is None:
+                continue
+            exact = evaluate_many(item, row, z, model.loss)
+            linear = np.empty(len(at))
+            for j, solution in enumerate(self.fit.points):
+                mine = self.allotted[at] == j
+                gradient = solution.linear.gradients[key][place]
+                linear[mine] = solution.linear.mean[k] + gradient @ (z[:, mine] - item.mean[:, None])
+            noise = np.sqrt(self.fit.best.noise[k] + model.slack_var[k])
+            out[row.key] = float(np.sqrt(np.mean((exact - linear) ** 2)) / noise)
+        return out
+
+
+def evaluate_many(series: Series, row: Row, z: Floats, loss: Loss | None) -> Floats:
+    """Return f(z) of many states at once: z of shape (S, n), result (n,)."""
+    total = np.zeros(z.shape[1])
+    for part in row.parts:
+        months = np.arange(part.start, part.stop)
+        exponent = np.zeros((len(months), z.shape[1]))
+        for name in part.processes:
+            span = series.spans[name]
+            exponent += z[span.start + np.minimum(months, span.stop - span.start - 1)]
+        if part.ages is not None and loss is not None:
+            early, hazard = (z[series.spans[name].start] for name in (loss.early_name, loss.hazard_name))
+            exponent += loss.log_survival(early, hazard, part.ages[:, None])
+        total += part.coefficient * (logsumexp(exponent, axis=0) + part.shift)
+    return total

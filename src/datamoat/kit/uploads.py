@@ -5,6 +5,7 @@ form of the model, not the figures and not the places.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ KINDS: dict[str, tuple[tuple[str, ...], str]] = {
     "videos_public": ((USERS, RATE), "stock"),
     "hours_public": ((USERS, RATE, DURATION), "stock"),
     "videos_uploaded": ((USERS, RATE), "total"),
+    "hours_uploaded": ((USERS, RATE, DURATION), "total"),
     "cohort_public": ((USERS, RATE), "cohort"),
 }
 
@@ -222,6 +224,66 @@ class Volumes(NamedTuple):
     stock_hours: Floats
 
 
+# Base normals and processes of a series, and the assumption that gives each its size; `{kind}` is the class.
+ASSUMPTION_OF = {
+    "users": "prior_users_level",
+    "users_growth": "prior_users_growth",
+    "users_ramp": "prior_users_ramp",
+    "gp:users": "prior_users_wander",
+    "rate": "prior_rate_level_platform",
+    "rate_growth": "prior_rate_growth_platform",
+    "gp:rate": "prior_rate_wander",
+    "duration": "prior_duration_level_platform",
+    "duration_growth": "prior_duration_growth_platform",
+    "gp:duration": "prior_duration_wander",
+    "daily_share": "prior_daily_share_platform",
+    "shared:rate": "prior_rate_level",
+    "shared:rate_growth": "prior_rate_growth",
+    "shared:duration_growth": "prior_duration_growth",
+    "shared:early_loss": "early_loss_share",
+    "shared:late_hazard": "late_loss_hazard",
+}
+
+
+def assumption_of(kind: str, key: str) -> tuple[str, str]:
+    """Return (assumption name or event id, scope) of one component of an attribution.
+
+    Args:
+        kind: shared, own or gp.
+        key: As `attribution.Share.key`.
+    """
+    if kind == "shared":
+        name, _, group = key.partition(":")
+        if not group:
+            return ASSUMPTION_OF[f"shared:{name}"], "all"
+        pooled = {"rate": "prior_rate_level_class", "duration": f"prior_duration_level_{group}"}
+        return pooled.get(name, "prior_daily_share_level"), group
+    place, _, name = key.partition(":")
+    if name.startswith("event:"):
+        return name.split(":")[1], place
+    return ASSUMPTION_OF[f"gp:{name}" if kind == "gp" else name], place
+
+
+def widened(priors: Mapping[str, Split], factor: float) -> dict[str, Split]:
+    """Return the priors with every uncertainty multiplied; the size of a wandering part is itself an uncertainty."""
+    return {
+        name: Split(split.distribution, *(value * factor for value in split[1:]))
+        if name.endswith("_wander")
+        else split.widened(factor)
+        for name, split in priors.items()
+    }
+
+
+def widened_rows(rows: Sequence[Row], factor: float) -> list[Row]:
+    """Return the observations with noise, bias and slack multiplied."""
+    out = []
+    for row in rows:
+        slack = row.slack and (row.slack[0] * factor, row.slack[1] * factor)
+        sds = {"sd": row.sd * factor, "bias_sd": row.bias_sd * factor, "extra_sd": row.extra_sd * factor}
+        out.append(replace(row, slack=slack or None, slack_sd=row.slack_sd * factor, **sds))
+    return out
+
+
 def volumes(draws: Mapping[str, Floats], place: Place, loss: Loss) -> Volumes:
     """Return flow and stock of one place from draws of its processes: hours are uploads times duration in each draw."""
     uploads = np.exp(draws[USERS] + draws[RATE])
@@ -233,6 +295,30 @@ def volumes(draws: Mapping[str, Floats], place: Place, loss: Loss) -> Volumes:
     return Volumes(
         uploads,
         duration,
+        hours,
+        stock(uploads, early_loss=early, late_hazard=hazard),
+        stock(hours, early_loss=early, late_hazard=hazard),
+    )
+
+
+def part_volumes(whole: Volumes, place: Place, part: Place, share: Floats, seconds: Floats, loss: tuple[Floats, Floats]) -> Volumes:
+    """Return the volumes of a part of a place: a share of its uploads, of a length of its own.
+
+    Args:
+        whole: Of the place, each of shape (T, n).
+        place: The place.
+        part: The part; its months are cut from the place's.
+        share: Share of uploads, shape (n,).
+        seconds: Mean length, shape (n,).
+        loss: Early loss share and yearly hazard, each of shape (n,).
+    """
+    uploads = whole.uploads_per_day[part.launched - place.launched :] * share
+    duration = np.broadcast_to(seconds, uploads.shape)
+    hours = uploads * duration / SECONDS_PER_HOUR
+    early, hazard = loss
+    return Volumes(
+        uploads,
+        np.array(duration),
         hours,
         stock(uploads, early_loss=early, late_hazard=hazard),
         stock(hours, early_loss=early, late_hazard=hazard),
