@@ -2,11 +2,17 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from datamoat.audit import Worker, audit_build
+from datamoat.build import build_models
+from datamoat.project import read_project
+from datamoat.publish import publish_warehouse
 from datamoat.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -145,3 +151,27 @@ def captures() -> Path:
 def checkout() -> Path:
     """Return the checkout these tests are in."""
     return CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Settings:
+    """Return settings whose data folder holds a published build of the real content, from the reference facts alone.
+
+    Built once a session, whichever worker comes first. What the checkout's own lake keeps of expensive models is taken
+    over: it is addressed by the hash of its inputs, so it is what this build would compute.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+    settings = Settings(content=checkout, data=shared / "published", threads=2, memory_limit="2GB")
+    with FileLock(shared / "published.lock"):
+        if not settings.published.is_file():
+            kept = checkout / "data" / "lake" / "kept"
+            if kept.is_dir():
+                shutil.copytree(kept, settings.lake / "kept", copy_function=os.link, dirs_exist_ok=True)
+            project = read_project(checkout)
+            with Worker() as worker:
+                build_models(settings, project)
+                audit_build(settings, project, worker)
+            publish_warehouse(settings, project)
+    return settings

@@ -1,0 +1,127 @@
+"""Every command is documented, says what went wrong in three lines, and exits 0, 1 or 2."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from datamoat.cli import app, main
+from datamoat.render import text_of
+
+Edit = Callable[[str, str, str], Path]
+COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
+
+
+@pytest.fixture
+def here(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DATAMOAT_ROOT", str(tree))
+    monkeypatch.delenv("DATAMOAT_DATA", raising=False)
+    return tree
+
+
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["datamoat", *words])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    captured = capsys.readouterr()
+    return int(stop.value.code or 0), captured.out, captured.err
+
+
+def step(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    code, out, err = call(monkeypatch, capsys, *words)
+    assert code == 0, err
+    return out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_each_command_shows_an_example(command: str) -> None:
+    told = CliRunner().invoke(app, [command.replace("_", "-"), "--help"])
+    assert told.exit_code == 0
+    assert f"Example: datamoat {command.replace('_', '-')}" in told.output
+
+
+def test_the_verbs_one_by_one_lead_to_a_published_file(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], edit: Edit
+) -> None:
+    (here / "expectations" / "marts" / "lab_volume.py").unlink()
+    for verb in ("check", "land", "build", "audit", "publish"):
+        step(monkeypatch, capsys, verb)
+    told = json.loads(step(monkeypatch, capsys, "query", "from marts.lab_volume order by lab_id", "--json"))
+    assert told == [{"lab_id": "douyin", "uploads": 5.0}, {"lab_id": "tiktok", "uploads": 7.0}]
+    assert "Uploads of each lab." in step(monkeypatch, capsys, "show", "lab_volume")
+    assert "lab_volume" in step(monkeypatch, capsys, "show")
+    assert len(step(monkeypatch, capsys, "status").splitlines()) == 3
+    assert "Python" in step(monkeypatch, capsys, "doctor")
+    edit("data/reference/facts.csv", "7.0", "8.0")
+    for verb in ("build", "audit", "publish"):
+        step(monkeypatch, capsys, verb)
+    (difference,) = json.loads(step(monkeypatch, capsys, "diff", "--json"))
+    assert (difference["table"], difference["n_changed"], difference["columns"]) == ("lab_volume", 1, "uploads (1)")
+    rows = json.loads(step(monkeypatch, capsys, "diff", "--table", "lab_volume", "--json"))
+    assert rows == [{"lab_id": "tiktok", "column_name": "uploads", "value_before": "7.0", "value_after": "8.0"}]
+    step(monkeypatch, capsys, "rollback")
+    assert "7" in step(monkeypatch, capsys, "query", "select max(uploads) AS m from marts.lab_volume")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("query", "from marts.nothing"), 1, "nothing is published yet"),
+        (("status",), 1, "nothing is published yet"),
+        (("publish",), 1, "there is no finished build"),
+        (("audit",), 1, "there is no finished build"),
+        (("diff",), 2, "nothing is published yet"),
+        (("rollback",), 2, "there is no earlier build"),
+        (("nonsense",), 2, "No such command"),
+        (("build", "--as-of", "yesterday"), 2, "yesterday"),
+    ],
+)
+def test_what_cannot_be_done_is_told_with_a_next_step(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    code: int,
+    told: str,
+) -> None:
+    assert here.is_dir()
+    found, out, err = call(monkeypatch, capsys, *words)
+    assert found == code
+    assert told in out + err
+    assert "Traceback" not in out + err
+
+
+def test_a_folder_that_is_no_content_tree_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATAMOAT_ROOT", str(tmp_path))
+    code, _, err = call(monkeypatch, capsys, "check")
+    assert code == 2
+    assert "point DATAMOAT_ROOT at a checkout" in err
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("a\nb", "a\\x0ab"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("abc\u202edcba", "abc\\u202edcba"),
+        ("[bold]x[/bold]", "[bold]x[/bold]"),
+        (None, "–"),
+        (True, "yes"),
+        (1234567.0, "1,234,567"),
+        (0.123456, "0.1235"),
+        (["a", "b"], "a, b"),
+    ],
+)
+def test_f17_a_printed_value_cannot_steer_the_terminal(value: object, shown: str) -> None:
+    assert text_of(value) == shown
+
+
+def test_the_module_runs_as_a_program() -> None:
+    told = subprocess.run([sys.executable, "-m", "datamoat.cli", "--version"], capture_output=True, text=True, check=True)
+    assert told.stdout.strip().count(".") == 2
