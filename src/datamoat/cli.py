@@ -374,12 +374,12 @@ def check() -> None:
 
 @app.command()
 def docs() -> None:
-    """Write the generated pages of docs/ from the published file.
+    """Write the generated pages of docs/, and refresh the answers in the others, from the published file.
 
     Example: datamoat docs
     """
-    from datamoat.describe import pages
     from datamoat.durable import write_whole
+    from datamoat.pages import pages, refreshed, written_by_hand
     from datamoat.project import read_project
     from datamoat.publish import open_published
 
@@ -391,7 +391,12 @@ def docs() -> None:
         stale.unlink()
     for name, text in made.items():
         write_whole(folder / name, text.encode())
-    typer.echo(f"{len(made)} pages")
+    by_hand = written_by_hand(settings.content)
+    for path in by_hand:
+        text = path.read_text(encoding="utf-8")
+        if (new := refreshed(text)) != text:
+            write_whole(path, new.encode())
+    typer.echo(f"{len(made)} pages written, the answers in {len(by_hand)} refreshed")
 
 
 @app.command()

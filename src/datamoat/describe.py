@@ -1,4 +1,4 @@
-"""What the warehouse says about itself: the `meta` tables, and the pages of `docs/` that are generated."""
+"""What the warehouse says about itself: the `meta` tables."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ import duckdb
 import polars as pl
 
 from datamoat.durable import write_json
-from datamoat.project import Model, Project, Table
+from datamoat.project import Model, Project
 from datamoat.reference import ReferenceTable
 from datamoat.sources import EVERY_DAYS
 
@@ -139,69 +139,6 @@ def output_tables(con: duckdb.DuckDBPyConnection, project: Project, build: "Buil
         "inputs": pl.DataFrame([{"input": key, "sha256": value} for key, value in sorted(build.inputs.items())]),
         "build": pl.DataFrame([facts]),
     }
-
-
-def pages(con: duckdb.DuckDBPyConnection, project: Project) -> dict[str, str]:
-    """Return the generated pages by path under `docs/`: one for each mart, and the sources.
-
-    The text depends on the content tree and the embedded reference alone, never on a clock or a fetched snapshot.
-    """
-    made = {f"marts/{table.name}.md": _mart_page(con, project, table) for table in project.marts}
-    made["marts/README.md"] = "# The public tables\n\n" + "\n".join(
-        f"- [`marts.{table.name}`]({table.name}.md): {table.description}" for table in project.marts
-    ) + "\n"  # fmt: skip
-    made["sources.md"] = _sources_page(con)
-    return made
-
-
-def _mart_page(con: duckdb.DuckDBPyConnection, project: Project, table: Table) -> str:
-    """Return the page of one mart."""
-    model = project.model_of(table.id)
-    rows = con.sql(
-        "select column_name, type, unit, means, is_key, is_nullable, allowed_values from meta.columns"
-        f" where layer = 'marts' and table_name = '{table.name}' order by position"
-    ).fetchall()
-    lines = [
-        f"# `marts.{table.name}`",
-        "",
-        table.description,
-        "",
-        f"One row for each: {', '.join(f'`{g}`' for g in table.grain)}.",
-    ]
-    if table.caveats:
-        lines += ["", *(f"- Beware: {caveat}" for caveat in table.caveats)]
-    lines += ["", "| column | type | unit | meaning |", "|---|---|---|---|"]
-    for name, kind, unit, means, is_key, is_nullable, values in rows:
-        notes = [means.strip()]
-        if values:
-            notes.append("One of: " + ", ".join(values) + ".")
-        notes.append("Key." if is_key else "May be null." if is_nullable else "")
-        text = " ".join(note for note in notes if note).replace("|", "\\|")
-        lines.append(f"| `{name}` | {kind} | {unit or ''} | {text} |")
-    lines += [
-        "",
-        f"Reads {', '.join(f'`{read}`' for read in model.reads)}. Made by `{model.path.relative_to(project.content).as_posix()}`.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _sources_page(con: duckdb.DuckDBPyConnection) -> str:
-    """Return the page of all sources."""
-    lines = ["# Sources", "", "Where facts come from, on which terms, and the line that credits each.", ""]
-    relation = con.sql("from meta.sources order by source_id")
-    for row in relation.pl().iter_rows(named=True):
-        lines += [f"## {row.get('title') or row['source_id']}", ""]
-        if row.get("about"):
-            lines += [row["about"], ""]
-        for label, key in (
-            ("id", "source_id"), ("publisher", "publisher"), ("licence", "licence"), ("credit", "attribution"),
-            ("page", "url"), ("asked", "fetch_protocol"), ("every", "expected_every"),
-        ):  # fmt: skip
-            if row.get(key):
-                lines.append(f"- {label}: {row[key]}")
-        lines += [f"- gap: {gap}" for gap in row.get("gaps") or []]
-        lines.append("")
-    return "\n".join(lines).rstrip() + "\n"
 
 
 def _columns(con: duckdb.DuckDBPyConnection, table_id: str) -> dict[str, str]:

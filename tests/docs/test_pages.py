@@ -1,0 +1,47 @@
+"""The pages say what the published file says: generated pages are fresh, and every command in them gives what is shown."""
+
+from pathlib import Path
+
+import pytest
+
+from datamoat.pages import CONSOLE, pages, refreshed, written_by_hand
+from datamoat.project import read_project
+from datamoat.publish import open_published
+from datamoat.settings import Settings
+
+PAGES = [path.relative_to(Path(__file__).parents[2]).as_posix() for path in written_by_hand(Path(__file__).parents[2])]
+
+
+@pytest.fixture
+def on_the_published_file(published: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("DATAMOAT_ROOT", str(published.content))
+    monkeypatch.setenv("DATAMOAT_DATA", str(published.data))
+    return published
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_in_a_page_prints_what_the_page_shows(on_the_published_file: Settings, name: str) -> None:
+    text = (on_the_published_file.content / name).read_text(encoding="utf-8")
+    assert refreshed(text) == text, "run `make docs`"
+
+
+def test_generated_pages_are_fresh(published: Settings) -> None:
+    with open_published(published) as con:
+        made = pages(con, read_project(published.content))
+    docs = published.content / "docs"
+    assert {name: (docs / name).read_text(encoding="utf-8") if (docs / name).is_file() else "" for name in made} == made
+    assert {path.name for path in (docs / "marts").glob("*.md")} == {
+        Path(name).name for name in made if name.startswith("marts/")
+    }
+
+
+def test_the_readme_shows_commands_and_their_output(checkout: Path) -> None:
+    blocks = [match["body"] for match in CONSOLE.finditer((checkout / "README.md").read_text(encoding="utf-8"))]
+    assert len(blocks) >= 4
+    assert all(len(body.splitlines()) > 1 for body in blocks)
+
+
+def test_a_console_block_is_refreshed_and_the_rest_of_a_page_is_left(on_the_published_file: Settings) -> None:
+    assert on_the_published_file.published.is_file()
+    page = '# A\n\n```console\n$ datamoat query "select 1 AS one"\nstale\n```\n\n```sh\n$ datamoat run\n```\n'
+    assert refreshed(page) == page.replace("stale", "one\n  1")
