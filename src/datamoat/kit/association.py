@@ -127,10 +127,7 @@ def permutation_test(matrix: Floats, ties: float = 1.0, *, n_random: int = 99_99
     """
     n = len(matrix)
     columns, is_exact = orders(n, n_random, seed)
-    sums = np.zeros(columns.shape[1])
-    for row, column in zip(matrix, columns, strict=True):
-        sums += row.take(column)
-    return _tested(float(np.trace(matrix)), sums, n, ties, is_exact=is_exact)
+    return _tested(float(np.trace(matrix)), _permuted_traces(matrix, columns), n, ties, is_exact=is_exact)
 
 
 def arrangements(*tied: Floats) -> float:
@@ -170,46 +167,67 @@ def projection(controls: Floats) -> Floats:
     return np.asarray(left[:, size > 1e-9 * size[0]])
 
 
-def partial_test(v: Floats, r: Floats, basis: Floats, *, n_random: int = 9_999, seed: int = 0) -> Tested | None:
+@dataclass(frozen=True)
+class Held:
+    """Ratings with the controls projected out, ready to be tested against any number of volumes.
+
+    Attributes:
+        basis: From `projection`, shape (n, rank).
+        right: Residual ranks of the ratings, rows of length 1, shape (n_draws, n).
+        length: What is left of them under each permutation: sqrt(1 - tr(H G_pi)), shape (count,).
+        n_random: How many permutations to draw where they are too many to list.
+        seed: Of the permutations.
+    """
+
+    basis: Floats
+    right: Floats
+    length: Floats
+    n_random: int
+    seed: int
+
+
+def hold_fixed(r: Floats, basis: Floats, *, n_random: int = 9_999, seed: int = 0) -> Held | None:
+    """Return ratings (n_draws, n) with the controls projected out of their ranks.
+
+    Returns:
+        None where nothing is left to vary: fewer than three degrees of freedom, or constant residuals.
+    """
+    if len(basis) - basis.shape[1] < TRIPLE:
+        return None
+    right = _residuals(standard_ranks(r), basis)
+    if not right.any():
+        return None
+    spread = right.T @ right / len(right)
+    columns, _ = orders(len(basis), n_random, seed)
+    lost, back = np.zeros(columns.shape[1]), np.argsort(columns, axis=0)
+    for direction in basis.T:
+        moved = direction.take(back)  # moved[j] is the weight of the company that now carries the residual of j
+        lost += np.einsum("jb,jb->b", moved, spread @ moved)
+    return Held(basis, right, np.sqrt(np.maximum(1 - lost, TOLERANCE)), n_random, seed)
+
+
+def partial_test(v: Floats, held: Held | None) -> Tested | None:
     """Test the mean over draws of the correlation of ranks after the controls are projected out (Freedman and Lane 1983).
 
     With v, r the residuals of unit length, Mp = mean v r', G = mean r r' and H = basis basis':
     T(pi) = sum_i Mp[i, pi(i)] / sqrt(1 - tr(H G_pi)).
 
     Args:
-        v: Values, shape (n_draws, n).
-        r: Ratings, same shape.
-        basis: From `projection`, shape (n, rank).
-        n_random: How many permutations to draw where they are too many to list.
-        seed: Of the permutations.
+        v: Values, shape (n_draws, n), as many draws as were held or more.
+        held: From `hold_fixed`.
 
     Returns:
-        The test, or None where nothing is left to vary: fewer than three degrees of freedom, or constant residuals.
+        The test, or None where nothing is left to vary on either side.
     """
-    n = len(basis)
-    if n - basis.shape[1] < TRIPLE:
+    if held is None:
         return None
-    left, right = (_residuals(standard_ranks(x), basis) for x in (v, r))
-    if not left.any() or not right.any():
+    left = _residuals(standard_ranks(v[: len(held.right)]), held.basis)
+    if not left.any():
         return None
-    matrix, spread = (left.T @ right / len(left), right.T @ right / len(right))
-    columns, is_exact = orders(n, n_random, seed)
-    sums = np.zeros(columns.shape[1])
-    for row, column in zip(matrix, columns, strict=True):
-        sums += row.take(column)
-    lost = lost_to_controls(basis, spread, n_random, seed)
-    return _tested(float(np.trace(matrix)), sums / np.sqrt(np.maximum(1 - lost, TOLERANCE)), n, 1.0, is_exact=is_exact)
-
-
-def lost_to_controls(basis: Floats, spread: Floats, n_random: int, seed: int) -> Floats:
-    """Return tr(H G_pi) for every permutation: what the controls explain of permuted residuals. Shape (count,)."""
-    columns, _ = orders(len(basis), n_random, seed)
-    lost = np.zeros(columns.shape[1])
-    back = np.argsort(columns, axis=0)
-    for direction in basis.T:
-        moved = direction.take(back)  # moved[j] is the weight of the company that now carries the residual of j
-        lost += np.einsum("jb,jb->b", moved, spread @ moved)
-    return lost
+    matrix = left.T @ held.right / len(left)
+    columns, is_exact = orders(len(matrix), held.n_random, held.seed)
+    sums = _permuted_traces(matrix, columns) / held.length
+    return _tested(float(np.trace(matrix)), sums, len(matrix), 1.0, is_exact=is_exact)
 
 
 def leave_one_out(v: Floats, r: Floats) -> Floats:
@@ -358,6 +376,14 @@ def smallest_latent(n: int, reliability_v: float = 1.0, reliability_r: float = 1
         if rank_power(n, float(latent), reliability_v, reliability_r) >= power:
             return float(latent)
     return None
+
+
+def _permuted_traces(matrix: Floats, columns: Orders) -> Floats:
+    """Return sum_i matrix[i, pi(i)] for every permutation; `columns` has one permutation a column."""
+    sums = np.zeros(columns.shape[1])
+    for row, column in zip(matrix, columns, strict=True):
+        sums += row.take(column)
+    return sums
 
 
 def _tested(value: float, sums: Floats, n: int, ties: float, *, is_exact: bool) -> Tested:

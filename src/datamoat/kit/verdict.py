@@ -13,6 +13,7 @@ from datamoat.kit.association import (
     Groups,
     arrangements,
     corrected_effect,
+    hold_fixed,
     partial_test,
     permutation_test,
     projection,
@@ -76,10 +77,19 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Looks:
-    """How hard to look: permutations of the test, of its leave-one-out and partial forms, the draws of those, a seed."""
+    """How hard to look.
+
+    Attributes:
+        n_random: Permutations of the headline's test.
+        n_random_again: Of other definitions, of leave-one-out and of partial tests.
+        n_random_pairs: Of Kendall's statistic, which runs over pairs of pairs.
+        n_draws_again: Draws, from the first, for Kendall's statistic, leave-one-out and partial tests of other definitions.
+        seed: Of all permutations.
+    """
 
     n_random: int = 99_999
     n_random_again: int = 9_999
+    n_random_pairs: int = 1_999
     n_draws_again: int = 250
     seed: int = 0
 
@@ -100,7 +110,7 @@ def examine(v: Floats, r: Floats, owners: Groups, controls: Floats, rule: Thresh
     if n < TRIPLE or any(tied):
         return Evidence(n, int(owners.sum()), tied[0], tied[1])
     test = permutation_test(spearman_matrix(v, r), arrangements(v, r), n_random=looks.n_random, seed=looks.seed)
-    partial = partial_test(v, r, projection(controls), n_random=looks.n_random_again, seed=looks.seed)
+    partial = partial_test(v, hold_fixed(r, projection(controls), n_random=looks.n_random_again, seed=looks.seed))
     worst = carrier = None
     if n >= rule.min_n_companies and test.value > 0 and test.p < rule.max_p:
         some = slice(None, looks.n_draws_again)

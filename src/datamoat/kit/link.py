@@ -1,0 +1,149 @@
+"""One definition of a link, put to one board: the statistic, its p, its effect, its power and what one company does to it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from datamoat.kit.association import (
+    PAIR,
+    TRIPLE,
+    Effect,
+    Groups,
+    Tested,
+    arrangements,
+    auc_effect,
+    auc_matrix,
+    corrected_effect,
+    difference_matrix,
+    group_power,
+    kendall_test,
+    leave_one_out,
+    leave_one_out_kendall,
+    leave_one_out_trace,
+    mean_difference_effect,
+    permutation_test,
+    rank_power,
+    reliability,
+    spearman_matrix,
+    standard_ranks,
+)
+from datamoat.kit.seeds import Floats
+from datamoat.kit.verdict import Looks
+
+LATENT_OF_INTEREST = 0.5  # the correlation whose power is printed beside every p
+GROUP_STATISTICS = {"mean_difference": difference_matrix, "auc": auc_matrix}
+
+
+@dataclass(frozen=True)
+class Link:
+    """What one definition finds on one board; None where it cannot be computed, and then `reason` says why.
+
+    Attributes:
+        n_companies: Companies the definition counts.
+        reason: `computed`, or why there is no number.
+        test: The statistic, a mean over draws, and its permutation test.
+        plain: The same statistic once, on medians of volume and published ratings: what a reader can recompute.
+        effect: Corrected rank correlation for rank statistics; rating points or AUC - 1/2 for groups.
+        reliability_v: Share of the variance of volumes that is between companies; 1 for membership of a group.
+        reliability_r: The same of ratings.
+        power: Chance of p < 0.05 if the latent correlation were 0.5.
+        without: The statistic without each company, shape (n_companies,); NaN where a group would be empty.
+    """
+
+    n_companies: int
+    reason: str
+    test: Tested | None = None
+    plain: float | None = None
+    effect: Effect | None = None
+    reliability_v: float | None = None
+    reliability_r: float | None = None
+    power: float | None = None
+    without: Floats | None = None
+
+    @property
+    def range_without_one(self) -> tuple[float, float, int] | None:
+        """Lowest and highest value without one company, and the index of the one that moves it most."""
+        if self.test is None or self.without is None or not np.isfinite(self.without).any():
+            return None
+        moved = np.abs(self.without - self.test.value)
+        return float(np.nanmin(self.without)), float(np.nanmax(self.without)), int(np.nanargmax(moved))
+
+
+def scale_for_means(v: Floats) -> Floats:
+    """Return volumes on the scale on which draws are averaged: logarithms, or ranks where some have none."""
+    return np.log(v) if np.isfinite(v).all() and (v > 0).all() else standard_ranks(v)
+
+
+def link(statistic: str, v: Floats, medians: Floats, r: Floats, ratings: Floats, looks: Looks) -> Link:
+    """Return what a definition finds.
+
+    Args:
+        statistic: spearman, kendall_tau_b, mean_difference or auc.
+        v: Draws of volume, shape (n_draws, n); minus infinity for none; for groups 1 and 0.
+        medians: Median volumes, shape (n,); minus infinity for none.
+        r: Draws of ratings, shape (n_draws, n).
+        ratings: Published ratings, shape (n,).
+        looks: How hard to look; Kendall's statistic and leave-one-out use the first `n_draws_again` draws.
+    """
+    n = v.shape[1]
+    is_group = statistic in GROUP_STATISTICS
+    if n < TRIPLE:
+        return Link(n, "too_few_companies")
+    if np.ptp(ratings) == 0:
+        return Link(n, "ratings_tied")
+    if (v == v[:, :1]).all():
+        return Link(n, "volumes_tied")
+    return _of_groups(statistic, v[0] > 0, r, ratings, looks) if is_group else _of_ranks(statistic, v, medians, r, ratings, looks)
+
+
+def _of_ranks(statistic: str, v: Floats, medians: Floats, r: Floats, ratings: Floats, looks: Looks) -> Link:
+    """Return a link by ranks."""
+    some = slice(None, looks.n_draws_again)
+    if statistic == "spearman":
+        ties = arrangements(v, r)
+        test = permutation_test(spearman_matrix(v, r), ties, n_random=looks.n_random_again, seed=looks.seed)
+        without = leave_one_out(v[some], r[some])
+    else:
+        test = kendall_test(v[some], r[some], n_random=looks.n_random_pairs, seed=looks.seed)
+        without = leave_one_out_kendall(v[some], r[some])
+    scaled = scale_for_means(v)
+    reliabilities = reliability(scaled), reliability(r)
+    lowest = np.where(np.isneginf(medians), np.finfo(float).min, medians)
+    plain = {"spearman": stats.spearmanr, "kendall_tau_b": stats.kendalltau}[statistic](lowest, ratings).statistic
+    return Link(
+        n_companies=v.shape[1],
+        reason="computed",
+        test=test,
+        plain=None if np.isnan(plain) else float(plain),
+        effect=corrected_effect(scaled, r),
+        reliability_v=reliabilities[0],
+        reliability_r=reliabilities[1],
+        power=_number(rank_power(v.shape[1], LATENT_OF_INTEREST, *reliabilities)),
+        without=without,
+    )
+
+
+def _of_groups(statistic: str, group: Groups, r: Floats, ratings: Floats, looks: Looks) -> Link:
+    """Return a link by membership, which is known and has no draws."""
+    matrix_of, n_in = GROUP_STATISTICS[statistic], int(group.sum())
+    n = group.size
+    ties = arrangements(group[None].astype(float), r)
+    test = permutation_test(matrix_of(group, r), ties, n_random=looks.n_random_again, seed=looks.seed)
+    effect = (mean_difference_effect if statistic == "mean_difference" else auc_effect)(group, r)
+    return Link(
+        n_companies=n,
+        reason="computed" if min(n_in, n - n_in) >= PAIR else "one_company_is_a_group",
+        test=test,
+        plain=float(np.trace(matrix_of(group, ratings[None]))),
+        effect=effect,
+        reliability_v=1.0,
+        reliability_r=reliability(r),
+        power=_number(group_power(n_in, n - n_in, LATENT_OF_INTEREST, reliability(r))),
+        without=leave_one_out_trace(matrix_of, group, r[: looks.n_draws_again]),
+    )
+
+
+def _number(x: float) -> float | None:
+    """Return None for NaN: a table says null."""
+    return None if np.isnan(x) else x
