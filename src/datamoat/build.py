@@ -210,11 +210,11 @@ def _raw_tables(
 def _newest_date(con: duckdb.DuckDBPyConnection, project: Project) -> date:
     """Return the newest date among the inputs that say when they became public."""
     known = project.build.get("known") or {}
-    newest = [
+    found = [
         con.sql(f"select max(({expression})::date) AS newest from raw.{name}").fetchall()[0][0]
         for name, expression in known.items()
     ]
-    newest = [value for value in newest if value is not None]
+    newest = [value for value in found if isinstance(value, date)]
     if not newest:
         raise ContentError(
             "no input says when it became public", str(project.content / "transforms" / "build.yml"), "fill `known:`."

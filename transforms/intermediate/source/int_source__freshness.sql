@@ -64,8 +64,9 @@ select
         when last_verdict in ('suspicious', 'error')
             then 'The newest answer is ' || last_verdict || ': ' || coalesce(last_reason, 'no reason given')
         when silent_for > 2 * expected_days
-            then 'The last usable answer is ' || silent_for || ' days older than the newest input; it is expected '
-            || expected_every || '.'
+            then
+                'The last usable answer is ' || silent_for || ' days older than the newest input; it is expected '
+                || expected_every || '.'
         when last_verdict = 'unchanged' then 'The newest answer says the same as the one before.'
         else 'The newest answer is usable and new.'
     end as freshness_reason
