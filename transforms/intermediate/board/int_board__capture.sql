@@ -1,0 +1,131 @@
+/*---
+description: >
+  Every reading of every board, transcribed or live, with what it was worth: how many of its entries have a rating, an interval
+  and votes, and which one serves its day. Of two readings of one board and day one serves, whole: a complete one before a
+  partial one, then the one with more cells filled, then a live one before a transcribed one, then by route. Two fits are never mixed.
+  A reading that is unverified, empty or an error never serves.
+grain: [capture_id]
+nullable: [n_listed, board_published_on, note]
+---*/
+
+with live as (
+    select
+        capture_id,
+        board_id,
+        captured_on,
+        route,
+        count(*)::integer as n_listed,
+        max(board_published_on) as board_published_on
+    from intermediate.int_board__capture_entry
+    where is_live
+    group by all
+),
+
+-- Answers of the live sources without a usable row; their requests are named after the boards.
+failed as (
+    select
+        'live:' || snapshots.snapshot_id || ':' || snapshots.request as capture_id,
+        boards.board_id,
+        snapshots.captured_on,
+        case when snapshots.n_rows = 0 and snapshots.verdict <> 'error' then 'empty' else 'error' end as capture_status,
+        snapshots.reason
+    from meta.snapshots as snapshots
+    inner join staging.stg_reference__boards as boards
+        on split_part(snapshots.source_id, '_', 1) || '_' || split_part(snapshots.request, '/', 1) = boards.board_id
+    where
+        snapshots.source_id in ('aa_api', 'aa_web', 'arena_dataset', 'arena_web')
+        and (not snapshots.is_served or snapshots.n_rows = 0)
+),
+
+captures as (
+    select
+        capture_id,
+        board_id,
+        captured_on,
+        route,
+        false as is_live,
+        capture_status,
+        n_listed,
+        board_published_on,
+        verification,
+        citation_id,
+        note
+    from staging.stg_reference__leaderboard_captures
+    union all
+    select
+        capture_id,
+        board_id,
+        captured_on,
+        route,
+        true as is_live,
+        'ok' as capture_status,
+        n_listed,
+        board_published_on,
+        'snapshot' as verification,
+        case when board_id like 'aa%' then 'C2201' else 'C2202' end as citation_id,
+        null as note
+    from live
+    union all
+    select
+        capture_id,
+        board_id,
+        captured_on,
+        'live' as route,
+        true as is_live,
+        capture_status,
+        0 as n_listed,
+        null as board_published_on,
+        'snapshot' as verification,
+        case when board_id like 'aa%' then 'C2201' else 'C2202' end as citation_id,
+        reason as note
+    from failed
+),
+
+filled as (
+    select
+        capture_id,
+        count(*)::integer as n_held,
+        (count(rating) + count(rating_low) + count(n_votes))::integer as n_cells_filled
+    from intermediate.int_board__capture_entry
+    group by capture_id
+),
+
+judged as (
+    select
+        captures.*,
+        coalesce(filled.n_held, 0) as n_held,
+        coalesce(filled.n_cells_filled, 0) as n_cells_filled,
+        captures.capture_status in ('ok', 'partial')
+        and captures.verification <> 'UNVERIFIED'
+        and coalesce(filled.n_held, 0) > 0 as is_usable
+    from captures
+    left join filled on captures.capture_id = filled.capture_id
+)
+
+select
+    capture_id,
+    board_id,
+    captured_on,
+    route,
+    is_live,
+    capture_status,
+    n_listed,
+    n_held,
+    n_cells_filled,
+    board_published_on,
+    verification,
+    citation_id,
+    note,
+    is_usable,
+    is_usable and row_number() over (
+        partition by board_id, captured_on, is_usable
+        order by
+            capture_status = 'ok' desc,
+            n_cells_filled desc,
+            is_live desc,
+            case route
+                when 'api' then 1 when 'dataset' then 2 when 'page' then 3 when 'web' then 4 when 'api_free' then 5 else 6
+            end,
+            capture_id
+    ) = 1 as is_serving
+from judged

@@ -1,0 +1,39 @@
+/*---
+description: >
+  Every board on every calendar day from its first reading to its last: whether there was a board that day, who led it, and on which scale. Ask here first; a day that is missing, empty or an error is not a board.
+grain: [board_id, captured_on]
+nullable:
+  - reason
+  - board_published_on
+  - n_listed
+  - n_ranked
+  - scale_id
+  - leader_entry_name
+  - leader_company_id
+  - leader_rating
+  - n_leaders
+  - n_votes_total
+  - content_sha256
+caveats:
+  - Partial days name the leader and a few places; they have no last place, and no total of votes.
+  - Where several entries share first place (n_leaders), the name is the first of them by listed place, then by name.
+  - Days on which only we have no reading are missing; the board itself existed.
+---*/
+
+select
+    board_id,
+    captured_on,
+    status,
+    reason,
+    board_published_on,
+    n_listed,
+    n_ranked,
+    scale_id,
+    leader_entry_name,
+    leader_company_id,
+    leader_rating,
+    n_leaders,
+    n_votes_total,
+    content_sha256,
+    is_latest_usable
+from intermediate.int_board__status
