@@ -15,6 +15,8 @@ Verdict = Literal["ok", "unchanged", "revision", "suspicious", "error"]
 FEW = 8  # below so many shared entries a spread says little, and its bound is doubled
 VOTES_FALL_SHARE = 0.001  # of the votes of shared entries: less is the ordinary tidying of single votes
 ONE_FALL_SHARE = 0.2  # of one entry's votes
+TIMES = 3.0  # a median so many times the last good one, or that part of it, is another unit
+ALIKE = 0.02  # half the entries within this of one another, in logarithms, were multiplied by one number
 LIKELY = {
     1000.0: "thousands against units", 1e6: "millions against units", 60.0: "minutes against hours, or seconds against minutes",
     3600.0: "seconds against hours", 24.0: "hours against days", 7.0: "weeks against days", 100.0: "per cent against a share",
@@ -94,6 +96,8 @@ def compare(
     for flagged in rule.flags:
         _flags(flagged, now, then, days, found)
     for when in rule.dates:
+        if when.column == rule.newest_of:
+            continue
         moved = [rule_label(rule, new) for old, new in pairs if old.get(when.column) and new.get(when.column) and old[when.column] != new[when.column]]
         if moved:
             found.revisions.append(f"{when.column} changed for {_some(moved)}")
@@ -102,6 +106,17 @@ def compare(
         if restated:
             found.revisions.append(f"restated: {len(restated)} of {len(pairs)} known rows have other values ({_some(restated)})")
     return found
+
+
+def core(table: Table, rows: list[Row]) -> list[list[Any]]:
+    """Return what two vintages must share to be copies: keys, ratings, votes and measures, without the trimmings."""
+    rule = table.distrust
+    named = [*table.grain, *(measure.column for measure in rule.measures)]
+    if rule.score:
+        named += [rule.score.column, *([rule.score.votes] if rule.score.votes else [])]
+    elif not rule.measures:
+        named = list(table.columns)
+    return [[row[name] for name in named] for row in rows]
 
 
 def rule_label(rule: Distrust, row: Row) -> str:
@@ -224,7 +239,7 @@ def _score(  # noqa: C901, PLR0912  (one rule after the other, each a sentence)
             )
         elif score.move.note is not None and abs(moved) > score.move.note:
             found.notes.append(f"{score.column} of {shown(label)} moved by {moved:+.4g}")
-    low, high, room = min(news), max(news), max(after * 3, score.move.after(days))
+    low, high, room = min(news), max(news), max(after * 3, score.move.after(days) * 5)
     for row in fresh:
         value = row[score.column]
         if value is not None and not low - room <= float(value) <= high + room:
@@ -242,8 +257,9 @@ def _votes(rule: Distrust, column: str, pairs: list[tuple[Row, Row]], found: Fin
     ratios = sorted(math.log(new[column] / old[column]) for old, new in counted if old[column] > 0 and new[column] > 0)
     if ratios:
         middle = math.exp(statistics.median(ratios))
-        alike = ratios[3 * len(ratios) // 4] - ratios[len(ratios) // 4] < 0.05  # noqa: PLR2004
-        if len(ratios) > 2 and (middle <= 1 / 3 or (middle >= 3 and alike) or middle >= 30):  # noqa: PLR2004
+        spread = ratios[3 * len(ratios) // 4] - ratios[len(ratios) // 4]
+        alike = len(ratios) > FEW / 2 and spread < ALIKE  # new votes never come in one proportion; another unit does
+        if len(ratios) > 2 and (middle <= 1 / TIMES or (middle >= TIMES and alike) or middle >= 10 * TIMES):  # noqa: PLR2004
             found.suspicions.append(f"{column} is {middle:.3g} times the last good at the median{_unit(middle)}")
             return
     fell = [f"{rule_label(rule, new)} ({1 - new[column] / old[column]:.0%})" for old, new in counted if old[column] > 0 and new[column] < old[column] * (1 - ONE_FALL_SHARE)]

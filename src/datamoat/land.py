@@ -41,7 +41,8 @@ class Landing:
         verdict: ok, unchanged, revision, suspicious or error.
         is_served: Whether its rows are in raw.
         reason: Why, with the values that matter; empty where there is nothing to say.
-        rows_sha256: Hash of its rows whatever their order; equal hashes are equal boards.
+        rows_sha256: Hash of its rows whatever their order; equal hashes are equal tables.
+        core_sha256: The same of keys, ratings, votes and measures alone; equal hashes are equal boards.
         files: Path of each table's Parquet below the lake's raw folder.
         accepted: The acceptance that let it in, as a stamp; part of what a landing is a function of.
     """
@@ -59,6 +60,7 @@ class Landing:
     sha256: str
     url: str
     rows_sha256: str = ""
+    core_sha256: str = ""
     files: dict[str, str] = field(default_factory=dict)
     accepted: str = ""
 
@@ -112,6 +114,7 @@ class _Vintage:
     day: date
     sha256: str
     rows_sha256: str
+    core_sha256: str
     tables: dict[str, list[Row]]
 
 
@@ -225,16 +228,16 @@ def _land_request(
     with_rows = [landing for landing in good if landing.files]
     last = None
     if with_rows:
-        last = _Vintage(good[-1].captured_on, good[-1].sha256, good[-1].rows_sha256, rows_of(settings, source, with_rows[-1]))
-    seen = {landing.rows_sha256: landing.captured_on for landing in good}
+        last = _Vintage(good[-1].captured_on, good[-1].sha256, good[-1].rows_sha256, good[-1].core_sha256, rows_of(settings, source, with_rows[-1]))
+    seen = {landing.core_sha256: landing.captured_on for landing in good}
     done = []
     for receipt in receipts:
         landing, tables = _judge(source, shelf, receipt, last, seen, accepted.get(receipt.snapshot_id))
         if landing.is_served:
             if any(table.repeat for table in source.tables.values()) or landing.verdict != "unchanged":
                 landing = replace(landing, files=_write(settings, source, receipt, tables, unchanged=landing.verdict == "unchanged"))
-            last = _Vintage(receipt.captured_on, receipt.sha256, landing.rows_sha256, tables)
-            seen[landing.rows_sha256] = receipt.captured_on
+            last = _Vintage(receipt.captured_on, receipt.sha256, landing.rows_sha256, landing.core_sha256, tables)
+            seen[landing.core_sha256] = receipt.captured_on
         done.append(landing)
     return done
 
@@ -245,38 +248,39 @@ def _judge(  # noqa: PLR0913
     """Return the verdict on one snapshot, and its rows."""
     stamp = _stamp(acceptance)
 
-    def landing(verdict: Verdict, reason: str, n_rows: int = 0, rows_sha256: str = "") -> Landing:
+    def landing(verdict: Verdict, reason: str, n_rows: int = 0, rows_sha256: str = "", core_sha256: str = "") -> Landing:
         said = "; ".join(filter(None, (reason, receipt.clock_note)))
         return Landing(
             receipt.snapshot_id, source.id, receipt.request, receipt.captured_on, receipt.retrieved_at, verdict,
             verdict in {"ok", "unchanged", "revision"}, said, n_rows, receipt.n_bytes, receipt.sha256, receipt.url,
-            rows_sha256, accepted=stamp,
+            rows_sha256, core_sha256, accepted=stamp,
         )  # fmt: skip
 
     if receipt.status >= HTTP_ERROR:
         start = strict.shown(shelf.body(receipt)[:200].decode(errors="replace"), 160)
         return landing("error", f"the publisher answered with HTTP {receipt.status}: {start}"), {}
     if last is not None and receipt.sha256 == last.sha256:
-        return landing("unchanged", f"the same bytes as on {last.day}", sum(map(len, last.tables.values())), last.rows_sha256), last.tables
+        return landing("unchanged", f"the same bytes as on {last.day}", sum(map(len, last.tables.values())), last.rows_sha256, last.core_sha256), last.tables
     try:
         tables, notes = reading.read_answer(source, shelf.pages(receipt), receipt.request, receipt.captured_on)
         clashes = [clash for name, table in source.tables.items() for clash in _unique(tables, name, table, notes)]
     except SourceChangedError as failure:
         return landing("error", f"{failure.what}. {failure.fix}"), {}
-    n_rows, rows_sha256 = sum(map(len, tables.values())), _rows_hash(tables)
+    n_rows, rows_sha256 = sum(map(len, tables.values())), _hash({name: [list(row.values()) for row in rows] for name, rows in tables.items()})
+    core_sha256 = _hash({name: distrust.core(table, tables[name]) for name, table in source.tables.items()})
     said = [f"{text} ({times} times)" if times > 1 else text for text, times in sorted(notes.items())]
     if clashes:
         found = distrust.Finding(suspicions=clashes, notes=said)
     elif last is not None and rows_sha256 == last.rows_sha256:
-        return landing("unchanged", "; ".join([f"other bytes, the same rows as on {last.day}", *said]), n_rows, rows_sha256), last.tables
+        return landing("unchanged", "; ".join([f"other bytes, the same rows as on {last.day}", *said]), n_rows, rows_sha256, core_sha256), last.tables
     else:
         found = _compare(source, receipt, tables, last)
         found.notes += said
-        if last is not None and rows_sha256 in seen and not found.suspicions:
-            found.suspicions.append(f"an old copy: exactly the rows of {seen[rows_sha256]}, which {last.day} had replaced")
+        if last is not None and core_sha256 in seen and core_sha256 != last.core_sha256:
+            _old_copy(source, tables, seen[core_sha256], last.day, found)
     if acceptance is not None and n_rows:
         found = distrust.Finding(revisions=[f"accepted on {acceptance.accepted_on}: {acceptance.reason}"], notes=[*found.suspicions, *found.revisions, *found.notes])
-    return landing(found.verdict, found.reason, n_rows, rows_sha256), tables
+    return landing(found.verdict, found.reason, n_rows, rows_sha256, core_sha256), tables
 
 
 def _compare(source: Source, receipt: Receipt, tables: dict[str, list[Row]], last: _Vintage | None) -> distrust.Finding:
@@ -291,6 +295,17 @@ def _compare(source: Source, receipt: Receipt, tables: dict[str, list[Row]], las
         found.revisions += one.revisions
         found.notes += one.notes
     return found
+
+
+def _old_copy(source: Source, tables: dict[str, list[Row]], first: date, replaced: date, found: distrust.Finding) -> None:
+    """Judge a vintage that is one of long ago to the letter: a stale cache, unless nothing that counts went back."""
+    text = f"an old copy: exactly the ratings and counts of {first}, which {replaced} had replaced"
+    counted = any(
+        table.distrust.score is not None and table.distrust.score.votes is not None and row[table.distrust.score.votes] is not None
+        for name, table in source.tables.items()
+        for row in tables[name]
+    )
+    (found.notes if counted and not found.revisions else found.suspicions).append(text)
 
 
 def _unique(tables: dict[str, list[Row]], name: str, table: Table, notes: dict[str, int]) -> list[str]:
@@ -370,7 +385,7 @@ def _state(source: Source, request: str, today: date, landings: list[Landing]) -
         return RequestState(source.id, request, name, since.captured_on, served_on, newest.reason, newest.snapshot_id)
     begun = newest
     for landing in reversed(served):
-        if landing.rows_sha256 != newest.rows_sha256:
+        if landing.core_sha256 != newest.core_sha256:
             break
         begun = landing
     if cadence is not None and source.fetch.requests[request].live and source.fetch.protocol != "inbox":
@@ -384,10 +399,9 @@ def _state(source: Source, request: str, today: date, landings: list[Landing]) -
     return RequestState(source.id, request, "unchanged" if newest.verdict == "unchanged" else "fresh", begun.captured_on, served_on, newest.reason, newest.snapshot_id)
 
 
-def _rows_hash(tables: dict[str, list[Row]]) -> str:
-    """Return a hash of the rows of all tables; rows are in order of their grain."""
-    text = json.dumps({name: [list(row.values()) for row in rows] for name, rows in tables.items()}, default=str, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+def _hash(value: Any) -> str:  # noqa: ANN401
+    """Return a hash of rows; they are in order of their grain."""
+    return hashlib.sha256(json.dumps(value, default=str, separators=(",", ":")).encode()).hexdigest()
 
 
 def _stamp(acceptance: Acceptance | None) -> str:

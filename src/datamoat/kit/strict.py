@@ -5,7 +5,11 @@ import io
 import json
 import math
 import re
+import stat
+import struct
 import unicodedata
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -159,6 +163,47 @@ def header_of(header: Sequence[str], aliases: Sequence[str], *, optional: bool =
         f"no column {' or '.join(shown(alias) for alias in aliases)}; the header is {', '.join(header)[:300]}",
         "if a column was renamed, add its new name to the aliases in parse.py.",
     )
+
+
+def open_zip(body: bytes, *, most_members: int = 200, most_bytes: int = 400_000_000) -> dict[str, bytes]:
+    """Return the files of a zip by name, unpacked in memory and counted; nothing is written anywhere.
+
+    Raises:
+        SourceChangedError: Damaged, encrypted, too many or too large members, overlapping ones, a name twice (also but
+            for its case), a link, or a name that leads outside.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            members = archive.infolist()
+            if len(members) > most_members:
+                raise changed(f"a zip of {len(members):,} members; {most_members} are the most this source ever had")
+            names = Counter(member.filename.casefold() for member in members)
+            if any(times > 1 for times in names.values()):
+                raise changed("a zip with one name twice")
+            starts = sorted((member.header_offset, member.compress_size) for member in members)
+            if any(first + size > second for (first, size), (second, _) in zip(starts, starts[1:], strict=False)):
+                raise changed("a zip whose members overlap")
+            found: dict[str, bytes] = {}
+            left = most_bytes
+            for member in members:
+                name = member.filename
+                if name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name) or ":" in name or not name.isprintable():
+                    raise changed(f"a zip with the name {shown(name)}, which leads outside")
+                if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+                    raise changed(f"a zip with a link or a device: {shown(name)}")
+                if member.flag_bits & 1:
+                    raise changed("a zip with a password")
+                if member.is_dir():
+                    continue
+                with archive.open(member) as stream:
+                    data = stream.read(left + 1)
+                if len(data) > left:
+                    raise changed(f"a zip that unpacks to more than {most_bytes:,} bytes")
+                left -= len(data)
+                found[name] = data
+            return found
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, struct.error, ValueError) as failure:
+        raise changed(f"not a zip, or cut short: {type(failure).__name__}") from failure
 
 
 # Objects, field by field -------------------------------------------------------------------------------------------
@@ -378,7 +423,7 @@ def parse_interval(written: Any) -> tuple[float, float] | None:  # noqa: ANN401
     plain = _tidy(str(written)).replace("\u2212", "-")
     if plain.lower() in MISSING:
         return None
-    both = re.fullmatch(r"-(\d{1,6}(?:\.\d{1,6})?) ?/ ?\+?(\d{1,6}(?:\.\d{1,6})?)", plain)
+    both = re.fullmatch(r"-?(\d{1,6}(?:\.\d{1,6})?) ?/ ?\+?(\d{1,6}(?:\.\d{1,6})?)", plain)
     if both:
         return float(both[1]), float(both[2])
     one = re.fullmatch(r"(?:±|\+/-) ?(\d{1,6}(?:\.\d{1,6})?)|(\d{1,6}(?:\.\d{1,6})?)", plain)

@@ -1,0 +1,69 @@
+"""Read both shapes of the Artificial Analysis API: the older media route, and the newer free route."""
+
+from typing import Any
+
+from datamoat.kit.strict import Answer, Row, exhaust, list_at, load_json, mapping, number, parse_interval, refuse_error, take, text, whole
+
+ENVELOPE = ("status", "include_categories", "tier", "pagination", "prompt_options", "intelligence_index_version")
+
+
+def entries(answer: Answer) -> list[Row]:
+    """Return one row per model; a renamed or dropped field stops the landing."""
+    page = mapping(load_json(answer), "the answer")
+    refuse_error(page, ("data", "models"))
+    meta = page.pop("meta", None)
+    if meta is not None and "data" not in page:  # an archive that wrapped the newer route's rows
+        stated = mapping(meta, "meta").get("model_count")
+        models = [mapping(mapping(entry, "an entry").get("raw", entry), "raw") for entry in list_at(page, "models")]
+        if isinstance(stated, int) and stated != len(models):
+            answer.note(f"the answer says that it has {stated} entries, and lists {len(models)}")
+    else:
+        models = [mapping(entry, "an entry") for entry in list_at(page, "data")]
+    exhaust(answer, page, ignore=ENVELOPE, what="key")
+    return [_older(answer, model) if "ci95" in model or "appearances" in model else _newer(answer, model) for model in models]
+
+
+def _older(answer: Answer, model: dict[str, Any]) -> Row:
+    """Read an entry of /api/v2/data/media/…: votes, rank and release month included."""
+    creator = mapping(take(model, "model_creator"), "model_creator")
+    down, up = parse_interval(take(model, "ci95")) or (None, None)
+    row = {
+        "route": "api",
+        "id": text(model, "id"),
+        "name": text(model, "name"),
+        "slug": text(model, "slug", optional=True),
+        "creator_id": text(creator, "id", optional=True),
+        "creator_name": text(creator, "name", optional=True),
+        "elo": number(answer, model, "elo"),
+        "interval_down": down,
+        "interval_up": up,
+        "rank": whole(answer, model, "rank"),
+        "appearances": whole(answer, model, "appearances"),
+        "release_date": text(model, "release_date", optional=True),
+    }
+    exhaust(answer, model, ignore={"categories"})
+    exhaust(answer, creator, what="field of model_creator")
+    return row
+
+
+def _newer(answer: Answer, model: dict[str, Any]) -> Row:
+    """Read an entry of /api/v2/media/…/models/free: the interval is a half-width, 0 for the anchor."""
+    creator = mapping(take(model, "model_creator"), "model_creator")
+    down, up = parse_interval(take(model, "ci_95")) or (None, None)
+    row = {
+        "route": "api_free",
+        "id": text(model, "id"),
+        "name": text(model, "name"),
+        "slug": text(model, "slug", optional=True),
+        "creator_id": text(creator, "id", optional=True),
+        "creator_name": text(creator, "name", optional=True),
+        "elo": number(answer, model, "elo"),
+        "interval_down": down,
+        "interval_up": up,
+        "rank": whole(answer, model, "rank", optional=True),
+        "appearances": whole(answer, model, "appearances", optional=True),
+        "release_date": text(model, "release_date", optional=True),
+    }
+    exhaust(answer, model, ignore={"categories"})
+    exhaust(answer, creator, what="field of model_creator")
+    return row

@@ -1,0 +1,52 @@
+"""Read archived answers of the public web route: the overall rating of each model; ratings by tag are left aside."""
+
+from datamoat.kit.strict import Answer, Row, exhaust, flag, list_at, load_json, mapping, number, parse_interval, refuse_error, take, text, whole
+
+ASIDE = {"elos", "is_scraped", "introduced_at", "note", "is_first_party_foundational"}  # scope: the board itself
+CREATOR_ASIDE = {"logoUrl", "logoSmallUrl", "logoSmall", "logo", "color"}
+
+
+def entries(answer: Answer) -> list[Row]:
+    """Return one row per model; a renamed or dropped field stops the landing."""
+    page = load_json(answer)
+    if isinstance(page, list):  # the route itself sent a bare list; archives wrapped it
+        page = {"models": page}
+    page = mapping(page, "the answer")
+    refuse_error(page, ("models",))
+    meta = mapping(page.pop("meta", {}), "meta")
+    models = list_at(page, "models")
+    exhaust(answer, page, what="key")
+    if isinstance(meta.get("model_count"), int) and meta["model_count"] != len(models):
+        answer.note(f"the answer says that it has {meta['model_count']} entries, and lists {len(models)}")
+    rows = []
+    for model in models:
+        entry = mapping(model, "an entry")
+        creator = mapping(take(entry, "creator"), "creator")
+        family = mapping(entry.pop("family", None) or {}, "family")
+        pricing = mapping(entry.pop("pricing", None) or {}, "pricing")
+        down, up = parse_interval(take(entry, "ci95")) or (None, None)
+        rows.append(
+            {
+                "id": text(entry, "id"),
+                "name": text(entry, "name"),
+                "slug": text(entry, "slug", optional=True),
+                "release_date": text(entry, "release_date", optional=True),
+                "creator_id": text(creator, "id", optional=True),
+                "creator_name": text(creator, "name", optional=True),
+                "creator_country": text(creator, "country", optional=True),
+                "family_name": text(family, "name", optional=True),
+                "elo": number(answer, entry, "elo"),
+                "rank": whole(answer, entry, "rank"),
+                "interval_down": down,
+                "interval_up": up,
+                "appearances": whole(answer, entry, "appearances"),
+                "wins": whole(answer, entry, "wins", optional=True),
+                "win_rate": number(answer, entry, "win_rate", optional=True),
+                "open_weights_url": text(entry, "open_weights_url", optional=True),
+                "is_current": flag(entry, "is_current", optional=True),
+                "price_per_minute": number(answer, pricing, "price_per_minute", optional=True),
+            }
+        )
+        exhaust(answer, entry, ignore=ASIDE)
+        exhaust(answer, creator, ignore=CREATOR_ASIDE, what="field of creator")
+    return rows

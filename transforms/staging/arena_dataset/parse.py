@@ -1,0 +1,61 @@
+"""Read Arena's dataset: the history as Parquet, and archives of single publications as JSON."""
+
+import io
+from typing import Any
+
+import polars as pl
+
+from datamoat.kit.strict import Answer, Row, changed, exhaust, list_at, load_json, mapping, number, parse_date, refuse_error, take, text, whole
+
+COLUMNS = ("category", "rank", "model_name", "organization", "license", "rating", "rating_lower", "rating_upper", "variance", "vote_count")
+DATES = ("leaderboard_publish_date", "publish_date", "leaderboard_date")
+
+
+def entries(answer: Answer) -> list[Row]:
+    """Return one row per model, category and publication."""
+    if answer.body.startswith(b"PAR1"):
+        return _history(answer)
+    page = mapping(load_json(answer), "the answer")
+    refuse_error(page, ("rows",))
+    meta = mapping(take(page, "meta"), "meta")
+    published = _day(take(meta, "leaderboard_publish_date"))
+    rows = [_row(answer, mapping(entry, "a row"), published) for entry in list_at(page, "rows")]
+    exhaust(answer, page, what="key")
+    stated = meta.get("n_rows")
+    if isinstance(stated, int) and stated != len(rows):
+        answer.note(f"the answer says that it has {stated} rows, and lists {len(rows)}")
+    return rows
+
+
+def _history(answer: Answer) -> list[Row]:
+    """Read the full split; its publication date is a column."""
+    frame = pl.read_parquet(io.BytesIO(answer.body), use_pyarrow=False)
+    dated = next((name for name in DATES if name in frame.columns), None)
+    if dated is None:
+        raise changed(f"no column {' or '.join(DATES)}; the file has {', '.join(frame.columns)[:300]}")
+    return [_row(answer, entry, _day(entry.pop(dated))) for entry in frame.to_dicts()]
+
+
+def _row(answer: Answer, entry: dict[str, Any], published: str) -> Row:
+    row = {
+        "leaderboard_publish_date": published,
+        "category": text(entry, "category"),
+        "rank": whole(answer, entry, "rank"),
+        "model_name": text(entry, "model_name"),
+        "organization": text(entry, "organization", optional=True),
+        "license": text(entry, "license", optional=True),
+        "rating": number(answer, entry, "rating"),
+        "rating_lower": number(answer, entry, "rating_lower"),
+        "rating_upper": number(answer, entry, "rating_upper"),
+        "variance": number(answer, entry, "variance", optional=True),
+        "vote_count": whole(answer, entry, "vote_count"),
+    }
+    exhaust(answer, entry, what="column")
+    return row
+
+
+def _day(value: Any) -> str:  # noqa: ANN401  (text in the JSON, a date or a timestamp in the Parquet)
+    day = parse_date(value if isinstance(value, str) else value.isoformat() if value is not None else "")
+    if day is None:
+        raise changed("the publication date is missing")
+    return day.isoformat()

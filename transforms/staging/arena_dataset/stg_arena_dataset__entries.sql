@@ -1,0 +1,37 @@
+/*---
+description: Entries of Arena's video boards from its dataset, one row per entry and publication; the newest file that tells of a publication speaks for it.
+grain: [board_id, captured_on, entry_key]
+nullable: [entry_slug, creator_name, listed_rank, rating_low, rating_high, n_votes, released_as_stated, is_open_weights, licence_as_stated, board_published_on]
+---*/
+
+with told as (
+    select
+        _request,
+        leaderboard_publish_date,
+        max(_captured_on) as _captured_on
+    from raw.arena_dataset__entries
+    group by _request, leaderboard_publish_date
+)
+
+select
+    'arena_' || entries._request as board_id,
+    entries.leaderboard_publish_date as captured_on,
+    'dataset' as route,
+    entries._snapshot_id as snapshot_id,
+    entries.model_name as entry_key,
+    entries.model_name as entry_name,
+    null::varchar as entry_slug,
+    entries.organization as creator_name,
+    entries.rank::integer as listed_rank,
+    true as is_ranked,
+    entries.rating,
+    entries.rating_lower as rating_low,
+    entries.rating_upper as rating_high,
+    entries.vote_count as n_votes,
+    null::varchar as released_as_stated,
+    null::boolean as is_open_weights,
+    entries.license as licence_as_stated,
+    entries.leaderboard_publish_date as board_published_on
+from raw.arena_dataset__entries as entries
+inner join told using (_request, leaderboard_publish_date, _captured_on)
+where entries.category = 'overall' and entries.rating is not null

@@ -1,0 +1,40 @@
+"""Read archived scrapes of arena.ai's ranking tables, in both shapes."""
+
+from datamoat.kit.strict import Answer, Row, exhaust, flag, list_at, load_json, mapping, number, parse_interval, refuse_error, take, text, whole
+
+ASIDE = {"rank_spread", "model_url", "price_prompt", "price_completion", "context_length", "signals"}  # scope: the rating
+
+
+def entries(answer: Answer) -> list[Row]:
+    """Return one row per model; a renamed or dropped field stops the landing."""
+    page = mapping(load_json(answer), "the answer")
+    refuse_error(page, ("models",))
+    meta = mapping(page.pop("meta", {}), "meta")
+    models = list_at(page, "models")
+    exhaust(answer, page, what="key")
+    if isinstance(meta.get("model_count"), int) and meta["model_count"] != len(models):
+        answer.note(f"the answer says that it has {meta['model_count']} entries, and lists {len(models)}")
+    updated = text(meta, "last_updated", optional=True)
+    rows = []
+    for model in models:
+        entry = mapping(model, "an entry")
+        if "ci" in entry:  # the shape to 2026-07-15: one half-width
+            down, up = parse_interval(take(entry, "ci")) or (None, None)
+        else:
+            down, up = number(answer, entry, "ci_low"), number(answer, entry, "ci_high")
+        rows.append(
+            {
+                "last_updated": updated,
+                "rank": whole(answer, entry, "rank"),
+                "model": text(entry, "model"),
+                "vendor": text(entry, "vendor", optional=True),
+                "license": text(entry, "license", optional=True),
+                "score": number(answer, entry, "score"),
+                "interval_down": down,
+                "interval_up": up,
+                "votes": whole(answer, entry, "votes"),
+                "preliminary": flag(entry, "preliminary", optional=True),
+            }
+        )
+        exhaust(answer, entry, ignore=ASIDE)
+    return rows

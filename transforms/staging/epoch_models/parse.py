@@ -1,0 +1,52 @@
+"""Read Epoch AI's CSVs by header aliases; every spelling seen so far is listed, the newest first."""
+
+from collections import Counter
+
+from datamoat.kit.strict import Answer, Row, changed, header_of, load_csv
+
+NEEDED = {
+    "model": ("Model", "System"),
+    "organization": ("Organization",),
+    "domain": ("Domain",),
+    "publication_date": ("Publication date",),
+}
+OPTIONAL = {
+    "country": ("Country (of organization)", "Country (from Organization)"),
+    "task": ("Task",),
+    "parameters": ("Parameters",),
+    "training_compute_flop": ("Training compute (FLOP)",),
+    "dataset_size": (
+        "Training dataset size (total)",
+        "Training dataset size (gradients)",
+        "Training dataset size",
+        "Training dataset size (datapoints)",
+        "(DEPRECATED) Training dataset size (datapoints)",
+    ),
+    "confidence": ("Confidence",),
+    "model_accessibility": ("Model accessibility",),
+    "link": ("Link",),
+}
+
+
+def models(answer: Answer) -> list[Row]:
+    """Return one row per line; a needed column under no known name stops the landing."""
+    if answer.body and not answer.body.endswith(b"\n"):
+        raise changed("the file does not end with a line break, as every whole one did: cut short", "fetch again.")
+    header, lines = load_csv(answer)
+    columns = {name: header_of(header, aliases) for name, aliases in NEEDED.items()}
+    columns |= {name: header_of(header, aliases, optional=True) for name, aliases in OPTIONAL.items()}
+    aside = len(header) - sum(column is not None for column in columns.values())
+    answer.note(f"{aside} columns are not read")
+    places = {name: header.index(column) for name, column in columns.items() if column is not None}
+    seen: Counter[str] = Counter()
+    rows = []
+    for line in lines:
+        row: Row = {name: line[places[name]].strip() or None if name in places else None for name in columns}
+        title = " ".join((row["model"] or "").split())  # names with a line break inside a quoted cell
+        if not title:
+            answer.note("a line without a model's name is left out")
+            continue
+        seen[title] += 1
+        row |= {"model": title, "nth": seen[title], "dataset_size_header": columns["dataset_size"] if row["dataset_size"] else None}
+        rows.append(row)
+    return rows

@@ -1,0 +1,61 @@
+"""Read table 10 in its four readings: filled down or not, total or TOTAL, a number or a sentence."""
+
+from datamoat.kit.strict import Answer, Row, changed, header_of, load_csv, parse_count, parse_date, shown
+
+STATES = frozenset("AT BE BG CY CZ DE DK EE EL ES FI FR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
+COLUMNS = {
+    "applicability": ("Applicability",),
+    "service": ("Service",),
+    "period": ("Reporting period", "Reporting period (start/end)"),
+    "indicator": ("Indicator",),
+    "scope": ("Scope",),
+    "value": ("Value",),
+}
+INDICATOR = "number of average monthly active recipients during the reporting period"
+MOST_SENTENCE = 400
+
+
+def recipients(answer: Answer) -> list[Row]:
+    """Return one row per scope; a sentence in place of a number is kept as told, with the number missing."""
+    header, lines = load_csv(answer)
+    places = {name: header.index(str(header_of(header, aliases))) for name, aliases in COLUMNS.items()}
+    above: dict[str, str] = {}
+    rows: list[Row] = []
+    for line in lines:
+        cells = {name: line[place].strip() for name, place in places.items()}
+        for name in ("applicability", "service", "period", "indicator"):  # key columns may be filled on the first rows only
+            cells[name] = cells[name] or above.get(name, "")
+            above[name] = cells[name]
+        if " ".join(cells["indicator"].lower().split()) != INDICATOR:
+            raise changed(f"indicator {shown(cells['indicator'])} is not the one of table 10")
+        scope = {"TOTAL": "EU", "EU": "EU", "GR": "EL"}.get(cells["scope"].upper(), cells["scope"].upper())
+        if scope in {"[...]", "[…]", "..."}:
+            answer.note("a row with an ellipsis for a scope is left out")
+            continue
+        if scope != "EU" and scope not in STATES:
+            raise changed(f"scope {shown(cells['scope'])} is neither a member state nor the total")
+        if not cells["service"]:
+            raise changed("a row names no service, and none above it does")
+        start, end = _period(cells["period"])
+        rows.append({"service": cells["service"], "period_start": start, "period_end": end, "scope": scope, **_value(answer, cells["value"])})
+    numbers = [row for row in rows if row["value"] is not None]
+    if numbers and len(rows) < 1 + len(STATES):
+        lacking = sorted({"EU", *STATES} - {str(row["scope"]) for row in rows})
+        raise changed(f"cut short: {len(rows)} of 28 rows, without {', '.join(lacking[:6])}")
+    return rows
+
+
+def _value(answer: Answer, written: str) -> Row:
+    """Return the number and what was printed; a sentence is no number, and says so."""
+    if written and not any(character.isdecimal() for character in written[:1]) and len(written.split()) > 2:
+        answer.note("the value is a sentence, not a number: told as missing")
+        return {"value": None, "value_as_stated": written[:MOST_SENTENCE]}
+    return {"value": parse_count(written), "value_as_stated": written}
+
+
+def _period(written: str) -> tuple[str, str]:
+    start, slash, end = written.partition("/")
+    days = parse_date(start), parse_date(end)
+    if not slash or days[0] is None or days[1] is None or days[1] <= days[0]:
+        raise changed(f"reporting period {shown(written)} is not two days, the earlier first")
+    return days[0].isoformat(), days[1].isoformat()

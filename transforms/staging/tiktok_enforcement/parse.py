@@ -1,0 +1,138 @@
+"""Read the enforcement report: the zip, its CSV or spreadsheet, and a tidy conversion in JSON."""
+
+import csv
+import io
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from datamoat.kit.strict import MISSING, Answer, Row, changed, header_of, load_csv, load_json, mapping, open_zip, parse_count, parse_number, refuse_error
+
+ALIASES = {
+    "metric": ("Metric", "metric"),
+    "period_type": ("Period type", "Period Type", "period_type"),
+    "period": ("Period", "period"),
+    "policy_type": ("Policy type", "Policy Type", "policy_type"),
+    "issue": ("Issue", "issue"),
+    "task_type": ("Task type", "Task Type", "task_type"),
+    "task": ("Task", "task"),
+    "location": ("Location", "location"),
+    "market": ("Market", "market"),
+    "result": ("Result", "Value", "value", "result"),
+}
+NEEDED = ("metric", "period", "result")
+
+
+def figures(answer: Answer) -> list[Row]:
+    """Return one row per figure, the result as printed beside it as a number."""
+    body = answer.body
+    if body.startswith(b"PK\x03\x04"):
+        members = open_zip(body)
+        if "[Content_Types].xml" in members:
+            return _table(answer, *_sheet(body))
+        tables = {name: held for name, held in members.items() if name.lower().endswith((".csv", ".xlsx"))}
+        if not tables:
+            raise changed(f"no table in the zip; it holds {', '.join(members)[:200]}")
+        found: list[Row] = []
+        for name in sorted(tables):
+            held = tables[name]
+            header, lines = _sheet(held) if name.lower().endswith(".xlsx") else load_csv(Answer(held))
+            if header_of(header, ALIASES["metric"], optional=True) is None:
+                answer.note(f"{name} has no column Metric and is left aside")
+                continue
+            found += _table(answer, header, lines)
+        if not found:
+            raise changed("no table in the zip has the columns of the report")
+        return found
+    if body.lstrip()[:1] == b"{":
+        return _tidy(answer)
+    return _table(answer, *load_csv(answer))
+
+
+def _tidy(answer: Answer) -> list[Row]:
+    """Read the conversion: columns and rows, the global cut."""
+    page = mapping(load_json(answer), "the answer")
+    refuse_error(page, ("rows",))
+    columns, rows = page.get("columns"), page.get("rows")
+    if not isinstance(columns, list) or not isinstance(rows, list):
+        raise changed("the keys 'columns' and 'rows' are not there, or are no lists")
+    if not all(isinstance(row, list) and len(row) == len(columns) for row in rows):
+        raise changed("a row has another width than the columns: cut short")
+    scope = str(page.get("scope", "")).capitalize()
+    header = [str(name) for name in columns] + ["location"]
+    return _table(answer, header, [[_plain(cell) for cell in row] + [scope] for row in rows])
+
+
+def _table(answer: Answer, header: list[str], lines: list[list[str]]) -> list[Row]:
+    places: dict[str, int] = {}
+    for name, aliases in ALIASES.items():
+        column = header_of(header, aliases, optional=name not in NEEDED)
+        if column is not None:
+            places[name] = header.index(column)
+    rows = []
+    for line in lines:
+        row: Row = {name: line[places[name]].strip() if name in places else "" for name in ALIASES}
+        row["period"] = period_name(row["period"])
+        row["period_type"] = row["period_type"] or "Quarter"
+        for name in ("policy_type", "issue", "task_type", "task"):
+            row[name] = row[name] or "All"
+        row["location"], row["market"] = row["location"] or "Global", row["market"] or "All"
+        value = _value(row["result"])
+        row["value"] = None if value is None else float(value)
+        rows.append(row)
+    return rows
+
+
+def period_name(written: str) -> str:
+    """Return a quarter as `2025 Q1`, whatever way it is written; other periods verbatim.
+
+    >>> period_name("Jan-Mar 2025"), period_name("2020 Q3"), period_name("Q4 2021")
+    ('2025 Q1', '2020 Q3', '2021 Q4')
+    """
+    words = written.replace("–", "-").replace("_", " ").split()
+    starts = {"jan-mar": 1, "apr-jun": 2, "jul-sep": 3, "oct-dec": 4, "january-march": 1, "april-june": 2, "july-september": 3, "october-december": 4}
+    if len(words) == 2:
+        year = next((word for word in words if len(word) == 4 and word.isdecimal()), None)
+        other = next((word.lower() for word in words if word != year), "")
+        quarter = starts.get(other) or (int(other[1]) if len(other) == 2 and other[0] == "q" and other[1] in "1234" else None)
+        if year and quarter:
+            return f"{year} Q{quarter}"
+    return written
+
+
+def _value(written: str) -> Decimal | int | None:
+    """Return a figure: a fraction of one with its decimals, or a count; blank where the publisher withheld it."""
+    plain = written.strip()
+    if plain.lower() in MISSING or plain.startswith("<"):
+        return None
+    if plain.endswith("%"):
+        share = parse_number(plain[:-1])
+        return None if share is None else share / 100
+    return parse_number(plain) if "." in plain and plain.count(".") == 1 and "," not in plain else parse_count(plain)
+
+
+def _plain(cell: Any) -> str:  # noqa: ANN401
+    """Return a JSON cell as it would be printed: a count without a fraction, a share with its decimals."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell == int(cell) and abs(cell) >= 1:
+        return str(int(cell))
+    if isinstance(cell, float) and 0 < abs(cell) < 1:
+        return f"{cell:.3f}" if round(cell, 3) == cell else repr(cell)
+    return str(cell)
+
+
+def _sheet(body: bytes) -> tuple[list[str], list[list[str]]]:
+    """Return header and lines of the sheet that has a column called Metric, wherever its table begins."""
+    sheets = pl.read_excel(io.BytesIO(body), sheet_id=0, has_header=False, infer_schema_length=0, raise_if_empty=False)
+    for frame in sheets.values():
+        lines = [["" if cell is None else str(cell) for cell in row] for row in frame.iter_rows()]
+        for number, line in enumerate(lines[:30]):
+            if "Metric" in [cell.strip() for cell in line]:
+                width = max(index for index, cell in enumerate(line) if cell.strip()) + 1
+                out = io.StringIO()
+                writer = csv.writer(out)
+                writer.writerows([cell.strip() for cell in row[:width]] for row in lines[number:] if any(cell.strip() for cell in row[:width]))
+                return load_csv(Answer(out.getvalue().encode()))
+    raise changed("no sheet has a column called Metric")

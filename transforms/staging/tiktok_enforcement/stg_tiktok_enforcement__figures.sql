@@ -1,0 +1,45 @@
+/*---
+description: Global figures of TikTok's enforcement report on videos, one row per quarter, metric and release that changed the figure.
+grain: [platform_id, metric, period_start_on, captured_on]
+nullable: [value_low, value_high]
+caveats:
+  - A release that repeats a figure adds no row; one that restates it adds a row beside the earlier.
+  - value_low and value_high are the rounding interval of the printed decimals.
+---*/
+
+with figures as (
+    select
+        case metric
+            when 'Total videos removed' then 'videos_removed'
+            when 'Video: Removal rate of published' then 'removal_rate_of_published'
+            when 'Videos removed from fake accounts' then 'videos_removed_from_fake_accounts'
+            when 'Videos restored' then 'videos_restored'
+        end as metric,
+        make_date(substr(period, 1, 4)::integer, 3 * substr(period, 7, 1)::integer - 2, 1) as period_start_on,
+        value,
+        result,
+        len(split_part(result, '.', 2)) as n_decimals,
+        _captured_on as captured_on,
+        _snapshot_id as snapshot_id
+    from raw.tiktok_enforcement__figures
+    where
+        metric in ('Total videos removed', 'Video: Removal rate of published', 'Videos removed from fake accounts', 'Videos restored')
+        and regexp_full_match(period, '\d{4} Q[1-4]')
+        and policy_type = 'All' and issue = 'All' and task_type = 'All' and task = 'All'
+        and lower(location) in ('global', 'all', 'world') and lower(market) in ('all', 'global')
+        and value is not null
+)
+
+select
+    'tiktok' as platform_id,
+    metric,
+    period_start_on,
+    (period_start_on + interval 3 month - interval 1 day)::date as period_end_on,
+    captured_on,
+    snapshot_id,
+    value,
+    result as figure_as_stated,
+    case when metric = 'removal_rate_of_published' then value - 0.5 * power(10.0, -n_decimals) else value end as value_low,
+    case when metric = 'removal_rate_of_published' then value + 0.5 * power(10.0, -n_decimals) else value end as value_high
+from figures
+qualify result is distinct from lag(result) over (partition by metric, period_start_on order by captured_on)
