@@ -1,6 +1,6 @@
 /*---
 description: Average monthly active recipients in the EU as platforms reported them, one row per platform, half year, scope and report that changed the figure.
-grain: [platform_id, period_start_on, country, captured_on]
+grain: [platform_id, period_start_on, geography, captured_on]
 nullable: [n_active_users, figure_as_stated]
 caveats:
   - The member states need not add up to the Union.
@@ -12,7 +12,7 @@ select
     service as service_name,
     period_start as period_start_on,
     period_end as period_end_on,
-    scope as country,
+    scope as geography,
     _captured_on as captured_on,
     _snapshot_id as snapshot_id,
     value as n_active_users,
