@@ -1,0 +1,111 @@
+/*---
+description: >
+  What stands behind a platform's estimate in each month and scenario: measured (an official or academic count of videos
+  within eighteen months), reported (some statement about uploads), modelled (users or lengths only), prior_only (nothing).
+grain: [platform_id, month, scenario_id]
+---*/
+
+with months as (
+    select
+        scenario_id,
+        platform_id,
+        month
+    from intermediate.int_platform__flow_quantiles
+),
+
+used as (
+    select
+        coalesce(s.platform_id, u.platform_id) as platform_id,
+        u.fact_id,
+        u.noise_family,
+        u.observation_kind,
+        u.tier,
+        u.source_kind,
+        u.period_start_on,
+        u.period_end_on,
+        u.citation_ids,
+        s.platform_id is not null as is_through_parent
+    from intermediate.int_platform__observation_use as u
+    left join (
+        select
+            x.platform_id,
+            p.parent_platform_id
+        from staging.stg_reference__volume_series as x
+        inner join staging.stg_reference__platforms as p on x.platform_id = p.platform_id
+        where x.share_assumption_id is not null
+        union all
+        select
+            y.platform_id,
+            y.platform_id as parent_platform_id
+        from staging.stg_reference__volume_series as y
+    ) as s on u.platform_id = s.parent_platform_id
+    where u.is_used and u.log_value is not null
+),
+
+scored as (
+    select
+        m.scenario_id,
+        m.platform_id,
+        m.month,
+        count(u.fact_id) as n_observations,
+        max(case
+            when u.fact_id is null then 0
+            when u.noise_family != 'volume' or u.observation_kind in ('duration_new', 'duration_stock') then 1
+            when
+                u.tier <= 2
+                and m.month <= u.period_end_on + interval 18 month
+                and m.month >= u.period_start_on - interval 18 month
+                then 3
+            else 2
+        end) as score,
+        list_sort(list_distinct(flatten(list(u.citation_ids) filter (where u.fact_id is not null)))) as citation_ids
+    from months as m
+    left join used as u
+        on
+            m.platform_id = u.platform_id
+            and (
+                m.scenario_id != 'official_only'
+                or u.source_kind in ('official_file', 'filing', 'official_statement')
+            )
+    group by m.scenario_id, m.platform_id, m.month
+),
+
+chosen as (
+    select
+        s.platform_id,
+        list_sort(list_distinct(list_concat(
+            list(a.assumption_id),
+            list_filter([max(v.share_assumption_id), max(v.duration_assumption_id)], lambda x: x is not null)
+        ))) as assumption_ids,
+        list_sort(list_distinct(flatten(list(a.citation_ids)))) as assumption_citation_ids
+    from (select distinct platform_id from months) as s
+    inner join staging.stg_reference__platforms as p on s.platform_id = p.platform_id
+    inner join staging.stg_reference__volume_series as v on s.platform_id = v.platform_id
+    inner join staging.stg_reference__assumptions as a
+        on
+            (a.name like 'prior\_%' escape '\' and a.name not like 'prior\_duration\_level\_%' escape '\')
+            or a.name = 'prior_duration_level_' || p.class
+            or a.name in (
+                'prior_duration_level_platform', 'early_loss_share', 'late_loss_hazard', 'dup_share_hours',
+                'yield_hours_raw_to_pretrain', 'yield_platform_ratio_log'
+            )
+    group by s.platform_id
+)
+
+select
+    s.platform_id,
+    s.month,
+    s.scenario_id,
+    case
+        when s.n_observations = 0 then 'prior_only'
+        when v.share_assumption_id is not null then 'modelled'
+        when s.score = 3 then 'measured'
+        when s.score = 2 then 'reported'
+        else 'modelled'
+    end as basis,
+    s.n_observations,
+    list_sort(list_distinct(list_concat(coalesce(s.citation_ids, []::varchar[]), c.assumption_citation_ids))) as citation_ids,
+    c.assumption_ids
+from scored as s
+inner join chosen as c on s.platform_id = c.platform_id
+inner join staging.stg_reference__volume_series as v on s.platform_id = v.platform_id

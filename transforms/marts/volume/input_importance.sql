@@ -1,0 +1,45 @@
+/*---
+description: >
+  Which inputs a company's interval comes from in the last month: the share of the log variance each carries, first order,
+  with what only arises together as interactions, so that a company and measure sum to 1. Inputs are single observations,
+  and assumptions by scope (A209:douyin is the part of Douyin's upload rate that is its own).
+grain: [company_id, measure, input_id]
+nullable: [assumption_id, fact_id, platform_id, variance_removed_by_one_more]
+rows: {min: 100}
+caveats:
+  - A share is not a worth. variance_removed_by_one_more is what dropping an observation would add, or what one more official
+    statement of that kind would take away, as a share of the same variance; inputs of one kind share that gain.
+  - Platforms are taken as independent given their draws; what they share through common priors can make interactions negative.
+---*/
+
+select
+    i.company_id,
+    i.measure,
+    i.input_id,
+    i.month,
+    i.input_kind,
+    case
+        when i.input_kind = 'interaction' then 'What only arises together'
+        when i.input_kind = 'remainder' then 'All inputs below one in two thousand'
+        when i.fact_id is not null then o.metric || ' of ' || o.platform_id || ', ' || strftime(o.period_end_on, '%Y-%m')
+        when a.assumption_id is not null then a.description
+        else 'Declared event or assumed share'
+    end as input_title,
+    i.assumption_id,
+    i.fact_id,
+    case
+        when i.fact_id is not null then o.platform_id
+        else (
+            select p.platform_id
+            from staging.stg_reference__platforms as p
+            where p.platform_id = split_part(i.input_id, ':', -1)
+        )
+    end as platform_id,
+    i.variance_share,
+    i.variance_removed_by_one_more,
+    list_filter([o.citation_id], lambda x: x is not null) as citation_ids,
+    list_filter([i.assumption_id], lambda x: x is not null) as assumption_ids
+from intermediate.int_company__importance as i
+left join staging.stg_reference__platform_observations as o on i.fact_id = o.fact_id
+left join staging.stg_reference__assumptions as a on i.assumption_id = a.assumption_id
+order by i.company_id, i.measure, i.variance_share desc, i.input_id

@@ -1,0 +1,61 @@
+/*---
+description: >
+  How much video each platform gets and holds, by month and scenario, with 90% intervals from posterior draws. Uploads and
+  hours are flows; stock is what is still public; usable is what is left of it after near-repeats and quality filters.
+grain: [platform_id, month, scenario_id]
+rows: {min: 5000}
+caveats:
+  - basis tells what stands behind a row; prior_only means nothing was ever published that we may use.
+  - Parts (is_in_totals false) are an assumed share of another platform, or private; never add them to it.
+  - Users are not uploads. They inform uploads only through a wide, pooled ratio.
+---*/
+
+with scenarios as (
+    select
+        q.*,
+        q.scenario_id as evidence_scenario_id
+    from intermediate.int_platform__volume_quantiles as q
+    union all
+    select
+        q.* replace ('no_prior_only_platforms' as scenario_id),
+        q.scenario_id as evidence_scenario_id
+    from intermediate.int_platform__volume_quantiles as q
+    where q.scenario_id = 'baseline'
+)
+
+select
+    v.platform_id,
+    v.month,
+    v.scenario_id,
+    p.platform_name,
+    p.platform_class,
+    v.uploads_per_day_p05,
+    v.uploads_per_day_p50,
+    v.uploads_per_day_p95,
+    v.mean_duration_seconds_p05,
+    v.mean_duration_seconds_p50,
+    v.mean_duration_seconds_p95,
+    v.upload_hours_per_day_p05,
+    v.upload_hours_per_day_p50,
+    v.upload_hours_per_day_p95,
+    v.stock_videos_p05,
+    v.stock_videos_p50,
+    v.stock_videos_p95,
+    v.stock_hours_p05,
+    v.stock_hours_p50,
+    v.stock_hours_p95,
+    v.usable_hours_p05,
+    v.usable_hours_p50,
+    v.usable_hours_p95,
+    e.basis,
+    e.n_observations,
+    s.is_in_totals,
+    e.citation_ids,
+    e.assumption_ids
+from scenarios as v
+inner join intermediate.int_platform__evidence as e
+    on v.platform_id = e.platform_id and v.month = e.month and v.evidence_scenario_id = e.scenario_id
+inner join staging.stg_reference__platforms as p on v.platform_id = p.platform_id
+inner join staging.stg_reference__volume_series as s on v.platform_id = s.platform_id
+where v.scenario_id != 'no_prior_only_platforms' or e.basis != 'prior_only'
+order by v.platform_id, v.month, v.scenario_id
