@@ -12,8 +12,12 @@ EXPECTATIONS = [
     gxe.ExpectColumnDistinctValuesToContainSet(
         column="board_id",
         value_set=[
-            "aa_text_to_video", "aa_image_to_video", "aa_text_to_video_audio",
-            "arena_text_to_video", "arena_image_to_video", "arena_video_edit",
+            "aa_text_to_video",
+            "aa_image_to_video",
+            "aa_text_to_video_audio",
+            "arena_text_to_video",
+            "arena_image_to_video",
+            "arena_video_edit",
         ],
         severity="critical",
         notes="The question is asked of these boards; one missing is a broken join, not news.",
