@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from datamoat import __version__
+from datamoat import __version__, cli_sources
 from datamoat.errors import DatamoatError, UsageError
 from datamoat.render import rows
 from datamoat.settings import Settings, read_settings
@@ -213,6 +213,7 @@ def status(as_json: AsJson = False) -> None:
 def show(
     table: Annotated[str | None, typer.Argument(help="A mart, or meta.<table>; all marts if left out.")] = None,
     as_json: AsJson = False,
+    sources: Annotated[bool, typer.Option("--sources", help="List every request of every live source, and how it stands.")] = False,
 ) -> None:
     """List the marts, or say what one of them holds and what its columns mean.
 
@@ -221,6 +222,9 @@ def show(
     from datamoat.lake import identifier
     from datamoat.publish import open_published
 
+    if sources:
+        cli_sources.show_sources(as_json=as_json)
+        return
     with open_published(read_settings()) as con:
         known = {
             f"{schema}.{name}": (comment, n)
@@ -410,6 +414,9 @@ def doctor() -> None:
     findings = examine(read_settings())
     rows(("is_good", "what", "fix"), [(good, what, fix) for good, what, fix in findings])
     raise typer.Exit(0 if all(good for good, *_ in findings) else 1)
+
+
+cli_sources.register(app)
 
 
 def _summary(settings: Settings) -> None:

@@ -72,6 +72,14 @@ class LandReport:
     landed: tuple[Landing, ...]
     n_known: int
 
+    def __str__(self) -> str:
+        """Say in one line what landed and what was not believed."""
+        counted: dict[str, int] = {}
+        for landing in self.landed:
+            counted[landing.verdict] = counted.get(landing.verdict, 0) + 1
+        told = ", ".join(f"{times} {verdict}" for verdict, times in sorted(counted.items())) or "nothing new"
+        return f"{len(self.landed) + self.n_known} snapshots, {told}" + "".join(f"\n  {landing.snapshot_id}: {landing.verdict}: {landing.reason}" for landing in self.refused)
+
     @property
     def refused(self) -> tuple[Landing, ...]:
         """The new ones that are not to be believed."""
@@ -212,6 +220,32 @@ def rows_of(settings: Settings, source: Source, landing: Landing) -> dict[str, l
         for name in source.tables
         if name in landing.files
     }
+
+
+def changes_of(settings: Settings, source: Source, snapshot_id: str) -> list[tuple[str, str, str, str, str, str]]:
+    """Return what a quarantined snapshot would change if it were served: table, change, key, column, served, offered.
+
+    Raises:
+        SourceChangedError: Its bytes cannot be read into rows.
+    """
+    shelf = Snapshots(settings.snapshots, source.id)
+    receipt = shelf.get(snapshot_id)
+    offered, _ = reading.read_answer(source, shelf.pages(receipt), receipt.request, receipt.captured_on)
+    good = last_good(settings, source, receipt.request, receipt)
+    served = good[1] if good else {name: [] for name in source.tables}
+    changes: list[tuple[str, str, str, str, str, str]] = []
+    for name, table in source.tables.items():
+        then, now = ({tuple(str(row[column]) for column in table.grain): row for row in rows} for rows in (served[name], offered[name]))
+        changes += [(name, "gone", " ".join(key), "", distrust.rule_label(table.distrust, then[key]), "") for key in then if key not in now]
+        changes += [(name, "new", " ".join(key), "", "", distrust.rule_label(table.distrust, now[key])) for key in now if key not in then]
+        changes += [
+            (name, "changed", " ".join(key), column, str(then[key][column]), str(now[key][column]))
+            for key in now
+            if key in then
+            for column in table.columns
+            if then[key][column] != now[key][column]
+        ]
+    return changes
 
 
 def last_good(settings: Settings, source: Source, request: str, before: Receipt) -> tuple[Landing, dict[str, list[Row]]] | None:
