@@ -37,13 +37,24 @@ def read_accepted(settings: Settings) -> dict[str, Acceptance]:
     wanted = [entry.name for entry in fields(Acceptance)]
     reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
     if list(reader.fieldnames or []) != wanted:
-        raise ContentError(f"columns {reader.fieldnames}, not {wanted}", str(path), "restore its header; `datamoat accept` writes rows.")
+        raise ContentError(
+            f"columns {reader.fieldnames}, not {wanted}", str(path), "restore its header; `datamoat accept` writes rows."
+        )
     found = {}
     for number, row in enumerate(reader, start=2):
         try:
-            accepted = Acceptance(**{**row, "accepted_on": date.fromisoformat(row["accepted_on"])})
+            accepted = Acceptance(
+                row["snapshot_id"],
+                row["source_id"],
+                row["request"],
+                row["sha256"],
+                date.fromisoformat(row["accepted_on"]),
+                row["reason"],
+            )
         except (TypeError, ValueError) as failure:
-            raise ContentError(f"not a row of acceptances: {failure}", f"{path}:{number}", "give all six cells, the day as YYYY-MM-DD.") from failure
+            raise ContentError(
+                f"not a row of acceptances: {failure}", f"{path}:{number}", "give all six cells, the day as YYYY-MM-DD."
+            ) from failure
         if not accepted.reason.strip():
             raise ContentError("an acceptance without a reason", f"{path}:{number}", "write why it was let in.")
         found[accepted.snapshot_id] = accepted

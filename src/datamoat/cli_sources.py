@@ -1,13 +1,19 @@
 """The commands about live sources: fetch, plan, accept, diagnose, new-source, and the list of requests."""
 
+from collections import Counter
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from datamoat.errors import SourceChangedError, UsageError
 from datamoat.render import rows
 from datamoat.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from datamoat.fetch import FetchReport
+    from datamoat.land import Landing
+    from datamoat.sources import Source
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 LAST_RUNS = 10
@@ -39,7 +45,9 @@ def register(app: typer.Typer) -> None:
 def fetch(
     source: Annotated[list[str] | None, typer.Argument(help="Sources to ask; all that can be asked, if left out.")] = None,
     request: Annotated[str | None, typer.Option(help="Only this request of the source.")] = None,
-    archived: Annotated[str | None, typer.Option("--from", help="Bring in a file instead; {date} in the path brings in a history.")] = None,
+    archived: Annotated[
+        str | None, typer.Option("--from", help="Bring in a file instead; {date} in the path brings in a history.")
+    ] = None,
     on: Annotated[str | None, typer.Option(help="The day an archived file was received, YYYY-MM-DD.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked; open no socket.")] = False,
     as_json: AsJson = False,
@@ -49,64 +57,79 @@ def fetch(
     Example: datamoat fetch aa_api --request text_to_video --dry-run
     """
     from datamoat.durable import one_writer
-    from datamoat.errors import DatamoatError
-    from datamoat.fetch import bring_in, fetch_source
-    from datamoat.land import land_source
     from datamoat.sources import find_source, read_sources
 
     settings = read_settings()
-    sources = [find_source(settings.content, one) for one in source or []]
-    if archived is not None and (len(sources) != 1 or request is None):
-        raise UsageError("--from takes one source and one request", "the command line", "datamoat fetch SOURCE --from FILE --request NAME --on YYYY-MM-DD")
-    if (request is not None or on is not None) and len(sources) != 1:
-        raise UsageError("--request and --on go with one source", "the command line", "name the source.")
-    everything = not sources
-    sources = sources or [one for one in read_sources(settings.content) if one.fetch.protocol != "inbox"]
-    told: list[tuple[str, str, str, str, str, str]] = []
-    is_good = True
-
-    def ask() -> None:
-        nonlocal is_good
-        for one in sources:
-            try:
-                if archived is not None:
-                    report = bring_in(settings, one, str(request), archived, on)
-                else:
-                    report = fetch_source(settings, one, request, dry_run=dry_run)
-            except DatamoatError as failure:
-                if not everything:
-                    raise
-                told.append((one.id, "", "", "deferred", "", f"{failure.what}. {failure.fix}"))
-                is_good = False
-                continue
-            verdicts = {}
-            if report.snapshot_ids:
-                verdicts = {landing.snapshot_id: landing for landing in land_source(settings, one)[0]}
-            for outcome in report.outcomes:
-                landing = verdicts.get(outcome.snapshot_id or "")
-                detail = landing.reason or outcome.detail if landing and outcome.what in {"new", "unchanged"} else outcome.detail
-                day = outcome.snapshot_id.split("/")[2] if outcome.snapshot_id else ""
-                told.append((one.id, outcome.request, day, outcome.what, landing.verdict if landing else "", detail))
-                is_good = is_good and (outcome.what in {"new", "unchanged", "planned"})
-            newest = _newest_bad(settings, one, {outcome.request for outcome in report.outcomes}) if not dry_run else []
-            is_good = is_good and not newest
-
+    named = [find_source(settings.content, one) for one in source or []]
+    if len(named) != 1 and (archived is not None or request is not None or on is not None):
+        raise UsageError(
+            "--from, --request and --on go with one source",
+            "the command line",
+            "datamoat fetch SOURCE --request NAME, and --from FILE --on YYYY-MM-DD to bring a file in.",
+        )
+    if archived is not None and request is None:
+        raise UsageError("--from needs to know what the file answers", "the command line", "add --request NAME.")
+    asked = named or [one for one in read_sources(settings.content) if one.fetch.protocol != "inbox"]
     if dry_run:
-        ask()
+        told = [line for one in asked for line in _fetch_one(settings, one, request, archived, on, dry_run=True)]
     else:
         with one_writer(settings.data, "fetch"):
-            ask()
+            told = [line for one in asked for line in _fetch_one(settings, one, request, archived, on, alone=bool(named))]
+    is_good = all(line[3] in {"new", "unchanged", "planned"} for line in told)
+    bad = (
+        []
+        if dry_run
+        else [name for one in asked for name in _newest_bad(settings, one, {line[1] for line in told if line[0] == one.id})]
+    )
     if archived is not None and not as_json and len(told) > LAST_RUNS:
-        counted: dict[str, int] = {}
-        for *_, verdict, _ in told:
-            counted[verdict or "known"] = counted.get(verdict or "known", 0) + 1
-        typer.echo(f"{len(told)} answers brought in for {told[0][0]} {told[0][1]}: " + ", ".join(f"{n} {verdict}" for verdict, n in sorted(counted.items())))
+        counted = Counter(line[4] or "known already" for line in told)
+        typer.echo(
+            f"{len(told)} answers brought in for {told[0][0]} {told[0][1]}: "
+            + ", ".join(f"{n} {word}" for word, n in sorted(counted.items()))
+        )
         told = [line for line in told if line[4] in {"suspicious", "error", "revision"}]
-    if told:
+    if told or as_json:
         rows(("source", "request", "day", "answer", "verdict", "detail"), told, as_json=as_json)
-    elif as_json:
-        rows(("source",), [], as_json=True)
-    raise typer.Exit(0 if is_good else 1)
+    raise typer.Exit(0 if is_good and not bad else 1)
+
+
+Told = tuple[str, str, str, str, str, str]
+
+
+def _fetch_one(
+    settings: Settings,
+    one: "Source",
+    request: str | None,
+    archived: str | None,
+    on: str | None,
+    *,
+    dry_run: bool = False,
+    alone: bool = True,
+) -> list[Told]:
+    """Ask one source, land what came, and return a line for each request; a source without its key does not stop others."""
+    from datamoat.errors import SourceUnavailableError
+    from datamoat.fetch import bring_in, fetch_source
+    from datamoat.land import land_source
+
+    try:
+        report: FetchReport
+        if archived is not None:
+            report = bring_in(settings, one, str(request), archived, on)
+        else:
+            report = fetch_source(settings, one, request, dry_run=dry_run)
+    except SourceUnavailableError as failure:
+        if alone:
+            raise
+        return [(one.id, "", "", "deferred", "", f"{failure.what}. {failure.fix}")]
+    landed = {landing.snapshot_id: landing for landing in land_source(settings, one)[0]} if report.snapshot_ids else {}
+    lines: list[Told] = []
+    for outcome in report.outcomes:
+        landing = landed.get(outcome.snapshot_id or "")
+        day = outcome.snapshot_id.split("/", 3)[2] if outcome.snapshot_id else ""
+        is_answer = landing is not None and outcome.what in {"new", "unchanged"}
+        detail = landing.reason or outcome.detail if landing is not None and is_answer else outcome.detail
+        lines.append((one.id, outcome.request, day, outcome.what, landing.verdict if landing else "", detail))
+    return lines
 
 
 def plan(
@@ -125,11 +148,19 @@ def plan(
     if not as_json:
         typer.echo(f"{landing.snapshot_id} is {landing.verdict}: {landing.reason}\n")
     changes = changes_of(settings, one, landing.snapshot_id)
-    rows(("table", "change", "key", "column", "served", "offered"), changes if as_json else changes[:SHOWN_CHANGES], as_json=as_json)
+    rows(
+        ("table", "change", "key", "column", "served", "offered"),
+        changes if as_json else changes[:SHOWN_CHANGES],
+        as_json=as_json,
+    )
     if as_json:
         return
     more = f", the first {SHOWN_CHANGES} shown (--json prints all)" if len(changes) > SHOWN_CHANGES else ""
-    serve = f"To serve it: datamoat accept {source} {landing.snapshot_id} --reason TEXT" if landing.n_rows else "It has no rows that could be served."
+    serve = (
+        f"To serve it: datamoat accept {source} {landing.snapshot_id} --reason TEXT"
+        if landing.n_rows
+        else "It has no rows that could be served."
+    )
     typer.echo(f"\n{len(changes)} changes{more}. {serve}")
 
 
@@ -151,11 +182,15 @@ def accept(
         raise UsageError("an acceptance needs a reason", "--reason", "say what makes you believe it.")
     with one_writer(settings.data, "accept"):
         one, landing = _quarantined(settings, source, snapshot)
-        entry = Acceptance(landing.snapshot_id, one.id, landing.request, landing.sha256, datetime.now(UTC).date(), " ".join(reason.split()))
+        entry = Acceptance(
+            landing.snapshot_id, one.id, landing.request, landing.sha256, datetime.now(UTC).date(), " ".join(reason.split())
+        )
         path = write_acceptance(settings, entry)
         landed, _ = land_source(settings, one)
     verdict = next((found.verdict for found in landed if found.snapshot_id == landing.snapshot_id), "?")
-    typer.echo(f"{landing.snapshot_id} is now {verdict}; written to {path.relative_to(settings.content)}. Commit that file, then run `datamoat run`.")
+    typer.echo(
+        f"{landing.snapshot_id} is now {verdict}; written to {path.relative_to(settings.content)}. Commit that file, then run `datamoat run`."
+    )
 
 
 def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json: AsJson = False) -> None:
@@ -171,12 +206,24 @@ def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json
     one = find_source(settings.content, source)
     if not read_landings(settings, one):
         land_source(settings, one)
-    landings = sorted(read_landings(settings, one), key=lambda landing: (landing.captured_on, landing.retrieved_at, landing.snapshot_id))
+    landings = sorted(
+        read_landings(settings, one), key=lambda landing: (landing.captured_on, landing.retrieved_at, landing.snapshot_id)
+    )
     table = next(iter(one.tables.values()))
     lines = []
     for landing in landings[-LAST_RUNS:]:
         bounds = one.fetch.requests[landing.request].rows or table.rows
-        lines.append((landing.captured_on.isoformat(), landing.request, landing.verdict, landing.n_rows, f"{bounds.min} to {bounds.max or 'any'}", landing.n_bytes, landing.reason))
+        lines.append(
+            (
+                landing.captured_on.isoformat(),
+                landing.request,
+                landing.verdict,
+                landing.n_rows,
+                f"{bounds.min} to {bounds.max or 'any'}",
+                landing.n_bytes,
+                landing.reason,
+            )
+        )
     rows(("day", "request", "verdict", "n_rows", "expected", "n_bytes", "reason"), lines, as_json=as_json)
     if as_json:
         return
@@ -184,7 +231,13 @@ def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json
     if not landings:
         typer.echo(f"\nNothing was ever fetched or brought in: datamoat fetch {one.id}")
     for state in bad:
-        first = next(landing for landing in landings if landing.request == state.request and landing.captured_on == state.since and landing.verdict in {"suspicious", "error"})
+        first = next(
+            landing
+            for landing in landings
+            if landing.request == state.request
+            and landing.captured_on == state.since
+            and landing.verdict in {"suspicious", "error"}
+        )
         shelf = Snapshots(settings.snapshots, one.id)
         receipt = shelf.get(first.snapshot_id)
         served = f"data of {state.served_on} stay live" if state.served_on else "nothing is live"
@@ -193,7 +246,13 @@ def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json
         typer.echo(f"  bytes:      data/snapshots/{receipt.body}")
         begins = shelf.body(receipt)[:SHOWN_BYTES].decode(errors="replace")
         typer.echo("  begins:     " + "".join(character if character.isprintable() else " " for character in begins))
-        typer.echo("  next step:  " + next((step for sign, step in STEPS.items() if sign in first.reason), f"datamoat plan {one.id}, then accept it or mend the source."))
+        typer.echo(
+            "  next step:  "
+            + next(
+                (step for sign, step in STEPS.items() if sign in first.reason),
+                f"datamoat plan {one.id}, then accept it or mend the source.",
+            )
+        )
     if landings and not bad:
         typer.echo("\nAll requests are served; nothing to do.")
     raise typer.Exit(1 if bad else 0)
@@ -208,7 +267,9 @@ def new_source(name: Annotated[str, typer.Argument(metavar="ID", help="Publisher
 
     settings = read_settings()
     folder = write_source(settings, name)
-    typer.echo(f"wrote {folder.relative_to(settings.content)}/: fill source.yml, put one real answer's shape into sample/, write parse.py until")
+    typer.echo(
+        f"wrote {folder.relative_to(settings.content)}/: fill source.yml, put one real answer's shape into sample/, write parse.py until"
+    )
     typer.echo("`pytest tests/unit/test_samples.py` passes, name new columns in transforms/columns.yml, then `make check`.")
 
 
@@ -225,11 +286,22 @@ def show_sources(*, as_json: bool = False) -> None:
         for name, request in one.fetch.requests.items():
             state = standing[one.id, name]
             how = one.fetch.protocol if request.live else "inbox"
-            lines.append((one.id, name, how, one.fetch.every, state.state, str(state.since or ""), str(state.served_on or ""), request.about))
+            lines.append(
+                (
+                    one.id,
+                    name,
+                    how,
+                    one.fetch.every,
+                    state.state,
+                    str(state.since or ""),
+                    str(state.served_on or ""),
+                    request.about,
+                )
+            )
     rows(("source", "request", "protocol", "every", "state", "since", "served", "about"), lines, as_json=as_json)
 
 
-def _quarantined(settings: Settings, source: str, snapshot: str | None):  # noqa: ANN202  (Source and Landing, imported late)
+def _quarantined(settings: Settings, source: str, snapshot: str | None) -> tuple["Source", "Landing"]:
     """Return a source and one landing of it that is suspicious.
 
     Raises:
@@ -242,22 +314,41 @@ def _quarantined(settings: Settings, source: str, snapshot: str | None):  # noqa
 
     one = find_source(settings.content, source)
     land_source(settings, one)
-    landings = {landing.snapshot_id: landing for landing in sorted(read_landings(settings, one), key=lambda landing: (landing.captured_on, landing.retrieved_at))}
+    landings = {
+        landing.snapshot_id: landing
+        for landing in sorted(read_landings(settings, one), key=lambda landing: (landing.captured_on, landing.retrieved_at))
+    }
     if snapshot is None:
         waiting = [landing for landing in landings.values() if landing.verdict == "suspicious"]
         if not waiting:
-            raise UsageError(f"{source} has nothing in quarantine", f"data/snapshots/{source}", f"`datamoat diagnose {source}` shows its last runs.")
+            raise UsageError(
+                f"{source} has nothing in quarantine",
+                f"data/snapshots/{source}",
+                f"`datamoat diagnose {source}` shows its last runs.",
+            )
         return one, waiting[-1]
     landing = landings[Snapshots(settings.snapshots, one.id).get(snapshot).snapshot_id]
     if landing.verdict == "error" or (landing.verdict == "suspicious" and landing.n_rows == 0):
-        raise SourceChangedError(f"{landing.snapshot_id} holds no rows that could be served: {landing.reason}", f"data/snapshots/{source}", f"`datamoat diagnose {source}` says what to do.")
+        raise SourceChangedError(
+            f"{landing.snapshot_id} holds no rows that could be served: {landing.reason}",
+            f"data/snapshots/{source}",
+            f"`datamoat diagnose {source}` says what to do.",
+        )
     if landing.verdict != "suspicious":
-        raise UsageError(f"{landing.snapshot_id} is not in quarantine: its verdict is {landing.verdict}", f"data/snapshots/{source}", "there is nothing to accept.")
+        raise UsageError(
+            f"{landing.snapshot_id} is not in quarantine: its verdict is {landing.verdict}",
+            f"data/snapshots/{source}",
+            "there is nothing to accept.",
+        )
     return one, landing
 
 
-def _newest_bad(settings: Settings, source, requests: set[str]) -> list[str]:  # noqa: ANN001
+def _newest_bad(settings: Settings, source: "Source", requests: set[str]) -> list[str]:
     """Return the requests whose newest snapshot is not to be believed."""
     from datamoat.land import states
 
-    return [state.request for state in states(settings, [source], datetime.now(UTC).date()) if state.request in requests and state.state in {"quarantined", "failing"}]
+    return [
+        state.request
+        for state in states(settings, [source], datetime.now(UTC).date())
+        if state.request in requests and state.state in {"quarantined", "failing"}
+    ]

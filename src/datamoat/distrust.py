@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from typing import Any, Literal
 
 from datamoat.kit.strict import Row, oddities, shown
@@ -16,6 +17,7 @@ FEW = 8  # below so many shared entries a spread says little, and its bound is d
 VOTES_FALL_SHARE = 0.001  # of the votes of shared entries: less is the ordinary tidying of single votes
 ONE_FALL_SHARE = 0.2  # of one entry's votes
 TIMES = 3.0  # a median so many times the last good one, or that part of it, is another unit
+MOST_ROOM = 2.0  # how much wider a bound may get for an entry whose votes multiplied
 ALIKE = 0.02  # half the entries within this of one another, in logarithms, were multiplied by one number
 LIKELY = {
     1000.0: "thousands against units", 1e6: "millions against units", 60.0: "minutes against hours, or seconds against minutes",
@@ -75,8 +77,13 @@ def compare(
             _shares(measure, rows, found)
     if rule.score:
         _ranks(rule.score, rows, found)
-    if last is None or last_day is None:
-        return found
+    if last is not None and last_day is not None:
+        _against(rule, rows, last, day, last_day, found)
+    return found
+
+
+def _against(rule: Distrust, rows: list[Row], last: list[Row], day: date, last_day: date, found: Finding) -> None:
+    """Judge a vintage against the last good one."""
     days = max((day - last_day).days, 1)
     now, then = _newest(rule, rows), _newest(rule, last)
     if rule.newest_of:
@@ -84,11 +91,10 @@ def compare(
         if newest is not None and before is not None and newest < before:
             found.suspicions.append(f"an old copy: {rule.newest_of} went back from {before} to {newest}")
     ours, theirs = _keyed(rule, now), _keyed(rule, then)
-    shared = [key for key in ours if key in theirs]
     _membership(rule, ours, theirs, days, last_day, found)
-    if not shared:
-        return found
-    pairs = [(theirs[key], ours[key]) for key in shared]
+    pairs = [(theirs[key], ours[key]) for key in ours if key in theirs]
+    if not pairs:
+        return
     if rule.score:
         _score(rule, rule.score, pairs, [row for key, row in ours.items() if key not in theirs], days, found)
     for measure in rule.measures:
@@ -96,16 +102,16 @@ def compare(
     for flagged in rule.flags:
         _flags(flagged, now, then, days, found)
     for when in rule.dates:
-        if when.column == rule.newest_of:
-            continue
-        moved = [rule_label(rule, new) for old, new in pairs if old.get(when.column) and new.get(when.column) and old[when.column] != new[when.column]]
-        if moved:
+        moved = [
+            rule_label(rule, new)
+            for old, new in pairs
+            if old[when.column] and new[when.column] and old[when.column] != new[when.column]
+        ]
+        if moved and when.column != rule.newest_of:
             found.revisions.append(f"{when.column} changed for {_some(moved)}")
-    if rule.restated:
-        restated = [rule_label(rule, new) for old, new in pairs if old != new]
-        if restated:
-            found.revisions.append(f"restated: {len(restated)} of {len(pairs)} known rows have other values ({_some(restated)})")
-    return found
+    restated = [rule_label(rule, new) for old, new in pairs if old != new] if rule.restated else []
+    if restated:
+        found.revisions.append(f"restated: {len(restated)} of {len(pairs)} known rows have other values ({_some(restated)})")
 
 
 def core(table: Table, rows: list[Row]) -> list[list[Any]]:
@@ -153,9 +159,7 @@ def _count_rows(bounds: Rows, rows: list[Row], last: list[Row] | None, last_day:
     return True
 
 
-def _membership(
-    rule: Distrust, ours: dict[Any, Row], theirs: dict[Any, Row], days: int, last_day: date, found: Finding
-) -> None:
+def _membership(rule: Distrust, ours: dict[Any, Row], theirs: dict[Any, Row], days: int, last_day: date, found: Finding) -> None:
     """Judge who left and who came; a name that kept its place under another key is a proposal, not a loss."""
     gone = [row for key, row in theirs.items() if key not in ours]
     came = [row for key, row in ours.items() if key not in theirs]
@@ -164,7 +168,11 @@ def _membership(
         same = sorted(names_gone.keys() & names_came.keys())
         if same:
             found.notes.append(f"another key under the same name, a proposal for identity: {_some(same)}")
-        renamed = [f"{shown(theirs[key][rule.label])} is now {shown(row[rule.label])}" for key, row in ours.items() if key in theirs and theirs[key][rule.label] != row[rule.label]]
+        renamed = [
+            f"{shown(theirs[key][rule.label])} is now {shown(row[rule.label])}"
+            for key, row in ours.items()
+            if key in theirs and theirs[key][rule.label] != row[rule.label]
+        ]
         if renamed:
             found.notes.append(f"renamed: {_some(renamed, quote=False)}")
     left = [label for label in names_gone if label not in names_came]
@@ -186,9 +194,7 @@ def _membership(
         found.notes.append(f"new: {_some(fresh)}")
 
 
-def _score(  # noqa: C901, PLR0912  (one rule after the other, each a sentence)
-    rule: Distrust, score: Score, pairs: list[tuple[Row, Row]], fresh: list[Row], days: int, found: Finding
-) -> None:
+def _score(rule: Distrust, score: Score, pairs: list[tuple[Row, Row]], fresh: list[Row], days: int, found: Finding) -> None:
     """Judge ratings: the same scale, moved as a whole, stretched, or one entry torn out of its place."""
     rated = [(old, new) for old, new in pairs if old[score.column] is not None and new[score.column] is not None]
     lost = [rule_label(rule, new) for old, new in pairs if old[score.column] is not None and new[score.column] is None]
@@ -222,23 +228,8 @@ def _score(  # noqa: C901, PLR0912  (one rule after the other, each a sentence)
             f"re-anchored: {len(rated)} shared entries moved by {shift:+.4g} at the median, more than {threshold:g}; another scale begins"
             + (f" (fixed now: {_some(anchor)})" if anchor else "")
         )
-    has_votes = score.votes is not None
-    revised = any("votes" in text for text in found.revisions)
     for old, new in rated:
-        moved = float(new[score.column]) - float(old[score.column]) - shift
-        label, ballots = rule_label(rule, new), (old.get(score.votes or ""), new.get(score.votes or ""))
-        counted = has_votes and None not in ballots
-        limit = score.move.after(days)
-        if counted and ballots[0] and ballots[1] and ballots[1] > ballots[0]:  # new votes earn room: an entry with few moves far
-            limit *= max(1.0, min(ballots[1] / ballots[0], 4.0) ** 0.5)
-        if abs(moved) > limit:
-            found.suspicions.append(f"{score.column} of {shown(label)} moved by {moved:+.4g} against the others; at most {limit:.3g} is expected")
-        elif score.still and counted and ballots[0] == ballots[1] and abs(moved) > score.still.after(days) and not revised:
-            found.suspicions.append(
-                f"{score.column} of {shown(label)} moved by {moved:+.4g} without a single new vote; at most {score.still.after(days):g}"
-            )
-        elif score.move.note is not None and abs(moved) > score.move.note:
-            found.notes.append(f"{score.column} of {shown(label)} moved by {moved:+.4g}")
+        _one_score(rule, score, old, new, shift, days, found)
     low, high, room = min(news), max(news), max(after * 3, score.move.after(days) * 5)
     for row in fresh:
         value = row[score.column]
@@ -246,6 +237,26 @@ def _score(  # noqa: C901, PLR0912  (one rule after the other, each a sentence)
             found.suspicions.append(
                 f"{score.column} of the new {shown(rule_label(rule, row))} is {float(value):g}, far outside {low:g} to {high:g}"
             )
+
+
+def _one_score(rule: Distrust, score: Score, old: Row, new: Row, shift: float, days: int, found: Finding) -> None:
+    """Judge the move of one entry against the others."""
+    moved = float(new[score.column]) - float(old[score.column]) - shift
+    label = shown(rule_label(rule, new))
+    before, after = (old[score.votes], new[score.votes]) if score.votes else (None, None)
+    limit = score.move.after(days)
+    if before is not None and after is not None and 0 < before < after:  # new votes earn room: an entry that had few moves far
+        limit *= min(after / before, MOST_ROOM**2) ** 0.5
+    was_revised = any("votes" in text for text in found.revisions)
+    if abs(moved) > limit:
+        found.suspicions.append(
+            f"{score.column} of {label} moved by {moved:+.4g} against the others; at most {limit:.3g} is expected"
+        )
+    elif score.still and before is not None and before == after and not was_revised and abs(moved) > score.still.after(days):
+        still = score.still.after(days)
+        found.suspicions.append(f"{score.column} of {label} moved by {moved:+.4g} without a single new vote; at most {still:g}")
+    elif score.move.note is not None and abs(moved) > score.move.note:
+        found.notes.append(f"{score.column} of {label} moved by {moved:+.4g}")
 
 
 def _votes(rule: Distrust, column: str, pairs: list[tuple[Row, Row]], found: Finding) -> None:
@@ -262,10 +273,16 @@ def _votes(rule: Distrust, column: str, pairs: list[tuple[Row, Row]], found: Fin
         if len(ratios) > 2 and (middle <= 1 / TIMES or (middle >= TIMES and alike) or middle >= 10 * TIMES):  # noqa: PLR2004
             found.suspicions.append(f"{column} is {middle:.3g} times the last good at the median{_unit(middle)}")
             return
-    fell = [f"{rule_label(rule, new)} ({1 - new[column] / old[column]:.0%})" for old, new in counted if old[column] > 0 and new[column] < old[column] * (1 - ONE_FALL_SHARE)]
+    fell = [
+        f"{rule_label(rule, new)} ({1 - new[column] / old[column]:.0%})"
+        for old, new in counted
+        if old[column] > 0 and new[column] < old[column] * (1 - ONE_FALL_SHARE)
+    ]
     n_fell = sum(new[column] < old[column] for old, new in counted)
     if before and after < before * (1 - VOTES_FALL_SHARE):
-        found.revisions.append(f"votes withdrawn: {before:,} to {after:,} over {len(counted)} shared entries, {n_fell} of them fell")
+        found.revisions.append(
+            f"votes withdrawn: {before:,} to {after:,} over {len(counted)} shared entries, {n_fell} of them fell"
+        )
     if fell:
         found.revisions.append(f"votes of single entries fell by a fifth or more: {_some(fell)}")
 
@@ -281,14 +298,18 @@ def _measure(rule: Distrust, measure: Measure, pairs: list[tuple[Row, Row]], day
     logs = [math.log(float(new[measure.column]) / float(old[measure.column])) for old, new in both]
     middle, limit = math.exp(statistics.median(logs)), measure.factor.after(days)
     if max(middle, 1 / middle) >= limit:
-        found.suspicions.append(f"{measure.column} is {middle:.4g} times the last good at the median, under {limit:g} expected{_unit(middle)}")
+        found.suspicions.append(
+            f"{measure.column} is {middle:.4g} times the last good at the median, under {limit:g} expected{_unit(middle)}"
+        )
         return
     if measure.one is None:
         return
     for (_, new), log in zip(both, logs, strict=True):
         if abs(log) >= math.log(measure.one.after(days)):
             times = math.exp(log)
-            found.suspicions.append(f"{measure.column} of {shown(rule_label(rule, new))} is {times:.4g} times the last good{_unit(times)}")
+            found.suspicions.append(
+                f"{measure.column} of {shown(rule_label(rule, new))} is {times:.4g} times the last good{_unit(times)}"
+            )
 
 
 def _flags(flagged: Flag, now: list[Row], then: list[Row], days: int, found: Finding) -> None:
@@ -298,7 +319,9 @@ def _flags(flagged: Flag, now: list[Row], then: list[Row], days: int, found: Fin
         return
     after, before = sum(new) / len(new), sum(old) / len(old)
     if abs(after - before) > flagged.jump.after(days):
-        found.suspicions.append(f"{flagged.column} is true for {after:.0%} of rows, before for {before:.0%}: its meaning may be turned round")
+        found.suspicions.append(
+            f"{flagged.column} is true for {after:.0%} of rows, before for {before:.0%}: its meaning may be turned round"
+        )
 
 
 def _dates(when: When, rows: list[Row], day: date, found: Finding) -> None:
@@ -330,8 +353,10 @@ def _ranks(score: Score, rows: list[Row], found: Finding) -> None:
     """Flag ranks that skip, repeat or contradict the ratings; the ranks we publish are computed, so nothing stops."""
     if not score.rank:
         return
-    ranked = sorted((row[score.rank], row[score.column]) for row in rows if row[score.rank] is not None and row[score.column] is not None)
-    against = sum(later[1] > earlier[1] for earlier, later in zip(ranked, ranked[1:], strict=False) if later[0] > earlier[0])
+    ranked = sorted(
+        (row[score.rank], row[score.column]) for row in rows if row[score.rank] is not None and row[score.column] is not None
+    )
+    against = sum(later[1] > earlier[1] for earlier, later in pairwise(ranked) if later[0] > earlier[0])
     if against:
         found.notes.append(f"{score.rank} contradicts {score.column} in {against} places")
     places = [rank for rank, _ in ranked]

@@ -78,7 +78,9 @@ class LandReport:
         for landing in self.landed:
             counted[landing.verdict] = counted.get(landing.verdict, 0) + 1
         told = ", ".join(f"{times} {verdict}" for verdict, times in sorted(counted.items())) or "nothing new"
-        return f"{len(self.landed) + self.n_known} snapshots, {told}" + "".join(f"\n  {landing.snapshot_id}: {landing.verdict}: {landing.reason}" for landing in self.refused)
+        return f"{len(self.landed) + self.n_known} snapshots, {told}" + "".join(
+            f"\n  {landing.snapshot_id}: {landing.verdict}: {landing.reason}" for landing in self.refused
+        )
 
     @property
     def refused(self) -> tuple[Landing, ...]:
@@ -183,7 +185,20 @@ def read_landings(settings: Settings, source: Source) -> list[Landing]:
 
 def landing_rows(settings: Settings, sources: Iterable[Source]) -> list[dict[str, Any]]:
     """Return the rows of `meta.snapshots` for the live sources."""
-    wanted = ("snapshot_id", "source_id", "request", "captured_on", "retrieved_at", "verdict", "is_served", "reason", "n_rows", "n_bytes", "sha256", "url")
+    wanted = (
+        "snapshot_id",
+        "source_id",
+        "request",
+        "captured_on",
+        "retrieved_at",
+        "verdict",
+        "is_served",
+        "reason",
+        "n_rows",
+        "n_bytes",
+        "sha256",
+        "url",
+    )
     return [
         {name: getattr(landing, name) for name in wanted} | {"retrieved_at": landing.retrieved_at.replace(tzinfo=None)}
         for source in sources
@@ -210,7 +225,11 @@ def states(settings: Settings, sources: Iterable[Source], today: date) -> list[R
         sources: The sources to judge.
         today: The day silence is counted to; the caller's clock, since no model may have one.
     """
-    return [_state(source, request, today, [landing for landing in read_landings(settings, source) if landing.request == request]) for source in sources for request in source.fetch.requests]
+    return [
+        _state(source, request, today, [landing for landing in read_landings(settings, source) if landing.request == request])
+        for source in sources
+        for request in source.fetch.requests
+    ]
 
 
 def rows_of(settings: Settings, source: Source, landing: Landing) -> dict[str, list[Row]]:
@@ -235,9 +254,17 @@ def changes_of(settings: Settings, source: Source, snapshot_id: str) -> list[tup
     served = good[1] if good else {name: [] for name in source.tables}
     changes: list[tuple[str, str, str, str, str, str]] = []
     for name, table in source.tables.items():
-        then, now = ({tuple(str(row[column]) for column in table.grain): row for row in rows} for rows in (served[name], offered[name]))
-        changes += [(name, "gone", " ".join(key), "", distrust.rule_label(table.distrust, then[key]), "") for key in then if key not in now]
-        changes += [(name, "new", " ".join(key), "", "", distrust.rule_label(table.distrust, now[key])) for key in now if key not in then]
+        then, now = (
+            {tuple(str(row[column]) for column in table.grain): row for row in rows} for rows in (served[name], offered[name])
+        )
+        changes += [
+            (name, "gone", " ".join(key), "", distrust.rule_label(table.distrust, then[key]), "")
+            for key in then
+            if key not in now
+        ]
+        changes += [
+            (name, "new", " ".join(key), "", "", distrust.rule_label(table.distrust, now[key])) for key in now if key not in then
+        ]
         changes += [
             (name, "changed", " ".join(key), column, str(then[key][column]), str(now[key][column]))
             for key in now
@@ -250,34 +277,59 @@ def changes_of(settings: Settings, source: Source, snapshot_id: str) -> list[tup
 
 def last_good(settings: Settings, source: Source, request: str, before: Receipt) -> tuple[Landing, dict[str, list[Row]]] | None:
     """Return the vintage a snapshot was compared with, and its rows."""
-    good = [landing for landing in read_landings(settings, source) if landing.request == request and landing.files and landing.verdict in {"ok", "revision", "unchanged"} and (landing.captured_on, landing.retrieved_at, landing.snapshot_id) < before.moment]
+    good = [
+        landing
+        for landing in read_landings(settings, source)
+        if landing.request == request
+        and landing.files
+        and landing.verdict in {"ok", "revision", "unchanged"}
+        and (landing.captured_on, landing.retrieved_at, landing.snapshot_id) < before.moment
+    ]
     return (good[-1], rows_of(settings, source, good[-1])) if good else None
 
 
 def _land_request(
-    settings: Settings, source: Source, shelf: Snapshots, receipts: list[Receipt], before: list[Landing], accepted: dict[str, Acceptance]
+    settings: Settings,
+    source: Source,
+    shelf: Snapshots,
+    receipts: list[Receipt],
+    before: list[Landing],
+    accepted: dict[str, Acceptance],
 ) -> list[Landing]:
     """Land the snapshots of one request that follow `before`, in order of time."""
     good = [landing for landing in before if landing.verdict in {"ok", "revision", "unchanged"}]
     with_rows = [landing for landing in good if landing.files]
     last = None
     if with_rows:
-        last = _Vintage(good[-1].captured_on, good[-1].sha256, good[-1].rows_sha256, good[-1].core_sha256, rows_of(settings, source, with_rows[-1]))
+        last = _Vintage(
+            good[-1].captured_on,
+            good[-1].sha256,
+            good[-1].rows_sha256,
+            good[-1].core_sha256,
+            rows_of(settings, source, with_rows[-1]),
+        )
     seen = {landing.core_sha256: landing.captured_on for landing in good}
     done = []
     for receipt in receipts:
         landing, tables = _judge(source, shelf, receipt, last, seen, accepted.get(receipt.snapshot_id))
         if landing.is_served:
             if any(table.repeat for table in source.tables.values()) or landing.verdict != "unchanged":
-                landing = replace(landing, files=_write(settings, source, receipt, tables, unchanged=landing.verdict == "unchanged"))
+                landing = replace(
+                    landing, files=_write(settings, source, receipt, tables, unchanged=landing.verdict == "unchanged")
+                )
             last = _Vintage(receipt.captured_on, receipt.sha256, landing.rows_sha256, landing.core_sha256, tables)
             seen[landing.core_sha256] = receipt.captured_on
         done.append(landing)
     return done
 
 
-def _judge(  # noqa: PLR0913
-    source: Source, shelf: Snapshots, receipt: Receipt, last: _Vintage | None, seen: dict[str, date], acceptance: Acceptance | None
+def _judge(
+    source: Source,
+    shelf: Snapshots,
+    receipt: Receipt,
+    last: _Vintage | None,
+    seen: dict[str, date],
+    acceptance: Acceptance | None,
 ) -> tuple[Landing, dict[str, list[Row]]]:
     """Return the verdict on one snapshot, and its rows."""
     stamp = _stamp(acceptance)
@@ -294,26 +346,40 @@ def _judge(  # noqa: PLR0913
         start = strict.shown(shelf.body(receipt)[:200].decode(errors="replace"), 160)
         return landing("error", f"the publisher answered with HTTP {receipt.status}: {start}"), {}
     if last is not None and receipt.sha256 == last.sha256:
-        return landing("unchanged", f"the same bytes as on {last.day}", sum(map(len, last.tables.values())), last.rows_sha256, last.core_sha256), last.tables
+        return landing(
+            "unchanged",
+            f"the same bytes as on {last.day}",
+            sum(map(len, last.tables.values())),
+            last.rows_sha256,
+            last.core_sha256,
+        ), last.tables
     try:
         tables, notes = reading.read_answer(source, shelf.pages(receipt), receipt.request, receipt.captured_on)
         clashes = [clash for name, table in source.tables.items() for clash in _unique(tables, name, table, notes)]
     except SourceChangedError as failure:
         return landing("error", f"{failure.what}. {failure.fix}"), {}
-    n_rows, rows_sha256 = sum(map(len, tables.values())), _hash({name: [list(row.values()) for row in rows] for name, rows in tables.items()})
+    n_rows, rows_sha256 = (
+        sum(map(len, tables.values())),
+        _hash({name: [list(row.values()) for row in rows] for name, rows in tables.items()}),
+    )
     core_sha256 = _hash({name: distrust.core(table, tables[name]) for name, table in source.tables.items()})
     said = [f"{text} ({times} times)" if times > 1 else text for text, times in sorted(notes.items())]
     if clashes:
         found = distrust.Finding(suspicions=clashes, notes=said)
     elif last is not None and rows_sha256 == last.rows_sha256:
-        return landing("unchanged", "; ".join([f"other bytes, the same rows as on {last.day}", *said]), n_rows, rows_sha256, core_sha256), last.tables
+        return landing(
+            "unchanged", "; ".join([f"other bytes, the same rows as on {last.day}", *said]), n_rows, rows_sha256, core_sha256
+        ), last.tables
     else:
         found = _compare(source, receipt, tables, last)
         found.notes += said
         if last is not None and core_sha256 in seen and core_sha256 != last.core_sha256:
             _old_copy(source, tables, seen[core_sha256], last.day, found)
     if acceptance is not None and n_rows:
-        found = distrust.Finding(revisions=[f"accepted on {acceptance.accepted_on}: {acceptance.reason}"], notes=[*found.suspicions, *found.revisions, *found.notes])
+        found = distrust.Finding(
+            revisions=[f"accepted on {acceptance.accepted_on}: {acceptance.reason}"],
+            notes=[*found.suspicions, *found.revisions, *found.notes],
+        )
     return landing(found.verdict, found.reason, n_rows, rows_sha256, core_sha256), tables
 
 
@@ -335,7 +401,9 @@ def _old_copy(source: Source, tables: dict[str, list[Row]], first: date, replace
     """Judge a vintage that is one of long ago to the letter: a stale cache, unless nothing that counts went back."""
     text = f"an old copy: exactly the ratings and counts of {first}, which {replaced} had replaced"
     counted = any(
-        table.distrust.score is not None and table.distrust.score.votes is not None and row[table.distrust.score.votes] is not None
+        table.distrust.score is not None
+        and table.distrust.score.votes is not None
+        and row[table.distrust.score.votes] is not None
         for name, table in source.tables.items()
         for row in tables[name]
     )
@@ -362,7 +430,9 @@ def _unique(tables: dict[str, list[Row]], name: str, table: Table, notes: dict[s
     return []
 
 
-def _write(settings: Settings, source: Source, receipt: Receipt, tables: dict[str, list[Row]], *, unchanged: bool) -> dict[str, str]:
+def _write(
+    settings: Settings, source: Source, receipt: Receipt, tables: dict[str, list[Row]], *, unchanged: bool
+) -> dict[str, str]:
     """Write one Parquet file for each table, stamped; return their paths below the raw folder."""
     files = {}
     for name, table in source.tables.items():
@@ -388,7 +458,9 @@ def _one_a_day(landings: list[Landing]) -> list[Landing]:
     """Serve at most one vintage of a request for each day: the last that said something new."""
     chosen: dict[date, Landing] = {}
     for landing in landings:
-        if landing.verdict in {"ok", "revision", "unchanged"} and (landing.verdict != "unchanged" or landing.captured_on not in chosen):
+        if landing.verdict in {"ok", "revision", "unchanged"} and (
+            landing.verdict != "unchanged" or landing.captured_on not in chosen
+        ):
             chosen[landing.captured_on] = landing
     served = {landing.snapshot_id for landing in chosen.values()}
     out = []
@@ -397,7 +469,11 @@ def _one_a_day(landings: list[Landing]) -> list[Landing]:
             out.append(replace(landing, is_served=landing.snapshot_id in served))
         else:
             note = "another answer of the same day is served"
-            out.append(landing if not landing.is_served else replace(landing, is_served=False, reason="; ".join(filter(None, (landing.reason, note)))))
+            out.append(
+                landing
+                if not landing.is_served
+                else replace(landing, is_served=False, reason="; ".join(filter(None, (landing.reason, note))))
+            )
     return out
 
 
@@ -425,12 +501,44 @@ def _state(source: Source, request: str, today: date, landings: list[Landing]) -
     if cadence is not None and source.fetch.requests[request].live and source.fetch.protocol != "inbox":
         silent = (today - newest.captured_on).days
         if silent < 0:
-            return RequestState(source.id, request, "clock suspicious", newest.captured_on, served_on, f"the newest snapshot is of {newest.captured_on}, after today ({today}): set the clock", newest.snapshot_id)
+            return RequestState(
+                source.id,
+                request,
+                "clock suspicious",
+                newest.captured_on,
+                served_on,
+                f"the newest snapshot is of {newest.captured_on}, after today ({today}): set the clock",
+                newest.snapshot_id,
+            )
         if silent > 2 * cadence:
-            return RequestState(source.id, request, "silent", newest.captured_on, served_on, f"nothing was fetched for {silent} days; every {cadence} is usual", newest.snapshot_id)
+            return RequestState(
+                source.id,
+                request,
+                "silent",
+                newest.captured_on,
+                served_on,
+                f"nothing was fetched for {silent} days; every {cadence} is usual",
+                newest.snapshot_id,
+            )
         if (newest.captured_on - begun.captured_on).days >= STALE_CADENCES * cadence:
-            return RequestState(source.id, request, "stale", begun.captured_on, served_on, f"fetched, and identical since {begun.captured_on}", newest.snapshot_id)
-    return RequestState(source.id, request, "unchanged" if newest.verdict == "unchanged" else "fresh", begun.captured_on, served_on, newest.reason, newest.snapshot_id)
+            return RequestState(
+                source.id,
+                request,
+                "stale",
+                begun.captured_on,
+                served_on,
+                f"fetched, and identical since {begun.captured_on}",
+                newest.snapshot_id,
+            )
+    return RequestState(
+        source.id,
+        request,
+        "unchanged" if newest.verdict == "unchanged" else "fresh",
+        begun.captured_on,
+        served_on,
+        newest.reason,
+        newest.snapshot_id,
+    )
 
 
 def _hash(value: Any) -> str:  # noqa: ANN401
@@ -467,7 +575,13 @@ def _read_log(settings: Settings, source_id: str, code: str | None) -> list[Land
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         landings = [
-            Landing(**{**entry, "captured_on": date.fromisoformat(entry["captured_on"]), "retrieved_at": datetime.fromisoformat(entry["retrieved_at"]).astimezone(UTC)})
+            Landing(
+                **{
+                    **entry,
+                    "captured_on": date.fromisoformat(entry["captured_on"]),
+                    "retrieved_at": datetime.fromisoformat(entry["retrieved_at"]).astimezone(UTC),
+                }
+            )
             for entry in stored["landings"]
         ]
     except (OSError, ValueError, TypeError, KeyError):

@@ -94,9 +94,14 @@ def _parse_apart(source: Source, table: str, page: bytes, request: str, day: dat
     if not source.parser.is_file():
         raise ContentError("a source needs a parser", str(source.parser), "write parse.py with one function for each table.")
     order = json.dumps({"parser": str(source.parser), "table": table, "request": request, "day": day.isoformat()}).encode()
-    environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "POLARS_MAX_THREADS": "1", "PYTHONUTF8": "1"}
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "POLARS_MAX_THREADS": "1",
+        "PYTHONUTF8": "1",
+    }
     try:
-        child = subprocess.run(  # noqa: S603  (our own interpreter and module; the bytes go in by a pipe)
+        child = subprocess.run(
             [sys.executable, "-m", "datamoat.reading"],
             input=order + b"\n" + page, capture_output=True, timeout=CHILD_SECONDS, env=environment, check=False,
         )  # fmt: skip

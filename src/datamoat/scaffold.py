@@ -83,7 +83,11 @@ def write_source(settings: Settings, source_id: str) -> Path:
         UsageError: The id is not of the form publisher_product, or is taken.
     """
     if not ID.fullmatch(source_id) or source_id == REFERENCE or len(source_id) > 40:  # noqa: PLR2004
-        raise UsageError(f"{source_id!r} cannot be the id of a source", "the command line", "use lower-case words joined by single underscores, as publisher_product.")
+        raise UsageError(
+            f"{source_id!r} cannot be the id of a source",
+            "the command line",
+            "use lower-case words joined by single underscores, as publisher_product.",
+        )
     folder = settings.content / "transforms" / "staging" / source_id
     if folder.exists():
         raise UsageError(f"there is a source called {source_id} already", str(folder), "choose another id, or edit that one.")

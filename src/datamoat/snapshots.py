@@ -69,7 +69,9 @@ class Snapshots:
         """Read the receipts of `source_id` below `root`."""
         self.root, self.source_id = root, source_id
         self.folder = root / source_id
-        self._receipts = {receipt.snapshot_id: receipt for receipt in map(_read_receipt, sorted(self.folder.rglob(f"*{RECEIPT}")))}
+        self._receipts = {
+            receipt.snapshot_id: receipt for receipt in map(_read_receipt, sorted(self.folder.rglob(f"*{RECEIPT}")))
+        }
         self._by_hash: dict[str, Receipt] = {}
         for receipt in sorted(self._receipts.values(), key=lambda receipt: receipt.moment):
             self._by_hash.setdefault(receipt.sha256, receipt)
@@ -77,7 +79,8 @@ class Snapshots:
     def of(self, request: str | None = None) -> list[Receipt]:
         """Return the receipts of a request, or of all, in order of time."""
         return sorted(
-            (receipt for receipt in self._receipts.values() if request in (None, receipt.request)), key=lambda receipt: receipt.moment
+            (receipt for receipt in self._receipts.values() if request in (None, receipt.request)),
+            key=lambda receipt: receipt.moment,
         )
 
     def last(self, request: str) -> Receipt | None:
@@ -96,7 +99,9 @@ class Snapshots:
             if len(near) == 1:
                 return self._receipts[near[0]]
             raise UsageError(
-                f"{self.source_id} has no snapshot {snapshot_id!r}" if not near else f"{snapshot_id!r} fits {len(near)} snapshots",
+                f"{self.source_id} has no snapshot {snapshot_id!r}"
+                if not near
+                else f"{snapshot_id!r} fits {len(near)} snapshots",
                 f"data/snapshots/{self.source_id}",
                 f"`datamoat diagnose {self.source_id}` lists the last ones.",
             )
@@ -212,5 +217,7 @@ def _read_receipt(path: Path) -> Receipt:
         return Receipt(**value)
     except (OSError, ValueError, TypeError, KeyError) as failure:
         raise ContentError(
-            f"not a receipt: {type(failure).__name__}", f"data/snapshots/…/{path.name}", "restore it from the archive of data/snapshots."
+            f"not a receipt: {type(failure).__name__}",
+            f"data/snapshots/…/{path.name}",
+            "restore it from the archive of data/snapshots.",
         ) from failure

@@ -268,8 +268,19 @@ class Table(Strict):
     def _columns_exist(self) -> "Table":
         score = self.distrust.score
         named = [*self.grain, *self.required, *self.distrust.key]
-        named += [name for name in (self.distrust.label, self.distrust.newest_of, score and score.column, score and score.votes, score and score.rank) if name]
-        named += [part.column for part in (*self.distrust.measures, *self.distrust.dates, *self.distrust.flags)]
+        named += [
+            name
+            for name in (
+                self.distrust.label,
+                self.distrust.newest_of,
+                score and score.column,
+                score and score.votes,
+                score and score.rank,
+            )
+            if name
+        ]
+        named += [measure.column for measure in self.distrust.measures] + [when.column for when in self.distrust.dates]
+        named += [flag.column for flag in self.distrust.flags]
         unknown = sorted({name for name in named if name not in self.columns})
         if unknown:
             message = f"{unknown} are not among its columns {list(self.columns)}"
@@ -342,7 +353,7 @@ def host_allowed(host: str, hosts: tuple[str, ...]) -> bool:
 class UniqueKeys(yaml.SafeLoader):
     """A safe loader that refuses a key given twice, of which YAML would keep the last."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Build one mapping; a key may be there once."""
         keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
         twice = sorted({str(key) for key in keys if keys.count(key) > 1})

@@ -1,5 +1,6 @@
 """Ask publishers politely and keep what they answer; the only code of the engine that opens a socket."""
 
+import contextlib
 import json
 import os
 import re
@@ -18,11 +19,12 @@ from datamoat.snapshots import Receipt, Snapshots
 from datamoat.sources import Paging, Request, Source, find_source
 
 if TYPE_CHECKING:
-    from datamoat.fetch.http import Client, Reply
+    from datamoat.fetch.http import Client, Reply, RetryLaterError
 
 MOST_FAILURES = 3  # of one source in one run: a publisher in trouble is left alone
 ATTEMPTS = 3
 GONE = {403, 404, 410}
+OK, NOT_MODIFIED = 200, 304
 CLOCK_SLACK = timedelta(hours=12)
 DATED = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T(\d{2})(\d{2})Z)?")
 HUB = "https://huggingface.co"
@@ -104,54 +106,60 @@ def fetch_source(
     if dry_run:
         return FetchReport(source.id, tuple(_plan(source, shelf, name, entry) for name, entry in wanted.items()))
     secret = _secret(source)
-    import stamina  # noqa: PLC0415  (a DAG file may import this module; it must not pay for the client)
+    from datamoat.fetch.http import Client  # a DAG file may import this module; it must not pay for the client
 
-    from datamoat.fetch.http import MOST_WAIT_SECONDS, Client, RetryLaterError  # noqa: PLC0415
+    with Client(source, clock=clock) as client:
+        asker = _Asker(client, shelf, source, secret, clock)
+        outcomes = _ask_in_rounds(asker, wanted)
+        return FetchReport(source.id, tuple(outcomes[name] for name in wanted), client.n_requests)
+
+
+def _ask_in_rounds(asker: "_Asker", wanted: dict[str, Request]) -> dict[str, Outcome]:
+    """Ask for everything once, then again for what failed, with waits in between; give up early on a source in trouble."""
+    import stamina
+
+    from datamoat.fetch.http import MOST_WAIT_SECONDS, RetryLaterError
 
     outcomes: dict[str, Outcome] = {}
-    troubles: dict[str, RetryLaterError] = {}
-    failures = 0
+    troubles: list[tuple[str, RetryLaterError]] = []
 
     def again(error: Exception) -> bool | float:
         if not isinstance(error, RetryLaterError) or error.final:
             return False
         return True if error.wait_seconds is None else min(error.wait_seconds, MOST_WAIT_SECONDS)
 
-    with Client(source, clock=clock) as client:
-        asker = _Asker(client, shelf, source, secret, clock)
-        try:
-            for attempt in stamina.retry_context(on=again, attempts=ATTEMPTS, timeout=180.0, wait_initial=1.0, wait_max=MOST_WAIT_SECONDS, wait_jitter=1.0):
-                with attempt:
-                    worst: RetryLaterError | None = None
-                    for name, entry in wanted.items():
-                        if name in outcomes:
-                            continue
-                        try:
-                            outcomes[name] = asker.ask(name, entry)
-                        except SourceChangedError as failure:
-                            outcomes[name] = Outcome(name, "refused", f"{failure.what}. {failure.fix}")
-                        except RetryLaterError as failure:
-                            failures += 1
-                            troubles[name] = failure
-                            worst = failure if worst is None or failure.final else worst
-                            if failures >= MOST_FAILURES:
-                                failure.final = True
-                                worst = failure
-                                break
-                        except SourceUnavailableError as failure:
-                            outcomes[name] = Outcome(name, "deferred", f"{failure.what}. {failure.fix}")
-                    if worst is not None:
-                        raise worst
-        except RetryLaterError:
-            pass
-        for name in wanted:
-            if name not in outcomes:
-                outcomes[name] = asker.give_up(name, troubles.get(name))
-        return FetchReport(source.id, tuple(outcomes[name] for name in wanted), client.n_requests)
+    def one_round() -> None:
+        worst: RetryLaterError | None = None
+        for name in [name for name in wanted if name not in outcomes]:
+            trouble = asker.try_one(name, wanted[name], outcomes)
+            if trouble is None:
+                continue
+            troubles.append((name, trouble))
+            worst = trouble if worst is None or trouble.final else worst
+            if len(troubles) >= MOST_FAILURES:
+                trouble.final = True
+                raise trouble
+        if worst is not None:
+            raise worst
+
+    with contextlib.suppress(RetryLaterError):
+        for attempt in stamina.retry_context(
+            on=again, attempts=ATTEMPTS, timeout=180.0, wait_initial=1.0, wait_max=MOST_WAIT_SECONDS, wait_jitter=1.0
+        ):
+            with attempt:
+                one_round()
+    last = dict(troubles)
+    return outcomes | {name: asker.give_up(name, last.get(name)) for name in wanted if name not in outcomes}
 
 
-def bring_in(  # noqa: PLR0913
-    settings: Settings, source: Source | str, request: str, pattern: str | Path, on: str | date | None = None, *, clock: Clock = _now
+def bring_in(
+    settings: Settings,
+    source: Source | str,
+    request: str,
+    pattern: str | Path,
+    on: str | date | None = None,
+    *,
+    clock: Clock = _now,
 ) -> FetchReport:
     """Bring archived answers in through the same door as live ones: bytes and receipt first, judgement at landing.
 
@@ -181,12 +189,31 @@ def bring_in(  # noqa: PLR0913
         if not path.is_file():
             raise UsageError("no such file", str(pattern), "check the path; --from takes a file, or a path with {date} in it.")
         if path.stat().st_size > source.fetch.max_megabytes * 1_000_000:
-            raise UsageError(f"{path.stat().st_size:,} bytes, more than the source's cap of {source.fetch.max_megabytes:g} MB", path.name, f"raise max_megabytes in {source.path.name} if that is right.")
+            raise UsageError(
+                f"{path.stat().st_size:,} bytes, more than the source's cap of {source.fetch.max_megabytes:g} MB",
+                path.name,
+                f"raise max_megabytes in {source.path.name} if that is right.",
+            )
         body = path.read_bytes()
         before = {receipt.snapshot_id for receipt in shelf.of(request)}
-        receipt = shelf.store(request, body, retrieved_at=moment, url=f"file:{path.name}", route="archive", extension=path.suffix.lstrip(".").lower() or "bin")
+        receipt = shelf.store(
+            request,
+            body,
+            retrieved_at=moment,
+            url=f"file:{path.name}",
+            route="archive",
+            extension=path.suffix.lstrip(".").lower() or "bin",
+        )
         is_new = receipt.snapshot_id not in before
-        outcomes.append(Outcome(request, "new" if is_new and not receipt.same_bytes_as else "unchanged", f"{receipt.captured_on}  {receipt.n_bytes:,} bytes", receipt.snapshot_id, is_new))
+        outcomes.append(
+            Outcome(
+                request,
+                "new" if is_new and not receipt.same_bytes_as else "unchanged",
+                f"{receipt.captured_on}  {receipt.n_bytes:,} bytes",
+                receipt.snapshot_id,
+                is_new,
+            )
+        )
     return FetchReport(source.id, tuple(outcomes))
 
 
@@ -196,6 +223,20 @@ class _Asker:
     def __init__(self, client: "Client", shelf: Snapshots, source: Source, secret: dict[str, str], clock: Clock) -> None:
         self.client, self.shelf, self.source, self.secret, self.clock = client, shelf, source, secret, clock
         self._revisions: dict[str, str] = {}
+
+    def try_one(self, name: str, request: Request, outcomes: dict[str, Outcome]) -> "RetryLaterError | None":
+        """Ask for one request; put what came into `outcomes`, or return what is to be tried again."""
+        from datamoat.fetch.http import RetryLaterError
+
+        try:
+            outcomes[name] = self.ask(name, request)
+        except RetryLaterError as failure:
+            return failure
+        except SourceChangedError as failure:
+            outcomes[name] = Outcome(name, "refused", f"{failure.what}. {failure.fix}")
+        except SourceUnavailableError as failure:
+            outcomes[name] = Outcome(name, "deferred", f"{failure.what}. {failure.fix}")
+        return None
 
     def ask(self, name: str, request: Request) -> Outcome:
         """Ask for one request by the source's protocol."""
@@ -207,10 +248,12 @@ class _Asker:
             return self._ask_urls(name, request, (url,))
         return self._ask_urls(name, request, (str(request.url), *request.otherwise))
 
-    def give_up(self, name: str, trouble: Any) -> Outcome:  # noqa: ANN401  (a RetryLaterError, imported late)
+    def give_up(self, name: str, trouble: "RetryLaterError | None") -> Outcome:
         """Record a request that was not answered; what the publisher said instead is kept as evidence."""
         if trouble is None:
-            return Outcome(name, "deferred", f"not asked: {self.source.id} failed {MOST_FAILURES} times in this run. Fetch again later.")
+            return Outcome(
+                name, "deferred", f"not asked: {self.source.id} failed {MOST_FAILURES} times in this run. Fetch again later."
+            )
         if trouble.reply is None:
             return Outcome(name, "deferred", f"{trouble.what}. {trouble.fix}")
         receipt = self._store(name, trouble.reply, trouble.reply.url)
@@ -224,11 +267,11 @@ class _Asker:
             if reply.status not in GONE or url == urls[-1]:
                 break
         assert reply is not None  # noqa: S101  (there is at least one address)
-        if reply.status == 304:  # noqa: PLR2004
+        if reply.status == NOT_MODIFIED:
             if last is None:
                 raise SourceChangedError("HTTP 304 to a question that was not conditional", reply.url, "fetch again later.")
             return self._same(name, last, reply)
-        if reply.status != 200:  # noqa: PLR2004
+        if reply.status != OK:
             receipt = self._store(name, reply, reply.url, revision=revision)
             start = shown(reply.body[:160].decode(errors="replace"), 120)
             return Outcome(name, "refused", f"HTTP {reply.status}: {start}", receipt.snapshot_id, is_stored=True)
@@ -246,12 +289,16 @@ class _Asker:
             reply = self.client.get(f"{HUB}/api/datasets/{dataset}", secret=self.secret)
             try:
                 said = json.loads(reply.body)
-                revision = said["sha"] if reply.status == 200 else ""  # noqa: PLR2004
+                revision = said["sha"] if reply.status == OK else ""
             except (ValueError, KeyError, TypeError, RecursionError):
                 revision = ""
             if not isinstance(revision, str) or not re.fullmatch(r"[0-9a-f]{40}", revision):
                 self._store(name, reply, reply.url, failed=True)
-                raise SourceChangedError(f"the Hub does not tell the revision of {dataset} (HTTP {reply.status})", reply.url, "look at the dataset's page; it may have moved.")
+                raise SourceChangedError(
+                    f"the Hub does not tell the revision of {dataset} (HTTP {reply.status})",
+                    reply.url,
+                    "look at the dataset's page; it may have moved.",
+                )
             self._revisions[dataset] = revision
         revision = self._revisions[dataset]
         last = self.shelf.last(name)
@@ -262,13 +309,17 @@ class _Asker:
     def _discover(self, request: Request) -> str:
         """Return the address of the file that a page links to."""
         page = self.client.get(str(request.page), secret=self.secret)
-        if page.status != 200:  # noqa: PLR2004
-            raise SourceUnavailableError(f"the page answers with HTTP {page.status}", str(request.page), "look at it in a browser.")
+        if page.status != OK:
+            raise SourceUnavailableError(
+                f"the page answers with HTTP {page.status}", str(request.page), "look at it in a browser."
+            )
         text = page.body.decode(errors="replace").replace("\\u002F", "/").replace("\\/", "/").replace("&amp;", "&")
         found = re.search(str(request.link), text)
         if not found:
             raise SourceChangedError(
-                f"the page has no link like {request.link}", str(request.page), "find the link by hand, mend `link` in source.yml, or bring the file in with --from."
+                f"the page has no link like {request.link}",
+                str(request.page),
+                "find the link by hand, mend `link` in source.yml, or bring the file in with --from.",
             )
         return urljoin(str(request.page), found[0])
 
@@ -283,24 +334,47 @@ class _Asker:
             if len(pages) >= paging.most:
                 raise SourceChangedError(f"more than {paging.most} pages", first.url, "raise `most` if that is right.")
             reply = self.client.get(_with_query(first.url, {paging.param: str(len(pages) + 1)}), secret=self.secret)
-            if reply.status != 200:  # noqa: PLR2004
-                raise SourceChangedError(f"page {len(pages) + 1} answers with HTTP {reply.status}; nothing was stored", first.url, "fetch again later.")
+            if reply.status != OK:
+                raise SourceChangedError(
+                    f"page {len(pages) + 1} answers with HTTP {reply.status}; nothing was stored", first.url, "fetch again later."
+                )
             number = _page_state(reply.body, paging)[0]
             if (number is not None and number != len(pages) + 1) or any(reply.body == page.body for page in pages):
-                raise SourceChangedError(f"asked for page {len(pages) + 1} and was given page {number} again; nothing was stored", first.url, "fetch again later.")
+                raise SourceChangedError(
+                    f"asked for page {len(pages) + 1} and was given page {number} again; nothing was stored",
+                    first.url,
+                    "fetch again later.",
+                )
             pages.append(reply)
         total = state[1]
         if total is not None and total != len(pages):
-            raise SourceChangedError(f"{total} pages were announced and {len(pages)} came; nothing was stored", first.url, "fetch again later.")
+            raise SourceChangedError(
+                f"{total} pages were announced and {len(pages)} came; nothing was stored", first.url, "fetch again later."
+            )
         return pages
 
     def _same(self, name: str, last: Receipt, reply: "Reply | None") -> Outcome:
         moment, note = self._moment(reply, last)
         known = {receipt.snapshot_id for receipt in self.shelf.of(name)}
         receipt = self.shelf.seen_again(last, moment, note)
-        return Outcome(name, "unchanged", f"nothing new since {last.captured_on}", receipt.snapshot_id, is_stored=receipt.snapshot_id not in known)
+        return Outcome(
+            name,
+            "unchanged",
+            f"nothing new since {last.captured_on}",
+            receipt.snapshot_id,
+            is_stored=receipt.snapshot_id not in known,
+        )
 
-    def _store(self, name: str, reply: "Reply", url: str, *, pages: list["Reply"] | None = None, revision: str | None = None, failed: bool = False) -> Receipt:
+    def _store(
+        self,
+        name: str,
+        reply: "Reply",
+        url: str,
+        *,
+        pages: list["Reply"] | None = None,
+        revision: str | None = None,
+        failed: bool = False,
+    ) -> Receipt:
         """Keep an answer; its validators count only for the address that was asked."""
         moment, note = self._moment(reply, self.shelf.last(name))
         bodies = [page.body for page in pages or [reply]]
@@ -326,9 +400,14 @@ class _Asker:
             except (ValueError, TypeError):
                 theirs = None
         if theirs is not None and abs(ours - theirs) > CLOCK_SLACK:
-            return min(ours, theirs), f"clock suspicious: this machine says {ours:%Y-%m-%d %H:%M}, the publisher {theirs:%Y-%m-%d %H:%M}"
+            return min(
+                ours, theirs
+            ), f"clock suspicious: this machine says {ours:%Y-%m-%d %H:%M}, the publisher {theirs:%Y-%m-%d %H:%M}"
         if last is not None and ours < last.retrieved_at - CLOCK_SLACK:
-            return ours, f"clock suspicious: this machine says {ours:%Y-%m-%d %H:%M}, and the last answer came {last.retrieved_at:%Y-%m-%d %H:%M}"
+            return (
+                ours,
+                f"clock suspicious: this machine says {ours:%Y-%m-%d %H:%M}, and the last answer came {last.retrieved_at:%Y-%m-%d %H:%M}",
+            )
         return ours, None
 
 
@@ -336,7 +415,10 @@ def public_url(url: str) -> str:
     """Return an address that may be shown: without user, password, and the values of what looks like a secret."""
     parts = urlsplit(url)
     secret = re.compile(r"key|token|secret|signature|credential|password|auth|session", re.IGNORECASE)
-    query = urlencode([(name, "…" if secret.search(name) else value) for name, value in parse_qsl(parts.query, keep_blank_values=True)], safe="…,")
+    query = urlencode(
+        [(name, "…" if secret.search(name) else value) for name, value in parse_qsl(parts.query, keep_blank_values=True)],
+        safe="…,",
+    )
     port = f":{parts.port}" if parts.port else ""
     return urlunsplit((parts.scheme, (parts.hostname or "") + port, parts.path, query, ""))
 
@@ -348,7 +430,11 @@ def _secret(source: Source) -> dict[str, str]:
         return {}
     value = os.environ.get(key.env, "").strip()
     if not value:
-        raise SourceUnavailableError(f"{source.id} needs a key, and {key.env} is not set", str(source.path), f"get a key from {source.publisher.url} and set {key.env}.")
+        raise SourceUnavailableError(
+            f"{source.id} needs a key, and {key.env} is not set",
+            str(source.path),
+            f"get a key from {source.publisher.url} and set {key.env}.",
+        )
     return {key.header: value}
 
 
@@ -361,7 +447,9 @@ def _plan(source: Source, shelf: Snapshots, name: str, request: Request) -> Outc
     conditional = f", conditional on what came on {last.captured_on}" if last is not None and _validators(last, last.url) else ""
     key = source.fetch.key
     with_key = "" if key is None else f", with the key in {key.env}" + ("" if os.environ.get(key.env) else " (not set)")
-    return Outcome(name, "planned", f"GET {' else '.join(map(public_url, urls))}{conditional}{with_key}", last.snapshot_id if last else None)
+    return Outcome(
+        name, "planned", f"GET {' else '.join(map(public_url, urls))}{conditional}{with_key}", last.snapshot_id if last else None
+    )
 
 
 def _validators(last: Receipt | None, url: str) -> dict[str, str]:
@@ -388,7 +476,11 @@ def _page_state(body: bytes, paging: Paging) -> tuple[int | None, int | None, bo
     number, total, more = at(paging.number), at(paging.total), at(paging.more)
     numbered = number if isinstance(number, int) else None
     counted = total if isinstance(total, int) else None
-    return numbered, counted, more is True or (more is None and numbered is not None and counted is not None and numbered < counted)
+    return (
+        numbered,
+        counted,
+        more is True or (more is None and numbered is not None and counted is not None and numbered < counted),
+    )
 
 
 def _with_query(url: str, values: dict[str, str]) -> str:

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+import ssl
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -32,10 +33,19 @@ def upstream_override(source: Source) -> str | None:
     if not base:
         return None
     if os.environ.get(LOOPBACK_FLAG) != "1":
-        raise UsageError(f"{name} is set without {LOOPBACK_FLAG}=1", "the environment", f"unset {name}, or set {LOOPBACK_FLAG}=1 for a test.")
+        raise UsageError(
+            f"{name} is set without {LOOPBACK_FLAG}=1", "the environment", f"unset {name}, or set {LOOPBACK_FLAG}=1 for a test."
+        )
     parts = urlsplit(base)
-    if parts.scheme != "http" or parts.hostname not in {"127.0.0.1", "::1", "localhost"} or not parts.port or parts.path.strip("/"):
-        raise UsageError(f"{name} must be http://127.0.0.1:PORT", "the environment", "name a server on this machine by scheme, host and port.")
+    if (
+        parts.scheme != "http"
+        or parts.hostname not in {"127.0.0.1", "::1", "localhost"}
+        or not parts.port
+        or parts.path.strip("/")
+    ):
+        raise UsageError(
+            f"{name} must be http://127.0.0.1:PORT", "the environment", "name a server on this machine by scheme, host and port."
+        )
     return base.rstrip("/")
 
 
@@ -73,14 +83,18 @@ def public_addresses(host: str, port: int, *, loopback: bool = False) -> list[st
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as failure:
         raise SourceUnavailableError(
-            f"the name {host} does not resolve: {failure.strerror or failure}", host, "check the network and the name, then fetch again."
+            f"the name {host} does not resolve: {failure.strerror or failure}",
+            host,
+            "check the network and the name, then fetch again.",
         ) from None
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for text in addresses:
         address = ipaddress.ip_address(text.split("%")[0])
         if not (_public(address) or (loopback and address.is_loopback)):
             raise SourceChangedError(
-                f"the name {host} leads to {address}, which is not a public address", host, "do not fetch this; look at who answers for the name."
+                f"the name {host} leads to {address}, which is not a public address",
+                host,
+                "do not fetch this; look at who answers for the name.",
             )
     return addresses
 
@@ -162,8 +176,12 @@ class _GuardedStream(httpcore2.NetworkStream):
     def close(self) -> None:
         self._stream.close()
 
-    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> httpcore2.NetworkStream:  # noqa: ANN401
-        return _GuardedStream(self._stream.start_tls(ssl_context, server_hostname, self._backend.deadline.left(timeout)), self._backend)
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        return _GuardedStream(
+            self._stream.start_tls(ssl_context, server_hostname, self._backend.deadline.left(timeout)), self._backend
+        )
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401
         return self._stream.get_extra_info(info)
@@ -171,7 +189,7 @@ class _GuardedStream(httpcore2.NetworkStream):
 
 def _refused(url: str, source: Source, why: str) -> SourceChangedError:
     return SourceChangedError(
-        f"refused to ask {shown(url.split('?')[0], 120)}: {why}",
+        f"refused to ask {shown(url.split('?', maxsplit=1)[0], 120)}: {why}",
         str(source.path),
         "if the publisher moved, check the new address by hand and add its host to `hosts`.",
     )

@@ -102,11 +102,17 @@ class Client:
                 return Reply(reply.status, reply.body, reply.headers, url)
             target = reply.headers.get("location")
             if not target:
-                raise SourceChangedError(f"a redirect (HTTP {reply.status}) to nowhere", _bare(asked), "look at the address in a browser.")
+                raise SourceChangedError(
+                    f"a redirect (HTTP {reply.status}) to nowhere", _bare(asked), "look at the address in a browser."
+                )
             if urlsplit(asked).scheme == "https" and urlsplit(urljoin(asked, target)).scheme == "http":
-                raise SourceChangedError("a redirect from https to http was refused", _bare(asked), "look at the address in a browser.")
+                raise SourceChangedError(
+                    "a redirect from https to http was refused", _bare(asked), "look at the address in a browser."
+                )
             asked = urljoin(asked, target)
-        raise SourceChangedError(f"more than {MOST_HOPS} redirects", _bare(url), "look at the address in a browser: it may be a login or a loop.")
+        raise SourceChangedError(
+            f"more than {MOST_HOPS} redirects", _bare(url), "look at the address in a browser: it may be a login or a loop."
+        )
 
     def _place(self, url: str) -> str:
         """Return the address itself, or the same path on the loopback server that stands in for it."""
@@ -123,7 +129,13 @@ class Client:
                 kept = {name.lower(): value for name, value in response.headers.items()}
                 empty = response.status_code in REDIRECTS or response.status_code == 304  # noqa: PLR2004
                 return Reply(response.status_code, b"" if empty else self._read(response), kept, url)
-        except (httpx2.HTTPError, httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as failure:
+        except (
+            httpx2.HTTPError,
+            httpcore2.TimeoutException,
+            httpcore2.NetworkError,
+            httpcore2.ProtocolError,
+            OSError,
+        ) as failure:
             raise RetryLaterError(_why(failure), _bare(url), "nothing was stored; fetch again later.") from None
 
     def _read(self, response: httpx2.Response) -> bytes:
@@ -136,7 +148,11 @@ class Client:
         if encodings == ["identity"]:
             encodings = []
         if encodings not in ([], ["gzip"], ["x-gzip"]):
-            raise SourceChangedError(f"the body is encoded as {shown(', '.join(encodings))}, which was not asked for", _bare(str(response.url)), "look at the answer by hand.")
+            raise SourceChangedError(
+                f"the body is encoded as {shown(', '.join(encodings))}, which was not asked for",
+                _bare(str(response.url)),
+                "look at the answer by hand.",
+            )
         body = bytearray()
         for piece in _inflate(response.iter_raw(CHUNK)) if encodings else response.iter_raw(CHUNK):
             body += piece
@@ -156,7 +172,9 @@ class Client:
         """Return the error for an answer that says to come back, with how long it asked us to wait."""
         asked = retry_after(reply.headers.get("retry-after"), self.clock())
         error = RetryLaterError(
-            f"HTTP {reply.status}" + (f", asking to wait {asked:,.0f} s" if asked is not None else ""), _bare(reply.url), "fetch again later; nothing was lost."
+            f"HTTP {reply.status}" + (f", asking to wait {asked:,.0f} s" if asked is not None else ""),
+            _bare(reply.url),
+            "fetch again later; nothing was lost.",
         )
         error.wait_seconds, error.reply = asked, reply
         error.final = asked is not None and asked > MOST_WAIT_SECONDS

@@ -15,13 +15,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Final
 
 from datamoat.errors import SourceChangedError
 
 Row = dict[str, Any]
 
-MISSING: Final = frozenset({"", "-", "--", "–", "—", "null", "none", "nan", "n/a", "na", "n.a.", "inf", "-inf", "infinity", "-infinity", "undefined"})
+MISSING: Final = frozenset(
+    {"", "-", "--", "–", "—", "null", "none", "nan", "n/a", "na", "n.a.", "inf", "-inf", "infinity", "-infinity", "undefined"}
+)
 MARKUP: Final = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<script", b"<svg", b"<rss", b"<feed", b"<!--")
 ERROR_KEYS: Final = ("error", "errors", "message", "detail", "error_description")
 GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:(,)\d{3}(?:,\d{3})*|( )\d{3}(?: \d{3})*|(')\d{3}(?:'\d{3})*|(\.)\d{3}(?:\.\d{3})+)")
@@ -34,7 +37,9 @@ ZERO_WIDTH: Final = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad")
 BIDIRECTIONAL: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def changed(what: str, fix: str = "look at the stored answer; if the publisher changed its format, extend parse.py.") -> SourceChangedError:
+def changed(
+    what: str, fix: str = "look at the stored answer; if the publisher changed its format, extend parse.py."
+) -> SourceChangedError:
     """Return the error for an answer we do not understand; the landing adds which one."""
     return SourceChangedError(what, "the answer", fix)
 
@@ -125,7 +130,9 @@ def load_csv(answer: Answer, *, delimiter: str = ",") -> tuple[list[str], list[l
     if answer.body.lstrip()[:1] in (b"{", b"["):
         raise changed("the answer is JSON where CSV was expected: " + answer.body[:80].decode(errors="replace"))
     if answer.body.count(b'"') % 2:
-        raise changed("the answer is cut short: a quoted cell is still open at the end", "ask again; a cut answer is never read in part.")
+        raise changed(
+            "the answer is cut short: a quoted cell is still open at the end", "ask again; a cut answer is never read in part."
+        )
     try:
         text = answer.body.decode("utf-8-sig")
     except UnicodeDecodeError as failure:
@@ -181,7 +188,7 @@ def open_zip(body: bytes, *, most_members: int = 200, most_bytes: int = 400_000_
             if any(times > 1 for times in names.values()):
                 raise changed("a zip with one name twice")
             starts = sorted((member.header_offset, member.compress_size) for member in members)
-            if any(first + size > second for (first, size), (second, _) in zip(starts, starts[1:], strict=False)):
+            if any(first + size > second for (first, size), (second, _) in pairwise(starts)):
                 raise changed("a zip whose members overlap")
             found: dict[str, bytes] = {}
             left = most_bytes
@@ -232,7 +239,8 @@ def refuse_error(page: Mapping[str, Any], holds: Iterable[str]) -> None:
         if page.get(key):
             said = page[key] if isinstance(page[key], str) else json.dumps(page[key], ensure_ascii=True)
             raise changed(
-                f"an error message in place of data: {shown(said)}", "do what the message says (a key, a quota), then fetch again."
+                f"an error message in place of data: {shown(said)}",
+                "do what the message says (a key, a quota), then fetch again.",
             )
 
 
@@ -455,11 +463,18 @@ def shown(value: object, most: int = 60) -> str:
     """Return any value as short, quoted, escaped text: nothing in it can move the cursor or start a new line."""
     made = value if isinstance(value, str) else str(value)
     cut = made if len(made) <= most else made[:most] + "…"
-    return "'" + "".join(c if c.isprintable() and c not in BIDIRECTIONAL else c.encode("unicode_escape", "backslashreplace").decode() for c in cut) + "'"
+    return (
+        "'"
+        + "".join(
+            c if c.isprintable() and c not in BIDIRECTIONAL else c.encode("unicode_escape", "backslashreplace").decode()
+            for c in cut
+        )
+        + "'"
+    )
 
 
 def storable(value: str) -> str:
-    """Return text that can be stored as UTF-8: verbatim, but for a lone surrogate, which is written out as `\\udXXX`."""
+    """Return text that can be stored as UTF-8: verbatim, but for a lone surrogate, which is written out by its number."""
     return value.encode("utf-8", "backslashreplace").decode()
 
 

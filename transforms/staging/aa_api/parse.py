@@ -2,7 +2,20 @@
 
 from typing import Any
 
-from datamoat.kit.strict import Answer, Row, exhaust, list_at, load_json, mapping, number, parse_interval, refuse_error, take, text, whole
+from datamoat.kit.strict import (
+    Answer,
+    Row,
+    exhaust,
+    list_at,
+    load_json,
+    mapping,
+    number,
+    parse_interval,
+    refuse_error,
+    take,
+    text,
+    whole,
+)
 
 ENVELOPE = ("status", "include_categories", "tier", "pagination", "prompt_options", "intelligence_index_version")
 

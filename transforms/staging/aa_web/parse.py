@@ -1,6 +1,20 @@
 """Read archived answers of the public web route: the overall rating of each model; ratings by tag are left aside."""
 
-from datamoat.kit.strict import Answer, Row, exhaust, flag, list_at, load_json, mapping, number, parse_interval, refuse_error, take, text, whole
+from datamoat.kit.strict import (
+    Answer,
+    Row,
+    exhaust,
+    flag,
+    list_at,
+    load_json,
+    mapping,
+    number,
+    parse_interval,
+    refuse_error,
+    take,
+    text,
+    whole,
+)
 
 ASIDE = {"elos", "is_scraped", "introduced_at", "note", "is_first_party_foundational"}  # scope: the board itself
 CREATOR_ASIDE = {"logoUrl", "logoSmallUrl", "logoSmall", "logo", "color"}

@@ -5,9 +5,34 @@ from typing import Any
 
 import polars as pl
 
-from datamoat.kit.strict import Answer, Row, changed, exhaust, list_at, load_json, mapping, number, parse_date, refuse_error, take, text, whole
+from datamoat.kit.strict import (
+    Answer,
+    Row,
+    changed,
+    exhaust,
+    list_at,
+    load_json,
+    mapping,
+    number,
+    parse_date,
+    refuse_error,
+    take,
+    text,
+    whole,
+)
 
-COLUMNS = ("category", "rank", "model_name", "organization", "license", "rating", "rating_lower", "rating_upper", "variance", "vote_count")
+COLUMNS = (
+    "category",
+    "rank",
+    "model_name",
+    "organization",
+    "license",
+    "rating",
+    "rating_lower",
+    "rating_upper",
+    "variance",
+    "vote_count",
+)
 DATES = ("leaderboard_publish_date", "publish_date", "leaderboard_date")
 
 

@@ -1,6 +1,20 @@
 """Read archived scrapes of arena.ai's ranking tables, in both shapes."""
 
-from datamoat.kit.strict import Answer, Row, exhaust, flag, list_at, load_json, mapping, number, parse_interval, refuse_error, take, text, whole
+from datamoat.kit.strict import (
+    Answer,
+    Row,
+    exhaust,
+    flag,
+    list_at,
+    load_json,
+    mapping,
+    number,
+    parse_interval,
+    refuse_error,
+    take,
+    text,
+    whole,
+)
 
 ASIDE = {"rank_spread", "model_url", "price_prompt", "price_completion", "context_length", "signals"}  # scope: the rating
 

@@ -47,6 +47,10 @@ def models(answer: Answer) -> list[Row]:
             answer.note("a line without a model's name is left out")
             continue
         seen[title] += 1
-        row |= {"model": title, "nth": seen[title], "dataset_size_header": columns["dataset_size"] if row["dataset_size"] else None}
+        row |= {
+            "model": title,
+            "nth": seen[title],
+            "dataset_size_header": columns["dataset_size"] if row["dataset_size"] else None,
+        }
         rows.append(row)
     return rows

@@ -2,7 +2,37 @@
 
 from datamoat.kit.strict import Answer, Row, changed, header_of, load_csv, parse_count, parse_date, shown
 
-STATES = frozenset("AT BE BG CY CZ DE DK EE EL ES FI FR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
+STATES = frozenset(
+    (
+        "AT",
+        "BE",
+        "BG",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "EL",
+        "ES",
+        "FI",
+        "FR",
+        "HR",
+        "HU",
+        "IE",
+        "IT",
+        "LT",
+        "LU",
+        "LV",
+        "MT",
+        "NL",
+        "PL",
+        "PT",
+        "RO",
+        "SE",
+        "SI",
+        "SK",
+    )
+)
 COLUMNS = {
     "applicability": ("Applicability",),
     "service": ("Service",),
@@ -13,6 +43,7 @@ COLUMNS = {
 }
 INDICATOR = "number of average monthly active recipients during the reporting period"
 MOST_SENTENCE = 400
+SENTENCE_WORDS = 3
 
 
 def recipients(answer: Answer) -> list[Row]:
@@ -37,7 +68,15 @@ def recipients(answer: Answer) -> list[Row]:
         if not cells["service"]:
             raise changed("a row names no service, and none above it does")
         start, end = _period(cells["period"])
-        rows.append({"service": cells["service"], "period_start": start, "period_end": end, "scope": scope, **_value(answer, cells["value"])})
+        rows.append(
+            {
+                "service": cells["service"],
+                "period_start": start,
+                "period_end": end,
+                "scope": scope,
+                **_value(answer, cells["value"]),
+            }
+        )
     numbers = [row for row in rows if row["value"] is not None]
     if numbers and len(rows) < 1 + len(STATES):
         lacking = sorted({"EU", *STATES} - {str(row["scope"]) for row in rows})
@@ -47,7 +86,7 @@ def recipients(answer: Answer) -> list[Row]:
 
 def _value(answer: Answer, written: str) -> Row:
     """Return the number and what was printed; a sentence is no number, and says so."""
-    if written and not any(character.isdecimal() for character in written[:1]) and len(written.split()) > 2:
+    if written and not written[0].isdecimal() and len(written.split()) >= SENTENCE_WORDS:
         answer.note("the value is a sentence, not a number: told as missing")
         return {"value": None, "value_as_stated": written[:MOST_SENTENCE]}
     return {"value": parse_count(written), "value_as_stated": written}

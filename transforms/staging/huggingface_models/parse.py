@@ -49,6 +49,6 @@ def _moment(written: Any, placeholder: str | None = None) -> str | None:  # noqa
     if written is None or (placeholder and isinstance(written, str) and written.startswith(placeholder)):
         return None
     try:
-        return datetime.fromisoformat(written.replace("Z", "+00:00")).isoformat()
+        return datetime.fromisoformat(written).isoformat()
     except (AttributeError, ValueError) as failure:
         raise changed(f"{shown(written)} is not a moment as the Hub writes them") from failure

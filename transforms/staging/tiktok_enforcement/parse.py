@@ -2,12 +2,26 @@
 
 import csv
 import io
+import re
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
-from datamoat.kit.strict import MISSING, Answer, Row, changed, header_of, load_csv, load_json, mapping, open_zip, parse_count, parse_number, refuse_error
+from datamoat.kit.strict import (
+    MISSING,
+    Answer,
+    Row,
+    changed,
+    header_of,
+    load_csv,
+    load_json,
+    mapping,
+    open_zip,
+    parse_count,
+    parse_number,
+    refuse_error,
+)
 
 ALIASES = {
     "metric": ("Metric", "metric"),
@@ -22,6 +36,11 @@ ALIASES = {
     "result": ("Result", "Value", "value", "result"),
 }
 NEEDED = ("metric", "period", "result")
+MONTHS = ("jan", "apr", "jul", "oct")  # the first of each quarter
+QUARTER = re.compile(
+    r"(?:(?P<before>\d{4}) )?(?P<name>q[1-4]|jan(?:uary)?-mar(?:ch)?|apr(?:il)?-june?|july?-sep(?:tember)?|oct(?:ober)?-dec(?:ember)?)"
+    r"(?: (?P<after>\d{4}))?"
+)
 
 
 def figures(answer: Answer) -> list[Row]:
@@ -30,7 +49,7 @@ def figures(answer: Answer) -> list[Row]:
     if body.startswith(b"PK\x03\x04"):
         members = open_zip(body)
         if "[Content_Types].xml" in members:
-            return _table(answer, *_sheet(body))
+            return _table(*_sheet(body))
         tables = {name: held for name, held in members.items() if name.lower().endswith((".csv", ".xlsx"))}
         if not tables:
             raise changed(f"no table in the zip; it holds {', '.join(members)[:200]}")
@@ -41,13 +60,13 @@ def figures(answer: Answer) -> list[Row]:
             if header_of(header, ALIASES["metric"], optional=True) is None:
                 answer.note(f"{name} has no column Metric and is left aside")
                 continue
-            found += _table(answer, header, lines)
+            found += _table(header, lines)
         if not found:
             raise changed("no table in the zip has the columns of the report")
         return found
     if body.lstrip()[:1] == b"{":
         return _tidy(answer)
-    return _table(answer, *load_csv(answer))
+    return _table(*load_csv(answer))
 
 
 def _tidy(answer: Answer) -> list[Row]:
@@ -61,10 +80,10 @@ def _tidy(answer: Answer) -> list[Row]:
         raise changed("a row has another width than the columns: cut short")
     scope = str(page.get("scope", "")).capitalize()
     header = [str(name) for name in columns] + ["location"]
-    return _table(answer, header, [[_plain(cell) for cell in row] + [scope] for row in rows])
+    return _table(header, [[_plain(cell) for cell in row] + [scope] for row in rows])
 
 
-def _table(answer: Answer, header: list[str], lines: list[list[str]]) -> list[Row]:
+def _table(header: list[str], lines: list[list[str]]) -> list[Row]:
     places: dict[str, int] = {}
     for name, aliases in ALIASES.items():
         column = header_of(header, aliases, optional=name not in NEEDED)
@@ -90,15 +109,12 @@ def period_name(written: str) -> str:
     >>> period_name("Jan-Mar 2025"), period_name("2020 Q3"), period_name("Q4 2021")
     ('2025 Q1', '2020 Q3', '2021 Q4')
     """
-    words = written.replace("–", "-").replace("_", " ").split()
-    starts = {"jan-mar": 1, "apr-jun": 2, "jul-sep": 3, "oct-dec": 4, "january-march": 1, "april-june": 2, "july-september": 3, "october-december": 4}
-    if len(words) == 2:
-        year = next((word for word in words if len(word) == 4 and word.isdecimal()), None)
-        other = next((word.lower() for word in words if word != year), "")
-        quarter = starts.get(other) or (int(other[1]) if len(other) == 2 and other[0] == "q" and other[1] in "1234" else None)
-        if year and quarter:
-            return f"{year} Q{quarter}"
-    return written
+    plain = " ".join(written.replace("–", "-").replace("_", " ").split()).lower()
+    match = QUARTER.fullmatch(plain)
+    if not match or bool(match["before"]) == bool(match["after"]):
+        return written
+    year, name = match["before"] or match["after"], match["name"]
+    return f"{year} Q{name[1] if name[0] == 'q' else MONTHS.index(name[:3]) + 1}"
 
 
 def _value(written: str) -> Decimal | int | None:
@@ -133,6 +149,8 @@ def _sheet(body: bytes) -> tuple[list[str], list[list[str]]]:
                 width = max(index for index, cell in enumerate(line) if cell.strip()) + 1
                 out = io.StringIO()
                 writer = csv.writer(out)
-                writer.writerows([cell.strip() for cell in row[:width]] for row in lines[number:] if any(cell.strip() for cell in row[:width]))
+                writer.writerows(
+                    [cell.strip() for cell in row[:width]] for row in lines[number:] if any(cell.strip() for cell in row[:width])
+                )
                 return load_csv(Answer(out.getvalue().encode()))
     raise changed("no sheet has a column called Metric")

@@ -18,12 +18,20 @@ with figures as (
         make_date(substr(period, 1, 4)::integer, 3 * substr(period, 7, 1)::integer - 2, 1) as period_start_on,
         value,
         result,
-        len(split_part(result, '.', 2)) as n_decimals,
+        case
+            when metric = 'Video: Removal rate of published' then 0.5 * power(10.0, -len(split_part(result, '.', 2)))
+            else 0.0
+        end as half_step,
         _captured_on as captured_on,
         _snapshot_id as snapshot_id
     from raw.tiktok_enforcement__figures
     where
-        metric in ('Total videos removed', 'Video: Removal rate of published', 'Videos removed from fake accounts', 'Videos restored')
+        metric in (
+            'Total videos removed',
+            'Video: Removal rate of published',
+            'Videos removed from fake accounts',
+            'Videos restored'
+        )
         and regexp_full_match(period, '\d{4} Q[1-4]')
         and policy_type = 'All' and issue = 'All' and task_type = 'All' and task = 'All'
         and lower(location) in ('global', 'all', 'world') and lower(market) in ('all', 'global')
@@ -39,7 +47,7 @@ select
     snapshot_id,
     value,
     result as figure_as_stated,
-    case when metric = 'removal_rate_of_published' then value - 0.5 * power(10.0, -n_decimals) else value end as value_low,
-    case when metric = 'removal_rate_of_published' then value + 0.5 * power(10.0, -n_decimals) else value end as value_high
+    round(value - half_step, 9) as value_low,
+    round(value + half_step, 9) as value_high
 from figures
 qualify result is distinct from lag(result) over (partition by metric, period_start_on order by captured_on)
