@@ -27,14 +27,14 @@ failed as (
         'live:' || snapshots.snapshot_id || ':' || snapshots.request as capture_id,
         boards.board_id,
         snapshots.captured_on,
-        case when snapshots.n_rows = 0 and snapshots.verdict <> 'error' then 'empty' else 'error' end as capture_status,
+        case when snapshots.n_rows::bigint = 0 and snapshots.verdict <> 'error' then 'empty' else 'error' end as capture_status,
         snapshots.reason
     from meta.snapshots as snapshots
     inner join staging.stg_reference__boards as boards
         on split_part(snapshots.source_id, '_', 1) || '_' || split_part(snapshots.request, '/', 1) = boards.board_id
     where
         snapshots.source_id in ('aa_api', 'aa_web', 'arena_dataset', 'arena_web')
-        and (not snapshots.is_served or snapshots.n_rows = 0)
+        and (not snapshots.is_served::boolean or snapshots.n_rows::bigint = 0)
 ),
 
 captures as (
