@@ -220,7 +220,7 @@ def show(
     Example: datamoat show board_status
     """
     from datamoat.lake import identifier
-    from datamoat.publish import open_published
+    from datamoat.published import open_published
 
     if sources:
         cli_sources.show_sources(as_json=as_json)
@@ -266,7 +266,7 @@ def query(
 
     Example: datamoat query "from marts.board_status where is_latest_usable"
     """
-    from datamoat.publish import open_published
+    from datamoat.published import open_published
 
     with open_published(read_settings()) as con:
         columns, found = ask(con, sql, limit, seconds)
@@ -312,7 +312,7 @@ def diff(
     import duckdb
 
     from datamoat.compare import attach, changed_rows, differences
-    from datamoat.publish import kept_builds, published_build
+    from datamoat.published import kept_builds, published_build
 
     settings = read_settings()
     current = published_build(settings.published)
@@ -385,7 +385,7 @@ def docs() -> None:
     from datamoat.durable import write_whole
     from datamoat.pages import pages, refreshed, written_by_hand
     from datamoat.project import read_project
-    from datamoat.publish import open_published
+    from datamoat.published import open_published
 
     settings = read_settings()
     with open_published(settings) as con:
@@ -422,7 +422,7 @@ cli_sources.register(app)
 def _summary(settings: Settings) -> None:
     """Print what was built: the tables of reports/run, where the file is, one query to type next."""
     from datamoat.project import read_snippet
-    from datamoat.publish import open_published
+    from datamoat.published import open_published
 
     with open_published(settings) as con:
         for path in sorted((settings.content / "reports" / "run").glob("*.sql")):

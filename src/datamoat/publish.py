@@ -7,8 +7,6 @@ the old file open keeps it, the next one sees the new. The storage version is an
 
 import json
 import shutil
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -20,23 +18,12 @@ from datamoat.durable import cannot_write, part_of, put_in_place
 from datamoat.errors import PublishRefusedError, UsageError
 from datamoat.lake import content_of, identifier, path_of, quoted
 from datamoat.project import Project, Table
+from datamoat.published import Published, kept_builds, published_build
 from datamoat.settings import Settings
 
 STORAGE_VERSION = "v1.2.0"
 KEPT_BUILDS = 3
 KEYED_ROWS = 500_000  # above this a key's index would outweigh the data; uniqueness is audited either way
-READ_ONLY = {"enable_external_access": "false", "lock_configuration": "true"}
-
-
-@dataclass(frozen=True)
-class Published:
-    """What is in the file readers open."""
-
-    build_id: str
-    as_of: date
-    path: Path
-    n_bytes: int
-    is_new: bool = True
 
 
 def publish_warehouse(settings: Settings, project: Project) -> Published:
@@ -76,44 +63,6 @@ def publish_warehouse(settings: Settings, project: Project) -> Published:
         part.unlink(missing_ok=True)
         raise
     return Published(build.build_id, build.as_of, settings.published, settings.published.stat().st_size)
-
-
-def published_build(path: Path) -> Published | None:
-    """Return what a published file says it is; None where there is none, or it is not one of ours."""
-    if not path.is_file():
-        return None
-    try:
-        with duckdb.connect(str(path), read_only=True) as con:
-            build_id, as_of = con.sql("select build_id, as_of from meta.build").fetchall()[0]
-    except duckdb.Error:
-        return None
-    return Published(build_id, as_of, path, path.stat().st_size)
-
-
-def open_published(settings: Settings) -> duckdb.DuckDBPyConnection:
-    """Open the published file for reading only, with no way out of it.
-
-    Raises:
-        PublishRefusedError: Nothing is published, or the file is broken.
-    """
-    if not settings.published.is_file():
-        raise PublishRefusedError("nothing is published yet", str(settings.published), "run `datamoat run`.")
-    try:
-        return duckdb.connect(str(settings.published), read_only=True, config={**READ_ONLY})
-    except duckdb.Error as failure:
-        raise PublishRefusedError(
-            f"the published file cannot be opened: {failure}",
-            str(settings.published),
-            "run `datamoat rollback`, or `datamoat run` to build it again from the lake.",
-        ) from failure
-
-
-def kept_builds(settings: Settings) -> list[Published]:
-    """Return the builds kept for rollback, newest first."""
-    found = sorted(
-        (settings.warehouse / "builds").glob("datamoat-*.duckdb"), key=lambda path: path.stat().st_mtime_ns, reverse=True
-    )
-    return [build for build in map(published_build, found) if build is not None]
 
 
 def rollback(settings: Settings, build_id: str | None = None) -> Published:

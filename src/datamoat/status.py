@@ -11,7 +11,7 @@ import duckdb
 
 from datamoat.durable import TEMPORARY
 from datamoat.errors import DatamoatError
-from datamoat.publish import kept_builds, open_published, published_build
+from datamoat.published import kept_builds, open_published, published_build
 from datamoat.settings import Settings
 
 ROOM = 2_000_000_000  # bytes: a build, its spill and three kept files

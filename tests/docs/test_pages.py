@@ -6,7 +6,7 @@ import pytest
 
 from datamoat.pages import CONSOLE, pages, refreshed, written_by_hand
 from datamoat.project import read_project
-from datamoat.publish import open_published
+from datamoat.published import open_published
 from datamoat.settings import Settings
 
 PAGES = [path.relative_to(Path(__file__).parents[2]).as_posix() for path in written_by_hand(Path(__file__).parents[2])]

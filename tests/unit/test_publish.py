@@ -20,7 +20,8 @@ from datamoat.durable import one_writer, write_whole
 from datamoat.errors import AuditFailedError, BusyError, PublishRefusedError, UsageError
 from datamoat.lake import path_of
 from datamoat.project import read_project
-from datamoat.publish import kept_builds, open_published, publish_warehouse, published_build, rollback
+from datamoat.publish import publish_warehouse, rollback
+from datamoat.published import Published, kept_builds, open_published, published_build
 from datamoat.settings import Settings
 
 Edit = Callable[[str, str, str], Path]
@@ -46,7 +47,7 @@ def audited(settings: Settings) -> Audit:
     return audit_build(settings, read_project(settings.content), NoWorker())
 
 
-def published(settings: Settings) -> publishing.Published:
+def published(settings: Settings) -> Published:
     audited(settings)
     return publish_warehouse(settings, read_project(settings.content))
 
@@ -84,11 +85,11 @@ def test_a_reader_keeps_the_old_file_and_the_next_one_sees_the_new(settings: Set
     reader = subprocess.Popen(
         [
             sys.executable, "-c",
-            "import duckdb, sys\n"
+            ("import duckdb, sys\n"
             f"con = duckdb.connect({str(settings.published)!r}, read_only=True)\n"
             "print(con.sql('select max(uploads) from marts.lab_volume').fetchall()[0][0], flush=True)\n"
             "sys.stdin.readline()\n"
-            "print(con.sql('select max(uploads) from marts.lab_volume').fetchall()[0][0], flush=True)\n",
+            "print(con.sql('select max(uploads) from marts.lab_volume').fetchall()[0][0], flush=True)\n"),
         ],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -270,7 +271,7 @@ def test_d01_a_process_killed_at_any_moment_leaves_the_last_good_file(settings: 
         assert uploads(settings.published)[0] in good
     with one_writer(settings.data, "test"):
         assert published(settings).is_new or uploads(settings.published)[1] == float(value)
-    assert [path for path in settings.data.rglob(".*.part*")] == []
+    assert list(settings.data.rglob(".*.part*")) == []
 
 
 def test_d07_two_writers_at_once_are_told_apart(settings: Settings) -> None:
