@@ -14,6 +14,7 @@ A correlation shrinks by the noise of what is correlated, so the mean over draws
 size of an effect; `corrected_effect` is that, after Spearman's correction for attenuation. Neither is the spread over draws.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -80,6 +81,14 @@ def orders(n: int, n_random: int, seed: int) -> tuple[Orders, bool]:
     return np.ascontiguousarray(drawn.T), False
 
 
+@lru_cache(maxsize=8)
+def pair_orders(n: int, n_random: int, seed: int) -> tuple[Orders, bool]:
+    """Return where each pair i < j goes under the permutations of `orders`: pi(i) n + pi(j), shape (n (n-1) / 2, count)."""
+    columns, is_exact = orders(n, n_random, seed)
+    first, second = np.triu_indices(n, 1)
+    return columns[first] * n + columns[second], is_exact
+
+
 def standard_ranks(x: Floats) -> Floats:
     """Return ranks in each row (ties share the mean rank) with mean 0 and standard deviation 1; a constant row is all 0.
 
@@ -94,6 +103,11 @@ def standard_ranks(x: Floats) -> Floats:
 def spearman_matrix(v: Floats, r: Floats) -> Floats:
     """Return M, shape (n, n), whose trace is the mean over draws of Spearman's correlation of `v` and `r`."""
     return product_matrix(standard_ranks(v), standard_ranks(r))
+
+
+def plain_spearman(x: Floats, y: Floats) -> float:
+    """Return Spearman's correlation of two lists; 0 where one is constant."""
+    return float((standard_ranks(x[None]) * standard_ranks(y[None])).mean())
 
 
 def product_matrix(v: Floats, r: Floats) -> Floats:
@@ -146,13 +160,12 @@ def kendall_test(v: Floats, r: Floats, *, n_random: int = 9_999, seed: int = 0) 
     a, b = (_unit(x) for x in (a, b))
     seen = np.flatnonzero(a.any(axis=0))
     kernel = a[:, seen].T @ b / n_draws
-    place = np.zeros((n, n), dtype=np.intp)
-    place[first, second] = place[second, first] = np.arange(len(first))
-    columns, is_exact = orders(n, n_random, seed)
-    sums = np.zeros(columns.shape[1])
+    moved, is_exact = pair_orders(n, n_random, seed)
+    sums = np.zeros(moved.shape[1])
+    signed = np.zeros((n, n))
     for row, pair in zip(kernel, seen, strict=True):
-        one, other = columns[first[pair]], columns[second[pair]]
-        sums += np.where(one < other, 1.0, -1.0) * row.take(place[one, other])
+        signed[first, second], signed[second, first] = row, -row
+        sums += signed.ravel().take(moved[pair])
     value = float(np.trace(kernel[:, seen])) if len(seen) else 0.0
     return _tested(value, sums, n, arrangements(v, r), is_exact=is_exact)
 
@@ -186,15 +199,15 @@ class Held:
     seed: int
 
 
-def hold_fixed(r: Floats, basis: Floats, *, n_random: int = 9_999, seed: int = 0) -> Held | None:
-    """Return ratings (n_draws, n) with the controls projected out of their ranks.
+def hold_fixed(ranks: Floats, basis: Floats, *, n_random: int = 9_999, seed: int = 0) -> Held | None:
+    """Return ranks of ratings, from `standard_ranks`, shape (n_draws, n), with the controls projected out.
 
     Returns:
         None where nothing is left to vary: fewer than three degrees of freedom, or constant residuals.
     """
     if len(basis) - basis.shape[1] < TRIPLE:
         return None
-    right = _residuals(standard_ranks(r), basis)
+    right = _residuals(ranks, basis)
     if not right.any():
         return None
     spread = right.T @ right / len(right)
@@ -206,14 +219,14 @@ def hold_fixed(r: Floats, basis: Floats, *, n_random: int = 9_999, seed: int = 0
     return Held(basis, right, np.sqrt(np.maximum(1 - lost, TOLERANCE)), n_random, seed)
 
 
-def partial_test(v: Floats, held: Held | None) -> Tested | None:
+def partial_test(ranks: Floats, held: Held | None) -> Tested | None:
     """Test the mean over draws of the correlation of ranks after the controls are projected out (Freedman and Lane 1983).
 
     With v, r the residuals of unit length, Mp = mean v r', G = mean r r' and H = basis basis':
     T(pi) = sum_i Mp[i, pi(i)] / sqrt(1 - tr(H G_pi)).
 
     Args:
-        v: Values, shape (n_draws, n), as many draws as were held or more.
+        ranks: Of values, from `standard_ranks`, shape (n_draws, n), as many draws as were held or more.
         held: From `hold_fixed`.
 
     Returns:
@@ -221,7 +234,7 @@ def partial_test(v: Floats, held: Held | None) -> Tested | None:
     """
     if held is None:
         return None
-    left = _residuals(standard_ranks(v[: len(held.right)]), held.basis)
+    left = _residuals(ranks[: len(held.right)], held.basis)
     if not left.any():
         return None
     matrix = left.T @ held.right / len(left)
@@ -309,8 +322,7 @@ def corrected_effect(v: Floats, r: Floats) -> Effect | None:
     shrink = sqrt(reliability(v) * reliability(r))
     if n < MIN_FOR_INTERVAL or shrink == 0:
         return None
-    means = (x.mean(axis=0) - x.mean() for x in (v, r))
-    raw = float(stats.spearmanr(*means).statistic)
+    raw = plain_spearman(v.mean(axis=0), r.mean(axis=0))
     z, se = np.arctanh(np.clip(raw, -1 + 1e-12, 1 - 1e-12)), sqrt((1 + raw**2 / 2) / (n - 3))
     low, high = np.tanh(z - Z90 * se), np.tanh(z + Z90 * se)
     return Effect(*(float(np.clip(x / shrink, -1, 1)) for x in (low, raw, high)))
@@ -399,8 +411,7 @@ def _tested(value: float, sums: Floats, n: int, ties: float, *, is_exact: bool) 
 
 def _tie_sizes(x: Floats) -> list[int]:
     """Return the sizes of the groups of columns that are equal in every draw."""
-    _, counts = np.unique(x, axis=1, return_counts=True)
-    return [int(count) for count in counts]
+    return list(Counter(column.tobytes() for column in np.ascontiguousarray(x.T)).values())
 
 
 def _finite(x: Floats) -> Floats:

@@ -23,9 +23,10 @@ from datamoat.kit.association import (
     leave_one_out_trace,
     mean_difference_effect,
     permutation_test,
+    plain_spearman,
+    product_matrix,
     rank_power,
     reliability,
-    spearman_matrix,
     standard_ranks,
 )
 from datamoat.kit.seeds import Floats
@@ -75,7 +76,15 @@ def scale_for_means(v: Floats) -> Floats:
     return np.log(v) if np.isfinite(v).all() and (v > 0).all() else standard_ranks(v)
 
 
-def link(statistic: str, v: Floats, medians: Floats, r: Floats, ratings: Floats, looks: Looks) -> Link:
+def link(
+    statistic: str,
+    v: Floats,
+    medians: Floats,
+    r: Floats,
+    ratings: Floats,
+    looks: Looks,
+    ranks: tuple[Floats, Floats] | None = None,
+) -> Link:
     """Return what a definition finds.
 
     Args:
@@ -85,6 +94,7 @@ def link(statistic: str, v: Floats, medians: Floats, r: Floats, ratings: Floats,
         r: Draws of ratings, shape (n_draws, n).
         ratings: Published ratings, shape (n,).
         looks: How hard to look; Kendall's statistic and leave-one-out use the first `n_draws_again` draws.
+        ranks: `standard_ranks` of `v` and `r`, where a caller has them already.
     """
     n = v.shape[1]
     is_group = statistic in GROUP_STATISTICS
@@ -94,15 +104,17 @@ def link(statistic: str, v: Floats, medians: Floats, r: Floats, ratings: Floats,
         return Link(n, "ratings_tied")
     if (v == v[:, :1]).all():
         return Link(n, "volumes_tied")
-    return _of_groups(statistic, v[0] > 0, r, ratings, looks) if is_group else _of_ranks(statistic, v, medians, r, ratings, looks)
+    if is_group:
+        return _of_groups(statistic, v[0] > 0, r, ratings, looks)
+    return _of_ranks(statistic, v, medians, r, ratings, looks, ranks or (standard_ranks(v), standard_ranks(r)))
 
 
-def _of_ranks(statistic: str, v: Floats, medians: Floats, r: Floats, ratings: Floats, looks: Looks) -> Link:
+def _of_ranks(statistic: str, v: Floats, medians: Floats, r: Floats, ratings: Floats, looks: Looks, ranks_r: Floats) -> Link:
     """Return a link by ranks."""
     some = slice(None, looks.n_draws_again)
     if statistic == "spearman":
         ties = arrangements(v, r)
-        test = permutation_test(spearman_matrix(v, r), ties, n_random=looks.n_random_again, seed=looks.seed)
+        test = permutation_test(product_matrix(*ranks), ties, n_random=looks.n_random_again, seed=looks.seed)
         without = leave_one_out(v[some], r[some])
     else:
         test = kendall_test(v[some], r[some], n_random=looks.n_random_pairs, seed=looks.seed)
@@ -110,12 +122,12 @@ def _of_ranks(statistic: str, v: Floats, medians: Floats, r: Floats, ratings: Fl
     scaled = scale_for_means(v)
     reliabilities = reliability(scaled), reliability(r)
     lowest = np.where(np.isneginf(medians), np.finfo(float).min, medians)
-    plain = {"spearman": stats.spearmanr, "kendall_tau_b": stats.kendalltau}[statistic](lowest, ratings).statistic
+    plain = plain_spearman(lowest, ratings) if statistic == "spearman" else float(stats.kendalltau(lowest, ratings).statistic)
     return Link(
         n_companies=v.shape[1],
         reason="computed",
         test=test,
-        plain=None if np.isnan(plain) else float(plain),
+        plain=_number(plain),
         effect=corrected_effect(scaled, r),
         reliability_v=reliabilities[0],
         reliability_r=reliabilities[1],

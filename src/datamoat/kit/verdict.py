@@ -16,9 +16,10 @@ from datamoat.kit.association import (
     hold_fixed,
     partial_test,
     permutation_test,
+    product_matrix,
     projection,
     reliability,
-    spearman_matrix,
+    standard_ranks,
     worst_p_without_one,
 )
 from datamoat.kit.seeds import Floats
@@ -83,6 +84,7 @@ class Looks:
         n_random: Permutations of the headline's test.
         n_random_again: Of other definitions, of leave-one-out and of partial tests.
         n_random_pairs: Of Kendall's statistic, which runs over pairs of pairs.
+        n_draws_other: Draws, from the first, for definitions other than the headline.
         n_draws_again: Draws, from the first, for Kendall's statistic, leave-one-out and partial tests of other definitions.
         seed: Of all permutations.
     """
@@ -90,6 +92,7 @@ class Looks:
     n_random: int = 99_999
     n_random_again: int = 9_999
     n_random_pairs: int = 1_999
+    n_draws_other: int = 500
     n_draws_again: int = 250
     seed: int = 0
 
@@ -109,8 +112,10 @@ def examine(v: Floats, r: Floats, owners: Groups, controls: Floats, rule: Thresh
     tied = [bool((x == x[:, :1]).all()) for x in (r, v)]
     if n < TRIPLE or any(tied):
         return Evidence(n, int(owners.sum()), tied[0], tied[1])
-    test = permutation_test(spearman_matrix(v, r), arrangements(v, r), n_random=looks.n_random, seed=looks.seed)
-    partial = partial_test(v, hold_fixed(r, projection(controls), n_random=looks.n_random_again, seed=looks.seed))
+    ranks_v, ranks_r = standard_ranks(v), standard_ranks(r)
+    test = permutation_test(product_matrix(ranks_v, ranks_r), arrangements(v, r), n_random=looks.n_random, seed=looks.seed)
+    held = hold_fixed(ranks_r, projection(controls), n_random=looks.n_random_again, seed=looks.seed)
+    partial = partial_test(ranks_v, held)
     worst = carrier = None
     if n >= rule.min_n_companies and test.value > 0 and test.p < rule.max_p:
         some = slice(None, looks.n_draws_again)

@@ -18,6 +18,10 @@ def world(seed: int, n: int, n_draws: int = 40) -> tuple[np.ndarray, np.ndarray]
     return v, 0.5 * v.mean(axis=0) + rng.standard_normal(n) + 0.2 * rng.standard_normal((n_draws, n))
 
 
+def partial(v: np.ndarray, r: np.ndarray, basis: np.ndarray, n_random: int = 9_999) -> a.Tested | None:
+    return a.partial_test(a.standard_ranks(v), a.hold_fixed(a.standard_ranks(r), basis, n_random=n_random))
+
+
 def test_five_companies_give_spearman_and_its_exact_p() -> None:
     tested = a.permutation_test(a.spearman_matrix(ONE_TO_FIVE, SHUFFLED))
     assert tested.value == pytest.approx(0.8, abs=1e-12)
@@ -136,7 +140,7 @@ def test_the_partial_statistic_is_the_correlation_of_residual_ranks() -> None:
         return ranks - design @ np.linalg.lstsq(design, ranks, rcond=None)[0]
 
     plain = np.mean([stats.pearsonr(residual(x), residual(y)).statistic for x, y in zip(v, r, strict=True)])
-    tested = a.partial_test(v, a.hold_fixed(r, a.projection(controls), n_random=99))
+    tested = partial(v, r, a.projection(controls), 99)
     assert tested is not None
     assert tested.value == pytest.approx(plain, abs=1e-9)
 
@@ -153,7 +157,7 @@ def test_freedman_and_lane_written_out_gives_the_same_p() -> None:
         return float(x @ moved / np.linalg.norm(x) / np.linalg.norm(moved))
 
     values = np.array([statistic(order) for order in permutations(range(6))])
-    tested = a.partial_test(v, a.hold_fixed(r, a.projection(controls)))
+    tested = partial(v, r, a.projection(controls))
     assert tested is not None
     assert tested.value == pytest.approx(values[0], abs=1e-12)
     assert tested.p == pytest.approx((np.abs(values) >= abs(values[0]) - 1e-12).mean(), abs=1e-12)
@@ -163,7 +167,7 @@ def test_a_control_that_does_not_vary_takes_no_degree_of_freedom() -> None:
     date = np.arange(8.0)
     assert a.projection(np.column_stack([date, np.ones(8), 2 * date])).shape == (8, 2)
     v, r = world(29, 4)
-    assert a.partial_test(v, a.hold_fixed(r, a.projection(np.random.default_rng(0).standard_normal((4, 2))))) is None
+    assert partial(v, r, a.projection(np.random.default_rng(0).standard_normal((4, 2)))) is None
 
 
 def test_reliability_is_one_without_noise_and_its_share_with_it() -> None:
@@ -238,7 +242,7 @@ def test_confounded_orders_are_rejected_too_often_without_the_control_and_not_wi
         v = np.tile(date + rng.standard_normal(20), (5, 1)) + 0.1 * rng.standard_normal((5, 20))
         r = np.tile(date + rng.standard_normal(20), (5, 1))
         raw.append(a.permutation_test(a.spearman_matrix(v, r), n_random=299).p)
-        tested = a.partial_test(v, a.hold_fixed(r, a.projection(stats.rankdata(date)[:, None]), n_random=299))
+        tested = partial(v, r, a.projection(stats.rankdata(date)[:, None]), 299)
         assert tested is not None
         held.append(tested.p)
     assert np.mean(np.array(raw) < 0.05) > 0.4
