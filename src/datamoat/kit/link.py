@@ -109,7 +109,9 @@ def link(
     return _of_ranks(statistic, v, medians, r, ratings, looks, ranks or (standard_ranks(v), standard_ranks(r)))
 
 
-def _of_ranks(statistic: str, v: Floats, medians: Floats, r: Floats, ratings: Floats, looks: Looks, ranks_r: Floats) -> Link:
+def _of_ranks(
+    statistic: str, v: Floats, medians: Floats, r: Floats, ratings: Floats, looks: Looks, ranks: tuple[Floats, Floats]
+) -> Link:
     """Return a link by ranks."""
     some = slice(None, looks.n_draws_again)
     if statistic == "spearman":
