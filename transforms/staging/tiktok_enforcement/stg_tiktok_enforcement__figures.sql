@@ -4,7 +4,7 @@ grain: [platform_id, metric, period_start_on, captured_on]
 nullable: [value_low, value_high]
 caveats:
   - A release that repeats a figure adds no row; one that restates it adds a row beside the earlier.
-  - value_low and value_high are the rounding interval of the printed decimals.
+  - value_low and value_high are the rounding interval of the decimals that the release prints.
 ---*/
 
 with figures as (
@@ -19,7 +19,10 @@ with figures as (
         value,
         result,
         case
-            when metric = 'Video: Removal rate of published' then 0.5 * power(10.0, -len(split_part(result, '.', 2)))
+            when metric = 'Video: Removal rate of published'
+                then 0.5 * power(10.0, -max(
+                    len(regexp_extract(result, '\.(\d+)', 1)) + case when result like '%\%' escape '\' then 2 else 0 end
+                ) over (partition by _snapshot_id, metric))
             else 0.0
         end as half_step,
         _captured_on as captured_on,
