@@ -8,7 +8,7 @@ from marts.leaderboard as leaderboard
 where
     leaderboard.board_id = which_board
     and leaderboard.captured_on = (
-        select max(days.captured_on)
+        select max(days.board_read_on)
         from marts.board_status as days
         where
             days.board_id = which_board

@@ -3,7 +3,7 @@ description: >
   Every reading of every board, transcribed or live, with what it was worth: how many of its entries have a rating, an interval
   and votes, and which one serves its day. Of two readings of one board and day one serves, whole: a complete one before a
   partial one, then the one with more cells filled, then a live one before a transcribed one, then by route. Two fits are never mixed.
-  A reading that is unverified, empty or an error never serves.
+  A reading that is unverified, empty or an error never serves; nor does a live answer that only repeats an earlier publication (unchanged).
 grain: [capture_id]
 nullable: [n_listed, board_published_on, note]
 ---*/
@@ -21,20 +21,31 @@ with live as (
     group by all
 ),
 
--- Answers of the live sources without a usable row; their requests are named after the boards.
-failed as (
+-- Live answers that brought no reading of their own for the day they were given; their requests are named after the boards.
+-- A source that serves publications repeats the last one on most days: that the board is unchanged is what those days say.
+answers as (
     select
         'live:' || snapshots.snapshot_id || ':' || snapshots.request as capture_id,
         boards.board_id,
         snapshots.captured_on,
-        case when snapshots.n_rows::bigint = 0 and snapshots.verdict <> 'error' then 'empty' else 'error' end as capture_status,
+        case
+            when snapshots.verdict = 'error' or not snapshots.is_served::boolean and snapshots.n_rows::bigint > 0 then 'error'
+            when snapshots.n_rows::bigint = 0 then 'empty'
+            else 'unchanged'
+        end as capture_status,
         snapshots.reason
     from meta.snapshots as snapshots
     inner join staging.stg_reference__boards as boards
         on split_part(snapshots.source_id, '_', 1) || '_' || split_part(snapshots.request, '/', 1) = boards.board_id
+    left join live
+        on
+            boards.board_id = live.board_id
+            and snapshots.captured_on = live.captured_on
+            and starts_with(live.capture_id, 'live:' || snapshots.snapshot_id || ':')
     where
         snapshots.source_id in ('aa_api', 'aa_web', 'arena_dataset', 'arena_web')
-        and (not snapshots.is_served::boolean or snapshots.n_rows::bigint = 0)
+        and (snapshots.is_served::boolean or snapshots.verdict in ('error', 'suspicious'))
+        and live.capture_id is null
 ),
 
 captures as (
@@ -78,7 +89,7 @@ captures as (
         'snapshot' as verification,
         case when board_id like 'aa%' then 'C2201' else 'C2202' end as citation_id,
         reason as note
-    from failed
+    from answers
 ),
 
 filled as (

@@ -1,10 +1,12 @@
 /*---
 description: >
   What we know of every board on every calendar day from its first reading to its last. A day without a reading is missing, a day whose answer held nothing is empty: neither is a board. A day is
-  unchanged when its complete board carries the publication date of the complete board before it, or the same entries, votes and whole-point ratings.
+  unchanged when its complete board carries the publication date of the complete board before it, or the same entries, votes and whole-point ratings, or when the source
+  answered with the publication it had answered with before; board_read_on is the day whose entries stand for it.
 grain: [board_id, captured_on]
 nullable:
   - capture_id
+  - board_read_on
   - board_published_on
   - n_listed
   - n_ranked
@@ -116,6 +118,7 @@ others as (
         captured_on,
         max(case when capture_status = 'empty' then 1 else 0 end) as has_empty,
         max(case when capture_status = 'error' then 1 else 0 end) as has_error,
+        max(case when capture_status = 'unchanged' then 1 else 0 end) as has_repeat,
         max(case when verification = 'UNVERIFIED' then 1 else 0 end) as has_unverified,
         min(note) filter (where capture_status in ('empty', 'error')) as note
     from intermediate.int_board__capture
@@ -130,36 +133,56 @@ days as (
         case
             when unchanged.board_id is not null then 'unchanged'
             when served.capture_status is not null then served.capture_status
+            when others.has_repeat = 1 and standing.captured_on is not null then 'unchanged'
             when others.has_empty = 1 then 'empty'
             when others.has_error = 1 then 'error'
             else 'missing'
         end as status,
         case
             when served.capture_status is not null then null
+            when others.has_repeat = 1 and standing.captured_on is not null
+                then 'the source repeated its publication; the entries are those of ' || standing.captured_on
             when others.has_empty = 1 or others.has_error = 1 then coalesce(others.note, 'no usable answer')
             when others.has_unverified = 1 then 'only an unverified statement is held for this day'
         end as reason,
-        served.capture_id,
-        served.board_published_on,
-        served.n_listed,
-        case when served.capture_status = 'ok' then served.n_ranked end as n_ranked,
-        served.scale_id,
-        served.leader_entry_key,
-        served.leader_entry_name,
-        served.leader_company_id,
-        served.leader_rating,
-        served.n_leaders,
-        case when served.capture_status = 'ok' then served.n_votes_total end as n_votes_total,
-        served.content_sha256
+        case
+            when served.capture_status is not null then served.captured_on
+            when others.has_repeat = 1 then standing.captured_on
+        end as board_read_on
     from calendar
     left join served on calendar.board_id = served.board_id and calendar.captured_on = served.captured_on
     left join unchanged on calendar.board_id = unchanged.board_id and calendar.captured_on = unchanged.captured_on
     left join others on calendar.board_id = others.board_id and calendar.captured_on = others.captured_on
+    left join complete as standing
+        on
+            calendar.board_id = standing.board_id
+            and standing.captured_on = (
+                select max(earlier.captured_on)
+                from complete as earlier
+                where earlier.board_id = calendar.board_id and earlier.captured_on <= calendar.captured_on
+            )
 )
 
 select
-    *,
-    status in ('ok', 'unchanged') and captured_on = max(case when status in ('ok', 'unchanged') then captured_on end) over (
-        partition by board_id
-    ) as is_latest_usable
+    days.board_id,
+    days.captured_on,
+    days.status,
+    days.reason,
+    days.board_read_on,
+    served.capture_id,
+    served.board_published_on,
+    served.n_listed,
+    case when served.capture_status = 'ok' then served.n_ranked end as n_ranked,
+    served.scale_id,
+    served.leader_entry_key,
+    served.leader_entry_name,
+    served.leader_company_id,
+    served.leader_rating,
+    served.n_leaders,
+    case when served.capture_status = 'ok' then served.n_votes_total end as n_votes_total,
+    served.content_sha256,
+    coalesce(days.board_read_on = days.captured_on and days.captured_on = max(
+        case when days.status in ('ok', 'unchanged') and days.board_read_on = days.captured_on then days.captured_on end
+    ) over (partition by days.board_id), false) as is_latest_usable
 from days
+left join served on days.board_id = served.board_id and days.board_read_on = served.captured_on

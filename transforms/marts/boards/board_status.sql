@@ -4,6 +4,7 @@ description: >
 grain: [board_id, captured_on]
 nullable:
   - reason
+  - board_read_on
   - board_published_on
   - n_listed
   - n_ranked
@@ -25,6 +26,7 @@ select
     captured_on,
     status,
     reason,
+    board_read_on,
     board_published_on,
     n_listed,
     n_ranked,
