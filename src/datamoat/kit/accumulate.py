@@ -28,4 +28,4 @@ def stock(per_day: Floats, *, early_loss: Floats | float = 0.0, late_hazard: Flo
     for month, new in enumerate(added):
         running = running * keep + new
         out[month] = running
-    return out
+    return np.asarray(out)

@@ -48,18 +48,14 @@ class Attribution:
         """Return the variance each base normal leaves in the target."""
         solution, model, a = self.solution, self.solution.model, self.pull
         scale, (gp_sd, gp_length) = np.exp(solution.theta[-3]), np.exp(solution.theta[-2:])
-        parts = [
-            ("noise", row.key, a[k] ** 2 * (solution.noise[k] + model.slack_var[k])) for k, row in enumerate(model.rows)
-        ]
+        parts = [("noise", row.key, a[k] ** 2 * (solution.noise[k] + model.slack_var[k])) for k, row in enumerate(model.rows)]
         parts += [("bias", name, value**2) for name, value in zip(model.sources, scale * a @ model.bias, strict=True)]
         shared = -solution.on_shared.T @ a
         for key, c in self.gradient.items():
             shared = shared + model.shared[key].T @ c
         parts += [("shared", name, value**2) for name, value in zip(model.shared_names, shared, strict=True)]
         for key, item in model.series.items():
-            left = self.gradient.get(key, np.zeros(len(item.mean))) - (
-                solution.linear.gradients[key].T @ a[model.members[key]]
-            )
+            left = self.gradient.get(key, np.zeros(len(item.mean))) - (solution.linear.gradients[key].T @ a[model.members[key]])
             own = model.own[key].T @ left
             parts += [("own", f"{key}:{name}", v**2) for name, v in zip(item.own_names, own, strict=True)]
             for process, span in model.gps(key):

@@ -32,7 +32,7 @@ class Assumptions(NamedTuple):
 
     def z(self, name: str, scope: str = "all") -> Floats:
         """Return the standard normals of one assumption in one scope, shape (n,)."""
-        return normals(self.seed, f"z:{name}:{scope}", 1, self.n_draws)[0]
+        return np.asarray(normals(self.seed, f"z:{name}:{scope}", 1, self.n_draws)[0])
 
     def draw(self, name: str, scope: str = "all") -> Floats:
         """Return its values, shape (n,). The same name and scope is the same number everywhere.
@@ -75,7 +75,9 @@ def stacked(table: pl.DataFrame, column: str) -> Floats:
     return np.asarray(flat, dtype=np.float64).reshape(table.height, -1)
 
 
-def long_draws(keys: Mapping[str, Sequence[object]], draws: Mapping[str, Floats | None], n_draws: int, dtype: type[pl.DataType]) -> pl.DataFrame:
+def long_draws(
+    keys: Mapping[str, Sequence[object]], draws: Mapping[str, Floats | None], n_draws: int, dtype: type[pl.DataType]
+) -> pl.DataFrame:
     """Return one row per key row and draw: `keys` of length r, `draws` of shape (r, >= n_draws) or None for nulls."""
     n_rows = len(next(iter(keys.values())))
     columns: dict[str, pl.Series] = {}

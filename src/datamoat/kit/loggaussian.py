@@ -9,8 +9,8 @@ Formulas are in `docs/method.md`. Rows K, series p, months T, draws n. Nothing l
 cost grows with K^3: above some 2,000 rows another design is needed.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
@@ -70,8 +70,7 @@ class Series:
         """Where each process lies in the state vector."""
         ends = np.cumsum([len(process.mean) for process in self.processes])
         return {
-            process.name: slice(int(end) - len(process.mean), int(end))
-            for process, end in zip(self.processes, ends, strict=True)
+            process.name: slice(int(end) - len(process.mean), int(end)) for process, end in zip(self.processes, ends, strict=True)
         }
 
     @cached_property
@@ -163,6 +162,11 @@ class Row:
     slack_sd: float = float("inf")
 
     @property
+    def is_linear(self) -> bool:
+        """Whether it is about single months without losses, so that no sum stands under the logarithm."""
+        return all(part.stop - part.start == 1 and part.ages is None for part in self.parts)
+
+    @property
     def moments(self) -> tuple[float, float] | None:
         """Mean and variance of the slack, or None where they do not exist (a hard limit)."""
         if self.slack is None:
@@ -209,8 +213,10 @@ def evaluate(series: Series, row: Row, z: Floats, loss: Loss | None) -> tuple[fl
         if part.ages is not None and loss is not None:
             at_early, at_hazard = series.spans[loss.early_name].start, series.spans[loss.hazard_name].start
             exponent += loss.log_survival(z[at_early], z[at_hazard], part.ages)
-        value = logsumexp(exponent)
-        weight = part.coefficient * np.exp(exponent - value)
+        top = exponent.max()
+        weight = np.exp(exponent - top)
+        value = top + np.log(weight.sum())
+        weight *= part.coefficient / weight.sum()
         for place in places:
             np.add.at(gradient, place, weight)
         if part.ages is not None and loss is not None:
@@ -239,12 +245,11 @@ class Model:
         self._check(rows)
         self.rows = sorted(rows, key=lambda row: (row.series, row.key))
         self.members = {
-            key: np.array([k for k, row in enumerate(self.rows) if row.series == key], dtype=np.intp)
-            for key in self.series
+            key: np.array([k for k, row in enumerate(self.rows) if row.series == key], dtype=np.intp) for key in self.series
         }
-        self.shared_names = sorted({
-            name for item in self.series.values() for process in item.processes for name in process.shared
-        })
+        self.shared_names = sorted(
+            {name for item in self.series.values() for process in item.processes for name in process.shared}
+        )
         self.shared = {key: item.columns(self.shared_names, shared=True) for key, item in self.series.items()}
         self.own = {key: item.columns(item.own_names, shared=False) for key, item in self.series.items()}
         self.sources = sorted({row.source for row in self.rows})
@@ -260,6 +265,12 @@ class Model:
         self.variance = np.array([row.sd**2 for row in self.rows])
         self.extra = np.array([row.extra_sd**2 for row in self.rows])
         self.weight = np.ones(len(self.rows))
+        # a row of one month is linear: its gradient is found once
+        self.linear_rows = {
+            k: evaluate(self.series[row.series], row, self.series[row.series].mean, loss)[1]
+            for k, row in enumerate(self.rows)
+            if row.is_linear
+        }
 
     def _check(self, rows: Sequence[Row]) -> None:
         """Refuse what would only fail later, or worse, not fail."""
@@ -280,7 +291,11 @@ class Model:
             members = self.members[key]
             gradient = np.zeros((len(members), len(item.mean)))
             for j, k in enumerate(members):
-                value[k], gradient[j] = evaluate(item, self.rows[k], states[key], self.loss)
+                if k in self.linear_rows:
+                    gradient[j] = self.linear_rows[k]
+                    value[k] = gradient[j] @ states[key] + sum(part.coefficient * part.shift for part in self.rows[k].parts)
+                else:
+                    value[k], gradient[j] = evaluate(item, self.rows[k], states[key], self.loss)
             gradients[key] = gradient
             mean[members] = value[members] - gradient @ (states[key] - item.mean)
         return Linear(gradients, value, mean)
@@ -303,7 +318,7 @@ class Model:
             members = self.members[key]
             if len(members):
                 out[np.ix_(members, members)] = sum(
-                    gradient[:, span] @ self._gp(process, length_multiplier) @ gradient[:, span].T
+                    gradient[:, span] @ self.gp(process, length_multiplier) @ gradient[:, span].T
                     for process, span in self.gps(key)
                 )
         return out
@@ -314,7 +329,8 @@ class Model:
         yield from ((process, item.spans[process.name]) for process in item.processes if process.gp_sd > 0)
 
     @staticmethod
-    def _gp(process: Process, length_multiplier: float) -> Floats:
+    def gp(process: Process, length_multiplier: float) -> Floats:
+        """Return the covariance of a process's Matern part at sd multiplier 1, shape (T, T)."""
         return process.gp_sd**2 * matern(len(process.mean), process.gp_length * length_multiplier)
 
     # conditioning -------------------------------------------------------------------------------------------------
@@ -362,9 +378,7 @@ class Solution:
     evidence: float
 
     @classmethod
-    def of(
-        cls, model: Model, linear: Linear, theta: Floats, parts: "tuple[Floats, Floats] | None" = None
-    ) -> "Solution":
+    def of(cls, model: Model, linear: Linear, theta: Floats, parts: "tuple[Floats, Floats] | None" = None) -> "Solution":
         """Condition on every row that has moments. `parts` are on_shared and own as computed before."""
         on_shared, own = parts or model.projected(linear)
         gp_sd, gp_length = np.exp(theta[-2:])
@@ -382,7 +396,7 @@ class Solution:
         local = model.own[key] @ (gradient @ model.own[key]).T
         gp_sd, gp_length = np.exp(self.theta[-2:])
         for process, span in model.gps(key):
-            local[span] += gp_sd**2 * (model._gp(process, gp_length) @ gradient[:, span].T)
+            local[span] += gp_sd**2 * (model.gp(process, gp_length) @ gradient[:, span].T)
         out[:, members] += local
         return out
 
@@ -499,6 +513,24 @@ def fit_like(model: Model, other: Fit) -> Fit:
     return Fit(model, best, points, other.weights, best.evidence)
 
 
+def predict_later(model: Model, known: Collection[str], theta: Floats) -> tuple[dict[str, float], dict[str, float]]:
+    """Return mean and variance of every other row as figures yet to be stated, from the `known` rows alone.
+
+    The variance holds the row's own noise, bias and slack. Rows are linearised where the known ones put the states.
+    """
+    early = np.array([row.key in known for row in model.rows], dtype=bool)
+    had, model.is_point = model.is_point, model.is_point & early
+    try:
+        solution = model.solve(theta)
+    finally:
+        model.is_point = had
+    mean = solution.linear.mean + solution.covariance @ solution.alpha - model.slack_mean
+    prior = np.diag(solution.covariance) + solution.noise + model.slack_var
+    variance = prior - np.einsum("ij,jk,ki->i", solution.covariance, solution.precision, solution.covariance)
+    later = [k for k in range(len(model.rows)) if not early[k] and had[k]]
+    return {model.rows[k].key: float(mean[k]) for k in later}, {model.rows[k].key: float(variance[k]) for k in later}
+
+
 def _curvature(objective: Objective, at: Floats, step: float = 0.12) -> Floats:
     """Return minus the second derivatives of the log posterior, floored at half the prior's precision."""
     centre, out = objective(at), np.zeros(len(at))
@@ -600,17 +632,15 @@ class Draws:
                 for j, solution in enumerate(self.fit.points):
                     at = np.flatnonzero(self.allotted == j)
                     z = self._prior(key, solution, own, gps, at) - model.series[key].mean[:, None]
-                    predicted[np.ix_(members, at)] = (
-                        solution.linear.mean[members][:, None] + solution.linear.gradients[key] @ z
-                    )
+                    predicted[np.ix_(members, at)] = solution.linear.mean[members][:, None] + solution.linear.gradients[key] @ z
         bias = self._stack([f"b:{source}" for source in model.sources])
         noise = self._stack([f"e:{row.key}" for row in model.rows])
         open_rows = np.array([k for k, row in enumerate(model.rows) if row.slack is not None], dtype=np.intp)
         limits = np.array([model.rows[k].slack for k in open_rows], dtype=np.float64).reshape(-1, 2)
         inverse_slack = np.array([model.rows[k].slack_sd ** -2 for k in open_rows])
-        uniforms = np.array([
-            generator(self.seed, f"o:{model.rows[k].key}").random((SWEEPS, self.n_draws)) for k in open_rows
-        ]).reshape(len(open_rows), SWEEPS, self.n_draws)
+        uniforms = np.array(
+            [generator(self.seed, f"o:{model.rows[k].key}").random((SWEEPS, self.n_draws)) for k in open_rows]
+        ).reshape(len(open_rows), SWEEPS, self.n_draws)
         push = np.zeros((n_rows, self.n_draws))
         for j, solution in enumerate(self.fit.points):
             at = np.flatnonzero(self.allotted == j)
@@ -649,7 +679,7 @@ class Draws:
         z = np.concatenate([processes[process.name][:, at] for process in item.processes])
         for place, k in enumerate(model.members[key]):
             row = model.rows[k]
-            if len(row.parts) == 1 and row.parts[0].stop - row.parts[0].start == 1 and row.parts[0].ages is None:
+            if row.is_linear:
                 continue
             exact = evaluate_many(item, row, z, model.loss)
             linear = np.empty(len(at))

@@ -88,6 +88,4 @@ class Split(NamedTuple):
             case "fixed":
                 return self
             case _:
-                return self._replace(
-                    p05=self.p50 + factor * (self.p05 - self.p50), p95=self.p50 + factor * (self.p95 - self.p50)
-                )
+                return self._replace(p05=self.p50 + factor * (self.p05 - self.p50), p95=self.p50 + factor * (self.p95 - self.p50))

@@ -36,4 +36,4 @@ def allot(weights: Floats, n_draws: int) -> npt.NDArray[np.intp]:
     """
     edges = np.cumsum(weights) / np.sum(weights)
     places = np.mod((np.arange(n_draws) + 0.5) * GOLDEN, 1.0)
-    return np.minimum(np.searchsorted(edges, places, side="right"), len(weights) - 1)
+    return np.asarray(np.minimum(np.searchsorted(edges, places, side="right"), len(weights) - 1), dtype=np.intp)

@@ -111,19 +111,25 @@ def build_series(place: Place, last_month: int, priors: Mapping[str, Split]) -> 
             "data/reference/platforms.csv",
             "correct launched_on, or leave it out of the fit.",
         )
-    prior = lambda name: _take(priors, f"prior_{name}")  # noqa: E731 - a name for a name
+
+    def prior(name: str) -> Split:
+        """Return one of this model's priors."""
+        return _take(priors, f"prior_{name}")
+
     ones, age = np.ones(n_months), np.arange(n_months)
     years = (place.launched + age) / 12.0
     ramp = np.exp(-age / prior("ramp_months").p50)
 
     def events(process: str) -> dict[str, Floats]:
         """Return the two columns of each declared change of a process."""
-        columns = {}
+        columns: dict[str, Floats] = {}
         for event in place.events:
             if event.process == process:
                 since = place.launched + age - event.month
-                columns[f"event:{event.event_id}:step"] = event.step_sd * (since >= 0)
-                columns[f"event:{event.event_id}:slope"] = event.slope_sd / 12 * np.clip(since, 0, 30)
+                columns[f"event:{event.event_id}:step"] = np.asarray(event.step_sd * (since >= 0), dtype=np.float64)
+                columns[f"event:{event.event_id}:slope"] = np.asarray(
+                    event.slope_sd / 12 * np.clip(since, 0, 30), dtype=np.float64
+                )
         return columns
 
     def constant(name: str) -> Process:
@@ -206,12 +212,12 @@ def parts_of(
         seen = month_index(seen_on or period[1]) - place.launched
         ages = np.maximum(seen - np.arange(begin, stop), 0).astype(np.float64)
         return (LogSum(processes, begin, stop, shift=float(np.log(n_days / (last - first + 1))), ages=ages),)
-    ages = None if how == "total" else np.arange(stop - 1, -1, -1, dtype=np.float64)
+    aged = None if how == "total" else np.arange(stop - 1, -1, -1, dtype=np.float64)
     shift = float(np.log(MONTH_N_DAYS) - (np.log(SECONDS_PER_HOUR) if DURATION in processes else 0.0))
     if how == "ratio":
         below = tuple(name for name in processes if name != DURATION)
-        return (LogSum(processes, 0, stop, ages=ages), LogSum(below, 0, stop, ages=ages, coefficient=-1.0))
-    return (LogSum(processes, 0, stop, shift=shift, ages=ages),)
+        return (LogSum(processes, 0, stop, ages=aged), LogSum(below, 0, stop, ages=aged, coefficient=-1.0))
+    return (LogSum(processes, 0, stop, shift=shift, ages=aged),)
 
 
 class Volumes(NamedTuple):
@@ -276,12 +282,17 @@ def widened(priors: Mapping[str, Split], factor: float) -> dict[str, Split]:
 
 def widened_rows(rows: Sequence[Row], factor: float) -> list[Row]:
     """Return the observations with noise, bias and slack multiplied."""
-    out = []
-    for row in rows:
-        slack = row.slack and (row.slack[0] * factor, row.slack[1] * factor)
-        sds = {"sd": row.sd * factor, "bias_sd": row.bias_sd * factor, "extra_sd": row.extra_sd * factor}
-        out.append(replace(row, slack=slack or None, slack_sd=row.slack_sd * factor, **sds))
-    return out
+    return [
+        replace(
+            row,
+            sd=row.sd * factor,
+            bias_sd=row.bias_sd * factor,
+            extra_sd=row.extra_sd * factor,
+            slack=None if row.slack is None else (row.slack[0] * factor, row.slack[1] * factor),
+            slack_sd=row.slack_sd * factor,
+        )
+        for row in rows
+    ]
 
 
 def volumes(draws: Mapping[str, Floats], place: Place, loss: Loss) -> Volumes:
@@ -301,7 +312,9 @@ def volumes(draws: Mapping[str, Floats], place: Place, loss: Loss) -> Volumes:
     )
 
 
-def part_volumes(whole: Volumes, place: Place, part: Place, share: Floats, seconds: Floats, loss: tuple[Floats, Floats]) -> Volumes:
+def part_volumes(
+    whole: Volumes, place: Place, part: Place, share: Floats, seconds: Floats, loss: tuple[Floats, Floats]
+) -> Volumes:
     """Return the volumes of a part of a place: a share of its uploads, of a length of its own.
 
     Args:
@@ -325,39 +338,68 @@ def part_volumes(whole: Volumes, place: Place, part: Place, share: Floats, secon
     )
 
 
-def build_rows(
-    places: Mapping[str, Place], last_month: int, statements: Sequence[Mapping[str, object]]
-) -> list[Row]:
-    """Return engine rows from statements that staging has made ready; those outside their place's months are left out.
+class Statement(NamedTuple):
+    """One published figure as staging reads it; see `loggaussian.Row` for the words.
 
-    A statement holds key, place, kind, log_value, offset, period_start, period_end, seen_on, source, family, noise_sd,
-    bias_sd, extra_sd, and slack_low, slack_high, slack_sd (None for a plain point; an infinite slack_sd is given as
-    None too).
+    Attributes:
+        key: Its identity.
+        place: The place it is about.
+        kind: One of KINDS.
+        log_value: Natural log of the figure in the kind's unit.
+        period_start: First day it is about.
+        period_end: Last day it is about.
+        seen_on: When it was counted.
+        source: Rows of one source share a bias.
+        family: users or volume.
+        noise_sd: Log noise.
+        bias_sd: Log sd of the shared bias.
+        extra_sd: Further log noise.
+        slack_low: Lower limit of the slack; None with slack_high None is a plain point, else open.
+        slack_high: Upper limit of the slack.
+        slack_sd: Spread of the slack; None is flat.
     """
+
+    key: str
+    place: str
+    kind: str
+    log_value: float
+    period_start: date
+    period_end: date
+    seen_on: date
+    source: str
+    family: str
+    noise_sd: float
+    bias_sd: float
+    extra_sd: float
+    slack_low: float | None
+    slack_high: float | None
+    slack_sd: float | None
+
+
+def build_rows(places: Mapping[str, Place], last_month: int, statements: Sequence[Statement]) -> list[Row]:
+    """Return engine rows; statements outside their place's months are left out."""
     rows = []
     for item in statements:
-        place = places[str(item["place"])]
-        period = (item["period_start"], item["period_end"])
-        parts = parts_of(str(item["kind"]), place, last_month, period, item["seen_on"])  # type: ignore[arg-type]
+        place = places[item.place]
+        parts = parts_of(item.kind, place, last_month, (item.period_start, item.period_end), item.seen_on)
         if parts is None:
             continue
-        number = lambda name, item=item: float(item[name])  # type: ignore[misc,arg-type] # noqa: E731
-        has_slack = item["slack_low"] is not None or item["slack_high"] is not None
-        low = -np.inf if item["slack_low"] is None else number("slack_low")
-        high = np.inf if item["slack_high"] is None else number("slack_high")
+        low = -np.inf if item.slack_low is None else item.slack_low
+        high = np.inf if item.slack_high is None else item.slack_high
+        has_slack = item.slack_low is not None or item.slack_high is not None
         rows.append(
             Row(
-                key=str(item["key"]),
+                key=item.key,
                 series=place.key,
-                value=number("log_value"),
+                value=item.log_value,
                 parts=parts,
-                source=str(item["source"]),
-                family=str(item["family"]),
-                sd=number("noise_sd"),
-                bias_sd=number("bias_sd"),
-                extra_sd=number("extra_sd"),
+                source=item.source,
+                family=item.family,
+                sd=item.noise_sd,
+                bias_sd=item.bias_sd,
+                extra_sd=item.extra_sd,
                 slack=(low, high) if has_slack else None,
-                slack_sd=np.inf if item["slack_sd"] is None else number("slack_sd"),
+                slack_sd=np.inf if item.slack_sd is None else item.slack_sd,
             )
         )
     return rows

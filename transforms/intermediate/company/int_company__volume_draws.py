@@ -35,8 +35,10 @@ OTHERS = (
 COLUMNS = (*OWN[:4], *OWN_SHORT, *OWN[4:], *OTHERS)
 NULLABLE = (*OWN, *OWN_SHORT, *(f"{name}_{q}" for name in (*OWN, *OWN_SHORT) for q in ("p05", "p50", "p95")), "valid_from")
 COMPARED = ("first_party_hours_per_day", "first_party_stock_hours", "available_hours", "usable_hours")
-MEASURES = ("first_party_hours_per_day", "first_party_stock_hours", "available_hours", "usable_hours")
+FLOW, STOCK = "upload_hours_per_day", "stock_hours"  # measures inside the fit
+SAYS = {"users": "users_monthly", "rate": "uploads_per_day", "duration": "duration_new"}  # what would tell of a process
 SCENARIOS = ("baseline", "no_prior_only_platforms", "official_only", "wide")
+SMALL = 5e-4  # shares below are summed up
 Arrays = dict[str, Floats | None]
 
 
@@ -63,16 +65,23 @@ def model(
         int_platform__observation_use.filter(pl.col("is_used") & pl.col("log_value").is_not_null())
         .select("platform_id").unique().collect()["platform_id"]
     )  # fmt: skip
-    parents = stg_reference__volume_series.filter(pl.col("share_assumption_id").is_not_null()).join(
-        stg_reference__platforms, on="platform_id"
-    ).select("platform_id", "parent_platform_id").collect()
+    parents = (
+        stg_reference__volume_series.filter(pl.col("share_assumption_id").is_not_null())
+        .join(stg_reference__platforms, on="platform_id")
+        .select("platform_id", "parent_platform_id")
+        .collect()
+    )
     observed |= {part for part, parent in parents.iter_rows() if parent in observed}
     draws: list[pl.DataFrame] = []
     quantiles: list[pl.DataFrame] = []
     pairs = importance = None
     for scenario in SCENARIOS:
         fitted = "baseline" if scenario == "no_prior_only_platforms" else scenario
-        drawn = int_platform__draws.filter((pl.col("scenario_id") == fitted) & (pl.col("month") >= since)).sort("platform_id", "month").collect()
+        drawn = (
+            int_platform__draws.filter((pl.col("scenario_id") == fitted) & (pl.col("month") >= since))
+            .sort("platform_id", "month")
+            .collect()
+        )
         n_draws = drawn["stock_hours_draws"].list.len()[0]
         given = read_assumptions(table, seed=settings["seed"], n_draws=n_draws, widen=factor if scenario == "wide" else 1.0)
         months = drawn["month"].unique().sort().to_list()
@@ -90,7 +99,16 @@ def model(
                 published[name] = {measure: None if found[measure] is None else found[measure][:, :n] for measure in COMPARED}
         if scenario == "baseline":
             pairs = _pairs(published, months)
-            importance = _importance(others, access, platforms, months, given, named, int_platform__attribution.collect(), int_platform__worth.collect())
+            importance = _importance(
+                others,
+                access,
+                platforms,
+                months,
+                given,
+                named,
+                int_platform__attribution.collect(),
+                int_platform__worth.collect(),
+            )
     return {
         "int_company__volume_draws": pl.concat(draws),
         "int_company__volume_quantiles": pl.concat(quantiles),
@@ -206,84 +224,134 @@ def _pairs(published: dict[str, Arrays], months: list[date]) -> pl.DataFrame:
 
 
 def _importance(
-    others: pl.DataFrame, access: pl.DataFrame, platforms: dict[str, dict[str, Floats]], months: list[date],
-    given: Assumptions, named: dict[str, str], attribution: pl.DataFrame, worth: pl.DataFrame,
-) -> pl.DataFrame:  # fmt: skip
+    others: pl.DataFrame,
+    access: pl.DataFrame,
+    platforms: dict[str, dict[str, Floats]],
+    months: list[date],
+    given: Assumptions,
+    named: dict[str, str],
+    attribution: pl.DataFrame,
+    worth: pl.DataFrame,
+) -> pl.DataFrame:
     """Return first-order shares of the log variance of each company's answer in the last month.
 
     Inputs are each platform's draws and one standard normal per assumption and scope. A platform's share is handed on to
     the observations and priors behind it by the exact shares inside the fit. What the first order leaves is interaction.
     """
     last = len(months) - 1
-    kind_of = {"users": "users_monthly", "rate": "uploads_per_day", "duration": "duration_new"}
+    now = {key: {source: values[source][last:] for source in values} for key, values in platforms.items()}
     out: list[dict[str, Any]] = []
     for name in sorted(set(others["company_id"])):
         mine = access.filter((pl.col("company_id") == name) & (pl.col("month") == months[last]) & pl.col("is_in_totals"))
         kinds = others.filter(pl.col("company_id") == name)
-        now = {key: {source: values[source][last:] for source in values} for key, values in platforms.items()}
         found = _company(name, kinds, mine, now, months[last:], given, named)
-        for measure in MEASURES:
-            if found[measure] is None:
+        for measure in COMPARED:
+            answer = found[measure]
+            if answer is None:
                 continue
-            source = "hours_per_day" if measure == "first_party_hours_per_day" else "stock_hours"
-            inner = "upload_hours_per_day" if source == "hours_per_day" else "stock_hours"
-            inputs: dict[tuple[str, str], Floats] = {}
-            for row in mine.iter_rows(named=True):
-                key = row["platform_id"]
-                inputs[("platform", key)] = np.log(now[key][source][0] + 1e-12)
-                if row["owned_part"] != "whole":
-                    inputs[("assumption", "tiktok_us_share:all")] = given.z("tiktok_us_share")
-                if measure in ("available_hours", "usable_hours"):
-                    assumption = named[row["assumption_id"]]
-                    scope = key if assumption == "access_bytedance_tiktok" else f"{name}:{key}"
-                    inputs[("assumption", f"{assumption}:{scope}")] = given.z(assumption, scope)
-                if measure == "usable_hours":
-                    inputs[("assumption", f"yield_platform_ratio_log:{key}")] = given.z("yield_platform_ratio_log", key)
-            if measure in ("available_hours", "usable_hours"):
-                inputs[("assumption", "dup_share_hours:all")] = given.z("dup_share_hours")
-                inputs[("assumption", f"scrape_hours:{name}")] = given.z("scrape_hours", name)
-                if "licensed" in kinds["access_kind"].to_list():
-                    inputs[("assumption", f"licensed_hours:{name}")] = given.z("licensed_hours", name)
-            if measure == "usable_hours":
-                inputs[("assumption", "yield_hours_raw_to_pretrain:all")] = given.z("yield_hours_raw_to_pretrain")
-            shares = eta_squared(np.array(list(inputs.values())), np.log(found[measure][0]))
+            inputs = _inputs(name, measure, mine, kinds, now, given, named)
+            shares = eta_squared(np.array(list(inputs.values())), np.log(answer[0]))
             rows: dict[str, dict[str, Any]] = {}
             for (kind, key), share in zip(inputs, shares, strict=True):
                 if kind == "assumption":
                     assumption, _, scope = key.partition(":")
-                    identity = given.ids[assumption]
-                    _add(rows, f"{identity}:{scope}", "assumption", identity, None, float(share), None)
-                    continue
-                inside = attribution.filter((pl.col("platform_id") == key) & (pl.col("measure") == inner))
-                gains = {
-                    row["observation_kind"]: row["variance_removed"]
-                    for row in worth.filter((pl.col("platform_id") == key) & (pl.col("measure") == inner)).iter_rows(named=True)
-                }
-                if inside.is_empty():  # a part that is an assumed share of a platform
-                    _add(rows, f"share:{key}", "assumption", None, None, float(share), None)
-                for row in inside.iter_rows(named=True):
-                    assumption = named.get(row["assumption_id"] or "", "")
-                    process = assumption.removeprefix("prior_").split("_")[0]
-                    own_scope = row["input_id"].endswith(f":{key}")
-                    gain = gains.get(kind_of.get(process, "")) if own_scope else row["variance_without"]
-                    _add(
-                        rows, row["input_id"], row["input_kind"], row["assumption_id"], row["fact_id"],
-                        float(share) * row["variance_share"], None if gain is None else float(share) * gain,
-                    )  # fmt: skip
-            small = sum(row["variance_share"] for row in rows.values() if row["variance_share"] < 5e-4)
-            kept = {key: row for key, row in rows.items() if row["variance_share"] >= 5e-4}
+                    _add(rows, f"{given.ids[assumption]}:{scope}", "assumption", given.ids[assumption], None, float(share), None)
+                else:
+                    _hand_on(rows, key, FLOW if measure == COMPARED[0] else STOCK, float(share), named, attribution, worth)
+            small = sum(row["variance_share"] for row in rows.values() if row["variance_share"] < SMALL)
+            kept = {key: row for key, row in rows.items() if row["variance_share"] >= SMALL}
             _add(kept, "other_inputs", "remainder", None, None, small, None)
             _add(kept, "interactions", "interaction", None, None, 1 - sum(row["variance_share"] for row in kept.values()), None)
-            out += [{"company_id": name, "measure": measure, "month": months[last], "input_id": key, **row} for key, row in kept.items()]
+            out += [
+                {"company_id": name, "measure": measure, "month": months[last], "input_id": key, **row}
+                for key, row in kept.items()
+            ]
     schema = {
-        "company_id": pl.String, "measure": pl.String, "month": pl.Date, "input_id": pl.String, "input_kind": pl.String,
-        "assumption_id": pl.String, "fact_id": pl.String, "variance_share": pl.Float64, "variance_removed_by_one_more": pl.Float64,
-    }  # fmt: skip
+        "company_id": pl.String,
+        "measure": pl.String,
+        "month": pl.Date,
+        "input_id": pl.String,
+        "input_kind": pl.String,
+        "assumption_id": pl.String,
+        "fact_id": pl.String,
+        "variance_share": pl.Float64,
+        "variance_removed_by_one_more": pl.Float64,
+    }
     return pl.DataFrame(out, schema=schema, orient="row")
 
 
+def _inputs(
+    name: str,
+    measure: str,
+    mine: pl.DataFrame,
+    kinds: pl.DataFrame,
+    now: dict[str, dict[str, Floats]],
+    given: Assumptions,
+    named: dict[str, str],
+) -> dict[tuple[str, str], Floats]:
+    """Return the draws of everything one answer is a function of, by (kind, key)."""
+    source = "hours_per_day" if measure == COMPARED[0] else "stock_hours"
+    reaches = measure in ("available_hours", "usable_hours")
+    inputs: dict[tuple[str, str], Floats] = {}
+    for row in mine.iter_rows(named=True):
+        key = row["platform_id"]
+        inputs["platform", key] = np.log(now[key][source][0] + 1e-12)
+        if row["owned_part"] != "whole":
+            inputs["assumption", "tiktok_us_share:all"] = given.z("tiktok_us_share")
+        if reaches:
+            assumption = named[row["assumption_id"]]
+            scope = key if assumption == "access_bytedance_tiktok" else f"{name}:{key}"
+            inputs["assumption", f"{assumption}:{scope}"] = given.z(assumption, scope)
+        if measure == "usable_hours":
+            inputs["assumption", f"yield_platform_ratio_log:{key}"] = given.z("yield_platform_ratio_log", key)
+    if reaches:
+        inputs["assumption", "dup_share_hours:all"] = given.z("dup_share_hours")
+        inputs["assumption", f"scrape_hours:{name}"] = given.z("scrape_hours", name)
+        if "licensed" in kinds["access_kind"].to_list():
+            inputs["assumption", f"licensed_hours:{name}"] = given.z("licensed_hours", name)
+    if measure == "usable_hours":
+        inputs["assumption", "yield_hours_raw_to_pretrain:all"] = given.z("yield_hours_raw_to_pretrain")
+    return inputs
+
+
+def _hand_on(
+    rows: dict[str, dict[str, Any]],
+    platform: str,
+    inner: str,
+    share: float,
+    named: dict[str, str],
+    attribution: pl.DataFrame,
+    worth: pl.DataFrame,
+) -> None:
+    """Hand a platform's share on to the observations and priors behind its draws."""
+    inside = attribution.filter((pl.col("platform_id") == platform) & (pl.col("measure") == inner))
+    about = worth.filter((pl.col("platform_id") == platform) & (pl.col("measure") == inner))
+    gains = dict(about.select("observation_kind", "variance_removed").iter_rows())
+    if inside.is_empty():  # a part that is an assumed share of a platform
+        _add(rows, f"share:{platform}", "assumption", None, None, share, None)
+    for row in inside.iter_rows(named=True):
+        process = named.get(row["assumption_id"] or "", "").removeprefix("prior_").split("_")[0]
+        is_own = row["input_id"].endswith(f":{platform}")
+        gain = gains.get(SAYS.get(process, "")) if is_own else row["variance_without"]
+        _add(
+            rows,
+            row["input_id"],
+            row["input_kind"],
+            row["assumption_id"],
+            row["fact_id"],
+            share * row["variance_share"],
+            None if gain is None else share * gain,
+        )
+
+
 def _add(
-    rows: dict[str, dict[str, Any]], key: str, kind: str, assumption: str | None, fact: str | None, share: float, gain: float | None
+    rows: dict[str, dict[str, Any]],
+    key: str,
+    kind: str,
+    assumption: str | None,
+    fact: str | None,
+    share: float,
+    gain: float | None,
 ) -> None:
     """Add a share to an input that may serve several platforms."""
     row = rows.setdefault(key, {

@@ -16,6 +16,7 @@ from datamoat.kit.uploads import (
     HAZARD,
     Event,
     Place,
+    Statement,
     Volumes,
     assumption_of,
     build_loss,
@@ -68,9 +69,12 @@ def model(
     ids = dict(zip(known["assumption_name"], known["assumption_id"], strict=True))
     named = {assumption: name for name, assumption in ids.items()}
     last = month_index(as_of)
-    series = stg_reference__volume_series.filter(pl.col("is_modelled")).join(
-        stg_reference__platforms, on="platform_id"
-    ).sort("platform_id").collect()
+    series = (
+        stg_reference__volume_series.filter(pl.col("is_modelled"))
+        .join(stg_reference__platforms, on="platform_id")
+        .sort("platform_id")
+        .collect()
+    )
     events = stg_reference__platform_events.sort("event_id").collect()
     places, parts = _places(series, events, last)
     used = int_platform__observation_use.filter(pl.col("is_used") & pl.col("log_value").is_not_null()).sort("fact_id").collect()
@@ -141,20 +145,25 @@ def _places(series: pl.DataFrame, events: pl.DataFrame, last: int) -> tuple[dict
     return fitted, parts
 
 
-def _statement(row: dict[str, Any]) -> dict[str, Any]:
+def _statement(row: dict[str, Any]) -> Statement:
     """Return one observation in the words of the kit."""
-    return {
-        "key": row["fact_id"],
-        "place": row["platform_id"],
-        "kind": row["observation_kind"],
-        "period_start": row["period_start_on"],
-        "period_end": row["period_end_on"],
-        "source": row["source_key"],
-        "family": row["noise_family"],
-        **{name: row[name] for name in (
-            "log_value", "seen_on", "noise_sd", "bias_sd", "extra_sd", "slack_low", "slack_high", "slack_sd",
-        )},
-    }  # fmt: skip
+    return Statement(
+        row["fact_id"],
+        row["platform_id"],
+        row["observation_kind"],
+        row["log_value"],
+        row["period_start_on"],
+        row["period_end_on"],
+        row["seen_on"],
+        row["source_key"],
+        row["noise_family"],
+        row["noise_sd"],
+        row["bias_sd"],
+        row["extra_sd"],
+        row["slack_low"],
+        row["slack_high"],
+        row["slack_sd"],
+    )
 
 
 def _months(scenario: str, key: str, launched: int, n_months: int) -> dict[str, pl.Series]:
@@ -190,14 +199,16 @@ def _observation_fit(fitted: Fit, errors: dict[str, float]) -> pl.DataFrame:
     mean, variance = fitted.best.left_out()
     sd = np.sqrt(variance)
     centre = mean - built.slack_mean
-    return pl.DataFrame({
-        "fact_id": [row.key for row in built.rows],
-        "left_out_log_mean": centre,
-        "left_out_log_sd": sd,
-        "left_out_z": (built.y - centre) / sd,
-        "robust_weight": built.weight,
-        "linearisation_error": pl.Series([errors.get(row.key) for row in built.rows], dtype=pl.Float64),
-    }).with_columns(pl.col("left_out_log_mean", "left_out_log_sd", "left_out_z").fill_nan(None))
+    return pl.DataFrame(
+        {
+            "fact_id": [row.key for row in built.rows],
+            "left_out_log_mean": centre,
+            "left_out_log_sd": sd,
+            "left_out_z": (built.y - centre) / sd,
+            "robust_weight": built.weight,
+            "linearisation_error": pl.Series([errors.get(row.key) for row in built.rows], dtype=pl.Float64),
+        }
+    ).with_columns(pl.col("left_out_log_mean", "left_out_log_sd", "left_out_z").fill_nan(None))
 
 
 def _attribution(fitted: Fit, places: dict[str, Place], last: int, ids: dict[str, str]) -> pl.DataFrame:
@@ -232,7 +243,15 @@ def _attribution(fitted: Fit, places: dict[str, Place], last: int, ids: dict[str
                     row["variance_share"] += part.share
             base = {"platform_id": key, "measure": measure, "log_sd": float(np.sqrt(taken.variance))}
             out += [
-                {**base, "input_id": name, "input_kind": "assumption", "fact_id": None, "variance_without": None, "shift_without": None, **row}
+                {
+                    **base,
+                    "input_id": name,
+                    "input_kind": "assumption",
+                    "fact_id": None,
+                    "variance_without": None,
+                    "shift_without": None,
+                    **row,
+                }
                 for name, row in inputs.items()
             ]
             out += [
@@ -268,7 +287,9 @@ def _worth(fitted: Fit, places: dict[str, Place], last: int, priors: dict[str, S
                     row = Row("new", key, 0.0, about, "new", family, *sds)
                     out.append((key, measure, candidate, taken.worth_of(row)))
     return pl.DataFrame(
-        out, schema={"platform_id": pl.String, "measure": pl.String, "observation_kind": pl.String, "variance_removed": pl.Float64}, orient="row"
+        out,
+        schema={"platform_id": pl.String, "measure": pl.String, "observation_kind": pl.String, "variance_removed": pl.Float64},
+        orient="row",
     )
 
 
@@ -279,9 +300,11 @@ def _parameters(scenario: str, fitted: Fit) -> pl.DataFrame:
     sd = np.sqrt(fitted.weights @ (points - mean) ** 2)
     names = [*THETA, "log_evidence", "n_observations"]
     values = [*mean, fitted.log_evidence, float(len(fitted.model.rows))]
-    return pl.DataFrame({
-        "scenario_id": [scenario] * len(names),
-        "parameter": names,
-        "fitted_value": values,
-        "fitted_sd": [*sd, 0.0, 0.0],
-    })
+    return pl.DataFrame(
+        {
+            "scenario_id": [scenario] * len(names),
+            "parameter": names,
+            "fitted_value": values,
+            "fitted_sd": [*sd, 0.0, 0.0],
+        }
+    )

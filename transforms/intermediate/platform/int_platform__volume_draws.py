@@ -33,15 +33,15 @@ def model(
     for scenario in ("baseline", "official_only", "wide"):
         drawn = int_platform__draws.filter(pl.col("scenario_id") == scenario).sort("platform_id", "month").collect()
         n_draws = drawn["stock_hours_draws"].list.len()[0]
-        given = read_assumptions(
-            table, seed=settings["seed"], n_draws=n_draws, widen=factor if scenario == "wide" else 1.0
-        )
+        given = read_assumptions(table, seed=settings["seed"], n_draws=n_draws, widen=factor if scenario == "wide" else 1.0)
         for mine in drawn.partition_by("platform_id", maintain_order=True):
             platform = mine["platform_id"][0]
             ratio = np.exp(given.draw("yield_platform_ratio_log", platform))
             share = np.minimum(given.draw("yield_hours_raw_to_pretrain") * ratio, 1.0) * (1 - given.draw("dup_share_hours"))
             values = {"usable_hours": stacked(mine, "stock_hours_draws") * share}
-            usable.append(mine.select("scenario_id", "platform_id", "month").with_columns(**quantile_columns(values, mine.height)))
+            usable.append(
+                mine.select("scenario_id", "platform_id", "month").with_columns(**quantile_columns(values, mine.height))
+            )
             if scenario == "baseline":
                 recent = (mine["month"] >= settings["volume_draws_from"]).to_numpy()
                 shown = mine.filter(recent)

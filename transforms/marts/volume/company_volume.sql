@@ -16,7 +16,7 @@ select
     q.company_id,
     q.month,
     q.scenario_id,
-    c.company_name,
+    c.name as company_name,
     e.has_platform,
     e.n_platforms,
     e.access_kinds,
