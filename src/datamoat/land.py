@@ -364,6 +364,9 @@ def _judge(
     )
     core_sha256 = _hash({name: distrust.core(table, tables[name]) for name, table in source.tables.items()})
     said = [f"{text} ({times} times)" if times > 1 else text for text, times in sorted(notes.items())]
+    other = (receipt.same_bytes_as or receipt.snapshot_id).split("/", 2)[1]
+    if other != receipt.request:
+        clashes.append(f"the very bytes that answered {other}: two questions, one answer")
     if clashes:
         found = distrust.Finding(suspicions=clashes, notes=said)
     elif last is not None and rows_sha256 == last.rows_sha256:

@@ -117,6 +117,7 @@ def fetch_source(
 def _ask_in_rounds(asker: "_Asker", wanted: dict[str, Request]) -> dict[str, Outcome]:
     """Ask for everything once, then again for what failed, with waits in between; give up early on a source in trouble."""
     import stamina
+    from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
     from datamoat.fetch.http import MOST_WAIT_SECONDS, RetryLaterError
 
@@ -142,6 +143,7 @@ def _ask_in_rounds(asker: "_Asker", wanted: dict[str, Request]) -> dict[str, Out
         if worst is not None:
             raise worst
 
+    set_on_retry_hooks([LoggingOnRetryHook])  # not its default, which prints to standard output where structlog is installed
     with contextlib.suppress(RetryLaterError):
         for attempt in stamina.retry_context(
             on=again, attempts=ATTEMPTS, timeout=180.0, wait_initial=1.0, wait_max=MOST_WAIT_SECONDS, wait_jitter=1.0
@@ -208,7 +210,7 @@ def bring_in(
         outcomes.append(
             Outcome(
                 request,
-                "new" if is_new and not receipt.same_bytes_as else "unchanged",
+                _novelty(receipt, is_new=is_new),
                 f"{receipt.captured_on}  {receipt.n_bytes:,} bytes",
                 receipt.snapshot_id,
                 is_new,
@@ -279,8 +281,9 @@ class _Asker:
         known = {receipt.snapshot_id for receipt in self.shelf.of(name)}
         receipt = self._store(name, reply, reply.url, pages=pages, revision=revision)
         is_new = receipt.snapshot_id not in known
-        what = "new" if is_new and not receipt.same_bytes_as else "unchanged"
-        return Outcome(name, what, f"{receipt.n_bytes:,} bytes", receipt.snapshot_id, is_stored=is_new)
+        return Outcome(
+            name, _novelty(receipt, is_new=is_new), f"{receipt.n_bytes:,} bytes", receipt.snapshot_id, is_stored=is_new
+        )
 
     def _ask_hub(self, name: str, request: Request) -> Outcome:
         """Resolve the dataset's revision, and fetch the file at that revision only if it is another one."""
@@ -421,6 +424,15 @@ def public_url(url: str) -> str:
     )
     port = f":{parts.port}" if parts.port else ""
     return urlunsplit((parts.scheme, (parts.hostname or "") + port, parts.path, query, ""))
+
+
+def _novelty(receipt: Receipt, *, is_new: bool) -> str:
+    """Say whether an answer holds anything that this request had not brought before."""
+    return (
+        "new"
+        if is_new and not (receipt.same_bytes_as or "").startswith(f"{receipt.source_id}/{receipt.request}/")
+        else "unchanged"
+    )
 
 
 def _secret(source: Source) -> dict[str, str]:

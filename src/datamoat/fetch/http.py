@@ -1,6 +1,7 @@
 """One polite client for one source: conditional, bounded in bytes, time, hops and attempts."""
 
 import contextlib
+import ssl
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -229,8 +230,11 @@ def _inflate(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _why(failure: Exception) -> str:
     """Say what went wrong on the wire, without the address (its query may hold a secret)."""
-    if isinstance(failure, httpx2.ConnectError | httpcore2.ConnectError) and "certificate" in str(failure).lower():
-        return f"the server's certificate is not to be trusted: {shown(str(failure).split('] ')[-1], 90)}"
+    cause: BaseException | None = failure
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError) or "certificate" in str(cause).lower():
+            return f"the server's certificate is not to be trusted: {shown(str(cause).split('] ')[-1], 90)}"
+        cause = cause.__cause__ or cause.__context__
     names = {
         "ConnectTimeout": "no connection in time", "ConnectError": "no connection", "ReadTimeout": "the answer did not come to an end in time",
         "RemoteProtocolError": "the answer was cut short or broken", "ReadError": "the connection was lost",

@@ -1,0 +1,118 @@
+"""A place of one's own on the real content, and vintages of a made-up board."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stamina
+
+from datamoat.land import Landing, land_source, read_landings, rows_of
+from datamoat.settings import Settings
+from datamoat.snapshots import Snapshots
+from datamoat.sources import Source, read_source
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+BEGIN = date(2026, 3, 1)
+
+
+@dataclass
+class Bench:
+    """Feeds bodies to a source day by day, and says what became of them."""
+
+    settings: Settings
+    source: Source
+    day: date = BEGIN
+    landed: list[Landing] = field(default_factory=list)
+
+    def feed(self, body: bytes | str | Any, request: str = "text_to_video", days: int = 1, status: int = 200) -> Landing:  # noqa: ANN401
+        """Store one answer on the next day, land it, and return what became of it."""
+        if not isinstance(body, bytes):
+            body = (body if isinstance(body, str) else json.dumps(body)).encode()
+        moment = datetime(self.day.year, self.day.month, self.day.day, 6, tzinfo=UTC)
+        self.day += timedelta(days=days)
+        shelf = Snapshots(self.settings.snapshots, self.source.id)
+        receipt = shelf.store(request, body, retrieved_at=moment, url="https://example.org/", route="http", extension="json", status=status)
+        land_source(self.settings, self.source)
+        found = next(landing for landing in read_landings(self.settings, self.source) if landing.snapshot_id == receipt.snapshot_id)
+        self.landed.append(found)
+        return found
+
+    def served(self) -> list[Landing]:
+        """Return what raw is made of."""
+        return [landing for landing in read_landings(self.settings, self.source) if landing.is_served]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return every row that raw serves."""
+        return [row for landing in self.served() if landing.files for rows in rows_of(self.settings, self.source, landing).values() for row in rows]
+
+    def kept(self, landing: Landing) -> bytes:
+        """Return the captured bytes of an answer."""
+        shelf = Snapshots(self.settings.snapshots, self.source.id)
+        return shelf.body(shelf.get(landing.snapshot_id))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Settings:
+    """Return settings that read the checkout and write into a folder of the test's own."""
+    return Settings(content=CHECKOUT, data=tmp_path / "data")
+
+
+@pytest.fixture
+def source() -> Callable[[str], Source]:
+    """Return a function that reads one of the checkout's sources."""
+    return lambda name: read_source(CHECKOUT / "transforms" / "staging" / name)
+
+
+@pytest.fixture
+def bench(place: Settings, source: Callable[[str], Source]) -> Bench:
+    """Return a bench for the API of the automatic boards, whose rules the tests are about."""
+    return Bench(place, source("aa_api"))
+
+
+@pytest.fixture
+def board() -> Callable[..., dict[str, Any]]:
+    """Return a function that makes a board of 60 models in the shape of the older route."""
+
+    def make(n: int = 60, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+        shift, votes, drop = changes.get("shift", 0), changes.get("votes", 0), changes.get("drop", 0)
+        models = [
+            {
+                "id": f"id-{number:03d}", "name": f"Model {number}", "slug": f"model-{number}",
+                "model_creator": {"id": f"c-{number % 9}", "name": f"Studio {number % 9}"},
+                "elo": 1300 - 7 * number + shift, "rank": number + 1, "ci95": "-10/10",
+                "appearances": 2000 + 37 * number + votes, "release_date": "2025-06", "categories": [],
+            }
+            for number in range(n)
+        ]  # fmt: skip
+        return {"status": 200, "include_categories": False, "data": models[: n - drop]}
+
+    return make
+
+
+@pytest.fixture
+def no_waiting() -> Iterator[None]:
+    """Let retries follow each other at once."""
+    with stamina.set_testing(True, attempts=3, cap=True):
+        yield
+
+
+@pytest.fixture
+def upstream(httpserver: Any, monkeypatch: pytest.MonkeyPatch, no_waiting: None) -> Any:  # noqa: ANN401
+    """Return a server on this machine that stands in for the publishers."""
+    monkeypatch.setenv("DATAMOAT_ALLOW_LOOPBACK", "1")
+    monkeypatch.setenv("AA_API_KEY", "canary-7f3a9")
+    for name in ("AA_API", "EPOCH_MODELS", "ARENA_DATASET", "TIKTOK_ENFORCEMENT", "HUGGINGFACE_MODELS"):
+        monkeypatch.setenv(f"DATAMOAT_UPSTREAM_{name}", f"http://127.0.0.1:{httpserver.port}")
+    return httpserver
+
+
+def with_caps(source: Source, **caps: Any) -> Source:  # noqa: ANN401
+    """Return a source with other caps."""
+    return source.model_copy(update={"fetch": source.fetch.model_copy(update=caps)})
+
+
+__all__ = ["Bench", "replace", "with_caps"]

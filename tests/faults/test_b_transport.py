@@ -1,0 +1,441 @@
+"""Faults B01 to B09: what the wire does, against a fake upstream on this machine."""
+
+import gzip
+import json
+import random
+import socket
+import ssl
+import threading
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stamina
+from werkzeug import Request, Response
+
+from datamoat.errors import SourceChangedError, UsageError
+from datamoat.fetch import FetchReport, fetch_source
+from datamoat.fetch.http import Client, retry_after
+from datamoat.kit.strict import Answer, load_json
+from datamoat.land import land_source
+from datamoat.reading import read_answer
+from datamoat.settings import Settings
+from datamoat.snapshots import Snapshots
+from datamoat.sources import Source
+
+OLD = "/api/v2/data/media/text-to-video"
+NEW = "/api/v2/media/text-to-video/models/free"
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def ask(place: Settings, source: Callable[[str], Source]) -> Callable[..., FetchReport]:
+    """Return a function that asks the API source for one board, or for all."""
+
+    def fetch(request: str | None = "text_to_video", caps: dict[str, Any] | None = None, name: str = "aa_api") -> FetchReport:
+        asked = source(name)
+        if caps:
+            asked = asked.model_copy(update={"fetch": asked.fetch.model_copy(update=caps)})
+        return fetch_source(place, asked, request)
+
+    return fetch
+
+
+@contextmanager
+def raw_server(serve: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[int]]]:
+    """Serve connections by hand, for answers that no HTTP server would give; yield the address and a count of them."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(0.1)
+    seen: list[int] = []
+    stop = threading.Event()
+
+    def loop() -> None:
+        while not stop.is_set():
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError:
+                continue
+            seen.append(1)
+            with connection:
+                connection.settimeout(5)
+                try:
+                    connection.recv(65536)
+                    serve(connection)
+                except OSError:
+                    pass
+
+    thread = threading.Thread(target=loop, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", seen
+    finally:
+        stop.set()
+        thread.join(timeout=10)
+        listener.close()
+
+
+@pytest.mark.parametrize(
+    ("header", "deferred_at_once"),
+    [("1", False), ("31536000", True), (None, False), ("Thu, 24 Nov 2127 12:00:00 GMT", True), ("soon, perhaps", False)],
+)
+def test_b01_a_429_is_waited_for_up_to_a_cap_and_never_asked_more_than_thrice(
+    upstream: Any, ask: Callable[..., FetchReport], header: str | None, *, deferred_at_once: bool
+) -> None:
+    headers = {"Retry-After": header} if header else {}
+    upstream.expect_request(OLD).respond_with_response(Response('{"error":"rate limited"}', 429, headers))
+    report = ask()
+    assert report.outcomes[0].what == "deferred"
+    assert "HTTP 429" in report.outcomes[0].detail
+    assert len(upstream.log) == (1 if deferred_at_once else 3)
+
+
+def test_b01_the_wait_is_what_was_asked_for(upstream: Any, ask: Callable[..., FetchReport], monkeypatch: pytest.MonkeyPatch, board: Any) -> None:
+    upstream.expect_ordered_request(OLD).respond_with_response(Response("later", 429, {"Retry-After": "7"}))
+    upstream.expect_ordered_request(OLD).respond_with_json(board())
+    waits: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
+    with stamina.set_testing(False):
+        assert ask().outcomes[0].what == "new"
+    assert waits == [7.0]
+
+
+def test_b01_retry_after_is_read_as_seconds_and_as_a_date() -> None:
+    assert retry_after("12", NOW) == 12
+    assert retry_after("Tue, 24 Nov 2026 12:00:30 GMT", NOW) == 30
+    assert retry_after("Tue, 24 Nov 2020 12:00:30 GMT", NOW) == 0
+    assert retry_after("9" * 400, NOW) is None
+    assert retry_after("-5", NOW) is None
+
+
+def test_b02_a_storm_of_503_costs_three_requests_a_source(
+    upstream: Any, ask: Callable[..., FetchReport], place: Settings, source: Callable[[str], Source]
+) -> None:
+    upstream.expect_request(__import__("re").compile(".*")).respond_with_data("busy", status=503)
+    began = time.monotonic()
+    for name in ("aa_api", "epoch_models", "arena_dataset", "huggingface_models", "tiktok_enforcement"):
+        upstream.clear_log()
+        report = ask(None, name=name)
+        assert 1 <= len(upstream.log) <= 3, name
+        assert not report.is_good
+        assert {outcome.what for outcome in report.outcomes} == {"deferred"}
+        assert all(landing.verdict == "error" for landing in land_source(place, source(name))[0])
+    assert time.monotonic() - began < 20
+
+
+def test_b02_one_failing_board_of_four_does_not_cost_the_others(upstream: Any, ask: Callable[..., FetchReport], board: Any) -> None:
+    free = {"data": [{"id": f"i{n}", "name": f"N{n}", "slug": "s", "model_creator": {"id": "c", "name": "C"}, "elo": 1000 + n, "ci_95": 9} for n in range(20)]}
+    upstream.expect_request(OLD).respond_with_data("Internal Server Error", status=500)
+    upstream.expect_request("/api/v2/data/media/image-to-video").respond_with_json(board())
+    upstream.expect_request("/api/v2/media/text-to-video-audio/models/free").respond_with_json(free)
+    upstream.expect_request("/api/v2/media/image-to-video-audio/models/free").respond_with_json({"data": free["data"][1:]})
+    report = ask(None)
+    assert [outcome.what for outcome in report.outcomes] == ["deferred", "new", "new", "new"]
+    assert len(upstream.log) == 6
+
+
+def test_b03_a_byte_a_second_ends_at_the_deadline(ask: Callable[..., FetchReport], monkeypatch: pytest.MonkeyPatch, no_waiting: None) -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(40):
+            connection.sendall(b"[")
+            time.sleep(0.1)
+
+    with raw_server(drip) as (base, _):
+        monkeypatch.setenv("DATAMOAT_ALLOW_LOOPBACK", "1")
+        monkeypatch.setenv("AA_API_KEY", "k")
+        monkeypatch.setenv("DATAMOAT_UPSTREAM_AA_API", base)
+        began = time.monotonic()
+        report = ask(caps={"max_seconds": 0.4})
+        assert time.monotonic() - began < 20
+    assert report.outcomes[0].what == "deferred"
+    assert "in time" in report.outcomes[0].detail
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"data": [',
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"dat\r\n',
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 20\r\n\r\n" + gzip.compress(b'{"data": []}')[:20],
+        b"HTTP/1.1 200 OK\r\nContent-Len",
+        b"",
+    ],
+    ids=["wrong length", "cut chunk", "cut gzip", "cut header", "reset"],
+)
+def test_b03_a_cut_answer_is_neither_stored_nor_read(
+    answer: bytes, ask: Callable[..., FetchReport], place: Settings, monkeypatch: pytest.MonkeyPatch, no_waiting: None
+) -> None:
+    with raw_server(lambda connection: connection.sendall(answer)) as (base, seen):
+        monkeypatch.setenv("DATAMOAT_ALLOW_LOOPBACK", "1")
+        monkeypatch.setenv("AA_API_KEY", "k")
+        monkeypatch.setenv("DATAMOAT_UPSTREAM_AA_API", base)
+        report = ask()
+        assert len(seen) == 3
+    assert report.outcomes[0].what == "deferred"
+    assert Snapshots(place.snapshots, "aa_api").of() == []
+
+
+def test_b04_a_redirect_loop_stops_at_five(upstream: Any, ask: Callable[..., FetchReport]) -> None:
+    upstream.expect_request(OLD).respond_with_response(Response("", 301, {"Location": OLD}))
+    report = ask()
+    assert report.outcomes[0].what == "refused"
+    assert "more than 5 redirects" in report.outcomes[0].detail
+    assert len(upstream.log) == 6
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["https://evil.example/x", "http://artificialanalysis.ai/x", "//evil.example/x", "ftp://artificialanalysis.ai/x", "https://artificialanalysis.ai.evil.example/x"],
+)
+def test_b04_another_host_or_scheme_is_refused(upstream: Any, ask: Callable[..., FetchReport], target: str) -> None:
+    upstream.expect_request(OLD).respond_with_response(Response("", 302, {"Location": target}))
+    report = ask()
+    assert report.outcomes[0].what == "refused"
+    assert "refused to ask" in report.outcomes[0].detail
+    assert len(upstream.log) == 1
+
+
+def test_b04_the_key_goes_to_the_first_host_only(upstream: Any, source: Callable[[str], Source], board: Any) -> None:
+    """The twin: a redirect within the host is followed, and the key goes with it."""
+    upstream.expect_request(OLD).respond_with_response(Response("", 302, {"Location": "/moved"}))
+    upstream.expect_request("/moved", headers={"x-api-key": "canary-7f3a9"}).respond_with_json(board())
+    with Client(source("aa_api")) as client:
+        assert client.get(f"https://artificialanalysis.ai{OLD}", secret={"x-api-key": "canary-7f3a9"}).status == 200
+
+
+def test_b05_a_name_that_does_not_resolve_is_said_plainly(
+    place: Settings, source: Callable[[str], Source], monkeypatch: pytest.MonkeyPatch, no_waiting: None
+) -> None:
+    def nobody(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    report = fetch_source(place, source("epoch_models"), "notable_models")
+    assert report.outcomes[0].what == "deferred"
+    assert "epoch.ai does not resolve" in report.outcomes[0].detail
+
+
+def test_b05_a_certificate_that_cannot_be_trusted_is_never_bypassed(
+    place: Settings, source: Callable[[str], Source], monkeypatch: pytest.MonkeyPatch, no_waiting: None
+) -> None:
+    def reject(*_: Any, **__: Any) -> Any:
+        raise ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:1006)")
+
+    pairs: list[tuple[socket.socket, socket.socket]] = []
+
+    def connect(*_: Any, **__: Any) -> socket.socket:
+        pairs.append(socket.socketpair())
+        return pairs[-1][0]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("93.184.216.34", 443))])
+    monkeypatch.setattr(socket, "create_connection", connect)
+    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", reject)
+    report = fetch_source(place, source("epoch_models"), "notable_models")
+    assert report.outcomes[0].what == "deferred"
+    for end in (end for pair in pairs for end in pair):
+        end.close()
+    assert "certificate" in report.outcomes[0].detail
+    assert 1 <= len(pairs) <= 3
+
+
+def test_b06_a_body_beyond_the_cap_is_stopped(upstream: Any, ask: Callable[..., FetchReport], place: Settings) -> None:
+    sent: list[int] = []
+
+    def endless(_: Request) -> Response:
+        def pieces() -> Iterator[bytes]:
+            for _ in range(2000):
+                sent.append(1)
+                yield b"x" * 100_000
+
+        return Response(pieces(), content_type="application/json")
+
+    upstream.expect_request(OLD).respond_with_handler(endless)
+    report = ask(caps={"max_megabytes": 1.0})
+    assert report.outcomes[0].what == "refused"
+    assert "larger than 1 MB" in report.outcomes[0].detail
+    assert len(sent) < 1000
+    assert Snapshots(place.snapshots, "aa_api").of() == []
+
+
+def test_b06_an_announced_body_beyond_the_cap_is_not_even_read(
+    ask: Callable[..., FetchReport], monkeypatch: pytest.MonkeyPatch, no_waiting: None
+) -> None:
+    with raw_server(lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n[")) as (base, seen):
+        monkeypatch.setenv("DATAMOAT_ALLOW_LOOPBACK", "1")
+        monkeypatch.setenv("AA_API_KEY", "k")
+        monkeypatch.setenv("DATAMOAT_UPSTREAM_AA_API", base)
+        report = ask()
+    assert "10,000,000,000 bytes" in report.outcomes[0].detail
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 5_000_000, b'{"a":' * 1_000_000, b'{"data": ' + b"9" * 1_000_000 + b"}", json.dumps({f"k{n}": n for n in range(100_000)}).encode()],
+    ids=["nested lists", "nested objects", "one number", "100,000 keys"],
+)
+def test_b06_absurd_json_is_refused_quickly_and_in_little_memory(bench: Any, body: bytes) -> None:
+    tracemalloc.start()
+    began = time.monotonic()
+    landing = bench.feed(body)
+    seconds, (_, peak) = time.monotonic() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert landing.verdict == "error"
+    assert bench.kept(landing) == body
+    assert seconds < 20
+    assert peak < 256 * 2**20
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_b07_a_bomb_is_counted_as_it_opens(upstream: Any, ask: Callable[..., FetchReport], layers: int) -> None:
+    bomb = gzip.compress(b"\0" * 200_000_000, 9)
+    for _ in range(layers - 1):
+        bomb = gzip.compress(bomb, 9)
+    encoding = ", ".join(["gzip"] * layers)
+    upstream.expect_request(OLD).respond_with_response(Response(bomb, 200, {"Content-Encoding": encoding}))
+    tracemalloc.start()
+    report = ask(caps={"max_megabytes": 5.0})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert report.outcomes[0].what == "refused"
+    assert peak < 64 * 2**20
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "deflate", "gzip, br", "x-unheard-of"])
+def test_b07_an_encoding_that_was_not_asked_for_is_refused(upstream: Any, ask: Callable[..., FetchReport], encoding: str) -> None:
+    upstream.expect_request(OLD).respond_with_response(Response(zlib.compress(b"{}"), 200, {"Content-Encoding": encoding}))
+    report = ask()
+    assert report.outcomes[0].what == "refused"
+    assert "not asked for" in report.outcomes[0].detail
+
+
+def test_b07_a_bomb_in_the_body_of_a_redirect_is_never_opened(upstream: Any, ask: Callable[..., FetchReport], board: Any) -> None:
+    bomb = gzip.compress(b"\0" * 50_000_000, 9)
+    upstream.expect_request(OLD).respond_with_response(Response(bomb, 302, {"Content-Encoding": "gzip", "Location": "/moved"}))
+    upstream.expect_request("/moved").respond_with_response(Response(gzip.compress(json.dumps(board()).encode()), 200, {"Content-Encoding": "gzip"}))
+    assert ask().outcomes[0].what == "new"
+
+
+def test_b08_a_cut_answer_at_any_byte_is_rejected(board: Any, source: Callable[[str], Source]) -> None:
+    body = json.dumps(board(8)).encode()
+    asked = source("aa_api")
+    for cut in range(len(body)):
+        with pytest.raises(SourceChangedError):
+            read_answer(asked, [body[:cut]], "text_to_video", date(2026, 3, 1))
+    assert len(read_answer(asked, [body], "text_to_video", date(2026, 3, 1))[0]["entries"]) == 8
+
+
+def test_b08_real_answers_cut_anywhere_are_rejected_or_identical(captures: Path, source: Callable[[str], Source]) -> None:
+    chance = random.Random(8)  # noqa: S311
+    cases = {
+        "aa_api": ("text_to_video", captures / "artificial_analysis/api_v2_data_media/2026-05-15/text-to-video.json"),
+        "arena_web": ("text_to_video", captures / "arena_ai/web_leaderboard/2026-05-14/text-to-video.json"),
+        "arena_dataset": ("text_to_video", captures / "arena_ai/hf_leaderboard_dataset/2026-07-12/text_to_video.json"),
+    }
+    for name, (request, path) in cases.items():
+        body, asked = path.read_bytes(), source(name)
+        whole = read_answer(asked, [body], request, date(2026, 8, 1))
+        for cut in chance.sample(range(len(body)), 700):
+            try:
+                found = read_answer(asked, [body[:cut]], request, date(2026, 8, 1))
+            except SourceChangedError:
+                continue
+            assert found == whole, (name, cut)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"a": 1, "a": 2}', None),
+        (b'{"a": {"b": 1, "b": 1}}', None),
+        (b'{"a": NaN}', {"a": None}),
+        (b'{"a": -Infinity}', {"a": None}),
+        (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+        ('{"a": "\u00e9"}'.encode("utf-16"), {"a": "\u00e9"}),
+        ('{"a": "\u00e9"}'.encode("utf-16-le"), {"a": "\u00e9"}),
+        (b'{"a": 9007199254740993}', {"a": 9007199254740993}),
+        (b'{"a": "\\ud800"}', {"a": "\ud800"}),
+        (b'{"a": "\xff"}', None),
+    ],
+    ids=["twice", "twice inside", "NaN", "infinity", "mark", "utf-16", "utf-16 without mark", "2^53+1", "surrogate", "not utf-8"],
+)
+def test_b09_the_edges_of_json_have_one_reading_each(body: bytes, expected: Any) -> None:
+    if expected is None:
+        with pytest.raises(SourceChangedError):
+            load_json(Answer(body))
+    else:
+        assert load_json(Answer(body)) == expected == load_json(Answer(body))
+
+
+def test_nothing_new_costs_one_conditional_request_and_no_landing(
+    upstream: Any, place: Settings, source: Callable[[str], Source], board: Any
+) -> None:
+    body = json.dumps(board())
+    asked: list[str | None] = []
+
+    def answer(request: Request) -> Response:
+        asked.append(request.headers.get("If-None-Match"))
+        return Response(status=304) if asked[-1] == '"v1"' else Response(body, 200, {"ETag": '"v1"'}, content_type="application/json")
+
+    upstream.expect_request(OLD).respond_with_handler(answer)
+    api = source("aa_api")
+    first = datetime.now(UTC)
+    assert fetch_source(place, api, "text_to_video", clock=lambda: first).outcomes[0].what == "new"
+    again = fetch_source(place, api, "text_to_video", clock=lambda: first)
+    assert (again.n_requests, again.snapshot_ids, asked) == (1, [], [None, '"v1"'])
+    next_day = fetch_source(place, api, "text_to_video", clock=lambda: first + timedelta(hours=11, days=1 if first.hour < 1 else 0))
+    assert next_day.n_requests == 1
+    landed, _ = land_source(place, api)
+    assert {landing.verdict for landing in landed} <= {"ok", "unchanged"}
+
+
+def test_the_newer_route_is_asked_where_the_older_is_gone(upstream: Any, ask: Callable[..., FetchReport]) -> None:
+    upstream.expect_request(OLD).respond_with_data("gone", status=404)
+    page = {"data": [{"id": f"i{n}", "name": f"N{n}", "slug": "s", "model_creator": {"id": "c", "name": "C"}, "elo": 1000 + n, "ci_95": 9} for n in range(50)]}
+    upstream.expect_request(NEW).respond_with_json(page)
+    report = ask()
+    assert report.outcomes[0].what == "new"
+    assert report.n_requests == 2
+
+
+def test_the_hub_is_asked_at_an_immutable_revision(upstream: Any, place: Settings, source: Callable[[str], Source], captures: Path) -> None:
+    body = (captures / "arena_ai/hf_leaderboard_dataset/2026-07-12/text_to_video.json").read_bytes()
+    sha = "a" * 40
+    upstream.expect_request("/api/datasets/lmarena-ai/leaderboard-dataset").respond_with_json({"sha": sha})
+    upstream.expect_request(f"/datasets/lmarena-ai/leaderboard-dataset/resolve/{sha}/text_to_video/full-00000-of-00001.parquet").respond_with_data(body)
+    arena = source("arena_dataset")
+    assert fetch_source(place, arena, "text_to_video").outcomes[0].what == "new"
+    again = fetch_source(place, arena, "text_to_video")
+    assert again.outcomes[0].what == "unchanged"
+    assert again.n_requests == 1
+
+
+def test_a_link_is_found_on_its_page_and_followed(upstream: Any, place: Settings, source: Callable[[str], Source]) -> None:
+    tiktok = source("tiktok_enforcement")
+    page = '<html><a href="https://sf16-va.tiktokcdn.com/obj/x/2025Q4_CGER_English.zip">data</a></html>'
+    upstream.expect_request("/transparency/en/community-guidelines-enforcement/").respond_with_data(page, content_type="text/html")
+    upstream.expect_request("/obj/x/2025Q4_CGER_English.zip").respond_with_data(b"PK\x03\x04 not a zip")
+    report = fetch_source(place, tiktok)
+    assert report.outcomes[0].what == "new"
+    assert land_source(place, tiktok)[0][0].verdict == "error"
+    upstream.clear()
+    upstream.expect_request("/transparency/en/community-guidelines-enforcement/").respond_with_data("<html>moved</html>")
+    assert "no link" in fetch_source(place, tiktok).outcomes[0].detail
+
+
+def test_a_stand_in_for_an_upstream_needs_both_switches(source: Callable[[str], Source], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATAMOAT_UPSTREAM_AA_API", "http://127.0.0.1:9")
+    monkeypatch.delenv("DATAMOAT_ALLOW_LOOPBACK", raising=False)
+    with pytest.raises(UsageError):
+        Client(source("aa_api"))
+    monkeypatch.setenv("DATAMOAT_ALLOW_LOOPBACK", "1")
+    for elsewhere in ("http://10.0.0.1:80", "https://127.0.0.1:9", "http://127.0.0.1", "http://169.254.169.254:80"):
+        monkeypatch.setenv("DATAMOAT_UPSTREAM_AA_API", elsewhere)
+        with pytest.raises(UsageError):
+            Client(source("aa_api"))
