@@ -1,0 +1,35 @@
+/*---
+description: >
+  Every quantity of training data or compute that a report gives for a model, by stage, and every report that gives none.
+  Available is not used: these are the only figures that say what was used, and most makers give none.
+grain: [model_id, quantity, stage, citation_id]
+nullable: [value, value_low, value_high, figure_as_stated, note]
+caveats:
+  - Quantities differ in kind; clips, hours and tokens of two reports are not one scale, and stages of one report overlap.
+  - Rows with is_derived are arithmetic on stated figures; the note names the rule. UNVERIFIED rows are leads.
+  - A filed figure is the top band of an open-ended scale, for a general model and not for its maker's video generator.
+---*/
+
+select
+    d.model_id,
+    d.quantity,
+    d.stage,
+    d.citation_id,
+    d.disclosure_id,
+    d.company_id,
+    c.name as company_name,
+    d.model_kind,
+    d.stage_kind,
+    d.value,
+    d.value_low,
+    d.value_high,
+    d.bound,
+    d.is_derived,
+    d.source_kind,
+    d.tier,
+    d.figure_as_stated,
+    d.verification,
+    d.note
+from staging.stg_reference__training_disclosures as d
+inner join staging.stg_reference__companies as c on d.company_id = c.company_id
+order by d.model_id, d.quantity, d.stage, d.citation_id
