@@ -58,7 +58,8 @@ def model(
                     "usable_hours": values["usable_hours"][recent],
                 }
                 keys = {"platform_id": shown["platform_id"].to_list(), "month": shown["month"].to_list()}
-                kept.append(long_draws(keys, quantities, settings["n_published_draws"], pl.Float32))
+                published = long_draws(keys, quantities, settings["n_published_draws"], pl.Float32)
+                kept.append(published.with_columns(pl.col("usable_hours").cast(pl.Float64)))
     quantiles = int_platform__flow_quantiles.collect().join(
         pl.concat(usable), on=["scenario_id", "platform_id", "month"], how="inner", validate="1:1"
     )
