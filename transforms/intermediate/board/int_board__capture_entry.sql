@@ -1,5 +1,5 @@
 /*---
-description: Every entry of every reading of a board, transcribed or live, in one shape. A new live source is one more line.
+description: Every entry of every reading of a board, transcribed or live, in one shape, ratings to two decimals as they are transcribed. A new live source is one more line.
 grain: [capture_id, entry_key]
 nullable: [creator_name, listed_rank, rating, rating_low, rating_high, n_votes, released_as_stated, is_open_weights, board_published_on]
 ---*/
@@ -46,9 +46,9 @@ select
     live.creator_name,
     live.listed_rank,
     live.is_ranked,
-    live.rating,
-    live.rating_low,
-    live.rating_high,
+    round(live.rating, 2) as rating,
+    round(live.rating_low, 2) as rating_low,
+    round(live.rating_high, 2) as rating_high,
     live.n_votes,
     live.released_as_stated,
     live.is_open_weights,
