@@ -25,6 +25,7 @@ TABLES = {
     "int_moat__association": ("board_id", "captured_on", "definition_id"),
     "int_moat__confounder": ("board_id", "captured_on", "definition_id"),
     "int_moat__test": ("board_id", "captured_on"),
+    "int_moat__missing_effect": ("board_id", "model_id", "missing_from"),
 }
 NULLABLE = (
     *("value", "value_at_medians", "p_permutation", "p_method", "n_permutations", "min_possible_p"),
@@ -33,20 +34,15 @@ NULLABLE = (
     *("date_with_rating", "date_with_volume", "partial_date", "p_partial_date", "partial_date_open", "p_partial_date_open"),
     *("partial_all_controls", "p_partial_all_controls"),
     *("spearman", "partial_spearman", "p_partial", "auc_platform", "worst_p_without_one", "worst_without_company_id"),
+    *("spearman_if_returned",),
     *("rho_measurement_only_p05", "rho_measurement_only_p50", "rho_measurement_only_p95"),
 )
-COLUMNS = {
-    "first_party_stock_hours": "first_party_stock_hours",
-    "first_party_stock_videos": "first_party_stock_videos",
-    "first_party_hours_per_day": "first_party_hours_per_day",
-    "first_party_videos_per_day": "first_party_videos_per_day",
-    "first_party_short_hours_per_day": "first_party_short_hours_per_day",
-    "first_party_short_stock_hours": "first_party_short_stock_hours",
-    "available_first_party_hours": "available_first_party_hours",
-    "available_hours": "available_hours",
-    "usable_hours": "usable_hours",
-    "short_usable_hours": "short_usable_hours",
-}
+MEASURES = (
+    *("first_party_stock_hours", "first_party_stock_videos", "first_party_hours_per_day", "first_party_videos_per_day"),
+    *("first_party_short_hours_per_day", "first_party_short_stock_hours", "available_first_party_hours"),
+    *("available_hours", "usable_hours", "short_usable_hours"),
+)
+PER_BOARD = ("int_moat__association", "int_moat__confounder", "int_moat__test")
 PANELS = ("date", "date_open", "all_controls")
 MAX_COMPANIES = 256
 
@@ -128,7 +124,8 @@ class Panel:
 def model(
     int_moat__contender: pl.LazyFrame,
     int_company__volume_draws: pl.LazyFrame,
-    int_company__volume_quantiles: pl.LazyFrame,
+    int_company__evidence: pl.LazyFrame,
+    int_moat__returning: pl.LazyFrame,
     stg_reference__moat_definitions: pl.LazyFrame,
     stg_reference__moat_thresholds: pl.LazyFrame,
     stg_reference__assumptions: pl.LazyFrame,
@@ -136,15 +133,16 @@ def model(
 ) -> dict[str, pl.DataFrame]:
     """Return the three tables; days whose board says the same as another day's are computed once."""
     contenders = int_moat__contender.collect()
+    returning = int_moat__returning.collect()
     definitions = stg_reference__moat_definitions.sort("definition_id").collect().to_dicts()
     thresholds = stg_reference__moat_thresholds.collect()
     rule = Thresholds.from_rows(dict(zip(thresholds["threshold_id"], thresholds["threshold_value"], strict=True)))
     lag = stg_reference__assumptions.filter(pl.col("name") == "data_cutoff_lag").collect().row(0, named=True)
-    volumes = read_volumes(contenders, int_company__volume_draws, int_company__volume_quantiles, lag, settings["seed"])
+    volumes = read_volumes(contenders, int_company__volume_draws, int_company__evidence, lag, settings["seed"])
     half = normals(settings["seed"], "rating", volumes.n_draws // 2 + 1, MAX_COMPANIES)
     mirrored = np.stack([half, -half], axis=1).reshape(-1, MAX_COMPANIES)[: volumes.n_draws]
     looks = Looks(seed=settings["seed"])
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in PER_BOARD}
     seen: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for (board_id, captured_on), board in contenders.group_by("board_id", "captured_on", maintain_order=True):
         said = repr(board.drop("board_id", "captured_on", "citation_ids", "scale_id").sort("representative", "company_id").rows())
@@ -152,33 +150,31 @@ def model(
             seen[said] = look_at(board, definitions, volumes, mirrored, rule, looks)
         for name, found in seen[said].items():
             rows[name] += [{"board_id": board_id, "captured_on": captured_on, **row} for row in found]
+    rows["int_moat__missing_effect"] = returns(returning, contenders, rows["int_moat__test"], volumes, mirrored, rule, looks)
     return {
         name: pl.DataFrame(found, infer_schema_length=None).with_columns(cs.by_dtype(pl.Null).cast(pl.Float64))
         for name, found in rows.items()
     }
 
 
-def read_volumes(
-    contenders: pl.DataFrame, draws: pl.LazyFrame, quantiles: pl.LazyFrame, lag: dict[str, Any], seed: int
-) -> Volumes:
+def read_volumes(wanted: pl.DataFrame, draws: pl.LazyFrame, evidence: pl.LazyFrame, lag: dict[str, Any], seed: int) -> Volumes:
     """Return the volumes the contenders need."""
-    pairs = contenders.select("company_id", month="volume_month").unique().sort("company_id", "month")
+    pairs = wanted.select("company_id", month="volume_month").unique().sort("company_id", "month")
     first_party = pl.col("available_first_party_hours").fill_null(0.0) + pl.col("available_licensed_hours")
-    measured = [pl.col(column).cast(pl.Float64).alias(measure) for measure, column in COLUMNS.items()]
     derived = [
         pl.when(first_party > 0).then(first_party).alias("first_party_and_licensed_hours"),
         pl.col("first_party_stock_hours").is_not_null().cast(pl.Float64).alias("has_platform"),
         pl.col("first_party_short_stock_hours").is_not_null().cast(pl.Float64).alias("has_short_platform"),
     ]
-    wanted = (
+    found = (
         draws.join(pairs.lazy(), on=["company_id", "month"], how="semi")
-        .select("company_id", "month", "draw", *measured, *derived)
+        .select("company_id", "month", "draw", pl.col(MEASURES).cast(pl.Float64), *derived)
         .sort("company_id", "month", "draw")
         .collect()
     )
-    n_draws = wanted["draw"].n_unique()
-    measures = [name for name in wanted.columns if name not in {"company_id", "month", "draw"}]
-    by_measure = {name: wanted[name].fill_null(-np.inf).to_numpy().reshape(len(pairs), n_draws) for name in measures}
+    n_draws = found["draw"].n_unique()
+    measures = [name for name in found.columns if name not in {"company_id", "month", "draw"}]
+    by_measure = {name: found[name].fill_null(-np.inf).to_numpy().reshape(len(pairs), n_draws) for name in measures}
     paths = (
         draws.filter(pl.col("company_id").is_in(pairs["company_id"].unique().to_list()))
         .select("company_id", "month", "draw", "usable_hours")
@@ -191,12 +187,9 @@ def read_volumes(
     }
     split = Split(lag["distribution"], lag["p05"], lag["p50"], lag["p95"]).checked(lag["name"])
     months = np.rint(split.at(normals(seed, f"z:{lag['name']}", 1, n_draws)[0])).astype(np.int64)
-    basis = pairs.join(
-        quantiles.filter(pl.col("scenario_id") == "baseline").select("company_id", "month", "has_platform", "basis").collect(),
-        on=["company_id", "month"],
-        how="left",
-        maintain_order="left",
-    )
+    owning = evidence.filter(pl.col("has_platform")).select("company_id", "month", "scenario_id").collect()
+    with_evidence = set(owning.filter(pl.col("scenario_id") == "no_prior_only_platforms").drop("scenario_id").iter_rows())
+    with_any = set(owning.filter(pl.col("scenario_id") == "baseline").drop("scenario_id").iter_rows())
     return Volumes(
         row={(row["company_id"], row["month"]): i for i, row in enumerate(pairs.iter_rows(named=True))},
         draws=by_measure,
@@ -204,7 +197,7 @@ def read_volumes(
         lagged=lagged,
         lag=months,
         first=paths["month"].min(),  # type: ignore[arg-type]
-        is_prior_only=(basis["has_platform"] & (basis["basis"] == "prior_only")).to_numpy(),
+        is_prior_only=np.array([key in with_any and key not in with_evidence for key in pairs.iter_rows()], dtype=bool),
     )
 
 
@@ -222,7 +215,7 @@ def look_at(
         for way in {definition["representative"] for definition in definitions}
     }
     panels: dict[tuple[str, str, str], Panel] = {}
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in PER_BOARD}
     auc = None
     for definition in definitions:
         way = ways[definition["representative"]]
@@ -403,6 +396,43 @@ def test_row(field: Field, way: Standing, rule: Thresholds, looks: Looks) -> dic
         "verdict": verdict,
         "verdict_reason": reason,
     }
+
+
+def returns(
+    returning: pl.DataFrame,
+    contenders: pl.DataFrame,
+    tests: list[dict[str, Any]],
+    volumes: Volumes,
+    mirrored: Floats,
+    rule: Thresholds,
+    looks: Looks,
+) -> list[dict[str, Any]]:
+    """Return, for each entry that is missing, the headline as if it stood there again at its last rating."""
+    before = {(test["board_id"], test["captured_on"]): test for test in tests}
+    headline = {"is_headline": True, "population": "all", "measure": "usable_hours", "volume_at": "release"}
+    found = []
+    for missing in returning.iter_rows(named=True):
+        row = {key: missing[key] for key in ("board_id", "model_id", "missing_from", "captured_on", "is_company_best")}
+        test = before[missing["board_id"], missing["captured_on"]]
+        row |= {"spearman": test["spearman"], "verdict": test["verdict"]}
+        row |= {"spearman_if_returned": test["spearman"], "verdict_if_returned": test["verdict"]}
+        if missing["is_company_best"]:
+            board = contenders.filter(
+                (pl.col("board_id") == missing["board_id"])
+                & (pl.col("captured_on") == missing["captured_on"])
+                & (pl.col("representative") == "best")
+            )
+            others = board.filter(pl.col("company_id") != missing["company_id"])
+            back = returning.filter(
+                (pl.col("board_id") == missing["board_id"])
+                & (pl.col("model_id") == missing["model_id"])
+                & (pl.col("missing_from") == missing["missing_from"])
+            ).select(name for name in others.columns if name in returning.columns)
+            way = standing_of(pl.concat([others, back], how="diagonal"), volumes, mirrored)
+            again = test_row(field_of(headline, way, volumes, looks), way, rule, looks)
+            row |= {"spearman_if_returned": again["spearman"], "verdict_if_returned": again["verdict"]}
+        found.append(row)
+    return found
 
 
 def _or_tied(field: Field) -> Floats:
