@@ -1,0 +1,37 @@
+"""An installed datamoat works outside a checkout: the wheel carries the content."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+
+def test_the_wheel_carries_the_content_and_checks_it_outside_a_checkout(checkout: Path, tmp_path: Path) -> None:
+    wheels, installed, elsewhere = tmp_path / "wheels", tmp_path / "installed", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        str(checkout),
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(wheels),
+    ]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = wheels.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    environment = {**os.environ, "PYTHONPATH": str(installed), "XDG_DATA_HOME": str(tmp_path / "home")}
+    for name in ("DATAMOAT_ROOT", "DATAMOAT_DATA"):
+        environment.pop(name, None)
+    code = f"import datamoat; assert datamoat.__file__.startswith({str(installed)!r}); from datamoat.cli import app; app()"
+    told = subprocess.run(
+        [sys.executable, "-c", code, "check"], cwd=elsewhere, env=environment, capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 0, told.stderr
+    assert "all in order" in told.stdout
