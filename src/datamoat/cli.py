@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from datamoat import __version__, cli_sources
+from datamoat import __version__, cli_readers, cli_sources
 from datamoat.errors import DatamoatError, UsageError
 from datamoat.render import rows
 from datamoat.settings import Settings, read_settings
@@ -181,22 +181,6 @@ def rollback(build_id: Annotated[str | None, typer.Argument(help="Which build; t
 
 
 @app.command()
-def export(
-    to: Annotated[Path | None, typer.Option(help="The folder to put it in; data/exports if left out.")] = None,
-    *,
-    force: Annotated[bool, typer.Option(help="Replace a folder of the same name.")] = False,
-) -> None:
-    """Write the published marts as Parquet and CSV with a descriptor and hashes.
-
-    Example: datamoat export --to exports
-    """
-    from datamoat.export import export_tables
-
-    folder = export_tables(read_settings(), to, replace=force)
-    typer.echo(f"{_shown(folder)}: {sum(1 for path in folder.rglob('*') if path.is_file())} files")
-
-
-@app.command()
 def status(as_json: AsJson = False) -> None:
     """Say in three lines what is published, how the sources are, and what the audit left open; exits 1 if degraded.
 
@@ -213,7 +197,9 @@ def status(as_json: AsJson = False) -> None:
 def show(
     table: Annotated[str | None, typer.Argument(help="A mart, or meta.<table>; all marts if left out.")] = None,
     as_json: AsJson = False,
-    sources: Annotated[bool, typer.Option("--sources", help="List every request of every live source, and how it stands.")] = False,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="List every request of every live source, and how it stands.")
+    ] = False,
 ) -> None:
     """List the marts, or say what one of them holds and what its columns mean.
 
@@ -417,6 +403,7 @@ def doctor() -> None:
 
 
 cli_sources.register(app)
+cli_readers.register(app)
 
 
 def _summary(settings: Settings) -> None:

@@ -200,7 +200,7 @@ def resources_of(part: Path, table: Written) -> list[dict[str, Any]]:
             resource |= {"format": "csv", "mediatype": "text/csv", "encoding": "utf-8", "profile": "tabular-data-resource"}
             resource["schema"] = schema
         else:
-            resource |= {"format": "parquet", "mediatype": "application/vnd.apache.parquet", "table_schema": schema}
+            resource |= {"type": "file", "format": "parquet", "mediatype": "application/vnd.apache.parquet"}
         made.append(resource)
     return made
 
@@ -266,7 +266,9 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[Written]:
     )
     tables = []
     for schema, name in present:
-        description, grain, content_hash = known.get(name, ("", (), None)) if schema == "marts" else (META_TABLES.get(name, ""), (), None)
+        description, grain, content_hash = (
+            known.get(name, ("", (), None)) if schema == "marts" else (META_TABLES.get(name, ""), (), None)
+        )
         columns = []
         for column, kind in [row[:2] for row in con.sql(f"describe {schema}.{identifier(name)}").fetchall()]:
             unit, means, is_nullable = dictionary.get((name, column), (None, "", True)) if schema == "marts" else (None, "", True)

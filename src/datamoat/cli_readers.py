@@ -1,0 +1,107 @@
+"""The commands for those who read: export, verify."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from datamoat.render import text_of
+from datamoat.settings import read_settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Day = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day of the release; today if left out.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command()(export)
+    app.command()(verify)
+
+
+def export(
+    to: Annotated[Path | None, typer.Option(help="The folder to put it in; data/exports if left out.")] = None,
+    *,
+    release: Annotated[bool, typer.Option("--release", help="Make the full, dated bundle and keep it for good.")] = False,
+    on: Day = None,
+    record: Annotated[bool, typer.Option("--record", help="Write the seal into data/releases.csv, to be committed.")] = False,
+    force: Annotated[bool, typer.Option(help="Replace a folder of the same name.")] = False,
+) -> None:
+    """Write the published marts as Parquet and CSV; with --release, everything a reader in five years needs.
+
+    Example: datamoat export --release --to releases
+    """
+    from datamoat.durable import one_writer
+
+    settings = read_settings()
+    if not release:
+        from datamoat.export import export_tables
+
+        folder = export_tables(settings, to, replace=force)
+        typer.echo(f"{shown(folder)}: {_measured(folder)}")
+        return
+    from datamoat import release as releases
+
+    with one_writer(settings.data, "export"):
+        entry, folder = releases.make_release(settings, on.date() if on else None, to, replace=force)
+        if record:
+            releases.record(settings.content / "data", entry)
+    typer.echo(f"{shown(folder)}: {_measured(folder)}\nreleased {entry.released_on}, build {entry.build_id}\nseal {entry.seal}")
+    if not record:
+        typer.echo("Write the seal where the bundle is not: the release note, or --record and commit data/releases.csv.")
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="The folder of a release.")],
+    seal: Annotated[str | None, typer.Option(help="The seal somebody wrote down elsewhere, to compare with.")] = None,
+    *,
+    rebuild: Annotated[bool, typer.Option(help="Build it again from the content here, and compare the rows.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check that a release is byte for byte what was released; exits 1 if not.
+
+    Example: datamoat verify data/exports/releases/datamoat-2026-11-24-0a1b2c3d
+    """
+    from datamoat.verify import rebuild_bundle, verify_bundle
+
+    settings = read_settings()
+    verdict = verify_bundle(settings, bundle, seal)
+    findings = list(verdict.findings)
+    if rebuild and verdict.is_good:
+        findings += rebuild_bundle(settings, bundle, lambda line: typer.echo(line, err=True))
+    if as_json:
+        facts = {
+            "is_good": not findings, "seal": verdict.seal, "n_files": verdict.n_files, "n_bytes": verdict.n_bytes,
+            "n_tables": verdict.n_tables, "registered_on": verdict.registered_on and verdict.registered_on.isoformat(),
+            "findings": [{"path": finding.path, "what": finding.what} for finding in findings],
+        }  # fmt: skip
+        typer.echo(json.dumps(facts, indent=1))
+    elif findings:
+        typer.echo("\n".join(f"{text_of(finding.path)}: {text_of(finding.what)}" for finding in findings))
+        typer.echo(f"{len(findings)} findings: this is not what was released. Do not use it.")
+    else:
+        typer.echo(
+            f"{verdict.n_files} files, {verdict.n_bytes / 1e6:.1f} MB, {verdict.n_tables} tables in all their forms: as released"
+        )
+        typer.echo(f"seal {verdict.seal}")
+        typer.echo(
+            f"registered on {verdict.registered_on}"
+            if verdict.registered_on
+            else "No register here knows this seal: compare it with the one its release note gives (--seal)."
+        )
+    raise typer.Exit(0 if not findings else 1)
+
+
+def shown(path: Path) -> str:
+    """Return a path as a person here would type it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _measured(folder: Path) -> str:
+    """Return how many files a folder has, and how large they are together."""
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    return f"{len(sizes)} files, {sum(sizes) / 1e6:.1f} MB"
