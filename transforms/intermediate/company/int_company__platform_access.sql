@@ -50,6 +50,12 @@ select
     o.month,
     case o.geography when 'global_excl_china_us' then 'without_us' when 'us' then 'us_only' else 'whole' end as owned_part,
     a.access_id,
+    case
+        when o.platform_id = (
+            select x.applies_to from staging.stg_reference__assumptions as x where x.assumption_id = a.assumption_id
+        ) then o.platform_id
+        else o.company_id || ':' || o.platform_id
+    end as scope,
     coalesce(a.assumption_id, (
         select x.assumption_id from staging.stg_reference__assumptions as x where x.name = 'access_owner'
     )) as assumption_id,

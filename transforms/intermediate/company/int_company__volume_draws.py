@@ -22,6 +22,7 @@ TABLES = {
     "int_company__volume_quantiles": ("company_id", "month", "scenario_id"),
     "int_company__pair": ("company_a", "company_b", "month", "measure"),
     "int_company__importance": ("company_id", "measure", "input_id"),
+    "int_volume__assumption_draws": ("assumption_name", "scope", "draw"),
 }
 OWN = (
     "first_party_videos_per_day", "first_party_hours_per_day", "first_party_stock_videos", "first_party_stock_hours",
@@ -33,7 +34,47 @@ OTHERS = (
     "short_usable_hours",
 )  # fmt: skip
 COLUMNS = (*OWN[:4], *OWN_SHORT, *OWN[4:], *OTHERS)
-NULLABLE = (*OWN, *OWN_SHORT, *(f"{name}_{q}" for name in (*OWN, *OWN_SHORT) for q in ("p05", "p50", "p95")), "valid_from")
+NULLABLE = (
+    "first_party_videos_per_day",
+    "first_party_hours_per_day",
+    "first_party_stock_videos",
+    "first_party_stock_hours",
+    "available_first_party_hours",
+    "usable_first_party_hours",
+    "first_party_short_videos_per_day",
+    "first_party_short_hours_per_day",
+    "first_party_short_stock_hours",
+    "first_party_videos_per_day_p05",
+    "first_party_videos_per_day_p50",
+    "first_party_videos_per_day_p95",
+    "first_party_hours_per_day_p05",
+    "first_party_hours_per_day_p50",
+    "first_party_hours_per_day_p95",
+    "first_party_stock_videos_p05",
+    "first_party_stock_videos_p50",
+    "first_party_stock_videos_p95",
+    "first_party_stock_hours_p05",
+    "first_party_stock_hours_p50",
+    "first_party_stock_hours_p95",
+    "available_first_party_hours_p05",
+    "available_first_party_hours_p50",
+    "available_first_party_hours_p95",
+    "usable_first_party_hours_p05",
+    "usable_first_party_hours_p50",
+    "usable_first_party_hours_p95",
+    "first_party_short_videos_per_day_p05",
+    "first_party_short_videos_per_day_p50",
+    "first_party_short_videos_per_day_p95",
+    "first_party_short_hours_per_day_p05",
+    "first_party_short_hours_per_day_p50",
+    "first_party_short_hours_per_day_p95",
+    "first_party_short_stock_hours_p05",
+    "first_party_short_stock_hours_p50",
+    "first_party_short_stock_hours_p95",
+    "assumption_id",
+    "fact_id",
+    "variance_removed_by_one_more",
+)
 COMPARED = ("first_party_hours_per_day", "first_party_stock_hours", "available_hours", "usable_hours")
 FLOW, STOCK = "upload_hours_per_day", "stock_hours"  # measures inside the fit
 SAYS = {"users": "users_monthly", "rate": "uploads_per_day", "duration": "duration_new"}  # what would tell of a process
@@ -74,7 +115,7 @@ def model(
     observed |= {part for part, parent in parents.iter_rows() if parent in observed}
     draws: list[pl.DataFrame] = []
     quantiles: list[pl.DataFrame] = []
-    pairs = importance = None
+    pairs = importance = assumed = None
     for scenario in SCENARIOS:
         fitted = "baseline" if scenario == "no_prior_only_platforms" else scenario
         drawn = (
@@ -99,6 +140,7 @@ def model(
                 published[name] = {measure: None if found[measure] is None else found[measure][:, :n] for measure in COMPARED}
         if scenario == "baseline":
             pairs = _pairs(published, months)
+            assumed = _assumption_draws(others, access, given, named, settings["n_published_draws"])
             importance = _importance(
                 others,
                 access,
@@ -114,6 +156,7 @@ def model(
         "int_company__volume_quantiles": pl.concat(quantiles),
         "int_company__pair": pairs,
         "int_company__importance": importance,
+        "int_volume__assumption_draws": assumed,
     }
 
 
@@ -154,7 +197,7 @@ def _company(
             continue
         owned = _owned_share(row["owned_part"], given)
         assumption = named[row["assumption_id"]]
-        scope = row["platform_id"] if assumption == "access_bytedance_tiktok" else f"{name}:{row['platform_id']}"
+        scope = row["scope"]
         reached = owned * given.draw(assumption, scope) * values["stock_hours"][i]
         kept = np.minimum(common * np.exp(given.draw("yield_platform_ratio_log", row["platform_id"])), 1.0)
         if row["is_in_totals"]:
@@ -300,7 +343,7 @@ def _inputs(
             inputs["assumption", "tiktok_us_share:all"] = given.z("tiktok_us_share")
         if reaches:
             assumption = named[row["assumption_id"]]
-            scope = key if assumption == "access_bytedance_tiktok" else f"{name}:{key}"
+            scope = row["scope"]
             inputs["assumption", f"{assumption}:{scope}"] = given.z(assumption, scope)
         if measure == "usable_hours":
             inputs["assumption", f"yield_platform_ratio_log:{key}"] = given.z("yield_platform_ratio_log", key)
@@ -342,6 +385,25 @@ def _hand_on(
             share * row["variance_share"],
             None if gain is None else share * gain,
         )
+
+
+def _assumption_draws(
+    others: pl.DataFrame, access: pl.DataFrame, given: Assumptions, named: dict[str, str], n_draws: int
+) -> pl.DataFrame:
+    """Return the published draws of every assumption that acts after the fit, in the scope it is drawn for."""
+    scopes = {(name, "all") for name in ("dup_share_hours", "yield_hours_raw_to_pretrain", "tiktok_us_share")}
+    for platform, assumption, scope in access.select("platform_id", "assumption_id", "scope").unique().iter_rows():
+        scopes |= {("yield_platform_ratio_log", platform), (named[assumption], scope)}
+    for company, kind in others.select("company_id", "access_kind").iter_rows():
+        scopes.add(("scrape_hours" if kind == "public" else "licensed_hours", company))
+    ordered = sorted(scopes)
+    keys = {
+        "assumption_name": [name for name, _ in ordered],
+        "scope": [scope for _, scope in ordered],
+        "assumption_id": [given.ids[name] for name, _ in ordered],
+    }
+    values = {"assumption_value": np.array([given.draw(name, scope) for name, scope in ordered])}
+    return long_draws(keys, values, n_draws, pl.Float64)
 
 
 def _add(

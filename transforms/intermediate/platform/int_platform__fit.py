@@ -43,6 +43,7 @@ TABLES = {
 }
 NULLABLE = (
     "left_out_log_mean", "left_out_log_sd", "left_out_z", "linearisation_error", "assumption_id", "fact_id", "event_id",
+    "variance_without", "shift_without",
 )  # fmt: skip
 
 OFFICIAL = ("official_file", "filing", "official_statement")
