@@ -29,7 +29,9 @@ answers as (
         boards.board_id,
         snapshots.captured_on,
         case
-            when snapshots.verdict = 'error' or not snapshots.is_served::boolean and snapshots.n_rows::bigint > 0 then 'error'
+            when
+                snapshots.verdict = 'error' or not snapshots.is_served::boolean and snapshots.n_rows::bigint > 0
+                then 'error'
             when snapshots.n_rows::bigint = 0 then 'empty'
             else 'unchanged'
         end as capture_status,
@@ -135,8 +137,13 @@ select
             n_cells_filled desc,
             is_live desc,
             case route
-                when 'api' then 1 when 'dataset' then 2 when 'page' then 3 when 'web' then 4 when 'api_free' then 5 else 6
+                when 'api' then 1
+                when 'dataset' then 2
+                when 'page' then 3
+                when 'web' then 4
+                when 'api_free' then 5
+                else 6
             end,
-            capture_id
+            capture_id asc
     ) = 1 as is_serving
 from judged

@@ -9,12 +9,20 @@ caveats:
   - The cause is empty where a rating moved and the reading gives no votes.
 ---*/
 
-with readings as (
+with complete as (
+    select distinct
+        board_id,
+        captured_on
+    from intermediate.int_board__entry
+    where capture_status = 'ok'
+),
+
+readings as (
     select
         board_id,
         captured_on,
         lag(captured_on) over (partition by board_id order by captured_on) as previous_on
-    from (select distinct board_id, captured_on from intermediate.int_board__entry where capture_status = 'ok') as complete
+    from complete
 ),
 
 entries as (
@@ -107,7 +115,10 @@ judged as (
             when n_votes_change < 0 then 'votes_removed'
             when abs(rating_change) > 0.5 and n_votes_change = 0 then 'refit'
             -- k new votes among n, all against odds of three to one, move a Bradley-Terry fit by about 4 * 400 / ln 10 * k / n points.
-            when abs(rating_change) > 0.5 and abs(rating_change) > 695.0 * n_votes_change / (previous_n_votes + n_votes_change) then 'refit'
+            when
+                abs(rating_change) > 0.5
+                and abs(rating_change) > 695.0 * n_votes_change / (previous_n_votes + n_votes_change)
+                then 'refit'
             when n_votes_change > 0 then 'new_votes'
         end as cause,
         abs(rating_change) > 0.5 as has_moved

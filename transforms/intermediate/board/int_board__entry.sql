@@ -26,7 +26,9 @@ with served as (
         boards.has_audio as board_has_audio,
         links.scale_id
     from intermediate.int_board__capture_entry as entries
-    inner join intermediate.int_board__capture as captures on entries.capture_id = captures.capture_id and captures.is_serving
+    inner join
+        intermediate.int_board__capture as captures
+        on entries.capture_id = captures.capture_id and captures.is_serving
     inner join staging.stg_reference__boards as boards on entries.board_id = boards.board_id
     inner join intermediate.int_board__scale_link as links
         on entries.board_id = links.board_id and entries.captured_on = links.captured_on
@@ -73,7 +75,8 @@ select
     coalesce(ranked.entry_key = scales.anchor_key and ranked.rating = scales.anchor_rating, false) as is_anchor,
     ranked.n_votes,
     releases.released_on,
-    list_sort(list_distinct([ranked.capture_citation_id, coalesce(curated.citation_id, undecided.citation_id)])) as citation_ids
+    list_sort(list_distinct([ranked.capture_citation_id, coalesce(curated.citation_id, undecided.citation_id)]))
+        as citation_ids
 from ranked
 left join intermediate.int_entry__match as curated
     on
@@ -84,5 +87,7 @@ left join intermediate.int_entry__match as curated
         and ranked.captured_on <= coalesce(curated.valid_to, date '9999-12-31')
 left join intermediate.int_entry__match as undecided
     on not undecided.is_curated and ranked.source_id = undecided.source_id and ranked.entry_key = undecided.entry_key
-left join intermediate.int_board__scale as scales on ranked.scale_id = scales.scale_id and ranked.board_id = scales.board_id
+left join
+    intermediate.int_board__scale as scales
+    on ranked.scale_id = scales.scale_id and ranked.board_id = scales.board_id
 left join intermediate.int_model__release as releases on curated.model_id = releases.model_id

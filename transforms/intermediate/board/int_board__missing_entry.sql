@@ -50,7 +50,7 @@ best as (
     from entries
     qualify row_number() over (
         partition by board_id, captured_on, model_id
-        order by is_ranked desc, rating desc nulls last, entry_name
+        order by is_ranked desc, rating desc nulls last, entry_name asc
     ) = 1
 ),
 
@@ -79,7 +79,7 @@ never_listed as (
         min(readings.captured_on) as missing_from
     from first_on_task
     inner join boards on first_on_task.task = boards.task
-    inner join readings on boards.board_id = readings.board_id and readings.captured_on >= first_on_task.first_on
+    inner join readings on boards.board_id = readings.board_id and first_on_task.first_on <= readings.captured_on
     left join first_on_board
         on boards.board_id = first_on_board.board_id and first_on_task.model_id = first_on_board.model_id
     where first_on_board.model_id is null
@@ -163,7 +163,7 @@ unusable as (
         on
             usable.board_id = failed.board_id
             and failed.status in ('empty', 'error')
-            and failed.captured_on > usable.captured_on
+            and usable.captured_on < failed.captured_on
             and failed.captured_on < coalesce(usable.next_on, date '9999-12-31')
     where coalesce(usable.next_on, getvariable('as_of')::date) - usable.captured_on > 14
     group by usable.board_id, usable.captured_on
@@ -193,7 +193,9 @@ missing as (
         unusable.missing_to,
         'board_unusable' as reason
     from unusable
-    inner join best on unusable.board_id = best.board_id and unusable.last_usable_on = best.captured_on and best.has_rank
+    inner join
+        best
+        on unusable.board_id = best.board_id and unusable.last_usable_on = best.captured_on and best.has_rank
 )
 
 select

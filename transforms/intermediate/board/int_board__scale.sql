@@ -31,8 +31,10 @@ grouped as (
         arg_min(anchor_key, captured_on) filter (where anchor_key is not null) as anchor_key,
         arg_max(anchor_name, captured_on) filter (where anchor_name is not null) as anchor_entry_name,
         arg_min(anchor_rating, captured_on) filter (where anchor_key is not null) as anchor_rating,
-        max(n_shared) filter (where detected_by not in ('continues', 'first_reading', 'cannot_be_tied')) as n_shared_at_start,
-        max(median_abs_move) filter (where detected_by not in ('continues', 'first_reading', 'cannot_be_tied')) as move_at_start,
+        max(n_shared) filter (where detected_by not in ('continues', 'first_reading', 'cannot_be_tied'))
+            as n_shared_at_start,
+        max(median_abs_move) filter (where detected_by not in ('continues', 'first_reading', 'cannot_be_tied'))
+            as move_at_start,
         max(median_abs_move) filter (where detected_by = 'continues') as largest_move_within,
         count(*) as n_readings
     from links
@@ -43,21 +45,22 @@ select
     board_id,
     scale_id,
     valid_from,
-    case when lead(valid_from) over (partition by board_id order by scale_number) is not null then last_captured_on end as valid_to,
+    case
+        when lead(valid_from) over (partition by board_id order by scale_number) is not null then last_captured_on
+    end as valid_to,
     anchor_key,
     anchor_entry_name,
     anchor_rating,
     detected_by,
     case detected_by
-        when 'cannot_be_tied' then n_readings || ' reading(s) of a few places each, with nothing to tie them to a later board'
+        when 'cannot_be_tied' then 'a few places each, with nothing to tie them to a later board; '
         when 'first_reading' then 'first board that can be tied; '
         when 'nothing_shared' then 'no entry shared with the board before; '
-        when 'anchor_changed' then 'another entry holds the scale; ' || n_shared_at_start || ' shared entries moved by ' || round(move_at_start, 1) || ' points (median); '
-        else n_shared_at_start || ' shared entries moved by ' || round(move_at_start, 1) || ' points (median); '
+        when 'anchor_changed' then 'another entry holds the scale; '
+        else ''
     end
-    || case
-        when detected_by = 'cannot_be_tied' then ''
-        else n_readings || ' reading(s) on it'
-            || coalesce(', largest median move between neighbours ' || round(largest_move_within, 1) || ' points', '')
-    end as evidence
+    || coalesce(n_shared_at_start || ' shared entries moved by ' || round(move_at_start, 1) || ' points (median); ', '')
+    || n_readings || ' reading(s) on it'
+    || coalesce(', largest median move between neighbours ' || round(largest_move_within, 1) || ' points', '')
+        as evidence
 from grouped

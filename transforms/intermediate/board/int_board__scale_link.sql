@@ -44,6 +44,14 @@ anchors as (
     having count(*) = 1
 ),
 
+rated as (
+    select
+        capture_id,
+        count(*) as n_rated
+    from entries
+    group by capture_id
+),
+
 linkable as (
     select
         serving.board_id,
@@ -51,7 +59,7 @@ linkable as (
         serving.capture_id,
         row_number() over (partition by serving.board_id order by serving.captured_on) as position
     from serving
-    inner join (select capture_id, count(*) as n_rated from entries group by capture_id) as rated
+    inner join rated
         on serving.capture_id = rated.capture_id
     where serving.capture_status = 'ok' or rated.n_rated >= 10
 ),
@@ -109,9 +117,12 @@ judged as (
         case
             when anchored.previous_captured_on is null then 'first_reading'
             when moves.n_shared = 0 then 'nothing_shared'
-            when anchored.anchor_key <> anchored.previous_anchor_key
+            when
+                anchored.anchor_key <> anchored.previous_anchor_key
                 and anchored.anchor_name <> anchored.previous_anchor_name then 'anchor_changed'
-            when moves.median_abs_move > greatest(40, 3 * coalesce(moves.median_half_interval, 0)) then 'ratings_moved_together'
+            when
+                moves.median_abs_move > greatest(40, 3 * coalesce(moves.median_half_interval, 0))
+                then 'ratings_moved_together'
             else 'continues'
         end as detected_by
     from anchored

@@ -45,9 +45,11 @@ content as (
         (count(*) filter (where is_ranked))::integer as n_ranked,
         sum(n_votes)::bigint as n_votes_total,
         sha256(string_agg(
-            concat_ws('|', entry_key, entry_name, listed_rank, rating, rating_low, rating_high, n_votes), chr(10) order by entry_key
+            concat_ws('|', entry_key, entry_name, listed_rank, rating, rating_low, rating_high, n_votes),
+            chr(10) order by entry_key
         )) as content_sha256,
-        sha256(string_agg(concat_ws('|', entry_key, round(rating), n_votes), chr(10) order by entry_key)) as rounded_sha256
+        sha256(string_agg(concat_ws('|', entry_key, round(rating), n_votes), chr(10) order by entry_key))
+            as rounded_sha256
     from intermediate.int_board__entry
     group by board_id, captured_on
 ),
@@ -63,7 +65,10 @@ leaders as (
         (count(*) over (partition by board_id, captured_on))::integer as n_leaders
     from intermediate.int_board__entry
     where rank = 1
-    qualify row_number() over (partition by board_id, captured_on order by rating desc nulls last, listed_rank nulls last, entry_name, entry_key) = 1
+    qualify row_number() over (
+        partition by board_id, captured_on
+        order by rating desc nulls last, listed_rank asc nulls last, entry_name asc, entry_key asc
+    ) = 1
 ),
 
 served as (

@@ -50,7 +50,11 @@ aliases as (
         labs.company_id,
         nullif(
             concat_ws(
-                ' ', aliases.variant_tier, aliases.variant_resolution, aliases.variant_checkpoint, 'served by ' || aliases.hosted_by
+                ' ',
+                aliases.variant_tier,
+                aliases.variant_resolution,
+                aliases.variant_checkpoint,
+                'served by ' || aliases.hosted_by
             ),
             ''
         ) as variant,
@@ -86,7 +90,7 @@ spans as (
         list_sort(list_distinct(list(placed.entry_name))) as names_seen,
         arg_max(placed.entry_name, (placed.captured_on, placed.entry_name)) as entry_name,
         arg_max(placed.creator_name, (placed.captured_on, placed.creator_name))
-            filter (where placed.creator_name is not null) as creator_name,
+        filter (where placed.creator_name is not null) as creator_name,
         max(placed.board_family) as board_family,
         coalesce(bool_or(placed.is_serving and placed.captured_on = latest.captured_on), false) as is_on_latest
     from placed
@@ -155,8 +159,12 @@ undecided as (
         spans.creator_name,
         case when makers.company_id is not null then 'source_only' else 'unmatched' end as match_status,
         'unmatched:' || spans.source_id || ':' || spans.entry_key as model_id,
-        coalesce(makers.lab_id, 'unmatched:' || spans.source_id || ':' || coalesce(spans.creator_name, spans.entry_key)) as lab_id,
-        coalesce(makers.company_id, 'unmatched:' || spans.source_id || ':' || coalesce(spans.creator_name, spans.entry_key))
+        coalesce(
+            makers.lab_id, 'unmatched:' || spans.source_id || ':' || coalesce(spans.creator_name, spans.entry_key)
+        ) as lab_id,
+        coalesce(
+            makers.company_id, 'unmatched:' || spans.source_id || ':' || coalesce(spans.creator_name, spans.entry_key)
+        )
             as company_id,
         null as variant,
         null::boolean as has_audio,
@@ -168,7 +176,10 @@ undecided as (
                 then 'a rule proposes ' || proposals.model_id || ' (name equal after normalising), nobody has decided'
             else 'no rule proposes a model'
         end as evidence,
-        coalesce(makers.citation_id, case when spans.source_id = 'arena' then 'C2202' when spans.source_id = 'vbench' then 'C2007' else 'C2201' end)
+        coalesce(
+            makers.citation_id,
+            case spans.source_id when 'arena' then 'C2202' when 'vbench' then 'C2007' else 'C2201' end
+        )
             as citation_id,
         case when spans.is_verified then spans.first_seen_on end as first_seen_on,
         case when spans.is_verified then spans.last_seen_on end as last_seen_on,

@@ -69,7 +69,11 @@ ordered as (
             partition by model_id
             order by
                 case
-                    when date_kind = 'available' and precision_n_chars = 10 and stated_by not in ('artificial_analysis', 'arena') then 1
+                    when
+                        date_kind = 'available'
+                        and precision_n_chars = 10
+                        and stated_by not in ('artificial_analysis', 'arena')
+                        then 1
                     when date_kind = 'available' and precision_n_chars = 10 then 2
                     when date_kind = 'available' and precision_n_chars = 7 then 3
                     when date_kind = 'announced' and precision_n_chars > 4 then 4
@@ -92,7 +96,7 @@ ranges as (
     from (
         select
             dated.*,
-            exists (
+            exists(
                 select 1
                 from dated as finer
                 where
