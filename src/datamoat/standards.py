@@ -225,7 +225,7 @@ def ro_crate(release: Release, folder: Path) -> dict[str, Any]:
                 "object": [{"@id": source["@id"]} for source in sources], "result": [{"@id": "datamoat.duckdb"}],
             },
             {
-                "@id": "#software", "@type": "SoftwareSourceCode", "name": release.about["software"],
+                "@id": "#software", "@type": "SoftwareApplication", "url": {"@id": "README.md"}, "name": release.about["software"],
                 "version": release.manifest["engine"], "softwareVersion": release.manifest["engine"],
                 "license": {"@id": f"https://spdx.org/licenses/{release.about['software_licence']}"},
             },
