@@ -207,7 +207,7 @@ def _score(rule: Distrust, score: Score, pairs: list[tuple[Row, Row]], fresh: li
     if len(rated) < 2:  # noqa: PLR2004
         return
     olds, news = [float(old[score.column]) for old, _ in rated], [float(new[score.column]) for _, new in rated]
-    before, after = statistics.pstdev(olds), statistics.pstdev(news)
+    before, after = _spread(olds), _spread(news)
     shift = statistics.median(new - old for old, new in zip(olds, news, strict=True))
     limit = score.stretch.after(days) * (2 if len(rated) < FEW else 1)
     stretch = after / before if before else 1.0
@@ -288,28 +288,29 @@ def _votes(rule: Distrust, column: str, pairs: list[tuple[Row, Row]], found: Fin
 
 
 def _measure(rule: Distrust, measure: Measure, pairs: list[tuple[Row, Row]], days: int, found: Finding) -> None:
-    """Judge a positive quantity by how many times its last good value it is."""
-    both = [(old, new) for old, new in pairs if _positive(old[measure.column]) and _positive(new[measure.column])]
+    """Judge a positive quantity by how many times its last good value it is, for each thing that is measured."""
     had = sum(_positive(old[measure.column]) for old, _ in pairs)
+    both = [(old, new) for old, new in pairs if _positive(old[measure.column]) and _positive(new[measure.column])]
     if had and had - len(both) > max(2, had * 0.5):
         found.suspicions.append(f"{measure.column} is missing now for {had - len(both)} of {had} rows that had it")
-    if not both:
-        return
-    logs = [math.log(float(new[measure.column]) / float(old[measure.column])) for old, new in both]
-    middle, limit = math.exp(statistics.median(logs)), measure.factor.after(days)
-    if max(middle, 1 / middle) >= limit:
-        found.suspicions.append(
-            f"{measure.column} is {middle:.4g} times the last good at the median, under {limit:g} expected{_unit(middle)}"
-        )
-        return
-    if measure.one is None:
-        return
-    for (_, new), log in zip(both, logs, strict=True):
-        if abs(log) >= math.log(measure.one.after(days)):
-            times = math.exp(log)
+    groups: dict[str, list[tuple[Row, float]]] = {}
+    for old, new in both:
+        log = math.log(float(new[measure.column]) / float(old[measure.column]))
+        groups.setdefault(str(new[measure.by]) if measure.by else "", []).append((new, log))
+    limit = measure.factor.after(days)
+    for name, members in groups.items():
+        middle = math.exp(statistics.median(log for _, log in members))
+        if max(middle, 1 / middle) >= limit:
+            of = f" of {shown(name)}" if name else ""
             found.suspicions.append(
-                f"{measure.column} of {shown(rule_label(rule, new))} is {times:.4g} times the last good{_unit(times)}"
+                f"{measure.column}{of} is {middle:.4g} times the last good at the median; less than {limit:g} is expected{_unit(middle)}"
             )
+            continue
+        torn = [(row, math.exp(log)) for row, log in members if measure.one and abs(log) >= math.log(measure.one.after(days))]
+        found.suspicions += [
+            f"{measure.column} of {shown(rule_label(rule, row))} is {times:.4g} times the last good{_unit(times)}"
+            for row, times in torn
+        ]
 
 
 def _flags(flagged: Flag, now: list[Row], then: list[Row], days: int, found: Finding) -> None:
@@ -374,6 +375,14 @@ def _odd_names(rule: Distrust, rows: list[Row], found: Finding) -> None:
             for what in oddities(str(row.get(rule.label) or "")):
                 odd.setdefault(what, []).append(str(row[rule.label]))
         found.notes.extend(f"{what} in {_some(names)}" for what, names in odd.items())
+
+
+def _spread(values: list[float]) -> float:
+    """Return how far values are apart: between the quartiles, which one torn value does not move; few have no quartiles."""
+    if len(values) < FEW:
+        return statistics.pstdev(values)
+    low, _, high = statistics.quantiles(values, n=4)
+    return high - low
 
 
 def _fixed(rule: Distrust, score: Score, rated: list[tuple[Row, Row]]) -> list[str]:

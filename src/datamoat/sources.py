@@ -196,10 +196,12 @@ class Measure(Strict):
     Attributes:
         factor: How many times its last good value the median row may be, up or down: beyond it, another unit.
         one: The same for a single row.
+        by: A column that says what a row measures, where rows measure different things; each is judged on its own.
         share: Whether every value must lie between 0 and 1.
     """
 
     column: str
+    by: str | None = None
     factor: Bound
     one: Bound | None = None
     share: bool = False
@@ -279,7 +281,9 @@ class Table(Strict):
             )
             if name
         ]
-        named += [measure.column for measure in self.distrust.measures] + [when.column for when in self.distrust.dates]
+        named += [name for measure in self.distrust.measures for name in (measure.column, measure.by) if name] + [
+            when.column for when in self.distrust.dates
+        ]
         named += [flag.column for flag in self.distrust.flags]
         unknown = sorted({name for name in named if name not in self.columns})
         if unknown:

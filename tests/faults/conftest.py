@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,16 +28,20 @@ class Bench:
     day: date = BEGIN
     landed: list[Landing] = field(default_factory=list)
 
-    def feed(self, body: bytes | str | Any, request: str = "text_to_video", days: int = 1, status: int = 200) -> Landing:  # noqa: ANN401
+    def feed(self, body: bytes | str | Any, request: str = "text_to_video", days: int = 1, status: int = 200) -> Landing:
         """Store one answer on the next day, land it, and return what became of it."""
         if not isinstance(body, bytes):
             body = (body if isinstance(body, str) else json.dumps(body)).encode()
         moment = datetime(self.day.year, self.day.month, self.day.day, 6, tzinfo=UTC)
         self.day += timedelta(days=days)
         shelf = Snapshots(self.settings.snapshots, self.source.id)
-        receipt = shelf.store(request, body, retrieved_at=moment, url="https://example.org/", route="http", extension="json", status=status)
+        receipt = shelf.store(
+            request, body, retrieved_at=moment, url="https://example.org/", route="http", extension="json", status=status
+        )
         land_source(self.settings, self.source)
-        found = next(landing for landing in read_landings(self.settings, self.source) if landing.snapshot_id == receipt.snapshot_id)
+        found = next(
+            landing for landing in read_landings(self.settings, self.source) if landing.snapshot_id == receipt.snapshot_id
+        )
         self.landed.append(found)
         return found
 
@@ -47,12 +51,24 @@ class Bench:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return every row that raw serves."""
-        return [row for landing in self.served() if landing.files for rows in rows_of(self.settings, self.source, landing).values() for row in rows]
+        return [
+            row
+            for landing in self.served()
+            if landing.files
+            for rows in rows_of(self.settings, self.source, landing).values()
+            for row in rows
+        ]
 
     def kept(self, landing: Landing) -> bytes:
         """Return the captured bytes of an answer."""
         shelf = Snapshots(self.settings.snapshots, self.source.id)
         return shelf.body(shelf.get(landing.snapshot_id))
+
+
+@pytest.fixture
+def bench_of() -> type[Bench]:
+    """Return the bench itself, for a test that needs another source or folder."""
+    return Bench
 
 
 @pytest.fixture
@@ -77,7 +93,7 @@ def bench(place: Settings, source: Callable[[str], Source]) -> Bench:
 def board() -> Callable[..., dict[str, Any]]:
     """Return a function that makes a board of 60 models in the shape of the older route."""
 
-    def make(n: int = 60, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    def make(n: int = 60, **changes: Any) -> dict[str, Any]:
         shift, votes, drop = changes.get("shift", 0), changes.get("votes", 0), changes.get("drop", 0)
         models = [
             {
@@ -101,18 +117,10 @@ def no_waiting() -> Iterator[None]:
 
 
 @pytest.fixture
-def upstream(httpserver: Any, monkeypatch: pytest.MonkeyPatch, no_waiting: None) -> Any:  # noqa: ANN401
+def upstream(httpserver: Any, monkeypatch: pytest.MonkeyPatch, no_waiting: None) -> Any:
     """Return a server on this machine that stands in for the publishers."""
     monkeypatch.setenv("DATAMOAT_ALLOW_LOOPBACK", "1")
     monkeypatch.setenv("AA_API_KEY", "canary-7f3a9")
     for name in ("AA_API", "EPOCH_MODELS", "ARENA_DATASET", "TIKTOK_ENFORCEMENT", "HUGGINGFACE_MODELS"):
         monkeypatch.setenv(f"DATAMOAT_UPSTREAM_{name}", f"http://127.0.0.1:{httpserver.port}")
     return httpserver
-
-
-def with_caps(source: Source, **caps: Any) -> Source:  # noqa: ANN401
-    """Return a source with other caps."""
-    return source.model_copy(update={"fetch": source.fetch.model_copy(update=caps)})
-
-
-__all__ = ["Bench", "replace", "with_caps"]

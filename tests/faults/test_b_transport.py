@@ -95,7 +95,9 @@ def test_b01_a_429_is_waited_for_up_to_a_cap_and_never_asked_more_than_thrice(
     assert len(upstream.log) == (1 if deferred_at_once else 3)
 
 
-def test_b01_the_wait_is_what_was_asked_for(upstream: Any, ask: Callable[..., FetchReport], monkeypatch: pytest.MonkeyPatch, board: Any) -> None:
+def test_b01_the_wait_is_what_was_asked_for(
+    upstream: Any, ask: Callable[..., FetchReport], monkeypatch: pytest.MonkeyPatch, board: Any
+) -> None:
     upstream.expect_ordered_request(OLD).respond_with_response(Response("later", 429, {"Retry-After": "7"}))
     upstream.expect_ordered_request(OLD).respond_with_json(board())
     waits: list[float] = []
@@ -128,8 +130,15 @@ def test_b02_a_storm_of_503_costs_three_requests_a_source(
     assert time.monotonic() - began < 20
 
 
-def test_b02_one_failing_board_of_four_does_not_cost_the_others(upstream: Any, ask: Callable[..., FetchReport], board: Any) -> None:
-    free = {"data": [{"id": f"i{n}", "name": f"N{n}", "slug": "s", "model_creator": {"id": "c", "name": "C"}, "elo": 1000 + n, "ci_95": 9} for n in range(20)]}
+def test_b02_one_failing_board_of_four_does_not_cost_the_others(
+    upstream: Any, ask: Callable[..., FetchReport], board: Any
+) -> None:
+    free = {
+        "data": [
+            {"id": f"i{n}", "name": f"N{n}", "slug": "s", "model_creator": {"id": "c", "name": "C"}, "elo": 1000 + n, "ci_95": 9}
+            for n in range(20)
+        ]
+    }
     upstream.expect_request(OLD).respond_with_data("Internal Server Error", status=500)
     upstream.expect_request("/api/v2/data/media/image-to-video").respond_with_json(board())
     upstream.expect_request("/api/v2/media/text-to-video-audio/models/free").respond_with_json(free)
@@ -139,7 +148,9 @@ def test_b02_one_failing_board_of_four_does_not_cost_the_others(upstream: Any, a
     assert len(upstream.log) == 6
 
 
-def test_b03_a_byte_a_second_ends_at_the_deadline(ask: Callable[..., FetchReport], monkeypatch: pytest.MonkeyPatch, no_waiting: None) -> None:
+def test_b03_a_byte_a_second_ends_at_the_deadline(
+    ask: Callable[..., FetchReport], monkeypatch: pytest.MonkeyPatch, no_waiting: None
+) -> None:
     def drip(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         for _ in range(40):
@@ -191,7 +202,13 @@ def test_b04_a_redirect_loop_stops_at_five(upstream: Any, ask: Callable[..., Fet
 
 @pytest.mark.parametrize(
     "target",
-    ["https://evil.example/x", "http://artificialanalysis.ai/x", "//evil.example/x", "ftp://artificialanalysis.ai/x", "https://artificialanalysis.ai.evil.example/x"],
+    [
+        "https://evil.example/x",
+        "http://artificialanalysis.ai/x",
+        "//evil.example/x",
+        "ftp://artificialanalysis.ai/x",
+        "https://artificialanalysis.ai.evil.example/x",
+    ],
 )
 def test_b04_another_host_or_scheme_is_refused(upstream: Any, ask: Callable[..., FetchReport], target: str) -> None:
     upstream.expect_request(OLD).respond_with_response(Response("", 302, {"Location": target}))
@@ -225,7 +242,9 @@ def test_b05_a_certificate_that_cannot_be_trusted_is_never_bypassed(
     place: Settings, source: Callable[[str], Source], monkeypatch: pytest.MonkeyPatch, no_waiting: None
 ) -> None:
     def reject(*_: Any, **__: Any) -> Any:
-        raise ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:1006)")
+        raise ssl.SSLCertVerificationError(
+            1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:1006)"
+        )
 
     opened: list[socket.socket] = []
 
@@ -264,7 +283,10 @@ def test_b06_a_body_beyond_the_cap_is_stopped(upstream: Any, ask: Callable[..., 
 def test_b06_an_announced_body_beyond_the_cap_is_not_even_read(
     ask: Callable[..., FetchReport], monkeypatch: pytest.MonkeyPatch, no_waiting: None
 ) -> None:
-    with raw_server(lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n[")) as (base, seen):
+    with raw_server(lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n[")) as (
+        base,
+        seen,
+    ):
         monkeypatch.setenv("DATAMOAT_ALLOW_LOOPBACK", "1")
         monkeypatch.setenv("AA_API_KEY", "k")
         monkeypatch.setenv("DATAMOAT_UPSTREAM_AA_API", base)
@@ -275,7 +297,12 @@ def test_b06_an_announced_body_beyond_the_cap_is_not_even_read(
 
 @pytest.mark.parametrize(
     "body",
-    [b"[" * 5_000_000, b'{"a":' * 1_000_000, b'{"data": ' + b"9" * 1_000_000 + b"}", json.dumps({f"k{n}": n for n in range(100_000)}).encode()],
+    [
+        b"[" * 5_000_000,
+        b'{"a":' * 1_000_000,
+        b'{"data": ' + b"9" * 1_000_000 + b"}",
+        json.dumps({f"k{n}": n for n in range(100_000)}).encode(),
+    ],
     ids=["nested lists", "nested objects", "one number", "100,000 keys"],
 )
 def test_b06_absurd_json_is_refused_quickly_and_in_little_memory(bench: Any, body: bytes) -> None:
@@ -316,7 +343,9 @@ def test_b07_an_encoding_that_was_not_asked_for_is_refused(upstream: Any, ask: C
 def test_b07_a_bomb_in_the_body_of_a_redirect_is_never_opened(upstream: Any, ask: Callable[..., FetchReport], board: Any) -> None:
     bomb = gzip.compress(b"\0" * 50_000_000, 9)
     upstream.expect_request(OLD).respond_with_response(Response(bomb, 302, {"Content-Encoding": "gzip", "Location": "/moved"}))
-    upstream.expect_request("/moved").respond_with_response(Response(gzip.compress(json.dumps(board()).encode()), 200, {"Content-Encoding": "gzip"}))
+    upstream.expect_request("/moved").respond_with_response(
+        Response(gzip.compress(json.dumps(board()).encode()), 200, {"Content-Encoding": "gzip"})
+    )
     assert ask().outcomes[0].what == "new"
 
 
@@ -379,7 +408,11 @@ def test_nothing_new_costs_one_conditional_request_and_no_landing(
 
     def answer(request: Request) -> Response:
         asked.append(request.headers.get("If-None-Match"))
-        return Response(status=304) if asked[-1] == '"v1"' else Response(body, 200, {"ETag": '"v1"'}, content_type="application/json")
+        return (
+            Response(status=304)
+            if asked[-1] == '"v1"'
+            else Response(body, 200, {"ETag": '"v1"'}, content_type="application/json")
+        )
 
     upstream.expect_request(OLD).respond_with_handler(answer)
     api = source("aa_api")
@@ -387,7 +420,9 @@ def test_nothing_new_costs_one_conditional_request_and_no_landing(
     assert fetch_source(place, api, "text_to_video", clock=lambda: first).outcomes[0].what == "new"
     again = fetch_source(place, api, "text_to_video", clock=lambda: first)
     assert (again.n_requests, again.snapshot_ids, asked) == (1, [], [None, '"v1"'])
-    next_day = fetch_source(place, api, "text_to_video", clock=lambda: first + timedelta(hours=11, days=1 if first.hour < 1 else 0))
+    next_day = fetch_source(
+        place, api, "text_to_video", clock=lambda: first + timedelta(hours=11, days=1 if first.hour < 1 else 0)
+    )
     assert next_day.n_requests == 1
     landed, _ = land_source(place, api)
     assert {landing.verdict for landing in landed} <= {"ok", "unchanged"}
@@ -395,18 +430,27 @@ def test_nothing_new_costs_one_conditional_request_and_no_landing(
 
 def test_the_newer_route_is_asked_where_the_older_is_gone(upstream: Any, ask: Callable[..., FetchReport]) -> None:
     upstream.expect_request(OLD).respond_with_data("gone", status=404)
-    page = {"data": [{"id": f"i{n}", "name": f"N{n}", "slug": "s", "model_creator": {"id": "c", "name": "C"}, "elo": 1000 + n, "ci_95": 9} for n in range(50)]}
+    page = {
+        "data": [
+            {"id": f"i{n}", "name": f"N{n}", "slug": "s", "model_creator": {"id": "c", "name": "C"}, "elo": 1000 + n, "ci_95": 9}
+            for n in range(50)
+        ]
+    }
     upstream.expect_request(NEW).respond_with_json(page)
     report = ask()
     assert report.outcomes[0].what == "new"
     assert report.n_requests == 2
 
 
-def test_the_hub_is_asked_at_an_immutable_revision(upstream: Any, place: Settings, source: Callable[[str], Source], captures: Path) -> None:
+def test_the_hub_is_asked_at_an_immutable_revision(
+    upstream: Any, place: Settings, source: Callable[[str], Source], captures: Path
+) -> None:
     body = (captures / "arena_ai/hf_leaderboard_dataset/2026-07-12/text_to_video.json").read_bytes()
     sha = "a" * 40
     upstream.expect_request("/api/datasets/lmarena-ai/leaderboard-dataset").respond_with_json({"sha": sha})
-    upstream.expect_request(f"/datasets/lmarena-ai/leaderboard-dataset/resolve/{sha}/text_to_video/full-00000-of-00001.parquet").respond_with_data(body)
+    upstream.expect_request(
+        f"/datasets/lmarena-ai/leaderboard-dataset/resolve/{sha}/text_to_video/full-00000-of-00001.parquet"
+    ).respond_with_data(body)
     arena = source("arena_dataset")
     assert fetch_source(place, arena, "text_to_video").outcomes[0].what == "new"
     again = fetch_source(place, arena, "text_to_video")
@@ -417,7 +461,9 @@ def test_the_hub_is_asked_at_an_immutable_revision(upstream: Any, place: Setting
 def test_a_link_is_found_on_its_page_and_followed(upstream: Any, place: Settings, source: Callable[[str], Source]) -> None:
     tiktok = source("tiktok_enforcement")
     page = '<html><a href="https://sf16-va.tiktokcdn.com/obj/x/2025Q4_CGER_English.zip">data</a></html>'
-    upstream.expect_request("/transparency/en/community-guidelines-enforcement/").respond_with_data(page, content_type="text/html")
+    upstream.expect_request("/transparency/en/community-guidelines-enforcement/").respond_with_data(
+        page, content_type="text/html"
+    )
     upstream.expect_request("/obj/x/2025Q4_CGER_English.zip").respond_with_data(b"PK\x03\x04 not a zip")
     report = fetch_source(place, tiktok)
     assert report.outcomes[0].what == "new"

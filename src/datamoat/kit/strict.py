@@ -332,6 +332,16 @@ def whole(answer: Answer, entry: dict[str, Any], key: str, *, optional: bool = F
     return int(value)
 
 
+def drop_sentinels(answer: Answer, rows: list[Row], column: str) -> list[Row]:
+    """Return rows in which -1 among ratings that are all positive is missing; on a scale around zero it is a rating."""
+    if all(row[column] is None or row[column] == -1 or row[column] > 0 for row in rows):
+        for row in rows:
+            if row[column] == -1:
+                row[column] = None
+                answer.note(f"{column}: -1 read as missing")
+    return rows
+
+
 def flag(entry: dict[str, Any], key: str, *, optional: bool = False) -> bool | None:
     """Take a true or false.
 

@@ -5,6 +5,7 @@ from typing import Any
 from datamoat.kit.strict import (
     Answer,
     Row,
+    drop_sentinels,
     exhaust,
     list_at,
     load_json,
@@ -33,7 +34,8 @@ def entries(answer: Answer) -> list[Row]:
     else:
         models = [mapping(entry, "an entry") for entry in list_at(page, "data")]
     exhaust(answer, page, ignore=ENVELOPE, what="key")
-    return [_older(answer, model) if "ci95" in model or "appearances" in model else _newer(answer, model) for model in models]
+    rows = [_older(answer, model) if "ci95" in model or "appearances" in model else _newer(answer, model) for model in models]
+    return drop_sentinels(answer, rows, "elo")
 
 
 def _older(answer: Answer, model: dict[str, Any]) -> Row:
@@ -47,7 +49,7 @@ def _older(answer: Answer, model: dict[str, Any]) -> Row:
         "slug": text(model, "slug", optional=True),
         "creator_id": text(creator, "id", optional=True),
         "creator_name": text(creator, "name", optional=True),
-        "elo": number(answer, model, "elo"),
+        "elo": number(answer, model, "elo", negative=True),
         "interval_down": down,
         "interval_up": up,
         "rank": whole(answer, model, "rank"),
@@ -70,7 +72,7 @@ def _newer(answer: Answer, model: dict[str, Any]) -> Row:
         "slug": text(model, "slug", optional=True),
         "creator_id": text(creator, "id", optional=True),
         "creator_name": text(creator, "name", optional=True),
-        "elo": number(answer, model, "elo"),
+        "elo": number(answer, model, "elo", negative=True),
         "interval_down": down,
         "interval_up": up,
         "rank": whole(answer, model, "rank", optional=True),

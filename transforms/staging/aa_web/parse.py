@@ -3,6 +3,7 @@
 from datamoat.kit.strict import (
     Answer,
     Row,
+    drop_sentinels,
     exhaust,
     flag,
     list_at,
@@ -49,7 +50,7 @@ def entries(answer: Answer) -> list[Row]:
                 "creator_name": text(creator, "name", optional=True),
                 "creator_country": text(creator, "country", optional=True),
                 "family_name": text(family, "name", optional=True),
-                "elo": number(answer, entry, "elo"),
+                "elo": number(answer, entry, "elo", negative=True),
                 "rank": whole(answer, entry, "rank"),
                 "interval_down": down,
                 "interval_up": up,
@@ -63,4 +64,4 @@ def entries(answer: Answer) -> list[Row]:
         )
         exhaust(answer, entry, ignore=ASIDE)
         exhaust(answer, creator, ignore=CREATOR_ASIDE, what="field of creator")
-    return rows
+    return drop_sentinels(answer, rows, "elo")

@@ -9,6 +9,7 @@ from datamoat.kit.strict import (
     Answer,
     Row,
     changed,
+    drop_sentinels,
     exhaust,
     list_at,
     load_json,
@@ -49,7 +50,7 @@ def entries(answer: Answer) -> list[Row]:
     stated = meta.get("n_rows")
     if isinstance(stated, int) and stated != len(rows):
         answer.note(f"the answer says that it has {stated} rows, and lists {len(rows)}")
-    return rows
+    return drop_sentinels(answer, rows, "rating")
 
 
 def _history(answer: Answer) -> list[Row]:
@@ -58,7 +59,7 @@ def _history(answer: Answer) -> list[Row]:
     dated = next((name for name in DATES if name in frame.columns), None)
     if dated is None:
         raise changed(f"no column {' or '.join(DATES)}; the file has {', '.join(frame.columns)[:300]}")
-    return [_row(answer, entry, _day(entry.pop(dated))) for entry in frame.to_dicts()]
+    return drop_sentinels(answer, [_row(answer, entry, _day(entry.pop(dated))) for entry in frame.to_dicts()], "rating")
 
 
 def _row(answer: Answer, entry: dict[str, Any], published: str) -> Row:
@@ -69,9 +70,9 @@ def _row(answer: Answer, entry: dict[str, Any], published: str) -> Row:
         "model_name": text(entry, "model_name"),
         "organization": text(entry, "organization", optional=True),
         "license": text(entry, "license", optional=True),
-        "rating": number(answer, entry, "rating"),
-        "rating_lower": number(answer, entry, "rating_lower"),
-        "rating_upper": number(answer, entry, "rating_upper"),
+        "rating": number(answer, entry, "rating", negative=True),
+        "rating_lower": number(answer, entry, "rating_lower", negative=True),
+        "rating_upper": number(answer, entry, "rating_upper", negative=True),
         "variance": number(answer, entry, "variance", optional=True),
         "vote_count": whole(answer, entry, "vote_count"),
     }

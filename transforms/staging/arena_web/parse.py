@@ -3,6 +3,7 @@
 from datamoat.kit.strict import (
     Answer,
     Row,
+    drop_sentinels,
     exhaust,
     flag,
     list_at,
@@ -43,7 +44,7 @@ def entries(answer: Answer) -> list[Row]:
                 "model": text(entry, "model"),
                 "vendor": text(entry, "vendor", optional=True),
                 "license": text(entry, "license", optional=True),
-                "score": number(answer, entry, "score"),
+                "score": number(answer, entry, "score", negative=True),
                 "interval_down": down,
                 "interval_up": up,
                 "votes": whole(answer, entry, "votes"),
@@ -51,4 +52,4 @@ def entries(answer: Answer) -> list[Row]:
             }
         )
         exhaust(answer, entry, ignore=ASIDE)
-    return rows
+    return drop_sentinels(answer, rows, "score")

@@ -1,0 +1,480 @@
+"""Faults A01 to A22: what upstreams say that is not so. Each answer is fed after a good one, through the same door."""
+
+import copy
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datamoat.errors import SourceChangedError
+from datamoat.fetch import _page_state
+from datamoat.kit.strict import parse_count, parse_number
+from datamoat.land import land_source, raw_relations, read_landings, states
+from datamoat.settings import Settings
+from datamoat.snapshots import Snapshots
+from datamoat.sources import Paging, Source
+
+Board = Callable[..., dict[str, Any]]
+
+
+def unserved(bench: Any, body: Any, verdict: str) -> str:
+    """Feed a bad answer, check that nothing of it is served and that its bytes are kept, and return the reason."""
+    rows_before = bench.rows()
+    landing = bench.feed(body)
+    assert landing.verdict == verdict, landing.reason
+    assert not landing.is_served
+    assert bench.rows() == rows_before
+    sent = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
+    assert bench.kept(landing) == sent
+    state = next(state for state in states(bench.settings, [bench.source], bench.day) if state.request == landing.request)
+    assert state.state == {"suspicious": "quarantined", "error": "failing"}[verdict]
+    assert state.since is not None
+    assert state.since <= landing.captured_on
+    assert state.served_on is not None
+    return landing.reason
+
+
+def test_a01_an_empty_list_with_success_is_quarantined_on_the_first_run(bench: Any, board: Board) -> None:
+    bench.feed(board())
+    reason = unserved(bench, {"status": 200, "include_categories": False, "data": []}, "suspicious")
+    assert "an empty list with success: 0 rows, expected 40 to 400" in reason
+    assert "had 60" in reason
+
+
+def test_a01_the_real_empty_answer_is_found_on_its_first_day(
+    captures: Path, place: Settings, source: Callable[[str], Source], bench_of: Any
+) -> None:
+    bench = bench_of(place, source("aa_web"), day=date(2026, 5, 14))
+    folder = captures / "artificial_analysis/web_arena_preferences"
+    assert bench.feed((folder / "2026-05-14/text-to-video.json").read_bytes()).verdict == "ok"
+    assert "empty list" in unserved(bench, (folder / "2026-05-15/text-to-video.json").read_bytes(), "suspicious")
+
+
+def test_a01_a_request_that_never_had_rows_says_so_too(bench: Any) -> None:
+    assert bench.feed({"data": []}).verdict == "suspicious"
+    assert bench.served() == []
+
+
+def test_a02_a_renamed_key_is_told_apart_from_an_empty_list(bench: Any, board: Board) -> None:
+    bench.feed(board())
+    page = board()
+    page["items"] = page.pop("data")
+    reason = unserved(bench, page, "error")
+    assert "'data' is not there" in reason
+    assert "'items'" in reason
+    assert "empty" not in reason
+
+
+@pytest.mark.parametrize("kept", [20, 45, 53])
+def test_a03_a_truncated_list_is_quarantined_with_the_expected_band(bench: Any, board: Board, kept: int) -> None:
+    bench.feed(board())
+    reason = unserved(bench, board(drop=60 - kept), "suspicious")
+    assert f"{kept} rows, expected" in reason
+    assert "truncated list" in reason
+
+
+def test_a03_a_board_that_loses_one_entry_is_served(bench: Any, board: Board) -> None:
+    bench.feed(board())
+    landing = bench.feed(board(drop=1))
+    assert landing.is_served
+    assert "left: 'Model 59'" in landing.reason
+
+
+def test_a04_pages_in_any_order_give_the_same_rows_and_a_repeated_page_is_found(bench: Any, board: Board) -> None:
+    bench.feed(board())
+    shuffled = board()
+    shuffled["data"] = shuffled["data"][30:] + shuffled["data"][:30]
+    assert bench.feed(shuffled).verdict == "unchanged"
+    doubled = board()
+    doubled["data"] = doubled["data"][:30] * 2
+    assert "truncated" in unserved(bench, doubled, "suspicious")
+
+
+def test_a04_a_page_says_which_it_is_and_whether_another_follows() -> None:
+    paging = Paging(param="page", number="pagination.page", total="pagination.total_pages", more="pagination.has_more")
+    assert _page_state(b'{"pagination": {"page": 1, "total_pages": 2, "has_more": true}}', paging) == (1, 2, True)
+    assert _page_state(b'{"pagination": {"page": 2, "total_pages": 2, "has_more": false}}', paging) == (2, 2, False)
+    assert _page_state(b'{"data": []}', paging) == (None, None, False)
+    assert _page_state(b"<html>", paging) == (None, None, False)
+
+
+def test_a05_rows_that_are_there_twice_count_once_only_if_they_are_the_same(bench: Any, board: Board) -> None:
+    bench.feed(board())
+    twice = board()
+    twice["data"].append(copy.deepcopy(twice["data"][3]))
+    landing = bench.feed(twice)
+    assert landing.verdict == "unchanged"
+    assert "there twice" in landing.reason
+    clash = board()
+    clash["data"].append({**copy.deepcopy(clash["data"][3]), "elo": 999})
+    reason = unserved(bench, clash, "suspicious")
+    assert "two different rows for one key" in reason
+    assert "elo" in reason
+
+
+@pytest.mark.parametrize(
+    ("factor", "word"),
+    [(1000, "thousands"), (1 / 1000, "thousands"), (60, "minutes"), (3600, "seconds"), (1e6, "millions"), (3, "")],
+)
+def test_a06_another_unit_is_found_from_a_factor_of_three(bench: Any, board: Board, factor: float, word: str) -> None:
+    bench.feed(board())
+    page = board()
+    for entry in page["data"]:
+        entry["elo"] = entry["elo"] * factor
+    reason = unserved(bench, page, "suspicious")
+    assert "times as wide" in reason
+    assert word in reason
+
+
+@pytest.mark.parametrize("factor", [1000, 1 / 1000, 10, 4])
+def test_a06_votes_in_another_unit_are_found(bench: Any, board: Board, factor: float) -> None:
+    bench.feed(board())
+    page = board()
+    for entry in page["data"]:
+        entry["appearances"] = max(round(entry["appearances"] * factor), 1)
+    assert "appearances is" in unserved(bench, page, "suspicious")
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("1.2万", 12_000),
+        ("3.4億", 340_000_000),
+        ("5k", 5_000),
+        ("１２３４", 1_234),
+        ("1,234,567", 1_234_567),
+        ("1 234 567", 1_234_567),
+        ("2.5 million", 2_500_000),
+    ],
+)
+def test_a07_counts_are_read_in_every_grammar_or_not_at_all(written: str, value: int) -> None:
+    assert parse_count(written) == value
+
+
+@pytest.mark.parametrize(
+    "written", ["1,234万", "1.234", "1,2,3", "12,5", "1.2.3万", "about 5", "5kk", "0x10", "1e6", "--5", "5-6"]
+)
+def test_a07_what_can_be_read_in_two_ways_is_refused(written: str) -> None:
+    with pytest.raises(SourceChangedError):
+        parse_count(written)
+
+
+@pytest.mark.parametrize("written", ["0,005", "5%", "1,234.5", "½"])
+def test_a07_a_share_has_a_decimal_point_or_is_refused(written: str) -> None:
+    with pytest.raises(SourceChangedError):
+        parse_number(written)
+
+
+def report(rate: str = "0.010", removed: str = "1200300", **more: str) -> bytes:
+    """Return a made-up enforcement report with enough quarters to land."""
+    lines = ["Metric,Period type,Period,Policy type,Issue,Task type,Task,Location,Market,Result"]
+    for year in range(2016, 2026):
+        for months in ("Jan-Mar", "Apr-Jun", "Jul-Sep", "Oct-Dec"):
+            tail = f"Quarter,{months} {year},All,All,All,All,Global,All"
+            lines += [
+                f'Total videos removed,{tail},"{removed}"',
+                f"Video: Removal rate of published,{tail},{more.get(f'{months} {year}', rate)}",
+            ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def test_a08_a_share_printed_as_per_cent_is_found(place: Settings, source: Callable[[str], Source], bench_of: Any) -> None:
+    bench = bench_of(place, source("tiktok_enforcement"))
+    assert bench.feed(report(), "report").verdict == "ok"
+    landing = bench.feed(report(rate="1.0"), "report")
+    assert landing.verdict == "suspicious"
+    assert "per cent" in landing.reason
+    web = bench_of(Settings(place.content, place.data / "web"), source("aa_web"))
+    sample = json.loads((web.source.folder / "sample" / "text_to_video.json").read_text())
+    entry = sample["models"][0]
+    sample["models"] = [{**entry, "id": f"i{n}", "elo": 1200 - n, "rank": n + 1, "win_rate": 37.0} for n in range(50)]
+    landing = web.feed(sample)
+    assert landing.verdict == "suspicious"
+    assert "per cent" in landing.reason
+
+
+def test_a09_a_flag_turned_round_is_found_by_its_share(place: Settings, source: Callable[[str], Source], bench_of: Any) -> None:
+    bench = bench_of(place, source("aa_web"))
+    sample = json.loads((bench.source.folder / "sample" / "text_to_video.json").read_text())
+    entry = sample["models"][0]
+    sample["models"] = [
+        {**entry, "id": f"i{n}", "name": f"N{n}", "elo": 1200 - n, "rank": n + 1, "is_current": n % 9 > 0} for n in range(54)
+    ]
+    assert bench.feed(sample).verdict == "ok"
+    for model in sample["models"]:
+        model["is_current"] = not model["is_current"]
+    landing = bench.feed(sample)
+    assert landing.verdict == "suspicious"
+    assert "turned round" in landing.reason
+
+
+def test_a10_a_column_may_be_added_or_moved_but_not_renamed_dropped_or_retyped(bench: Any, board: Board) -> None:
+    bench.feed(board())
+    added = board()
+    for entry in added["data"]:
+        entry["mood"] = "good"
+    landing = bench.feed(added)
+    assert landing.is_served
+    assert "'mood' is new" in landing.reason
+    moved = board()
+    moved["data"] = [dict(reversed(entry.items())) for entry in moved["data"]]
+    assert bench.feed(moved).verdict == "unchanged"
+    for change in ({"elo": "1300"}, {"appearances": 12.5}, {"rank": "first"}, {"name": 5}, {"model_creator": "Studio"}):
+        wrong = board()
+        wrong["data"][7] |= change
+        assert "not" in unserved(bench, wrong, "error")
+    for key in ("elo", "id", "name", "rank", "appearances", "model_creator"):
+        renamed, dropped = board(), board()
+        for entry in renamed["data"]:
+            entry[f"{key}_new"] = entry.pop(key)
+        for entry in dropped["data"]:
+            del entry[key]
+        assert f"no '{key}'" in unserved(bench, renamed, "error")
+        assert f"no '{key}'" in unserved(bench, dropped, "error")
+
+
+@pytest.mark.parametrize("written", ["null", "N/A", "-", "", "nan", None, -1, float("nan"), float("inf")])
+def test_a11_every_way_of_writing_none_is_missing_with_a_note(bench: Any, board: Board, written: Any) -> None:
+    bench.feed(board())
+    page = board()
+    page["data"][5]["elo"] = page["data"][5]["appearances"] = written
+    landing = bench.feed(json.dumps(page))
+    assert landing.is_served
+    row = next(row for row in bench.rows() if row["id"] == "id-005" and row["elo"] is None)
+    assert row["appearances"] is None
+    assert "missing" in landing.reason
+    assert all(row["elo"] is None or row["elo"] > 0 for row in bench.rows())
+
+
+def test_a12_votes_that_fall_are_a_revision_and_are_served(bench: Any, board: Board) -> None:
+    bench.feed(board())
+    one = board()
+    one["data"][0]["appearances"] = round(one["data"][0]["appearances"] * 0.49)
+    landing = bench.feed(one)
+    assert (landing.verdict, landing.is_served) == ("revision", True)
+    assert "'Model 0 (51%)'" in landing.reason
+    landing = bench.feed(board(votes=-300))
+    assert (landing.verdict, landing.is_served) == ("revision", True)
+    assert "votes withdrawn" in landing.reason
+
+
+def test_a13_a_jump_is_noted_and_one_without_votes_is_quarantined(bench: Any, board: Board) -> None:
+    bench.feed(board())
+    jumped = board(votes=40)
+    jumped["data"][9]["elo"] += 21
+    landing = bench.feed(jumped)
+    assert (landing.verdict, landing.is_served) == ("ok", True)
+    assert "'Model 9' moved by +21" in landing.reason
+    still = copy.deepcopy(jumped)
+    still["data"][4]["elo"] += 12
+    assert "without a single new vote" in unserved(bench, still, "suspicious")
+
+
+def test_a14_a_model_that_leaves_is_named_and_its_history_stays(bench: Any, board: Board) -> None:
+    bench.feed(board())
+    page = board()
+    del page["data"][3]
+    landing = bench.feed(page)
+    assert landing.is_served
+    assert "left: 'Model 3'" in landing.reason
+    assert [(row["id"], row["rank"]) for row in bench.rows() if row["id"] == "id-003"] == [("id-003", 4)]
+    assert {row["rank"] for row in bench.rows() if row["id"] == "id-004"} == {5}
+
+
+def test_a15_renamings_and_new_ids_are_told_and_never_merged(bench: Any, board: Board) -> None:
+    bench.feed(board())
+    page = board()
+    page["data"][2]["name"] = "Model 2 (January)"
+    page["data"][8]["id"] = "id-new"
+    page["data"][11]["name"] = page["data"][12]["name"] = "Twin"
+    landing = bench.feed(page)
+    assert landing.is_served
+    assert "'Model 2' is now 'Model 2 (January)'" in landing.reason
+    assert "a proposal for identity: 'Model 8'" in landing.reason
+    assert len({row["id"] for row in bench.rows()}) == 61
+
+
+def test_a16_a_missing_rank_is_missing(bench: Any, board: Board) -> None:
+    page = board()
+    page["data"][6]["rank"] = None
+    assert bench.feed(page).is_served
+    assert [row["rank"] for row in bench.rows() if row["id"] == "id-006"] == [None]
+
+
+def test_a17_ranks_that_contradict_the_ratings_are_flagged(bench: Any, board: Board) -> None:
+    tied, gapped, crossed = board(), board(), board()
+    tied["data"][1]["rank"] = 1
+    gapped["data"][59]["rank"] = 99
+    crossed["data"][0]["rank"], crossed["data"][1]["rank"] = 2, 1
+    assert "is shared by" in bench.feed(tied).reason
+    assert "has gaps" in bench.feed(gapped).reason
+    assert "contradicts elo in 1 places" in bench.feed(crossed).reason
+    assert [landing.is_served for landing in bench.landed] == [True, True, True]
+
+
+@pytest.mark.parametrize(("written", "word"), [("2031-01", "future"), ("2011-05", "earlier than 2015"), ("0001-01", "earlier")])
+def test_a18_an_impossible_release_date_is_quarantined(bench: Any, board: Board, written: str, word: str) -> None:
+    bench.feed(board())
+    page = board()
+    page["data"][1]["release_date"] = written
+    assert word in unserved(bench, page, "suspicious")
+
+
+def test_a18_a_release_date_that_changed_is_a_revision(bench: Any, board: Board) -> None:
+    bench.feed(board())
+    page = board()
+    page["data"][1]["release_date"] = "2025-07"
+    landing = bench.feed(page)
+    assert (landing.verdict, landing.is_served) == ("revision", True)
+
+
+def test_a19_one_poisoned_rating_is_found_and_what_cannot_be_found_is_bounded(bench: Any, board: Board) -> None:
+    bench.feed(board())
+    page = board(votes=40)
+    page["data"][30]["elo"] *= 2
+    assert "'Model 30' moved by" in unserved(bench, page, "suspicious")
+    hidden = board(votes=40)
+    hidden["data"][30]["elo"] += 55
+    landing = bench.feed(hidden)
+    move = bench.source.tables["entries"].distrust.score
+    assert move is not None
+    assert landing.is_served
+    assert "moved by +55" in landing.reason, "what passes is told; no single entry can be moved further than this in a day"
+    assert move.move.max == 60
+
+
+def test_a20_the_same_for_long_is_stale_and_not_fresh(
+    place: Settings, source: Callable[[str], Source], board: Board, bench_of: Any
+) -> None:
+    bench = bench_of(place, source("aa_api"))
+    for _ in range(2):
+        bench.feed(board())
+    state = states(place, [bench.source], bench.day)[0]
+    assert (state.request, state.state) == ("text_to_video", "unchanged")
+    for _ in range(5):
+        bench.feed(board())
+    assert states(place, [bench.source], bench.day)[0].state == "stale"
+    bench.feed(board(votes=5))
+    assert states(place, [bench.source], bench.day)[0].state == "fresh"
+    assert states(place, [bench.source], date(2026, 9, 1))[0].state == "silent"
+
+
+def test_a21_the_hash_of_the_content_wins_over_what_headers_say(bench: Any, board: Board) -> None:
+    first, second = json.dumps(board()), json.dumps(board(votes=30, shift=1))
+    assert bench.feed(first).verdict == "ok"
+    assert bench.feed(first).verdict == "unchanged"
+    assert bench.feed(second).verdict == "ok"
+    reason = unserved(bench, first, "suspicious")
+    assert "an old copy" in reason
+    assert bench.feed(second).verdict == "unchanged"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<!DOCTYPE html><html><body>Log in</body></html>",
+        "\n\n  <html><title>Just a moment...</title>",
+        "\ufeff<HTML><body>Before you continue: consent",
+        "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
+        "<script>challenge()</script>",
+    ],
+)
+def test_a22_a_page_sold_as_json_is_never_read_as_data(bench: Any, board: Board, page: str) -> None:
+    bench.feed(board())
+    assert "HTML or XML page" in unserved(bench, page.encode(), "error")
+
+
+@pytest.mark.parametrize(
+    "body", ['{"error":"API key is required"}', '{"message":"requires a Pro subscription"}', '{"detail": {"code": 7}}']
+)
+def test_an_error_message_stored_as_data_is_told_apart(bench: Any, board: Board, body: str) -> None:
+    bench.feed(board())
+    assert "an error message in place of data" in unserved(bench, body, "error")
+
+
+def test_an_answer_with_an_error_status_is_evidence_whatever_it_holds(bench: Any, board: Board) -> None:
+    bench.feed(board())
+    landing = bench.feed(board(votes=3), status=500)
+    assert (landing.verdict, landing.is_served) == ("error", False)
+    assert "HTTP 500" in landing.reason
+
+
+@pytest.mark.parametrize("shift", [200, -180, -1000])
+def test_a_new_anchor_is_a_revision_and_is_served_at_once(bench: Any, board: Board, shift: int) -> None:
+    bench.feed(board())
+    landing = bench.feed(board(shift=shift, votes=10))
+    assert landing.is_served, landing.reason
+    assert landing.verdict == "revision"
+    assert "re-anchored" in landing.reason
+    assert bench.feed(board(shift=shift, votes=20)).verdict == "ok"
+
+
+def test_two_questions_with_one_answer_are_distrusted(bench: Any, board: Board) -> None:
+    bench.feed(board(), "text_to_video")
+    landing = bench.feed(board(), "image_to_video")
+    assert landing.verdict == "suspicious"
+    assert "two questions, one answer" in landing.reason
+
+
+def test_after_a_fault_is_gone_the_result_is_as_if_it_had_never_been(
+    tmp_path: Path, source: Callable[[str], Source], board: Board, bench_of: Any
+) -> None:
+    """Invariant I4: the served rows are the same with and without the bad answers in between."""
+
+    def served(bodies: list[Any]) -> list[dict[str, Any]]:
+        bench = bench_of(
+            Settings(Path(__file__).resolve().parents[2], tmp_path / str(len(list(tmp_path.iterdir())))), source("aa_api")
+        )
+        for body in bodies:
+            if body is None:
+                bench.day = date.fromordinal(bench.day.toordinal() + 1)
+            else:
+                bench.feed(body)
+        return bench.rows()
+
+    good = [board(), board(votes=20), board(votes=40, shift=1)]
+    bad = {"data": []}
+    assert served([good[0], bad, good[1], "<html>", good[2]]) == served([good[0], None, good[1], None, good[2]])
+
+
+def test_an_accepted_snapshot_is_served_and_the_decision_is_a_line_in_a_file(
+    tmp_path: Path, source: Callable[[str], Source], board: Board, bench_of: Any
+) -> None:
+    from datamoat.accepted import Acceptance, read_accepted, write_acceptance
+
+    settings = Settings(tmp_path / "content", tmp_path / "data")
+    (tmp_path / "content/data/reference").mkdir(parents=True)
+    bench = bench_of(settings, source("aa_api"))
+    bench.feed(board())
+    halved = bench.feed(board(drop=15))
+    assert halved.verdict == "suspicious"
+    path = write_acceptance(
+        settings,
+        Acceptance(halved.snapshot_id, "aa_api", "text_to_video", halved.sha256, date(2026, 3, 3), 'halved, "so they say"'),
+    )
+    land_source(settings, bench.source)
+    now = next(landing for landing in read_landings(settings, bench.source) if landing.snapshot_id == halved.snapshot_id)
+    assert (now.verdict, now.is_served) == ("revision", True)
+    assert 'halved, "so they say"' in now.reason
+    assert read_accepted(settings)[halved.snapshot_id].reason == 'halved, "so they say"'
+    assert path.read_text().count("\n") == 2
+    assert bench.feed(board(drop=15, votes=9)).verdict == "ok", "the accepted vintage is the new measure"
+
+
+def test_raw_tables_are_there_and_typed_before_anything_was_fetched(place: Settings, source: Callable[[str], Source]) -> None:
+    tables = raw_relations(place, [source("aa_api"), source("epoch_models")])
+    assert tables["aa_api__entries"].paths == []
+    assert tables["aa_api__entries"].columns["elo"] == "DOUBLE"
+    assert tables["epoch_models__models"].columns["_captured_on"] == "DATE"
+
+
+def test_snapshots_are_kept_once_and_receipts_every_day(bench: Any, board: Board) -> None:
+    for _ in range(3):
+        bench.feed(board())
+    shelf = Snapshots(bench.settings.snapshots, "aa_api")
+    assert len(shelf.of("text_to_video")) == 3
+    assert len({receipt.body for receipt in shelf.of()}) == 1
+    assert len(list((bench.settings.snapshots / "aa_api").rglob("*.json"))) == 4
