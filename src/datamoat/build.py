@@ -93,7 +93,7 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
     with lake_connection(settings) as con:
         for schema in ("raw", "meta", *LAYERS):
             con.execute(f"create schema {schema}")
-        inputs = _input_hashes(settings, project, facts)
+        inputs = input_hashes(settings, project, facts)
         _raw_tables(con, settings, project, sources, facts, as_of)
         as_of = as_of or _newest_date(con, project)
         inputs["as_of"] = as_of.isoformat()
@@ -157,7 +157,7 @@ def check_declared(project: Project, table: Table, found: dict[str, str], where:
             )
 
 
-def _input_hashes(settings: Settings, project: Project, facts: tuple[ReferenceTable, ...]) -> dict[str, str]:
+def input_hashes(settings: Settings, project: Project, facts: tuple[ReferenceTable, ...]) -> dict[str, str]:
     """Return the hash of everything a build is a function of."""
     served = sorted(
         (str(row["source_id"]), str(row["request"]), str(row["snapshot_id"]), str(row["verdict"]))

@@ -247,14 +247,21 @@ def query(
     as_json: AsJson = False,
     limit: Annotated[int, typer.Option(help="Print at most this many rows; 0 prints all.")] = SHOWN,
     seconds: Annotated[int, typer.Option(help="Stop a query that runs longer.")] = 60,
+    as_of: Annotated[
+        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Ask the release that stood on that day.")
+    ] = None,
+    rebuild_as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--rebuild-as-of", formats=["%Y-%m-%d"], help="Ask what today's method says from what was public on that day."
+        ),
+    ] = None,
 ) -> None:
     """Ask the published file; it is opened for reading only, and nothing else can be reached from it.
 
     Example: datamoat query "from marts.board_status where is_latest_usable"
     """
-    from datamoat.published import open_published
-
-    with open_published(read_settings()) as con:
+    with cli_readers.opened(read_settings(), as_of and as_of.date(), rebuild_as_of and rebuild_as_of.date()) as con:
         columns, found = ask(con, sql, limit, seconds)
     rows(columns, found[: limit or None], as_json=as_json)
     if limit and len(found) > limit and not as_json:

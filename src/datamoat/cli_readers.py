@@ -1,14 +1,18 @@
 """The commands for those who read: export, verify."""
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from datamoat.errors import UsageError
 from datamoat.render import text_of
-from datamoat.settings import read_settings
+from datamoat.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    import duckdb
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Day = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day of the release; today if left out.")]
@@ -91,6 +95,42 @@ def verify(
             else "No register here knows this seal: compare it with the one its release note gives (--seal)."
         )
     raise typer.Exit(0 if not findings else 1)
+
+
+def opened(settings: Settings, as_of: date | None, rebuild_as_of: date | None) -> "duckdb.DuckDBPyConnection":
+    """Open what a question is put to: the published file, an earlier release, or a build as of an earlier day.
+
+    Raises:
+        UsageError: Both days are given, or nothing had been released by then.
+    """
+    if as_of is not None and rebuild_as_of is not None:
+        raise UsageError(
+            "--as-of and --rebuild-as-of are two questions",
+            "the command line",
+            "ask what was published then, or what today's method says.",
+        )
+    if as_of is not None:
+        from datamoat.release import open_release, released_by
+
+        entry = released_by(settings, as_of)
+        con = open_release(settings, entry)
+        typer.echo(
+            f"as published on {as_of}: release {entry.release_id} of {entry.released_on}, inputs as of {entry.as_of}", err=True
+        )
+        return con
+    if rebuild_as_of is not None:
+        from datamoat.asof import rebuild_as_of as rebuild
+        from datamoat.durable import one_writer
+
+        with one_writer(settings.data, "query --rebuild-as-of"):
+            build, con = rebuild(settings, rebuild_as_of, lambda line: typer.echo(line, err=True))
+        typer.echo(
+            f"built by today's method from what was public on {rebuild_as_of}: build {build.build_id}; not audited", err=True
+        )
+        return con
+    from datamoat.published import open_published
+
+    return open_published(settings)
 
 
 def shown(path: Path) -> str:
