@@ -9,14 +9,13 @@ import polars as pl
 from datamoat.kit.attribution import Attribution, log_sum_gradient
 from datamoat.kit.loggaussian import THETA, Draws, Fit, Model, Row, fit, fit_like
 from datamoat.kit.quantiles import Split
+from datamoat.kit.readings import read_places, read_priors, read_statements
 from datamoat.kit.seeds import normals
 from datamoat.kit.uploads import (
     DURATION,
     EARLY,
     HAZARD,
-    Event,
     Place,
-    Statement,
     Volumes,
     assumption_of,
     build_loss,
@@ -63,10 +62,7 @@ def model(
 ) -> dict[str, pl.DataFrame]:
     """Fit the baseline, then the scenarios that need a fit of their own, and take everything apart once."""
     known = int_volume__priors.collect()
-    priors = {
-        row["assumption_name"]: Split(row["distribution"], row["p05"], row["p50"], row["p95"]).checked(row["assumption_name"])
-        for row in known.iter_rows(named=True)
-    }
+    priors = read_priors(known)
     ids = dict(zip(known["assumption_name"], known["assumption_id"], strict=True))
     named = {assumption: name for name, assumption in ids.items()}
     last = month_index(as_of)
@@ -77,9 +73,9 @@ def model(
         .collect()
     )
     events = stg_reference__platform_events.sort("event_id").collect()
-    places, parts = _places(series, events, last)
+    places, parts = read_places(series, events, last)
     used = int_platform__observation_use.filter(pl.col("is_used") & pl.col("log_value").is_not_null()).sort("fact_id").collect()
-    rows = build_rows(places, last, [_statement(row) for row in used.iter_rows(named=True)])
+    rows = build_rows(places, last, read_statements(used))
     official = set(used.filter(pl.col("source_kind").is_in(OFFICIAL))["fact_id"])
     shares = {
         row["platform_id"]: (row["parent_platform_id"], *(priors[named[row[key]]] for key in ("share_assumption_id", "duration_assumption_id")))
@@ -127,44 +123,6 @@ def model(
         "int_platform__worth": _worth(baseline, places, last, priors),
         "int_volume__fit": pl.concat([_parameters(scenario, fitted) for scenario, (fitted, _, _) in fits.items()]),
     }
-
-
-def _places(series: pl.DataFrame, events: pl.DataFrame, last: int) -> tuple[dict[str, Place], dict[str, Place]]:
-    """Return the platforms that are fitted, and those that are an assumed share of another, by id."""
-    fitted, parts = {}, {}
-    for row in series.iter_rows(named=True):
-        mine = events.filter(pl.col("platform_id") == row["platform_id"])
-        declared = tuple(
-            Event(e["event_id"], e["process"], month_index(e["starts_on"]), e["step_sd"], e["slope_sd"])
-            for e in mine.iter_rows(named=True)
-        )
-        ended = None if row["closed_on"] is None else month_index(row["closed_on"]) + 1
-        launched = row["assumed_launch_on"] or row["launched_on"]
-        place = Place(row["platform_id"], row["class"], month_index(launched), ended, declared)
-        if place.launched <= last:
-            (fitted if row["share_assumption_id"] is None else parts)[place.key] = place
-    return fitted, parts
-
-
-def _statement(row: dict[str, Any]) -> Statement:
-    """Return one observation in the words of the kit."""
-    return Statement(
-        row["fact_id"],
-        row["platform_id"],
-        row["observation_kind"],
-        row["log_value"],
-        row["period_start_on"],
-        row["period_end_on"],
-        row["seen_on"],
-        row["source_key"],
-        row["noise_family"],
-        row["noise_sd"],
-        row["bias_sd"],
-        row["extra_sd"],
-        row["slack_low"],
-        row["slack_high"],
-        row["slack_sd"],
-    )
 
 
 def _months(scenario: str, key: str, launched: int, n_months: int) -> dict[str, pl.Series]:
