@@ -421,6 +421,37 @@ def test_a_board_too_old_is_no_board(boards: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def test_labelled_pairs_are_told_apart_and_put_together(boards: duckdb.DuckDBPyConnection, checkout: Path) -> None:
+    """Judge the alias tables on pairs of names that were labelled one by one, near misses above all."""
+    with (checkout / "tests" / "samples" / "labelled_pairs.csv").open(encoding="utf-8", newline="") as file:
+        pairs = list(csv.DictReader(file))
+    assert len(pairs) >= 200
+
+    def models_of(pair: dict[str, str], side: str) -> set[tuple[str, str]]:
+        day = f"and captured_on = date '{pair['on_' + side]}'" if pair["on_" + side] else ""
+        rows = ask(
+            boards,
+            f"""
+            select distinct model_id, company_id from intermediate.int_board__entry
+            where board_family = 'video' and source_id = '{pair["source_" + side]}' and entry_name = '{pair["name_" + side]}' {day}
+            """,
+        )
+        assert len(rows) == 1, (pair, rows)
+        return set(rows)
+
+    verdicts = [(pair, models_of(pair, "a"), models_of(pair, "b")) for pair in pairs]
+    joined = [(pair, a, b) for pair, a, b in verdicts if a == b]
+    wrong = [pair for pair, _, _ in joined if pair["is_same_model"] == "false"]
+    found = [pair for pair, _, _ in joined if pair["is_same_model"] == "true"]
+    n_same = sum(pair["is_same_model"] == "true" for pair in pairs)
+    assert len(found) / len(joined) >= 0.99, wrong
+    assert len(found) / n_same >= 0.95, [p for p, a, b in verdicts if p["is_same_model"] == "true" and a != b]
+    companies: dict[str, set[str]] = {}
+    for model_id, company_id in ask(boards, "select distinct model_id, company_id from intermediate.int_board__entry"):
+        companies.setdefault(model_id, set()).add(company_id)
+    assert {model: owners for model, owners in companies.items() if len(owners) > 1} == {}
+
+
 def test_overlapping_dates_of_one_key_are_found(boards: duckdb.DuckDBPyConnection, checkout: Path) -> None:
     check = read_snippet(
         checkout / "expectations" / "checks" / "aliases_of_a_key_do_not_overlap.sql", {"description", "severity"}
