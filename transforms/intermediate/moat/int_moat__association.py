@@ -28,19 +28,19 @@ TABLES = {
     "int_moat__missing_effect": ("board_id", "model_id", "missing_from"),
 }
 NULLABLE = (
-    *("value", "value_at_medians", "p_permutation", "p_method", "n_permutations", "min_possible_p"),
-    *("effect_p05", "effect_p50", "effect_p95", "volume_reliability", "rating_reliability", "power_at_half"),
-    *("leave_one_out_low", "leave_one_out_high", "leave_one_out_driver"),
-    *("date_with_rating", "date_with_volume", "partial_date", "p_partial_date", "partial_date_open", "p_partial_date_open"),
-    *("partial_all_controls", "p_partial_all_controls"),
-    *("spearman", "partial_spearman", "p_partial", "auc_platform", "worst_p_without_one", "worst_without_company_id"),
-    *("spearman_if_returned",),
-    *("rho_measurement_only_p05", "rho_measurement_only_p50", "rho_measurement_only_p95"),
+    "value", "value_at_medians", "p_permutation", "p_method", "n_permutations", "min_possible_p",
+    "effect_p05", "effect_p50", "effect_p95", "volume_reliability", "rating_reliability", "power_at_half",
+    "leave_one_out_low", "leave_one_out_high", "leave_one_out_driver",
+    "date_with_rating", "date_with_volume", "partial_date", "p_partial_date", "partial_date_open", "p_partial_date_open",
+    "partial_all_controls", "p_partial_all_controls",
+    "spearman", "partial_spearman", "p_partial", "auc_platform", "worst_p_without_one", "worst_without_company_id",
+    "spearman_if_returned",
+    "rho_measurement_only_p05", "rho_measurement_only_p50", "rho_measurement_only_p95",
 )
 MEASURES = (
-    *("first_party_stock_hours", "first_party_stock_videos", "first_party_hours_per_day", "first_party_videos_per_day"),
-    *("first_party_short_hours_per_day", "first_party_short_stock_hours", "available_first_party_hours"),
-    *("available_hours", "usable_hours", "short_usable_hours"),
+    "first_party_stock_hours", "first_party_stock_videos", "first_party_hours_per_day", "first_party_videos_per_day",
+    "first_party_short_hours_per_day", "first_party_short_stock_hours", "available_first_party_hours",
+    "available_hours", "usable_hours", "short_usable_hours",
 )
 PER_BOARD = ("int_moat__association", "int_moat__confounder", "int_moat__test")
 PANELS = ("date", "date_open", "all_controls")
@@ -138,7 +138,8 @@ def model(
     thresholds = stg_reference__moat_thresholds.collect()
     rule = Thresholds.from_rows(dict(zip(thresholds["threshold_id"], thresholds["threshold_value"], strict=True)))
     lag = stg_reference__assumptions.filter(pl.col("name") == "data_cutoff_lag").collect().row(0, named=True)
-    volumes = read_volumes(contenders, int_company__volume_draws, int_company__evidence, lag, settings["seed"])
+    wanted = pl.concat([frame.select("company_id", "volume_month") for frame in (contenders, returning)])
+    volumes = read_volumes(wanted, int_company__volume_draws, int_company__evidence, lag, settings["seed"])
     half = normals(settings["seed"], "rating", volumes.n_draws // 2 + 1, MAX_COMPANIES)
     mirrored = np.stack([half, -half], axis=1).reshape(-1, MAX_COMPANIES)[: volumes.n_draws]
     looks = Looks(seed=settings["seed"])

@@ -1,0 +1,36 @@
+/*---
+description: >
+  The answer, one row a quarter: what the four primary boards say together, by the rule that was fixed in advance (docs/decisions/0010), and the signs that are printed beside it and decide nothing.
+grain: [quarter_on]
+nullable: [median_spearman, median_short_spearman, median_control_spearman, median_partial_share, median_power_at_half, median_owners_spearman, n_led_without_platform_before]
+caveats:
+  - Medians are over boards that share models and raters; they are not pooled evidence.
+  - median_owners_spearman is over five to seven companies a board and decides nothing.
+  - Before 2026-02 only one publisher's boards are held, so that at most two of the four primary boards speak.
+---*/
+
+select
+    quarter_on,
+    boards_read,
+    n_primary_boards,
+    n_supported,
+    n_not_supported,
+    n_cannot_tell,
+    n_positive,
+    n_interval_below,
+    median_spearman,
+    median_short_spearman,
+    n_control_boards,
+    median_control_spearman,
+    median_partial_share,
+    median_power_at_half,
+    median_owners_spearman,
+    n_led_without_platform,
+    n_led_without_platform_before,
+    verdict,
+    verdict_reason,
+    verdict_text,
+    citation_ids,
+    assumption_ids
+from intermediate.int_moat__answer
+order by quarter_on
