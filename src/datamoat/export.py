@@ -238,7 +238,7 @@ def sha256_of(path: Path) -> str:
 
 def write_sums(folder: Path) -> None:
     """Write the hash of every file below a folder, in the form `sha256sum -c` reads."""
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path != folder / SUMS)
     write_whole(folder / SUMS, "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names).encode())
 
 

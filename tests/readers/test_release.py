@@ -1,0 +1,220 @@
+"""A release is whole, says what it is in the formats others read, and is kept for good."""
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from datamoat.errors import PublishRefusedError, UsageError
+from datamoat.export import FORMULA, export_tables, read_back
+from datamoat.lake import content_of, quoted
+from datamoat.release import make_release, open_release, record, register, released_by, seal_of, store
+from datamoat.settings import Settings
+from datamoat.verify import rebuild_bundle, verify_bundle
+
+TOP = {
+    "CITATION.cff", "LICENSES", "README.md", "SHA256SUMS", "croissant.json", "csv", "datamoat.duckdb", "datapackage.json", "draws",
+    "manifest.json", "parquet", "ro-crate-metadata.json",
+}  # fmt: skip
+
+
+def test_a_release_has_everything_at_its_top(kept_bundle: Path) -> None:
+    assert kept_bundle.name.startswith("datamoat-2026-04-01-")
+    assert {path.name for path in kept_bundle.iterdir()} == TOP
+
+
+def test_every_csv_reads_back_as_the_table_it_came_from(kept_bundle: Path) -> None:
+    with duckdb.connect() as con:
+        con.execute(f"attach {quoted(str(kept_bundle / 'datamoat.duckdb'))} as d (read_only)")
+        con.execute("use d")
+        compared = 0
+        for path in sorted((kept_bundle / "csv").iterdir()):
+            name = f"meta.{path.stem.removeprefix('meta_')}" if path.stem.startswith("meta_") else f"marts.{path.stem}"
+            columns = tuple(row[:2] for row in con.sql(f"describe {name}").fetchall())
+            con.execute(f"create or replace temp view back as {read_back(columns, path)}")
+            assert content_of(con, "temp.back") == content_of(con, name), name
+            compared += 1
+    assert compared >= 10
+
+
+def test_no_cell_of_text_begins_as_a_formula_and_numbers_stay_numbers(kept_bundle: Path) -> None:
+    path = kept_bundle / "csv" / "lab_volume.csv"
+    with duckdb.connect() as con:
+        cells = f"from read_csv({quoted(str(path))}, all_varchar = true, header = true, quote = '\"', escape = '\"', delim = ',')"
+        runnable = con.sql(
+            f"select title from ({cells}) where regexp_matches(title, {quoted(FORMULA)}) and title[1] <> ''''"
+        ).fetchall()
+        marked = con.sql(f"select count(*) as n from ({cells}) where title[1] = ''''").fetchall()[0][0]
+        negative = con.sql(f"select count(*) as n from ({cells}) where uploads[1] = '-'").fetchall()[0][0]
+    assert runnable == []
+    assert marked >= 12
+    assert negative >= 20
+
+
+def test_the_parquet_file_keeps_texts_as_they_are_and_says_where_it_is_from(kept_bundle: Path) -> None:
+    table = pq.read_table(kept_bundle / "parquet" / "lab_volume.parquet", page_checksum_verification=True)
+    assert "=1+2" in table["title"].to_pylist()
+    told = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+    assert told["datamoat.release"] == kept_bundle.name
+    assert told["datamoat.table"] == "marts.lab_volume"
+    assert told["datamoat.licence"].startswith("https://creativecommons.org/")
+    assert table.schema.field("uploads").metadata[b"unit"] == b"videos a day"
+
+
+def test_a_flipped_bit_in_a_page_is_caught_by_the_reader_itself(bundle: Path) -> None:
+    path = bundle / "parquet" / "lab_volume.parquet"
+    body = bytearray(path.read_bytes())
+    body[40] ^= 1
+    path.write_bytes(bytes(body))
+    with pytest.raises(OSError, match="CRC"):
+        pq.read_table(path, page_checksum_verification=True)
+
+
+def test_draws_are_parquet_only_and_apart(kept_bundle: Path) -> None:
+    assert [path.name for path in (kept_bundle / "draws").iterdir()] == ["lab_volume_draws.parquet"]
+    assert not (kept_bundle / "csv" / "lab_volume_draws.csv").exists()
+
+
+def test_only_sources_that_are_in_it_are_credited(kept_bundle: Path) -> None:
+    text = (kept_bundle / "LICENSES" / "ATTRIBUTION.md").read_text()
+    assert "Source: the press" in text
+    assert "Source: nobody" not in text
+
+
+def test_the_same_build_is_released_once(fresh: Settings, tmp_path: Path) -> None:
+    before = register(fresh.exports)
+    entry, folder = make_release(fresh, date(2026, 9, 9), tmp_path / "out")
+    assert entry == before[0]
+    assert register(fresh.exports) == before
+    assert seal_of(folder) == entry.seal
+    assert folder.parent == tmp_path / "out"
+
+
+def test_two_releases_of_one_build_have_the_same_rows(made: Settings, fresh: Settings) -> None:
+    shutil.rmtree(fresh.exports)
+    make_release(fresh, date(2026, 5, 5))
+    manifests = [json.loads(next(store(s).glob("*/manifest.json")).read_text()) for s in (made, fresh)]
+    assert manifests[0]["tables"] == manifests[1]["tables"]
+    assert manifests[0]["inputs"] == manifests[1]["inputs"]
+
+
+def test_a_release_built_again_from_its_manifest_has_the_same_rows(fresh: Settings, kept_bundle: Path) -> None:
+    shutil.rmtree(fresh.lake)
+    assert rebuild_bundle(fresh, kept_bundle, lambda _: None) == []
+
+
+def test_a_rebuild_from_other_facts_names_the_input_and_the_table(fresh: Settings, kept_bundle: Path) -> None:
+    facts = fresh.reference / "facts.csv"
+    facts.write_text(facts.read_text().replace(",0.8,", ",0.85,").replace("p05,", "p05x,"))
+    told = {finding.path: finding.what for finding in rebuild_bundle(fresh, kept_bundle, lambda _: None)}
+    assert "reference/facts.csv" in told["manifest.json"]
+    assert "other rows" in told["marts.lab_volume"]
+
+
+def test_what_stood_on_a_day_is_answered_from_the_release_of_then(
+    fresh: Settings, publish: Callable[[Settings], Settings]
+) -> None:
+    facts = fresh.reference / "facts.csv"
+    facts.write_text(facts.read_text() + 'zz,"""later""",7.5,1,true,2026-06-01,C1\n')
+    publish(fresh)
+    make_release(fresh, date(2026, 7, 1))
+    counts = {}
+    for day in (date(2026, 4, 1), date(2026, 6, 30), date(2026, 7, 1), date(2027, 1, 1)):
+        with open_release(fresh, released_by(fresh, day)) as con:
+            counts[day.isoformat()] = con.sql("select count(*) as n from marts.lab_volume where platform_id = 'zz'").fetchall()[
+                0
+            ][0]
+    assert counts == {"2026-04-01": 0, "2026-06-30": 0, "2026-07-01": 1, "2027-01-01": 1}
+    with pytest.raises(UsageError, match="nothing had been released by 2026-03-31"):
+        released_by(fresh, date(2026, 3, 31))
+
+
+def test_a_release_that_changed_is_not_opened(fresh: Settings) -> None:
+    entry = register(fresh.exports)[0]
+    path = store(fresh) / entry.release_id / "datamoat.duckdb"
+    body = bytearray(path.read_bytes())
+    body[-100] ^= 4
+    path.write_bytes(bytes(body))
+    with pytest.raises(PublishRefusedError, match="not what was released"):
+        open_release(fresh, entry)
+
+
+def test_a_release_opened_for_reading_lets_nothing_else_be_reached(made: Settings) -> None:
+    with open_release(made, register(made.exports)[0]) as con, pytest.raises(duckdb.Error):
+        con.sql("select * from read_csv('/etc/hostname')").fetchall()
+
+
+@pytest.mark.parametrize("day", [date(2026, 1, 1), date(2025, 12, 31)])
+def test_a_clock_behind_the_data_is_not_believed(fresh: Settings, day: date) -> None:
+    shutil.rmtree(fresh.exports)
+    with pytest.raises(PublishRefusedError, match="the clock is suspicious"):
+        make_release(fresh, day)
+    assert not (fresh.exports / "releases").exists() or not any((fresh.exports / "releases").iterdir())
+
+
+def test_a_release_dated_before_the_newest_one_is_refused(fresh: Settings, publish: Callable[[Settings], Settings]) -> None:
+    facts = fresh.reference / "facts.csv"
+    facts.write_text(facts.read_text() + 'zz,"""later""",7.5,1,true,2026-03-02,C1\n')
+    publish(fresh)
+    with pytest.raises(PublishRefusedError, match="the clock is suspicious"):
+        make_release(fresh, date(2026, 3, 31))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_personal"),
+    [
+        ("ask anna.b@example.org", True),
+        ("call +49 151 23456789", True),
+        ("1,440.5 +-2 % of 2026-03-01", False),
+        ("@handle", False),
+    ],
+)
+def test_texts_with_an_address_or_number_of_a_person_are_not_released(
+    tree_of: Callable[..., Settings], publish: Callable[[Settings], Settings], text: str, is_personal: bool
+) -> None:
+    settings = publish(tree_of("plain", text))
+    if not is_personal:
+        assert make_release(settings, date(2026, 4, 1))[0].build_id
+        return
+    with pytest.raises(PublishRefusedError, match=r"marts\.lab_volume\.title \(1\)"):
+        make_release(settings, date(2026, 4, 1))
+    assert register(settings.exports) == []
+
+
+def test_a_target_that_is_a_link_a_file_or_climbs_is_refused(fresh: Settings, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "file").write_text("x")
+    for target in (tmp_path / "link", tmp_path / "link" / "deeper", tmp_path / "file", tmp_path / "real" / ".." / "etc"):
+        with pytest.raises(UsageError):
+            make_release(fresh, date(2026, 4, 1), target)
+        with pytest.raises(UsageError):
+            export_tables(fresh, target)
+    assert list((tmp_path / "real").iterdir()) == []
+    assert (tmp_path / "file").read_text() == "x"
+
+
+def test_a_copy_is_not_written_over_another_without_force(fresh: Settings, tmp_path: Path) -> None:
+    _, folder = make_release(fresh, None, tmp_path / "out")
+    with pytest.raises(UsageError, match="there already"):
+        make_release(fresh, None, tmp_path / "out")
+    assert make_release(fresh, None, tmp_path / "out", replace=True)[1] == folder
+    assert verify_bundle(fresh, folder).is_good
+
+
+def test_a_registered_seal_is_never_replaced(fresh: Settings) -> None:
+    entry = register(fresh.exports)[0]
+    record(fresh.content / "data", entry)
+    record(fresh.content / "data", entry)
+    assert register(fresh.content / "data") == [entry]
+    with pytest.raises(PublishRefusedError, match="another seal"):
+        record(fresh.content / "data", type(entry)(entry.release_id, entry.released_on, entry.build_id, entry.as_of, "0" * 64))
+
+
+def test_released_files_are_read_only(kept_bundle: Path) -> None:
+    assert {oct(path.stat().st_mode & 0o777) for path in kept_bundle.rglob("*") if path.is_file()} == {"0o444"}

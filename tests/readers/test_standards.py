@@ -1,0 +1,67 @@
+"""The standards' own validators accept a release."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BIN = Path(sys.executable).parent
+COMMANDS = {
+    "frictionless": ["frictionless", "validate", "datapackage.json"],
+    "croissant": ["mlcroissant", "validate", "--jsonld", "croissant.json"],
+    "citation file format": ["check-jsonschema", "--builtin-schema", "vendor.citation-file-format", "CITATION.cff"],
+}
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    if not (BIN / command[0]).is_file():
+        pytest.skip(f"{command[0]} is not installed")
+    return subprocess.run([str(BIN / command[0]), *command[1:]], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("standard", sorted(COMMANDS))
+def test_the_standards_own_validator_accepts_a_release(kept_bundle: Path, standard: str) -> None:
+    done = run(COMMANDS[standard], kept_bundle)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "arning" not in done.stdout + done.stderr
+
+
+def test_the_frictionless_validator_sees_a_changed_cell(bundle: Path) -> None:
+    path = bundle / "csv" / "lab_volume.csv"
+    path.write_bytes(path.read_bytes().replace(b"2026-03-01", b"yesterday"))
+    assert run(COMMANDS["frictionless"], bundle).returncode == 1
+
+
+def test_croissant_yields_the_rows_of_a_table(kept_bundle: Path) -> None:
+    script = (
+        "import json, mlcroissant as m; d = m.Dataset(jsonld='croissant.json');"
+        "print(json.dumps([r['marts.lab_volume/title'].decode() for r in d.records(record_set='marts.lab_volume')]))"
+    )
+    if not (BIN / "mlcroissant").is_file():
+        pytest.skip("mlcroissant is not installed")
+    done = subprocess.run([sys.executable, "-c", script], cwd=kept_bundle, capture_output=True, text=True, check=True)
+    assert "=1+2" in json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_crate_names_every_file_the_build_its_inputs_and_whom_to_credit(kept_bundle: Path) -> None:
+    graph = {part["@id"]: part for part in json.loads((kept_bundle / "ro-crate-metadata.json").read_text())["@graph"]}
+    files = {path.relative_to(kept_bundle).as_posix() for path in kept_bundle.rglob("*") if path.is_file()}
+    assert files - {"ro-crate-metadata.json", "SHA256SUMS"} <= set(graph)
+    assert {part["@id"] for part in graph["./"]["hasPart"]} <= set(graph)
+    assert graph["#build"]["instrument"] == {"@id": "#software"}
+    assert graph["#source-press"]["creditText"] == "Source: the press"
+    named = {value["@id"] for part in graph.values() for value in part.values() if isinstance(value, dict) and "@id" in value}
+    assert named - set(graph) <= {"https://w3id.org/ro/crate/1.3"}
+
+
+def test_coreutils_accept_the_list_of_hashes(kept_bundle: Path) -> None:
+    tool = shutil.which("sha256sum")
+    if tool is None:
+        pytest.skip("no sha256sum here")
+    done = subprocess.run(
+        [tool, "-c", "--strict", "--quiet", "SHA256SUMS"], cwd=kept_bundle, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

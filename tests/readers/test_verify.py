@@ -1,0 +1,161 @@
+"""No changed byte, file or seal passes `verify`, and nothing is opened before its hash is right."""
+
+import os
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from datamoat.errors import UsageError
+from datamoat.export import write_sums
+from datamoat.release import record, register, seal_of
+from datamoat.settings import Settings
+from datamoat.verify import check_bytes, verify_bundle
+
+
+def files(bundle: Path) -> list[Path]:
+    return sorted(path for path in bundle.rglob("*") if path.is_file())
+
+
+def put(path: Path, body: bytes) -> None:
+    path.unlink()
+    path.write_bytes(body)
+
+
+def test_an_untouched_bundle_is_good_and_its_tables_are_compared(made: Settings, kept_bundle: Path) -> None:
+    verdict = verify_bundle(made, kept_bundle)
+    assert verdict.findings == ()
+    assert verdict.n_tables >= 10
+    assert verdict.registered_on is not None
+
+
+def test_two_hundred_single_bit_flips_are_all_caught(bundle: Path) -> None:
+    dice = random.Random(20261124)  # noqa: S311  (a fixed seed)
+    for path in [*files(bundle), *dice.choices(files(bundle), k=200)]:
+        body = path.read_bytes()
+        place, bit = dice.randrange(len(body)), 1 << dice.randrange(8)
+        with path.open("r+b") as handle:
+            handle.seek(place)
+            handle.write(bytes([body[place] ^ bit]))
+        found, _ = check_bytes(bundle)
+        assert found, (path, place, bit)
+        path.write_bytes(body)
+    assert check_bytes(bundle)[0] == []
+
+
+def _swap(one: Path, other: Path) -> None:
+    a, b = one.read_bytes(), other.read_bytes()
+    put(one, b)
+    put(other, a)
+
+
+TAMPER: dict[str, Callable[[Path, Path, Path], object]] = {
+    "removed": lambda _, one, __: one.unlink(),
+    "added": lambda b, *_: (b / "csv" / "more.csv").write_text("a\n1\n"),
+    "hidden file": lambda b, *_: (b / ".DS_Store").write_text("x"),
+    "empty folder": lambda b, *_: (b / "new").mkdir(),
+    "swapped": lambda _, one, other: _swap(one, other),
+    "overwritten by another": lambda _, one, other: put(one, other.read_bytes()),
+    "cut short": lambda _, one, __: put(one, one.read_bytes()[:-1]),
+    "emptied": lambda _, one, __: put(one, b""),
+    "byte added": lambda _, one, __: put(one, one.read_bytes() + b"\0"),
+    "renamed": lambda _, one, __: one.rename(one.with_name("renamed.csv")),
+    "a link to the same bytes": lambda _, one, other: (put(other, one.read_bytes()), one.unlink(), one.symlink_to(other)),
+    "the list lacks a line": lambda b, *_: put(b / "SHA256SUMS", b"".join((b / "SHA256SUMS").read_bytes().splitlines(True)[1:])),
+    "the list has a line twice": lambda b, *_: put(
+        b / "SHA256SUMS", (b / "SHA256SUMS").read_bytes() + (b / "SHA256SUMS").read_bytes().splitlines(True)[-1]
+    ),
+    "the list in capitals": lambda b, *_: put(b / "SHA256SUMS", (b / "SHA256SUMS").read_bytes().upper()),
+    "the list without its last end of line": lambda b, *_: put(b / "SHA256SUMS", (b / "SHA256SUMS").read_bytes()[:-1]),
+    "the list is gone": lambda b, *_: (b / "SHA256SUMS").unlink(),
+}
+
+
+@pytest.mark.parametrize("what", sorted(TAMPER))
+def test_a_tampered_bundle_is_caught(bundle: Path, what: str) -> None:
+    dice = random.Random(what)  # noqa: S311  (a fixed seed)
+    listed = [path for path in files(bundle) if path.name != "SHA256SUMS"]
+    one, other = dice.sample(listed, 2)
+    TAMPER[what](bundle, one, other)
+    assert check_bytes(bundle)[0]
+    assert not verify_bundle(None, bundle).is_good
+
+
+def test_a_path_in_the_list_that_leaves_the_bundle_is_not_followed(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("x")
+    (bundle / "SHA256SUMS").write_text(f"{'0' * 64}  ../outside\n")
+    findings, names = check_bytes(bundle)
+    assert [finding.what for finding in findings] == ["the list of hashes points outside the bundle"]
+    assert names == []
+
+
+def test_a_file_changed_together_with_its_hash_is_caught_by_the_seal(made: Settings, bundle: Path) -> None:
+    put(bundle / "README.md", (bundle / "README.md").read_bytes().replace(b"Beware", b"Relax!"))
+    write_sums(bundle)
+    assert check_bytes(bundle)[0] == []
+    told = verify_bundle(made, bundle)
+    assert [finding.path for finding in told.findings] == ["SHA256SUMS"]
+    assert "register" in told.findings[0].what
+    given = verify_bundle(None, bundle, seal=register(made.exports)[0].seal)
+    assert not given.is_good
+
+
+def test_the_register_under_version_control_catches_it_where_there_is_no_store(
+    made: Settings, bundle: Path, tmp_path: Path
+) -> None:
+    elsewhere = replace(made, content=tmp_path / "clone", data=tmp_path / "clone" / "data")
+    record(elsewhere.content / "data", register(made.exports)[0])
+    assert verify_bundle(elsewhere, bundle).is_good
+    (bundle / "LICENSES" / "ATTRIBUTION.md").write_text("Nobody.\n")
+    write_sums(bundle)
+    assert not verify_bundle(elsewhere, bundle).is_good
+
+
+def test_rows_that_disagree_between_the_forms_are_caught_though_every_hash_is_right(bundle: Path) -> None:
+    path = bundle / "csv" / "lab_volume.csv"
+    put(path, path.read_bytes().replace(b"2026-03-01", b"2026-03-02"))
+    write_sums(bundle)
+    assert [finding.path for finding in verify_bundle(None, bundle).findings] == ["csv/lab_volume.csv"]
+
+
+def test_a_parquet_file_of_another_build_is_caught_though_every_hash_is_right(bundle: Path) -> None:
+    path = bundle / "parquet" / "lab_volume.parquet"
+    with duckdb.connect() as con:
+        con.execute(f"copy (select * replace (uploads + 1 as uploads) from read_parquet('{path}')) to '{bundle}/new.parquet'")
+    put(path, (bundle / "new.parquet").read_bytes())
+    (bundle / "new.parquet").unlink()
+    write_sums(bundle)
+    assert [finding.path for finding in verify_bundle(None, bundle).findings] == ["parquet/lab_volume.parquet"]
+
+
+def test_nothing_is_opened_before_its_hash_is_right(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bundle / "datamoat.duckdb").write_bytes(b"not a database")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("datamoat.verify.duckdb.connect", refuse)
+    assert [finding.path for finding in verify_bundle(None, bundle).findings] == ["datamoat.duckdb"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_cannot_be_read_is_no_good(bundle: Path) -> None:
+    (bundle / "README.md").chmod(0)
+    assert not verify_bundle(None, bundle).is_good
+
+
+def test_what_is_no_folder_is_refused(made: Settings, tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        verify_bundle(made, tmp_path / "absent")
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(UsageError):
+        verify_bundle(made, tmp_path / "link")
+
+
+def test_the_seal_does_not_depend_on_where_the_bundle_lies(kept_bundle: Path, tmp_path: Path) -> None:
+    shutil.copytree(kept_bundle, tmp_path / "moved")
+    assert seal_of(tmp_path / "moved") == seal_of(kept_bundle)
