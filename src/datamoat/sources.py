@@ -15,6 +15,7 @@ from datamoat.errors import ContentError, UsageError
 ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 REFERENCE = "reference"  # facts of our own: they come in through data/reference, not through a source.yml
 Every = Literal["hourly", "daily", "weekly", "monthly", "quarterly", "half-yearly", "never"]
+Kind = Literal["platform-statistics", "model-releases", "leaderboards"]  # the tag of its schedule
 ColumnType = Literal["VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP", "VARCHAR[]"]
 STAMPS = {"_snapshot_id": "VARCHAR", "_request": "VARCHAR", "_captured_on": "DATE"}
 EVERY_DAYS = {"hourly": 1, "daily": 1, "weekly": 7, "monthly": 31, "quarterly": 92, "half-yearly": 184, "never": None}
@@ -306,6 +307,7 @@ class Source(Strict):
     id: Slug
     folder: Path
     title: str
+    kind: Kind
     publisher: Publisher
     licence: Licence
     about: str
@@ -382,7 +384,7 @@ def read_source(folder: Path) -> Source:
     try:
         return Source.model_validate({**_tuples(written), "id": folder.name, "folder": folder})
     except ValidationError as failure:
-        first = failure.errors()[0]
+        first = min(failure.errors(), key=lambda error: error["type"] != "extra_forbidden")  # a misspelt key explains a missing one
         where = ".".join(str(part) for part in first["loc"])
         wrong = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
         raise ContentError(

@@ -1,0 +1,170 @@
+"""What holds for every parser whatever the answer: order never matters, a cut answer is never half read."""
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from datamoat.errors import SourceChangedError
+from datamoat.kit.strict import parse_count, parse_interval
+from datamoat.reading import read_answer
+from datamoat.sources import Source, read_source, read_sources
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SOURCES = {source.id: source for source in read_sources(CHECKOUT)}
+DAY = date(2026, 1, 31)
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None)
+TEXT = [
+    (source.id, path)
+    for source in SOURCES.values()
+    for path in sorted((source.folder / "sample").glob("*.json"))
+    if not path.name.endswith(".expected.json")
+]
+WHOLE_ROWS = {"epoch_models", "tiktok_enforcement"}  # CSV: a file cut at the end of a row is a shorter file, see the landing
+
+
+def shuffled(value: Any, draw: Callable[[Any], Any]) -> Any:
+    """Return JSON with the keys of every object in another order."""
+    if isinstance(value, dict):
+        keys = draw(st.permutations(list(value)))
+        return {key: shuffled(value[key], draw) for key in keys}
+    if isinstance(value, list):
+        return [shuffled(entry, draw) for entry in value]
+    return value
+
+
+@pytest.mark.parametrize(("source_id", "path"), TEXT, ids=lambda value: value.name if isinstance(value, Path) else value)
+@QUICK
+@given(data=st.data())
+def test_the_order_of_fields_never_matters(source_id: str, path: Path, data: st.DataObject) -> None:
+    page = json.loads(path.read_text())
+    other = json.dumps(shuffled(page, data.draw))
+    source = SOURCES[source_id]
+    assert read_answer(source, [other.encode()], path.stem, DAY)[0] == read_answer(source, [path.read_bytes()], path.stem, DAY)[0]
+
+
+@pytest.mark.parametrize(("source_id", "path"), TEXT, ids=lambda value: value.name if isinstance(value, Path) else value)
+def test_json_cut_at_any_byte_is_rejected_or_gives_the_same(source_id: str, path: Path) -> None:
+    source, body = SOURCES[source_id], path.read_bytes()
+    whole = read_answer(source, [body], path.stem, DAY)[0]
+    for cut in range(len(body)):
+        try:
+            found = read_answer(source, [body[:cut]], path.stem, DAY)[0]
+        except SourceChangedError:
+            continue
+        assert found == whole
+
+
+@pytest.mark.parametrize("name", ["notable_models.csv", "all_models.csv"])
+def test_a_csv_cut_inside_a_row_is_rejected(name: str) -> None:
+    source = SOURCES["epoch_models"]
+    body = (source.folder / "sample" / name).read_bytes()
+    whole = read_answer(source, [body], name.removesuffix(".csv"), DAY)[0]["models"]
+    for cut in range(len(body)):
+        try:
+            found = read_answer(source, [body[:cut]], name.removesuffix(".csv"), DAY)[0]["models"]
+        except SourceChangedError:
+            continue
+        assert found == whole[: len(found)], "what is read is whole rows; how many there must be is the landing's to judge"
+
+
+def test_table_ten_cut_anywhere_is_rejected_or_the_same() -> None:
+    source = SOURCES["eu_active_recipients"]
+    body = (source.folder / "sample" / "tiktok.csv").read_bytes()
+    whole = read_answer(source, [body], "tiktok", DAY)[0]
+    for cut in range(len(body)):
+        try:
+            found = read_answer(source, [body[:cut]], "tiktok", DAY)[0]
+        except SourceChangedError:
+            continue
+        assert found == whole
+
+
+@QUICK
+@given(st.integers(min_value=0, max_value=10**15))
+def test_a_count_is_read_back_however_it_is_grouped(value: int) -> None:
+    for separator in (",", " ", "'", "\u202f", "\u00a0"):
+        assert parse_count(f"{value:,}".replace(",", separator)) == value
+    assert parse_count(str(value).translate(str.maketrans("0123456789", "０１２３４５６７８９"))) == value
+
+
+@QUICK
+@given(st.text(max_size=30))
+def test_any_text_is_a_count_or_is_refused(written: str) -> None:
+    try:
+        value = parse_count(written)
+    except SourceChangedError:
+        return
+    assert value is None or value >= 0
+
+
+@QUICK
+@given(st.integers(0, 500), st.integers(0, 500))
+def test_every_way_of_writing_an_interval_gives_both_half_widths(down: int, up: int) -> None:
+    for written in (f"-{down}/{up}", f"-{down}/+{up}", f"\u2212{down} / +{up}"):
+        assert parse_interval(written) == (down, up)
+    assert parse_interval(up) == parse_interval(str(up)) == parse_interval(f"±{up}") == (up, up)
+
+
+def test_an_unknown_key_or_a_contradiction_in_a_source_file_is_refused(tmp_path: Path) -> None:
+    from datamoat.errors import ContentError
+
+    text = (SOURCES["aa_api"].folder / "source.yml").read_text()
+    wrongs = {
+        "surprise: 1\n" + text: "unknown key",
+        text.replace("gone: {max: 0.10", "gone: {maximum: 0.10"): "unknown key",
+        text.replace("column: elo", "column: elow"): "not among its columns",
+        text.replace("hosts: [artificialanalysis.ai]", "hosts: [example.org]"): "not under `hosts`",
+        text.replace(
+            "url: https://artificialanalysis.ai/api/v2/data/media/image-to-video", "url: http://artificialanalysis.ai/x"
+        ): "not https",
+        text.replace("elo: DOUBLE", "elo: FLOAT"): "elo",
+        text.replace("title: ", "title: x\ntitle: "): "given twice",
+        "[]": "mapping",
+    }
+    for number, (wrong, said) in enumerate(wrongs.items()):
+        folder = tmp_path / f"s{number}"
+        folder.mkdir()
+        (folder / "source.yml").write_text(wrong)
+        with pytest.raises(ContentError, match=said):
+            read_source(folder)
+
+
+def test_sources_cannot_be_changed_once_read() -> None:
+    source: Source = SOURCES["aa_api"]
+    with pytest.raises(TypeError):
+        source.tables["entries"].columns["elo"] = "VARCHAR"  # type: ignore[index]
+    with pytest.raises(ValueError, match="frozen"):
+        source.title = "x"  # type: ignore[misc]
+
+
+BIG = """
+import json, resource, sys
+from datetime import date
+from pathlib import Path
+from datamoat.reading import read_answer
+from datamoat.sources import read_source
+source = read_source(Path(sys.argv[1]))
+model = {"id": "0" * 36, "name": "n" * 60, "slug": "s" * 60, "model_creator": {"id": "c" * 36, "name": "Studio"}, "elo": 1000,
+         "rank": 1, "ci95": "-9/9", "appearances": 100, "release_date": "2026-01", "categories": []}
+body = json.dumps({"data": [{**model, "id": str(n)} for n in range(150_000)]}).encode()
+rows = read_answer(source, [body], "text_to_video", date(2026, 1, 31))[0]["entries"]
+print(len(body), len(rows), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_an_answer_of_fifty_megabytes_is_read_in_less_than_a_gigabyte() -> None:
+    done = subprocess.run([sys.executable, "-c", BIG, str(SOURCES["aa_api"].folder)], capture_output=True, text=True, check=True)
+    n_bytes, n_rows, peak_kib = map(int, done.stdout.split())
+    assert n_bytes > 45_000_000
+    assert n_rows == 150_000
+    assert peak_kib < 1024 * 1024
+    assert resource.RUSAGE_SELF == 0
