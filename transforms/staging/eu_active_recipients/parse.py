@@ -80,8 +80,8 @@ def recipients(answer: Answer) -> list[Row]:
     if not rows:
         raise changed("a header and no rows: cut short")
     numbers = [row for row in rows if row["value"] is not None]
-    if not numbers and not all(row["value_as_stated"] for row in rows):
-        raise changed("neither a number nor a sentence in its place: cut short")
+    if not all(row["value_as_stated"] for row in rows):
+        raise changed("a blank where a number, or a sentence in its place, must be: cut short")
     if numbers and len(rows) < 1 + len(STATES):
         lacking = sorted({"EU", *STATES} - {str(row["scope"]) for row in rows})
         raise changed(f"cut short: {len(rows)} of 28 rows, without {', '.join(lacking[:6])}")
