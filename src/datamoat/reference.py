@@ -1,5 +1,7 @@
 """The facts people transcribed: `data/reference/*.csv`, read strictly by `data/reference/datapackage.json`.
 
+A resource whose format is `sql` is a folder of queries kept beside the facts they decide, one row a file.
+
 The descriptor is a Frictionless Data Package, so that any tool of that family can validate the same files; this module
 reads the part of the standard we use (types, required, enum, pattern, minimum, maximum, keys) in a fraction of the
 time, and names file, line, value and fix.
@@ -87,7 +89,12 @@ def read_reference(folder: Path) -> tuple[ReferenceTable, ...]:
             str(folder / DESCRIPTOR),
             "add a resource with its fields, or delete the file.",
         )
-    tables = tuple(_read_csv(folder / resource["path"], resource["schema"]) for resource in described)
+    tables = tuple(
+        _read_texts(folder / resource["path"], resource["schema"])
+        if resource.get("format") == "sql"
+        else _read_csv(folder / resource["path"], resource["schema"])
+        for resource in described
+    )
     frames = {table.name: table.frame for table in tables}
     for resource in described:
         for key in resource["schema"].get("foreignKeys", []):
@@ -155,6 +162,17 @@ def _read_csv(path: Path, schema: dict[str, Any]) -> ReferenceTable:
     if key:
         _check_key(path, frame, key)
     return ReferenceTable(path.stem, frame, hashlib.sha256(body).hexdigest(), len(body))
+
+
+def _read_texts(folder: Path, schema: dict[str, Any]) -> ReferenceTable:
+    """Return a folder of SQL files as a table: the first field is a file's stem, the second its text."""
+    bodies = {path.stem: path.read_text(encoding="utf-8").strip() for path in sorted(folder.glob("*.sql"))}
+    if not bodies or not all(bodies.values()):
+        raise ContentError("no SQL file, or an empty one", str(folder), "write one query a file, or drop the resource.")
+    stem, text = (entry["name"] for entry in schema["fields"])
+    frame = pl.DataFrame({stem: list(bodies), text: list(bodies.values())})
+    body = "\0".join(f"{name}\0{query}" for name, query in bodies.items()).encode()
+    return ReferenceTable(folder.name, frame, hashlib.sha256(body).hexdigest(), len(body))
 
 
 def _cell_reader(entry: dict[str, Any]) -> Callable[[str], tuple[Any, str | None]]:

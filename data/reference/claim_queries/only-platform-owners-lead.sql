@@ -1,0 +1,46 @@
+with days as (
+    select
+        board_id,
+        captured_on,
+        status,
+        leader_entry_name,
+        leader_company_id
+    from marts.board_status
+    where board_id not in (select board_id from marts.moat_test where board_role = 'control')
+),
+
+leaders as (
+    select
+        board_id,
+        captured_on,
+        bool_or(has_platform) as is_led_by_owner,
+        min(company_name) as company_name,
+        max(best_rating) as rating
+    from marts.company_moat
+    where scenario_id = 'baseline' and company_rank = 1
+    group by board_id, captured_on
+)
+
+select
+    days.board_id,
+    days.captured_on,
+    case
+        when days.status not in ('ok', 'unchanged') then 'no_data'
+        when leaders.is_led_by_owner is null then 'not_testable'
+        when leaders.is_led_by_owner then 'true'
+        else 'false'
+    end as verdict,
+    case
+        when days.status not in ('ok', 'unchanged') then case
+        when days.status = 'partial' then 'a partial list that day'
+        else 'no usable board that day: ' || days.status
+    end
+        when leaders.is_led_by_owner is null then 'no company on this board is known'
+        else leaders.company_name || ' leads'
+    end as evidence,
+    null::double as gap_to_leader,
+    null::boolean as gap_exceeds_interval
+from days
+left join leaders
+    on days.board_id = leaders.board_id and days.captured_on = leaders.captured_on and days.status in ('ok', 'unchanged')
+order by days.board_id, days.captured_on

@@ -1,0 +1,100 @@
+"""Every claim, decided by its own query on every board and day it is about, or once where it is not about a board (`no_board`)."""
+
+import polars as pl
+
+from datamoat.errors import ContentError
+from datamoat.kit.ask import ask
+
+GRAIN = ("claim_id", "board_id", "captured_on")
+NULLABLE = ("gap_to_leader", "gap_exceeds_interval")
+KEEP = True
+VERDICTS = {"true", "false", "cannot_tell", "not_testable", "no_data"}
+TYPES: dict[str, type[pl.DataType]] = {
+    "board_id": pl.String,
+    "captured_on": pl.Date,
+    "verdict": pl.String,
+    "evidence": pl.String,
+    "gap_to_leader": pl.Float64,
+    "gap_exceeds_interval": pl.Boolean,
+}
+# Queries speak of the published tables; until these are published, this is what stands for them, column for column as far as claims ask.
+VIEWS = {
+    "marts.board_status": "from int_board__status",
+    "marts.leaderboard": "from int_board__entry where capture_status = 'ok'",
+    "marts.company_moat": "from int_moat__company",
+    "marts.moat_test": "from int_moat__verdict join int_moat__board using (board_id)",
+    "marts.moat_association": "from int_moat__association",
+    "marts.company_volume": "from int_company__volume_quantiles",
+    "marts.company_pair": "from int_company__pair",
+    "marts.platform_volume": """
+        select volumes.*, platforms.class as platform_class, series.is_in_totals
+        from int_platform__volume_quantiles as volumes
+        join stg_reference__platforms as platforms using (platform_id)
+        join stg_reference__volume_series as series using (platform_id)""",
+    "marts.platform_volume_draws": "from int_platform__volume_draws",
+    "marts.platform_observation": "from stg_reference__platform_observations",
+    "marts.training_disclosure": """
+        from stg_reference__training_disclosures
+        left join (select disclosure_id, disclosed_to_available_ratio_p50 from int_moat__disclosure) using (disclosure_id)""",
+}
+
+
+def model(
+    stg_reference__claims: pl.LazyFrame,
+    int_board__status: pl.LazyFrame,
+    int_board__entry: pl.LazyFrame,
+    int_moat__company: pl.LazyFrame,
+    int_moat__verdict: pl.LazyFrame,
+    int_moat__board: pl.LazyFrame,
+    int_moat__association: pl.LazyFrame,
+    int_moat__disclosure: pl.LazyFrame,
+    int_company__volume_quantiles: pl.LazyFrame,
+    int_company__pair: pl.LazyFrame,
+    int_platform__volume_quantiles: pl.LazyFrame,
+    int_platform__volume_draws: pl.LazyFrame,
+    stg_reference__platforms: pl.LazyFrame,
+    stg_reference__volume_series: pl.LazyFrame,
+    stg_reference__platform_observations: pl.LazyFrame,
+    stg_reference__training_disclosures: pl.LazyFrame,
+) -> pl.DataFrame:
+    """Run each claim's text as it stands and keep what it says."""
+    claims = stg_reference__claims.sort("claim_id").collect()
+    # Draws are many and claims ask for one month, so that only its quarter of a year is handed over.
+    recent = int_platform__volume_draws.filter(pl.col("month").is_between(pl.date(2026, 4, 1), pl.date(2026, 6, 1)))
+    frames = {
+        "int_board__status": int_board__status,
+        "int_board__entry": int_board__entry,
+        "int_moat__company": int_moat__company.drop("citation_ids", "assumption_ids"),
+        "int_moat__verdict": int_moat__verdict,
+        "int_moat__board": int_moat__board,
+        "int_moat__association": int_moat__association,
+        "int_moat__disclosure": int_moat__disclosure,
+        "int_company__volume_quantiles": int_company__volume_quantiles,
+        "int_company__pair": int_company__pair,
+        "int_platform__volume_quantiles": int_platform__volume_quantiles,
+        "int_platform__volume_draws": recent,
+        "stg_reference__platforms": stg_reference__platforms,
+        "stg_reference__volume_series": stg_reference__volume_series,
+        "stg_reference__platform_observations": stg_reference__platform_observations,
+        "stg_reference__training_disclosures": stg_reference__training_disclosures,
+    }
+    said = ask(
+        dict(zip(claims["claim_id"], claims["sql"], strict=True)),
+        VIEWS,
+        {name: frame.collect() for name, frame in frames.items()},
+    )
+    return pl.concat([checked(claim_id, answer) for claim_id, answer in said.items()])
+
+
+def checked(claim_id: str, answer: pl.DataFrame) -> pl.DataFrame:
+    """Return a claim's rows, or refuse an answer of another shape."""
+    words = set(answer["verdict"]) - VERDICTS if "verdict" in answer.columns else set()
+    if tuple(answer.columns) != tuple(TYPES) or words or answer.is_empty():
+        raise ContentError(
+            f"the query of {claim_id} gives {answer.columns}, {answer.height} rows, verdicts beyond the list: {sorted(words)}",
+            f"data/reference/claim_queries/{claim_id}.sql",
+            f"give {', '.join(TYPES)}; verdicts are {', '.join(sorted(VERDICTS))}.",
+        )
+    return answer.select(pl.col(name).cast(kind) for name, kind in TYPES.items()).select(
+        pl.lit(claim_id).alias("claim_id"), *TYPES
+    )

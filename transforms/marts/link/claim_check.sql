@@ -1,0 +1,27 @@
+/*---
+description: >
+  The ledger of claims: what each claim comes to on each board and day it is about, with the query that decides it. A claim that is not about a board has one row, under `no_board`.
+  An absent model is not_testable and a day without a usable board no_data, never false.
+grain: [claim_id, board_id, captured_on]
+nullable: [gap_to_leader, gap_exceeds_interval]
+rows: {min: 1000}
+caveats:
+  - Verdicts on places go by the board's own order; gap_exceeds_interval says whether the gap is more than chance.
+  - Every calendar day of a board has a row, so that counting rows counts days, most of them without a reading; boards share models, and days share boards.
+---*/
+
+select
+    checks.claim_id,
+    checks.board_id,
+    checks.captured_on,
+    claims.claim_text,
+    checks.verdict,
+    checks.evidence,
+    checks.gap_to_leader,
+    checks.gap_exceeds_interval,
+    claims.claim_origin,
+    claims.how_decided,
+    claims.sql
+from intermediate.int_claim__check as checks
+inner join staging.stg_reference__claims as claims on checks.claim_id = claims.claim_id
+order by checks.claim_id, checks.board_id, checks.captured_on
