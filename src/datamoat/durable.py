@@ -68,6 +68,35 @@ def sweep(folder: Path) -> int:
     return len(left)
 
 
+def sweep_snapshots(folder: Path) -> None:
+    """Sweep the folder of every source that nobody is asking at the moment."""
+    for source in filter(Path.is_dir, folder.glob("*")):
+        with contextlib.suppress(BusyError), one_asker(source):
+            pass
+
+
+@contextlib.contextmanager
+def one_asker(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold the lock of one source's snapshots; sources are asked side by side, and beside a build.
+
+    Raises:
+        BusyError: Somebody else is asking this source.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=wait_seconds)
+    except Timeout as held:
+        raise BusyError(
+            f"another process is asking {folder.name}", str(folder), "wait for it to end, or stop it; nothing was changed."
+        ) from held
+    try:
+        sweep(folder)
+        yield
+    finally:
+        lock.release()
+
+
 @contextlib.contextmanager
 def one_writer(data: Path, verb: str, wait_seconds: float = 0.0) -> Iterator[None]:
     """Hold the writer's lock of a data folder; the kernel frees it when the process dies, however it dies.
@@ -92,8 +121,9 @@ def one_writer(data: Path, verb: str, wait_seconds: float = 0.0) -> Iterator[Non
         ) from held
     try:
         note.write_text(json.dumps({"pid": os.getpid(), "verb": verb}))
-        for folder in ("lake", "warehouse", "snapshots", "exports"):
+        for folder in ("lake", "warehouse", "exports"):
             sweep(data / folder)
+        sweep_snapshots(data / "snapshots")
         yield
     finally:
         note.unlink(missing_ok=True)

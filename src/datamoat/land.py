@@ -183,6 +183,19 @@ def read_landings(settings: Settings, source: Source) -> list[Landing]:
     return _read_log(settings, source.id, None)
 
 
+def forget(settings: Settings, source: Source, day: date) -> int:
+    """Strike the landings of one day from the record, so that the next landing reads them anew; return how many.
+
+    The bytes stay, and a landing is a function of them, so the same landings come back.
+    """
+    code = _code_hash(source)
+    landings = _read_log(settings, source.id, code)
+    kept = [landing for landing in landings if landing.captured_on != day]
+    if len(kept) < len(landings):
+        write_json(_raw(settings) / source.id / LOG, {"code": code, "landings": [_plain(landing) for landing in kept]})
+    return len(landings) - len(kept)
+
+
 def landing_rows(settings: Settings, sources: Iterable[Source]) -> list[dict[str, Any]]:
     """Return the rows of `meta.snapshots` for the live sources."""
     wanted = (

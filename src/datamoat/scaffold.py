@@ -9,6 +9,7 @@ from datamoat.sources import ID, REFERENCE
 SOURCE = """\
 # Maintainers: what must one know who looks after this source?
 title: {title}
+kind: leaderboards
 publisher: {{name: Publisher, kind: what it is, url: "https://example.org"}}
 licence: {{name: CC BY 4.0, url: "https://example.org/terms", attribution: "Publisher, example.org (CC BY 4.0)."}}
 about: >

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
+from datamoat.durable import one_asker
 from datamoat.errors import SourceChangedError, SourceUnavailableError, UsageError
 from datamoat.kit.strict import shown
 from datamoat.settings import Settings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_FAILURES = 3  # of one source in one run: a publisher in trouble is left alone
 ATTEMPTS = 3
+ASK_SECONDS = 600.0  # how long to wait for another process that asks the same source
 GONE = {403, 404, 410}
 OK, NOT_MODIFIED = 200, 304
 CLOCK_SLACK = timedelta(hours=12)
@@ -102,13 +104,14 @@ def fetch_source(
             str(source.path),
             f"datamoat fetch {source.id} --from FILE --request {request or next(iter(source.fetch.requests))} --on YYYY-MM-DD",
         )
-    shelf = Snapshots(settings.snapshots, source.id)
     if dry_run:
+        shelf = Snapshots(settings.snapshots, source.id)
         return FetchReport(source.id, tuple(_plan(source, shelf, name, entry) for name, entry in wanted.items()))
     secret = _secret(source)
     from datamoat.fetch.http import Client  # a DAG file may import this module; it must not pay for the client
 
-    with Client(source, clock=clock) as client:
+    with one_asker(settings.snapshots / source.id, ASK_SECONDS), Client(source, clock=clock) as client:
+        shelf = Snapshots(settings.snapshots, source.id)
         asker = _Asker(client, shelf, source, secret, clock)
         outcomes = _ask_in_rounds(asker, wanted)
         return FetchReport(source.id, tuple(outcomes[name] for name in wanted), client.n_requests)
@@ -180,42 +183,47 @@ def bring_in(
     source = find_source(settings.content, source) if isinstance(source, str) else source
     source.request(request)
     files = _dated_files(str(pattern)) if "{date}" in str(pattern) else [(_day(str(on)) if on else None, Path(pattern))]
-    shelf = Snapshots(settings.snapshots, source.id)
     outcomes = []
     today = clock().date()
-    for moment, path in files:
-        if moment is None:
-            raise UsageError("an archived answer needs its day", path.name, "add --on YYYY-MM-DD, or put {date} into the path.")
-        if moment.date() > today:
-            raise UsageError(f"{moment.date()} is in the future", path.name, "give the day the answer was received.")
-        if not path.is_file():
-            raise UsageError("no such file", str(pattern), "check the path; --from takes a file, or a path with {date} in it.")
-        if path.stat().st_size > source.fetch.max_megabytes * 1_000_000:
-            raise UsageError(
-                f"{path.stat().st_size:,} bytes, more than the source's cap of {source.fetch.max_megabytes:g} MB",
-                path.name,
-                f"raise max_megabytes in {source.path.name} if that is right.",
-            )
-        body = path.read_bytes()
-        before = {receipt.snapshot_id for receipt in shelf.of(request)}
-        receipt = shelf.store(
-            request,
-            body,
-            retrieved_at=moment,
-            url=f"file:{path.name}",
-            route="archive",
-            extension=path.suffix.lstrip(".").lower() or "bin",
-        )
-        is_new = receipt.snapshot_id not in before
-        outcomes.append(
-            Outcome(
+    with one_asker(settings.snapshots / source.id, ASK_SECONDS):
+        shelf = Snapshots(settings.snapshots, source.id)
+        for moment, path in files:
+            if moment is None:
+                raise UsageError(
+                    "an archived answer needs its day", path.name, "add --on YYYY-MM-DD, or put {date} into the path."
+                )
+            if moment.date() > today:
+                raise UsageError(f"{moment.date()} is in the future", path.name, "give the day the answer was received.")
+            if not path.is_file():
+                raise UsageError(
+                    "no such file", str(pattern), "check the path; --from takes a file, or a path with {date} in it."
+                )
+            if path.stat().st_size > source.fetch.max_megabytes * 1_000_000:
+                raise UsageError(
+                    f"{path.stat().st_size:,} bytes, more than the source's cap of {source.fetch.max_megabytes:g} MB",
+                    path.name,
+                    f"raise max_megabytes in {source.path.name} if that is right.",
+                )
+            body = path.read_bytes()
+            before = {receipt.snapshot_id for receipt in shelf.of(request)}
+            receipt = shelf.store(
                 request,
-                _novelty(receipt, is_new=is_new),
-                f"{receipt.captured_on}  {receipt.n_bytes:,} bytes",
-                receipt.snapshot_id,
-                is_new,
+                body,
+                retrieved_at=moment,
+                url=f"file:{path.name}",
+                route="archive",
+                extension=path.suffix.lstrip(".").lower() or "bin",
             )
-        )
+            is_new = receipt.snapshot_id not in before
+            outcomes.append(
+                Outcome(
+                    request,
+                    _novelty(receipt, is_new=is_new),
+                    f"{receipt.captured_on}  {receipt.n_bytes:,} bytes",
+                    receipt.snapshot_id,
+                    is_new,
+                )
+            )
     return FetchReport(source.id, tuple(outcomes))
 
 

@@ -1,0 +1,190 @@
+"""A small world to schedule: a content tree with one live source, its upstream on loopback, and Airflow beside it."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datamoat.scaffold import write_source
+from datamoat.settings import Settings
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+BOARDS = ("example_board", "example_models")
+CANARY = "canary-5d1e77"  # in every secret of this world; may appear nowhere it is not needed
+COLUMNS = """
+entry_name: {type: VARCHAR, means: "An entry, as listed."}
+captured_on: {type: DATE, means: Day of the capture.}
+snapshot_id: {type: VARCHAR, means: The snapshot a row is from.}
+value: {type: DOUBLE, unit: points, means: What the publisher counts.}
+"""
+MART = """/*---
+description: Every entry as listed.
+grain: [source_id, entry_name, captured_on]
+nullable: [value]
+---*/
+select
+    'example_board' AS source_id,
+    entry_name,
+    captured_on,
+    value
+from staging.stg_example_board__entries
+union all
+select
+    'example_models' AS source_id,
+    entry_name,
+    captured_on,
+    value
+from staging.stg_example_models__entries
+"""
+
+
+def listing(n: int = 3, bump: float = 0.0) -> bytes:
+    """Return an answer of the made-up publisher with `n` entries."""
+    entries = [{"name": f"Entry {number}", "value": 10.0 + number + bump} for number in range(n)]
+    return json.dumps({"entries": entries}).encode()
+
+
+@dataclass
+class Upstream:
+    """The publishers, on this machine: what they answer, and what they were asked with."""
+
+    port: int
+    answer: bytes = field(default_factory=listing)
+    status: int = 200
+    asked: list[dict[str, str]] = field(default_factory=list)
+    posted: list[str] = field(default_factory=list)
+
+
+@dataclass
+class World:
+    """A content tree, a data folder, an upstream, and the environment that leads to them."""
+
+    content: Path
+    data: Path
+    home: Path
+    upstream: Upstream
+    environment: dict[str, str]
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(content=self.content, data=self.data, threads=2, memory_limit="1GB")
+
+    def datamoat(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line in this world."""
+        call = [sys.executable, "-m", "datamoat.cli", *words]
+        return subprocess.run(call, env=self.environment, capture_output=True, text=True, check=False, cwd=self.content)
+
+    def python(self, code: str, *words: str, seconds: float = 300) -> Any:
+        """Run a piece of Python in this world and return the JSON on the last line it prints."""
+        call = [sys.executable, "-W", "error::DeprecationWarning:datamoat", "-c", code, *words]
+        done = subprocess.run(
+            call, env=self.environment, capture_output=True, text=True, check=False, cwd=self.content, timeout=seconds
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def write_content(root: Path) -> Path:
+    """Write the small tree of the engine's tests, and two live sources with a mart that reads them."""
+    spec = importlib.util.spec_from_file_location("small_tree", CHECKOUT / "tests" / "conftest.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    files = {**module.FILES, "transforms/marts/boards/listed.sql": MART}
+    files["transforms/columns.yml"] += COLUMNS
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    for name in BOARDS:
+        folder = write_source(Settings(content=root, data=root / "data"), name)
+        path = folder / "source.yml"
+        text = path.read_text(encoding="utf-8").replace(
+            "  hosts: [example.org]\n", "  hosts: [example.org]\n  key: {env: EXAMPLE_API_KEY, header: x-api-key}\n"
+        )
+        path.write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Upstream]:
+    """Serve what the publishers say, and take what is sent to the webhook."""
+    served: list[Upstream] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            served[0].asked.append({"path": self.path, **{key.lower(): value for key, value in self.headers.items()}})
+            self.send_response(served[0].status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(served[0].answer)))
+            self.end_headers()
+            self.wfile.write(served[0].answer)
+
+        def do_POST(self) -> None:
+            served[0].posted.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *words: object) -> None:
+            del words
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    served.append(Upstream(server.server_port))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield served[0]
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> World:
+    """Return a small world of this module's own."""
+    root = tmp_path_factory.mktemp("world")
+    content = write_content(root / "content")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "DATAMOAT", "PYTEST"))}
+    kept.pop("PYTHONWARNINGS", None)
+    here = f"http://127.0.0.1:{upstream.port}"
+    environment = {
+        **kept,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}",
+        "DATAMOAT_ROOT": str(content),
+        "DATAMOAT_DATA": str(root / "data"),
+        "DATAMOAT_ALLOW_LOOPBACK": "1",
+        **{f"DATAMOAT_UPSTREAM_{name.upper()}": here for name in BOARDS},
+        "DATAMOAT_WEBHOOK": f"{here}/hook?token={CANARY}-hook",
+        "EXAMPLE_API_KEY": f"{CANARY}-key",
+        "AIRFLOW_HOME": str(root / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    }
+    return World(content, root / "data", root / "airflow", upstream, environment)
+
+
+@pytest.fixture(scope="module")
+def migrated(world: World) -> World:
+    """Return the world with Airflow's own database made, on SQLite."""
+    subprocess.run(["airflow", "db", "migrate"], env=world.environment, check=True, capture_output=True, cwd=world.content)
+    return world
+
+
+@pytest.fixture
+def says(upstream: Upstream) -> Callable[..., None]:
+    """Return a function that sets what the publishers answer."""
+
+    def answer(body: bytes, status: int = 200) -> None:
+        upstream.answer, upstream.status = body, status
+
+    return answer
