@@ -1,0 +1,10 @@
+/*---
+description: >
+  An UNVERIFIED observation is a lead; none is used, alone or in a pair.
+severity: critical
+---*/
+
+select
+    o.fact_id
+from marts.platform_observation as o
+where o.is_used and o.verification = 'UNVERIFIED'

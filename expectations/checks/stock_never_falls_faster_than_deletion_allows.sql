@@ -1,0 +1,17 @@
+/*---
+description: >
+  From one month to the next a stock loses at most what a hazard of a quarter a year takes, in every draw.
+severity: critical
+---*/
+
+select
+    later.platform_id,
+    later.month,
+    later.draw
+from marts.platform_volume_draws as later
+inner join marts.platform_volume_draws as earlier
+    on
+        later.platform_id = earlier.platform_id
+        and later.draw = earlier.draw
+        and later.month = earlier.month + interval 1 month
+where later.draw <= 200 and later.stock_hours < earlier.stock_hours * exp(-0.25 / 12)
