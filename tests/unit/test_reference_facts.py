@@ -54,15 +54,22 @@ def citations() -> dict[str, Row]:
     return {row["citation_id"]: row for row in rows("citations")}
 
 
-def test_the_standards_own_validator_accepts_every_file() -> None:
-    report = frictionless.validate(str(REFERENCE / "datapackage.json"))
-    found = [error.message for task in report.tasks for error in task.errors]
-    assert report.valid, found[:10]
+def test_the_standards_own_validator_accepts_every_table() -> None:
+    package = json.loads((REFERENCE / "datapackage.json").read_text(encoding="utf-8"))
+    tables = [resource for resource in package["resources"] if (REFERENCE / resource["path"]).is_file()]
+    names = {"", *(resource["name"] for resource in tables)}
+    for resource in tables:  # a folder of texts is a table of ours alone; the standard knows files
+        keys = resource["schema"].get("foreignKeys", [])
+        resource["schema"]["foreignKeys"] = [key for key in keys if key["reference"]["resource"] in names]
+    described = {"name": package["name"], "resources": tables}
+    report = frictionless.Package.from_descriptor(described, basepath=str(REFERENCE)).validate()
+    assert report.valid, [error.message for error in [*report.errors, *(e for task in report.tasks for e in task.errors)]][:10]
+    assert len(report.tasks) == len(tables) > 20
 
 
-def test_every_file_is_described() -> None:
+def test_every_table_is_described() -> None:
     described = {resource["path"] for resource in json.loads((REFERENCE / "datapackage.json").read_text())["resources"]}
-    assert described == {path.name for path in REFERENCE.glob("*.csv")}
+    assert described == {path.name for path in REFERENCE.iterdir() if path.is_dir() or path.suffix == ".csv"}
 
 
 def test_every_described_column_has_words() -> None:
