@@ -14,7 +14,12 @@ select
     access_kind,
     status,
     is_baseline,
-    case length(valid_from) when 4 then (valid_from || '-01-01')::date when 7 then (valid_from || '-01')::date else valid_from::date end as valid_from,
+    case
+    length(valid_from)
+        when 4 then (valid_from || '-01-01')::date
+        when 7 then (valid_from || '-01')::date
+        else valid_from::date
+    end as valid_from,
     valid_to,
     evidence_on,
     assumption_id,

@@ -9,7 +9,12 @@ select
     company_id,
     geography,
     owner_share,
-    case length(valid_from) when 4 then (valid_from || '-01-01')::date when 7 then (valid_from || '-01')::date else valid_from::date end as valid_from,
+    case
+    length(valid_from)
+        when 4 then (valid_from || '-01-01')::date
+        when 7 then (valid_from || '-01')::date
+        else valid_from::date
+    end as valid_from,
     valid_to,
     kind,
     verification,
