@@ -11,7 +11,7 @@ select
     url,
     published_on as published_as_stated,
     case
-        length(published_on)
+    length(published_on)
         when 4 then (published_on || '-12-31')::date
         when 7 then last_day((published_on || '-01')::date)
         else published_on::date
