@@ -8,6 +8,7 @@ written last: without it there is no build to audit.
 import hashlib
 import importlib.util
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -23,16 +24,18 @@ import pyarrow.parquet as pq
 
 import datamoat
 from datamoat import describe
+from datamoat.changes import input_rows
 from datamoat.durable import cannot_write, part_of, put_in_place, write_json
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError
 from datamoat.lake import content_of, identifier, lake_connection, path_of, quoted, view
 from datamoat.land import land_all, landing_rows, raw_relations
-from datamoat.project import LAYERS, Model, Project, Table, content_hash
+from datamoat.project import LAYERS, Model, Project, Table, content_hash, kit_hash, kit_of
 from datamoat.reference import ReferenceTable, read_reference
 from datamoat.settings import Settings
 from datamoat.sources import read_sources
 
 BUILD_FILE = "build.json"
+NO_SETTING = {"known", "causes"}  # of transforms/build.yml: what is about inputs, not about models
 Progress = Callable[[str], None]
 
 
@@ -98,10 +101,12 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
         as_of = as_of or _newest_date(con, project)
         inputs["as_of"] = as_of.isoformat()
         con.execute(f"set variable as_of = date {quoted(as_of.isoformat())}")
-        constants = {**{key: value for key, value in project.build.items() if key != "known"}, "as_of": as_of}
+        constants = {**{key: value for key, value in project.build.items() if key not in NO_SETTING}, "as_of": as_of}
         tables: dict[str, dict[str, Any]] = {}
         hashes: dict[str, str] = {}
-        for name, frame in describe.input_tables(sources, landing_rows(settings, sources), facts).items():
+        known_before = describe.input_tables(sources, landing_rows(settings, sources), facts)
+        known_before["input_rows"] = input_rows(settings.reference, facts)
+        for name, frame in known_before.items():
             _store_frame(con, settings.lake, f"meta.{name}", frame)
             hashes[f"meta.{name}"] = _file_hash(path_of(settings.lake, f"meta.{name}"))
         for model in project.models:
@@ -167,6 +172,8 @@ def input_hashes(settings: Settings, project: Project, facts: tuple[ReferenceTab
         **{f"reference/{table.name}.csv": table.sha256 for table in facts},
         "snapshots": hashlib.sha256(json.dumps(served).encode()).hexdigest(),
         "content": content_hash(project),
+        "kit": kit_hash(),
+        "settings": hashlib.sha256(json.dumps(_plain(project.build), sort_keys=True, default=str).encode()).hexdigest(),
         "engine": datamoat.__version__,
         "duckdb": duckdb.__version__,
     }
@@ -313,12 +320,24 @@ def _run_polars(settings: Settings, model: Model, constants: dict[str, Any], kep
 def _kept_key(model: Model, constants: dict[str, Any], hashes: dict[str, str]) -> str:
     """Return the hash of everything a kept model's result depends on."""
     digest = hashlib.sha256(model.text.encode())
-    for path in sorted((Path(__file__).parent / "kit").rglob("*.py")):
+    for path in kit_of(model.text):
         digest.update(path.read_bytes())
     depends = {read: hashes[read] for read in model.reads}
     taken = {name: str(value) for name, value in _constants_of(model, constants).items()}
     digest.update(json.dumps([depends, taken, pl.__version__], sort_keys=True).encode())
     return digest.hexdigest()[:24]
+
+
+def _kit_modules(code: str) -> list[Path]:
+    """Return the files of the kit that a model imports, and those they import in turn: what its result depends on."""
+    found: set[Path] = set()
+    waiting = set(re.findall(r"datamoat\.kit\.(\w+)", code))
+    while waiting:
+        path = Path(__file__).parent / "kit" / f"{waiting.pop()}.py"
+        if path.is_file() and path not in found:
+            found.add(path)
+            waiting |= set(re.findall(r"datamoat\.kit\.(\w+)", path.read_text()))
+    return sorted(found)
 
 
 def _constants_of(model: Model, constants: dict[str, Any]) -> dict[str, Any]:
