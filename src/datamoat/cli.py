@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from datamoat import __version__, cli_readers, cli_sources
+from datamoat import __version__, cli_readers, cli_sources, cli_whatif
 from datamoat.errors import DatamoatError, UsageError
 from datamoat.render import rows
 from datamoat.settings import Settings, read_settings
@@ -411,6 +411,7 @@ def doctor() -> None:
 
 cli_sources.register(app)
 cli_readers.register(app)
+cli_whatif.register(app)
 
 
 def _summary(settings: Settings) -> None:
