@@ -19,8 +19,9 @@ from datamoat.kit.association import (
     group_power,
     kendall_test,
     leave_one_out,
+    leave_one_out_auc,
+    leave_one_out_difference,
     leave_one_out_kendall,
-    leave_one_out_trace,
     mean_difference_effect,
     permutation_test,
     plain_spearman,
@@ -33,7 +34,11 @@ from datamoat.kit.seeds import Floats
 from datamoat.kit.verdict import Looks
 
 LATENT_OF_INTEREST = 0.5  # the correlation whose power is printed beside every p
-GROUP_STATISTICS = {"mean_difference": difference_matrix, "auc": auc_matrix}
+# For each statistic of two groups: its matrix, its effect, itself without one company.
+GROUP_STATISTICS = {
+    "mean_difference": (difference_matrix, mean_difference_effect, leave_one_out_difference),
+    "auc": (auc_matrix, auc_effect, leave_one_out_auc),
+}
 
 
 @dataclass(frozen=True)
@@ -140,21 +145,20 @@ def _of_ranks(
 
 def _of_groups(statistic: str, group: Groups, r: Floats, ratings: Floats, looks: Looks) -> Link:
     """Return a link by membership, which is known and has no draws."""
-    matrix_of, n_in = GROUP_STATISTICS[statistic], int(group.sum())
+    (matrix_of, effect_of, without_one), n_in = GROUP_STATISTICS[statistic], int(group.sum())
     n = group.size
     ties = arrangements(group[None].astype(float), r)
     test = permutation_test(matrix_of(group, r), ties, n_random=looks.n_random_again, seed=looks.seed)
-    effect = (mean_difference_effect if statistic == "mean_difference" else auc_effect)(group, r)
     return Link(
         n_companies=n,
         reason="computed" if min(n_in, n - n_in) >= PAIR else "one_company_is_a_group",
         test=test,
         plain=float(np.trace(matrix_of(group, ratings[None]))),
-        effect=effect,
+        effect=effect_of(group, r),
         reliability_v=1.0,
         reliability_r=reliability(r),
         power=_number(group_power(n_in, n - n_in, LATENT_OF_INTEREST, reliability(r))),
-        without=leave_one_out_trace(matrix_of, group, r[: looks.n_draws_again]),
+        without=without_one(group, r[: looks.n_draws_again]),
     )
 
 

@@ -90,7 +90,7 @@ class Looks:
     """
 
     n_random: int = 99_999
-    n_random_again: int = 9_999
+    n_random_again: int = 4_999
     n_random_pairs: int = 1_999
     n_draws_other: int = 500
     n_draws_again: int = 250

@@ -114,12 +114,27 @@ def test_leave_one_out_is_the_statistic_without_that_company() -> None:
     v[:, 7:] = -np.inf
     rho, tau = a.leave_one_out(v, r), a.leave_one_out_kendall(v, r)
     group = np.arange(9) < 4
-    means = a.leave_one_out_trace(a.difference_matrix, group, r)
+    means, auc = a.leave_one_out_difference(group, r), a.leave_one_out_auc(group, r)
     for i in range(9):
         rest = [np.delete(x, i, axis=1) for x in (v, r)]
         assert rho[i] == pytest.approx(np.trace(a.spearman_matrix(*rest)), abs=1e-9)
         assert tau[i] == pytest.approx(a.kendall_test(*rest, n_random=9).value, abs=1e-9)
         assert means[i] == pytest.approx(np.trace(a.difference_matrix(np.delete(group, i), rest[1])), abs=1e-9)
+        assert auc[i] == pytest.approx(np.trace(a.auc_matrix(np.delete(group, i), rest[1])), abs=1e-9)
+
+
+def test_a_group_of_one_cannot_be_left_out() -> None:
+    _, r = world(14, 5)
+    group = np.arange(5) < 1
+    assert np.isnan(a.leave_one_out_difference(group, r)[0])
+    assert np.isnan(a.leave_one_out_auc(group, r)[0])
+    assert np.isfinite(a.leave_one_out_auc(group, r)[1:]).all()
+
+
+def test_a_correlation_of_two_lists_is_scipys() -> None:
+    x, y = np.array([1.0, 1, 3, 4, 2, 2]), np.array([5.0, 3, 3, 9, 1, 2])
+    assert a.plain_spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-12)
+    assert a.plain_spearman(x, np.ones(6)) == 0.0
 
 
 def test_the_worst_p_without_one_is_the_largest_of_the_tests_without_one() -> None:

@@ -28,19 +28,51 @@ TABLES = {
     "int_moat__missing_effect": ("board_id", "model_id", "missing_from"),
 }
 NULLABLE = (
-    "value", "value_at_medians", "p_permutation", "p_method", "n_permutations", "min_possible_p",
-    "effect_p05", "effect_p50", "effect_p95", "volume_reliability", "rating_reliability", "power_at_half",
-    "leave_one_out_low", "leave_one_out_high", "leave_one_out_driver",
-    "date_with_rating", "date_with_volume", "partial_date", "p_partial_date", "partial_date_open", "p_partial_date_open",
-    "partial_all_controls", "p_partial_all_controls",
-    "spearman", "partial_spearman", "p_partial", "auc_platform", "worst_p_without_one", "worst_without_company_id",
+    "value",
+    "value_at_medians",
+    "p_permutation",
+    "p_method",
+    "n_permutations",
+    "min_possible_p",
+    "effect_p05",
+    "effect_p50",
+    "effect_p95",
+    "volume_reliability",
+    "rating_reliability",
+    "power_at_half",
+    "leave_one_out_low",
+    "leave_one_out_high",
+    "leave_one_out_driver",
+    "date_with_rating",
+    "date_with_volume",
+    "partial_date",
+    "p_partial_date",
+    "partial_date_open",
+    "p_partial_date_open",
+    "partial_all_controls",
+    "p_partial_all_controls",
+    "spearman",
+    "partial_spearman",
+    "p_partial",
+    "auc_platform",
+    "worst_p_without_one",
+    "worst_without_company_id",
     "spearman_if_returned",
-    "rho_measurement_only_p05", "rho_measurement_only_p50", "rho_measurement_only_p95",
+    "rho_measurement_only_p05",
+    "rho_measurement_only_p50",
+    "rho_measurement_only_p95",
 )
 MEASURES = (
-    "first_party_stock_hours", "first_party_stock_videos", "first_party_hours_per_day", "first_party_videos_per_day",
-    "first_party_short_hours_per_day", "first_party_short_stock_hours", "available_first_party_hours",
-    "available_hours", "usable_hours", "short_usable_hours",
+    "first_party_stock_hours",
+    "first_party_stock_videos",
+    "first_party_hours_per_day",
+    "first_party_videos_per_day",
+    "first_party_short_hours_per_day",
+    "first_party_short_stock_hours",
+    "available_first_party_hours",
+    "available_hours",
+    "usable_hours",
+    "short_usable_hours",
 )
 PER_BOARD = ("int_moat__association", "int_moat__confounder", "int_moat__test")
 PANELS = ("date", "date_open", "all_controls")
@@ -143,10 +175,16 @@ def model(
     half = normals(settings["seed"], "rating", volumes.n_draws // 2 + 1, MAX_COMPANIES)
     mirrored = np.stack([half, -half], axis=1).reshape(-1, MAX_COMPANIES)[: volumes.n_draws]
     looks = Looks(seed=settings["seed"])
+    ways = sorted({definition["representative"] for definition in definitions})
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in PER_BOARD}
     seen: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for (board_id, captured_on), board in contenders.group_by("board_id", "captured_on", maintain_order=True):
-        said = repr(board.drop("board_id", "captured_on", "citation_ids", "scale_id").sort("representative", "company_id").rows())
+    ordered = contenders.sort(
+        ["board_id", "captured_on", "rating", "rating_se", "entry_key"], descending=[False, False, True, False, False]
+    )
+    parts = ordered.partition_by("board_id", "captured_on", "representative", as_dict=True, include_key=False)
+    for board_id, captured_on in ordered.select("board_id", "captured_on").unique(maintain_order=True).iter_rows():
+        board = {way: parts.get((board_id, captured_on, way), parts[board_id, captured_on, "best"].clear()) for way in ways}
+        said = repr([frame.drop("citation_ids", "scale_id").rows() for frame in board.values()])
         if said not in seen:
             seen[said] = look_at(board, definitions, volumes, mirrored, rule, looks)
         for name, found in seen[said].items():
@@ -203,7 +241,7 @@ def read_volumes(wanted: pl.DataFrame, draws: pl.LazyFrame, evidence: pl.LazyFra
 
 
 def look_at(
-    board: pl.DataFrame,
+    board: dict[str, pl.DataFrame],
     definitions: list[dict[str, Any]],
     volumes: Volumes,
     mirrored: Floats,
@@ -211,10 +249,7 @@ def look_at(
     looks: Looks,
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of one board, without its keys."""
-    ways = {
-        way: standing_of(board.filter(pl.col("representative") == way), volumes, mirrored)
-        for way in {definition["representative"] for definition in definitions}
-    }
+    ways = {way: standing_of(frame, volumes, mirrored) for way, frame in board.items()}
     panels: dict[tuple[str, str, str], Panel] = {}
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in PER_BOARD}
     auc = None
@@ -235,8 +270,7 @@ def look_at(
 
 
 def standing_of(board: pl.DataFrame, volumes: Volumes, mirrored: Floats) -> Standing:
-    """Return the companies of one board; equal ratings are put in order by their error and the source's key, never by name."""
-    board = board.sort(["rating", "rating_se", "entry_key"], descending=[True, False, False])
+    """Return the companies of one board, which comes best first; equal ratings by error and the source's key, never by name."""
     companies, months = board["company_id"].to_list(), board["volume_month"].to_list()
     rows = np.array([volumes.row[key] for key in zip(companies, months, strict=True)], dtype=np.intp)
     ratings = board["rating"].to_numpy()
@@ -429,7 +463,13 @@ def returns(
                 & (pl.col("model_id") == missing["model_id"])
                 & (pl.col("missing_from") == missing["missing_from"])
             ).select(name for name in others.columns if name in returning.columns)
-            way = standing_of(pl.concat([others, back], how="diagonal"), volumes, mirrored)
+            way = standing_of(
+                pl.concat([others, back], how="diagonal").sort(
+                    ["rating", "rating_se", "entry_key"], descending=[True, False, False]
+                ),
+                volumes,
+                mirrored,
+            )
             again = test_row(field_of(headline, way, volumes, looks), way, rule, looks)
             row |= {"spearman_if_returned": again["spearman"], "verdict_if_returned": again["verdict"]}
         found.append(row)
