@@ -15,7 +15,7 @@ select
     scope as geography,
     _captured_on as captured_on,
     _snapshot_id as snapshot_id,
-    value as n_active_users,
+    value::bigint as n_active_users,
     value_as_stated as figure_as_stated
 from raw.eu_active_recipients__recipients
 qualify
