@@ -289,7 +289,7 @@ decided as (
         case
             when k.second_reason is not null then k.second_reason
             when k.relay_of is not null then 'same_as_another'
-            when coalesce(g.is_unit_suspect, false) and g.n_far >= coalesce(w.n_near, 0)
+            when coalesce(g.is_unit_suspect, false) and g.n_far > coalesce(w.n_near, 0)
                 then 'refused_wrong_unit'
         end as unused_reason
     from kept as k
