@@ -5,14 +5,17 @@ import os
 import platform
 import shutil
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
 from datamoat.durable import TEMPORARY
 from datamoat.errors import DatamoatError
+from datamoat.land import states
 from datamoat.published import kept_builds, open_published, published_build
 from datamoat.settings import Settings
+from datamoat.sources import read_sources
 
 ROOM = 2_000_000_000  # bytes: a build, its spill and three kept files
 
@@ -36,7 +39,11 @@ def read_status(settings: Settings) -> Status:
             sources = con.sql("select source_id, status, reason from marts.source_freshness order by all").fetchall()
     except DatamoatError as failure:
         return Status((f"nothing to read: {failure.what}", f"  {failure.where}", f"  {failure.fix}"), False, {"published": None})
-    bad = [(source, state, reason) for source, state, reason in sources if state in {"failing", "late"}]
+    standing = _standing(settings)
+    bad = [
+        (source, state, reason) for source, state, reason in sources if state in {"failing", "late"} and source not in standing
+    ]
+    bad = sorted([*bad, *((source, state, reason) for source, (state, reason) in standing.items() if state != "good")])
     told = "; ".join(f"{source} {state}: {reason}" for source, state, reason in bad)
     lines = (
         f"published  build {build_id}, as of {as_of}, built {built_at:%Y-%m-%d %H:%M} UTC",
@@ -50,6 +57,22 @@ def read_status(settings: Settings) -> Status:
         "warnings": [dict(zip(("table_name", "claim", "offending"), row, strict=True)) for row in open_claims],
     }
     return Status(lines, not bad, facts)
+
+
+def _standing(settings: Settings) -> dict[str, tuple[str, str]]:
+    """Return how each source that was ever landed stands today: what came after the published build counts too."""
+    found: dict[str, tuple[str, str]] = {}
+    for state in states(settings, read_sources(settings.content), datetime.now(UTC).date()):
+        if state.state == "never":
+            continue
+        if state.state not in {"quarantined", "failing", "silent", "clock suspicious"}:
+            found.setdefault(state.source_id, ("good", ""))
+            continue
+        live = f", the data of {state.served_on} stay live" if state.served_on else ", nothing is served"
+        told = f"{state.request} since {state.since}{live} ({state.reason})"
+        word, before = found.get(state.source_id, ("good", ""))
+        found[state.source_id] = (state.state if word in {"good", "silent"} else word, f"{before}; {told}" if before else told)
+    return found
 
 
 def examine(settings: Settings) -> list[tuple[bool, str, str]]:
