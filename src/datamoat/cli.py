@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from datamoat import __version__, cli_readers, cli_sources, cli_whatif
+from datamoat import __version__, cli_answer, cli_readers, cli_sources, cli_whatif
 from datamoat.errors import DatamoatError, UsageError
 from datamoat.render import rows
 from datamoat.settings import Settings, read_settings
@@ -375,6 +375,7 @@ def docs() -> None:
 
     Example: datamoat docs
     """
+    from datamoat.answer import FOLDER, as_markdown, read_answer
     from datamoat.durable import write_whole
     from datamoat.pages import pages, refreshed, written_by_hand
     from datamoat.project import read_project
@@ -383,6 +384,8 @@ def docs() -> None:
     settings = read_settings()
     with open_published(settings) as con:
         made = pages(con, read_project(settings.content))
+        if (settings.content / FOLDER).is_dir():
+            made["answer.md"] = as_markdown(read_answer(con, settings.content))
     folder = settings.content / "docs"
     for stale in set((folder / "marts").glob("*.md")) - {folder / name for name in made}:
         stale.unlink()
@@ -411,6 +414,7 @@ def doctor() -> None:
 
 cli_sources.register(app)
 cli_readers.register(app)
+cli_answer.register(app)
 cli_whatif.register(app)
 
 

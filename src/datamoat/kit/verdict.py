@@ -68,6 +68,7 @@ class Evidence:
     spearman: float | None = None
     p: float | None = None
     p_method: str | None = None
+    n_permutations: int | None = None
     min_possible_p: float | None = None
     effect: Effect | None = None
     partial: float | None = None
@@ -130,6 +131,7 @@ def examine(v: Floats, r: Floats, owners: Groups, controls: Floats, rule: Thresh
         spearman=test.value,
         p=test.p,
         p_method=test.method,
+        n_permutations=test.n_permutations,
         min_possible_p=test.min_p,
         effect=corrected_effect(v, r),
         partial=None if partial is None else partial.value,

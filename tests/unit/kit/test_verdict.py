@@ -20,7 +20,18 @@ sys.modules["link_worlds"] = worlds
 _spec.loader.exec_module(worlds)
 
 RULE = worlds.rule()
-GOOD = Evidence(25, 6, False, False, 0.8, 0.95, 0.6, 0.001, "monte_carlo", 1e-5, Effect(0.3, 0.6, 0.9), 0.55, 0.01, 0.02, 0)
+GOOD = Evidence(
+    n_companies=25,
+    n_with_platform=6,
+    are_ratings_tied=False,
+    are_volumes_tied=False,
+    volume_reliability=0.8,
+    spearman=0.6,
+    p=0.001,
+    effect=Effect(0.3, 0.6, 0.9),
+    partial=0.55,
+    worst_p_without_one=0.02,
+)
 QUICK = Looks(n_random=499, n_random_again=199, n_draws_again=50)
 
 

@@ -414,7 +414,7 @@ def test_row(field: Field, way: Standing, rule: Thresholds, looks: Looks) -> dic
         "spearman": found.spearman,
         "p_permutation": found.p,
         "p_method": found.p_method,
-        "n_permutations": looks.n_random if found.p_method == "monte_carlo" else None,
+        "n_permutations": found.n_permutations,
         "min_possible_p": found.min_possible_p,
         "effect_p05": found.effect and found.effect.p05,
         "effect_p50": found.effect and found.effect.p50,

@@ -1,0 +1,30 @@
+/*---
+description: What would change it
+---*/
+
+with newest as (
+    from marts.moat_answer
+    where quarter_on = (select max(quarter_on) from marts.moat_answer)
+),
+
+said as (
+    select
+        1 as place,
+        tests.board_id as name,
+        tests.board_id || ' (' || tests.verdict || '): ' || tests.what_would_change_it as sentence
+    from marts.moat_test as tests
+    where list_contains((select boards_read from newest), tests.board_id || ' ' || tests.captured_on)
+    union all
+    select
+        2,
+        company_id,
+        'The input that would narrow ' || company_id || '''s usable hours most: ' || input_id || ' ('
+        || round(100 * variance_share)::integer || ' % of their variance).'
+    from marts.input_importance
+    where measure = 'usable_hours' and company_id in ('bytedance', 'google', 'kuaishou')
+    qualify row_number() over (partition by company_id order by variance_share desc, input_id) = 1
+)
+
+select sentence
+from said
+order by place, name
