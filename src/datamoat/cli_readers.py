@@ -1,4 +1,4 @@
-"""The commands for those who read: export, verify."""
+"""The commands for those who read: export, verify, trace."""
 
 import json
 from datetime import date, datetime
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     app.command()(export)
     app.command()(verify)
+    app.command()(trace)
 
 
 def export(
@@ -95,6 +96,31 @@ def verify(
             else "No register here knows this seal: compare it with the one its release note gives (--seal)."
         )
     raise typer.Exit(0 if not findings else 1)
+
+
+def trace(
+    number: Annotated[str, typer.Argument(metavar="TABLE.COLUMN", help="The number, as company_volume.usable_hours_p50.")],
+    where: Annotated[
+        list[str] | None, typer.Option(help="The row, as company_id=kuaishou; may be said again. Dates left out are the newest.")
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Show every reason, not the first dozen.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what one published number rests on: figures as stated, pages, assumptions, files.
+
+    Example: datamoat trace company_volume.usable_hours_p50 --where company_id=kuaishou
+    """
+    from dataclasses import asdict
+
+    from datamoat.published import open_published
+    from datamoat.trace import drawn, trace_number
+
+    with open_published(read_settings()) as con:
+        found = trace_number(con, number, where or [])
+    typer.echo(
+        json.dumps(asdict(found), default=str, ensure_ascii=False, indent=1) if as_json else drawn(found, 0 if every else 12)
+    )
 
 
 def opened(settings: Settings, as_of: date | None, rebuild_as_of: date | None) -> "duckdb.DuckDBPyConnection":

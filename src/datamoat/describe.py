@@ -37,6 +37,7 @@ META_TABLES = {
     "assumptions": "Every number we chose, with its range and reason.",
     "lineage": "Which column is computed from which; `*` where a program, not SQL, makes the table.",
     "inputs": "The hash of everything this build is a function of.",
+    "input_rows": "Every reference row by its key, with a hash: what `change` compares between two builds.",
     "build": "This build in one row.",
     "audits": "Every claim that was checked before this file was published, and how it came out.",
 }

@@ -264,10 +264,17 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[Written]:
             " where database_name = 'published' and comment is not null"
         ).fetchall()
     )
+    texts = dict(
+        con.sql(
+            "select (schema_name || '.' || table_name), comment from duckdb_tables() where database_name = 'published' and comment is not null"
+        ).fetchall()
+    )
     tables = []
     for schema, name in present:
         description, grain, content_hash = (
-            known.get(name, ("", (), None)) if schema == "marts" else (META_TABLES.get(name, ""), (), None)
+            known.get(name, (texts.get(f"{schema}.{name}", ""), (), None))
+            if schema == "marts"
+            else (META_TABLES.get(name, ""), (), None)
         )
         columns = []
         for column, kind in [row[:2] for row in con.sql(f"describe {schema}.{identifier(name)}").fetchall()]:

@@ -13,6 +13,7 @@ import duckdb
 
 from datamoat.audit import read_audit
 from datamoat.build import Build, read_build
+from datamoat.changes import write_change
 from datamoat.describe import META_TABLES
 from datamoat.durable import cannot_write, part_of, put_in_place
 from datamoat.errors import PublishRefusedError, UsageError
@@ -108,6 +109,7 @@ def _write(settings: Settings, project: Project, build: Build, part: Path) -> No
         for name, text in META_TABLES.items():
             con.execute(f"create table meta.{name} as from read_parquet({quoted(str(path_of(settings.lake, f'meta.{name}')))})")
             con.execute(f"comment on table meta.{name} is {quoted(text)}")
+        write_change(con, settings.published, project.build)
         for macro in project.macros:
             con.execute(macro.sql)
             kind = "macro table" if " as table" in macro.sql.lower() else "macro"

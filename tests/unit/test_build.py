@@ -142,4 +142,4 @@ def test_meta_says_what_was_read_and_how_columns_depend(settings: Settings) -> N
     snapshots = pl.read_parquet(path_of(settings.lake, "meta.snapshots"))
     assert snapshots.select("source_id", "request", "n_rows").rows() == [("reference", "facts", 2)]
     known = json.loads((settings.lake / BUILD_FILE).read_text())
-    assert set(known["inputs"]) == {"reference/facts.csv", "snapshots", "content", "engine", "duckdb", "as_of"}
+    assert set(known["inputs"]) == {"reference/facts.csv", "snapshots", "content", "kit", "settings", "engine", "duckdb", "as_of"}

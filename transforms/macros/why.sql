@@ -1,0 +1,228 @@
+/*---
+description: >
+  The evidence behind one number: why(table_name, column_name, row_key), with the key as 'company_id=kuaishou; month=2026-05-01'.
+  One row for each page, figure and assumption it rests on, with the figure as stated, the address, the day it was read, how
+  it was verified, the hash of the page where one was kept, and its share of the variance where that was computed.
+---*/
+create or replace macro marts.why(table_name, column_name, row_key) as table
+with asked as (
+    select
+        trim(split_part(part, '=', 1)) as name,
+        trim(substr(part, instr(part, '=') + 1)) as wanted
+    from (select unnest(string_split(row_key, ';')) as part)
+    where trim(part) != ''
+),
+
+candidates as (
+    select to_json(t) as j
+    from query_table('marts.' || table_name) as t
+),
+
+chosen as (
+    select j
+    from candidates
+    where not exists (
+        select 1
+        from asked
+        where coalesce(json_extract_string(j, '$."' || asked.name || '"'), '') != asked.wanted
+    )
+),
+
+keys as (
+    select
+        j,
+        j ->> '$.company_id' as company_id,
+        j ->> '$.platform_id' as platform_id,
+        j ->> '$.board_id' as board_id,
+        j ->> '$.entry_key' as entry_key,
+        (j ->> '$.captured_on')::date as captured_on,
+        (j ->> '$.month')::date as month,
+        j ->> '$.company_a' as company_a,
+        j ->> '$.company_b' as company_b,
+        json_exists(j, '$.citation_ids') or json_exists(j, '$.citation_id') or json_exists(j, '$.assumption_ids') as has_own
+    from chosen
+),
+
+own_ids as (
+    select
+        unnest(coalesce(from_json(j -> '$.citation_ids', '["VARCHAR"]'), []::varchar[]) || coalesce([j ->> '$.citation_id'], []::varchar[])) as id,
+        j ->> '$.figure_as_stated' as figure_as_stated
+    from keys
+    union all
+    select
+        unnest(coalesce(from_json(j -> '$.assumption_ids', '["VARCHAR"]'), []::varchar[]) || coalesce([j ->> '$.assumption_id'], []::varchar[])) as id,
+        null as figure_as_stated
+    from keys
+),
+
+-- A table without reasons of its own borrows those of the board's day, of both companies, or of the platform's month.
+borrowed_ids as (
+    select unnest(b.citation_ids) as id
+    from marts.leaderboard as b
+    inner join keys as k
+        on
+            not k.has_own and b.board_id = k.board_id
+            and (k.captured_on is null or b.captured_on = k.captured_on)
+            and (k.entry_key is null or b.entry_key = k.entry_key)
+    union all
+    select unnest(v.citation_ids || v.assumption_ids) as id
+    from marts.company_volume as v
+    inner join keys as k
+        on not k.has_own and v.company_id in (k.company_a, k.company_b) and v.month = k.month and v.scenario_id = 'baseline'
+    union all
+    select unnest(v.citation_ids || v.assumption_ids) as id
+    from marts.platform_volume as v
+    inner join keys as k on not k.has_own and v.platform_id = k.platform_id and v.month = k.month and v.scenario_id = 'baseline'
+),
+
+ids as (
+    select
+        id,
+        max(figure_as_stated) as figure_as_stated
+    from (select * from own_ids union all select id, null as figure_as_stated from borrowed_ids)
+    where id is not null
+    group by id
+),
+
+shares as (
+    select
+        i.input_id,
+        i.input_kind,
+        i.input_title,
+        i.fact_id,
+        i.assumption_id,
+        i.variance_share
+    from marts.input_importance as i
+    inner join (select distinct company_id from keys) as k on i.company_id = k.company_id
+    where i.measure = regexp_replace(column_name, '_p(05|50|95)$', '')
+),
+
+assumptions as (
+    select
+        1 as depth,
+        'assumption' as kind,
+        a.assumption_id as id,
+        null::varchar as parent_id,
+        (select sum(s.variance_share) from shares as s where s.assumption_id = a.assumption_id and s.fact_id is null) as variance_share,
+        a.description || case
+            when a.p50 is not null then ': ' || a.p50 || ' (' || a.p05 || ' to ' || a.p95 || ') ' || coalesce(a.unit, '')
+            else ''
+        end as says,
+        a.reason as detail,
+        a.basis as verification,
+        null::varchar as url,
+        null::varchar as published_on,
+        null::varchar as read_on,
+        null::varchar as sha256
+    from ids
+    inner join meta.assumptions as a on ids.id = a.assumption_id
+),
+
+cited as (
+    select
+        c.citation_id,
+        c.title || coalesce(' (' || c.publisher || ')', '') as title,
+        c.url,
+        c.published_on::varchar as published_on,
+        c.read_on::varchar as read_on,
+        c.verification,
+        c.page_sha256 as sha256,
+        ids.figure_as_stated
+    from ids
+    inner join meta.citations as c on ids.id = c.citation_id
+),
+
+facts as (
+    select
+        1 as depth,
+        'figure' as kind,
+        o.fact_id as id,
+        c.citation_id as parent_id,
+        (select sum(s.variance_share) from shares as s where s.fact_id = o.fact_id) as variance_share,
+        o.metric || ' of ' || o.platform_id || ', ' || o.period_start_on || ' to ' || o.period_end_on || ': “' || o.figure_as_stated || '”' as says,
+        c.title as detail,
+        o.verification,
+        c.url,
+        c.published_on,
+        c.read_on,
+        c.sha256
+    from cited as c
+    inner join marts.platform_observation as o on c.citation_id = o.citation_id and o.is_used
+    where table_name != 'leaderboard'
+),
+
+pages as (
+    select
+        1 as depth,
+        'page' as kind,
+        c.citation_id as id,
+        null::varchar as parent_id,
+        null::double as variance_share,
+        c.title || coalesce(': “' || c.figure_as_stated || '”', '') as says,
+        null::varchar as detail,
+        c.verification,
+        c.url,
+        c.published_on,
+        c.read_on,
+        c.sha256
+    from cited as c
+    where c.citation_id not in (select f.parent_id from facts as f)
+),
+
+pages_of_assumptions as (
+    select
+        2 as depth,
+        'page' as kind,
+        c.citation_id as id,
+        a.assumption_id as parent_id,
+        null::double as variance_share,
+        c.title || coalesce(' (' || c.publisher || ')', '') as says,
+        null::varchar as detail,
+        c.verification,
+        c.url,
+        c.published_on::varchar as published_on,
+        c.read_on::varchar as read_on,
+        c.page_sha256 as sha256
+    from (
+        select
+            m.assumption_id,
+            unnest(string_split(m.citation_ids, ';')) as citation_id
+        from meta.assumptions as m
+        inner join ids on m.assumption_id = ids.id
+    ) as a
+    inner join meta.citations as c on a.citation_id = c.citation_id
+),
+
+others as (
+    select
+        1 as depth,
+        'input' as kind,
+        s.input_id as id,
+        null::varchar as parent_id,
+        s.variance_share,
+        s.input_title as says,
+        null::varchar as detail,
+        null::varchar as verification,
+        null::varchar as url,
+        null::varchar as published_on,
+        null::varchar as read_on,
+        null::varchar as sha256
+    from shares as s
+    where
+        not exists (select 1 from assumptions as a where a.id = s.assumption_id and s.fact_id is null)
+        and not exists (select 1 from facts as f where f.id = s.fact_id)
+)
+
+select *
+from (
+    select * from assumptions
+    union all
+    select * from facts
+    union all
+    select * from pages
+    union all
+    select * from pages_of_assumptions
+    union all
+    select * from others
+)
+order by coalesce(variance_share, -1) desc, kind, id, parent_id
