@@ -1,0 +1,187 @@
+"""The commands about live sources, on a copy of the content and files of the test's own."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from datamoat.cli import app
+from datamoat.errors import DatamoatError, SourceChangedError, UsageError
+from datamoat.project import read_project
+from datamoat.settings import Settings
+from datamoat.sources import find_source, read_sources
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+Run = Callable[..., Result]
+
+
+def page(n: int = 60, votes: int = 0, drop: int = 0) -> str:
+    """Return a made-up board in the shape of the API."""
+    models = [
+        {
+            "id": f"id-{k:03d}", "name": f"Model {k}", "slug": f"m-{k}", "model_creator": {"id": "c", "name": "Studio"}, "elo": 1300 - 7 * k,
+            "rank": k + 1, "ci95": "-10/10", "appearances": 2000 + k + votes, "release_date": "2025-06", "categories": [],
+        }
+        for k in range(n - drop)
+    ]  # fmt: skip
+    return json.dumps({"status": 200, "include_categories": False, "data": models})
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> Path:
+    """Return a content tree with the checkout's sources, its dictionary and no facts."""
+    root = tmp_path / "content"
+    for source in read_sources(CHECKOUT):
+        shutil.copytree(source.folder, root / "transforms" / "staging" / source.id)
+    for name in ("columns.yml", "build.yml"):
+        shutil.copy(CHECKOUT / "transforms" / name, root / "transforms" / name)
+    (root / "data" / "reference").mkdir(parents=True)
+    return root
+
+
+@pytest.fixture
+def run(content: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a function that runs a command there."""
+    monkeypatch.setenv("DATAMOAT_ROOT", str(content))
+    monkeypatch.setenv("DATAMOAT_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(app, list(words))
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    """Return a folder with a history: two good days, a halved board, and the error in between."""
+    bodies = {
+        "2026-03-01": page(),
+        "2026-03-02": page(votes=9),
+        "2026-03-03": '{"error":"API key is required"}',
+        "2026-03-04": page(votes=20, drop=15),
+    }
+    for day, body in bodies.items():
+        (tmp_path / "old" / day).mkdir(parents=True)
+        (tmp_path / "old" / day / "t2v.json").write_text(body)
+    return tmp_path / "old"
+
+
+def bring(run: Run) -> Result:
+    return run("fetch", "aa_api", "--from", "old/{date}/t2v.json", "--request", "text_to_video")
+
+
+def test_a_history_is_brought_in_and_judged_at_once(run: Run, history: Path) -> None:
+    done = bring(run)
+    assert done.exit_code == 1, "the newest answer is not to be believed"
+    assert "truncated list" in done.output
+    assert "an error message in place of data" in done.output
+    assert bring(run).exit_code == 1, "still quarantined; nothing was added"
+
+
+def test_plan_accept_and_diagnose_lead_from_a_quarantine_to_a_served_answer(run: Run, history: Path, content: Path) -> None:
+    bring(run)
+    planned = run("plan", "aa_api")
+    assert planned.exit_code == 0
+    assert "gone" in planned.output
+    assert "To serve it: datamoat accept aa_api aa_api/text_to_video/2026-03-04/" in planned.output
+    told = run("diagnose", "aa_api")
+    assert told.exit_code == 1
+    assert "quarantined since 2026-03-03; data of 2026-03-02 stay live" in told.output
+    assert "next step:" in told.output
+    snapshot = planned.output.split("accept aa_api ")[1].split(" ")[0]
+    done = run("accept", "aa_api", snapshot, "--reason", "the publisher says that the board was halved")
+    assert done.exit_code == 0, done.output
+    assert "is now revision" in done.output
+    assert "the publisher says" in (content / "data" / "reference" / "accepted_snapshots.csv").read_text()
+    assert run("diagnose", "aa_api").exit_code == 0
+
+
+def test_what_is_not_in_quarantine_cannot_be_accepted(run: Run, history: Path) -> None:
+    bring(run)
+    listed = json.loads(run("diagnose", "aa_api", "--json").output)
+    assert [line["verdict"] for line in listed] == ["ok", "ok", "error", "suspicious"]
+    for snapshot, kind in (
+        ("2026-03-01", UsageError),
+        ("2026-03-03", SourceChangedError),
+        ("2026-03-09", UsageError),
+        ("../../etc/passwd", UsageError),
+    ):
+        assert isinstance(run("accept", "aa_api", snapshot, "--reason", "because").exception, kind)
+    assert isinstance(run("accept", "aa_api", "2026-03-04", "--reason", "  ").exception, UsageError)
+    assert isinstance(run("plan", "aa_web").exception, UsageError)
+
+
+def test_a_dry_run_says_what_would_be_asked_and_opens_no_socket(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("a socket was opened"))
+    done = run("fetch", "--dry-run")
+    assert done.exit_code == 0
+    assert "https://artificialanalysis.ai/api/v2/data/media/text-to-video" in done.output
+    assert "AA_API_KEY (not set)" in done.output
+    assert "huggingface.co/api/datasets/lmarena-ai/leaderboard-dataset" in done.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("fetch", "no_such_source"), ("fetch", "aa_web"), ("fetch", "aa_api", "--request", "x"), ("fetch", "--request", "text_to_video"),
+        ("fetch", "aa_api", "--from", "x.json"), ("fetch", "aa_api", "--from", "x.json", "--request", "text_to_video"), ("plan", "../x"), ("diagnose", "a;b"),
+        ("new-source", "../x"), ("new-source", "Bad"), ("new-source", "reference"), ("new-source", "aa_api"), ("new-source", "x" * 60),
+    ],
+)  # fmt: skip
+def test_a_mistake_on_the_command_line_names_its_cause_and_the_next_step(run: Run, words: tuple[str, ...]) -> None:
+    failure = run(*words).exception
+    assert isinstance(failure, UsageError)
+    assert all((failure.what, failure.where, failure.fix))
+
+
+def test_every_request_is_listed_with_how_it_stands(run: Run, history: Path) -> None:
+    bring(run)
+    listed = json.loads(run("show", "--sources", "--json").output)
+    found = {(line["source"], line["request"]): line["state"] for line in listed}
+    assert found["aa_api", "text_to_video"] == "quarantined"
+    assert found["epoch_models", "all_models"] == "never"
+    assert {request for source, request in found if source == "epoch_models"} == {
+        "all_models",
+        "notable_models",
+        "large_scale_models",
+        "frontier_models",
+    }
+    assert {request for source, request in found if source == "aa_api"} == {
+        "text_to_video",
+        "image_to_video",
+        "text_to_video_audio",
+        "image_to_video_audio",
+    }
+    assert ("arena_dataset", "video_edit") in found
+
+
+def test_a_new_source_is_a_folder_that_reads_lands_and_lints_as_it_is(run: Run, content: Path, tmp_path: Path) -> None:
+    before = {path for path in content.rglob("*") if path.is_file()}
+    assert run("new-source", "example_board").exit_code == 0
+    added = {path for path in content.rglob("*") if path.is_file()} - before
+    folder = content / "transforms" / "staging" / "example_board"
+    assert all(folder in path.parents for path in added), "no other file is touched"
+    source = find_source(content, "example_board")
+    assert source.missing == ()
+    project = read_project(content)
+    assert any(model.name == "stg_example_board__entries" for model in project.models)
+    sample = folder / "sample" / "entries.json"
+    done = run("fetch", "example_board", "--from", str(sample), "--request", "entries", "--on", "2026-03-01")
+    assert done.exit_code == 0, done.output
+    from datamoat.land import raw_relations, read_landings, rows_of
+
+    settings = Settings(content, tmp_path / "data")
+    landing = read_landings(settings, source)[0]
+    expected: dict[str, Any] = json.loads((folder / "sample" / "entries.expected.json").read_text())
+    found = rows_of(settings, source, landing)
+    assert sorted(found["entries"], key=str) == sorted(expected["entries"], key=str)
+    assert len(raw_relations(settings, [source])["example_board__entries"].paths) == 1
+
+
+def test_a_failure_on_purpose_pickles() -> None:
+    import pickle
+
+    failure = pickle.loads(pickle.dumps(SourceChangedError("a", "b", "c")))  # noqa: S301
+    assert isinstance(failure, DatamoatError)
+    assert (failure.what, failure.where, failure.fix) == ("a", "b", "c")
