@@ -25,7 +25,8 @@ select
         when effects.model_id is null then 'unknown: no complete board of its scale is held for the time it is missing'
         when not effects.is_company_best then 'none: its company has a better entry'
         when effects.verdict = effects.verdict_if_returned
-            then 'verdict stays ' || effects.verdict || ', correlation '
+            then
+                'verdict stays ' || effects.verdict || ', correlation '
                 || coalesce(round(effects.spearman, 2)::varchar, 'none') || ' to '
                 || coalesce(round(effects.spearman_if_returned, 2)::varchar, 'none')
         else 'verdict turns from ' || effects.verdict || ' to ' || effects.verdict_if_returned
