@@ -385,7 +385,8 @@ def test_f10_a_reader_that_dies_takes_nobody_with_it(source: Callable[[str], Sou
     (folder / "parse.py").write_text("def entries(answer):\n    return [bytearray(20 * 2**30)]\n")
     with pytest.raises(SourceChangedError):
         read_answer(broken, [dataset()], "text_to_video", DAY)
-    (folder / "parse.py").write_text("def entries(answer):\n    open('written', 'w').write('x' * 10)\n")
+    written = str(tmp_path / "written")
+    (folder / "parse.py").write_text(f"def entries(answer):\n    open({written!r}, 'w').write('x' * 10)\n")
     with pytest.raises(SourceChangedError):
         read_answer(broken, [dataset()], "text_to_video", DAY)
 
