@@ -23,6 +23,7 @@ select
         when i.input_kind = 'remainder' then 'All inputs below one in two thousand'
         when i.fact_id is not null then o.metric || ' of ' || o.platform_id || ', ' || strftime(o.period_end_on, '%Y-%m')
         when a.assumption_id is not null then a.description
+        when e.event_id is not null then 'Declared: ' || e.event_title || '. ' || e.reason
         else 'Declared event or assumed share'
     end as input_title,
     i.assumption_id,
@@ -37,9 +38,10 @@ select
     end as platform_id,
     i.variance_share,
     i.variance_removed_by_one_more,
-    list_filter([o.citation_id], lambda x: x is not null) as citation_ids,
+    list_filter([o.citation_id, e.citation_id], lambda x: x is not null) as citation_ids,
     list_filter([i.assumption_id], lambda x: x is not null) as assumption_ids
 from intermediate.int_company__importance as i
 left join staging.stg_reference__platform_observations as o on i.fact_id = o.fact_id
 left join staging.stg_reference__assumptions as a on i.assumption_id = a.assumption_id
+left join staging.stg_reference__platform_events as e on split_part(i.input_id, ':', 1) = e.event_id
 order by i.company_id, i.measure, i.variance_share desc, i.input_id

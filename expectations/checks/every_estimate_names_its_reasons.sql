@@ -1,0 +1,94 @@
+/*---
+description: No row of a mart that carries reasons has none; what only arises together or is too small to list has none of its own, and a declared event says its reason in its title.
+severity: critical
+---*/
+select
+    'marts.assumption_draws' as table_name,
+    count(*) as n_rows
+from marts.assumption_draws
+where len(assumption_ids) = 0
+having count(*) > 0
+union all
+select
+    'marts.company_moat' as table_name,
+    count(*) as n_rows
+from marts.company_moat
+where len(assumption_ids) + len(citation_ids) = 0
+having count(*) > 0
+union all
+select
+    'marts.company_platform' as table_name,
+    count(*) as n_rows
+from marts.company_platform
+where len(assumption_ids) + len(citation_ids) = 0
+having count(*) > 0
+union all
+select
+    'marts.company_volume' as table_name,
+    count(*) as n_rows
+from marts.company_volume
+where len(assumption_ids) + len(citation_ids) = 0
+having count(*) > 0
+union all
+select
+    'marts.confounder' as table_name,
+    count(*) as n_rows
+from marts.confounder
+where len(assumption_ids) + len(citation_ids) = 0
+having count(*) > 0
+union all
+select
+    'marts.input_importance' as table_name,
+    count(*) as n_rows
+from marts.input_importance
+where len(assumption_ids) + len(citation_ids) = 0 and input_kind not in ('interaction', 'remainder') and input_title not like 'Declared: %'
+having count(*) > 0
+union all
+select
+    'marts.leaderboard' as table_name,
+    count(*) as n_rows
+from marts.leaderboard
+where len(citation_ids) = 0
+having count(*) > 0
+union all
+select
+    'marts.moat_answer' as table_name,
+    count(*) as n_rows
+from marts.moat_answer
+where len(assumption_ids) + len(citation_ids) = 0
+having count(*) > 0
+union all
+select
+    'marts.moat_association' as table_name,
+    count(*) as n_rows
+from marts.moat_association
+where len(assumption_ids) + len(citation_ids) = 0
+having count(*) > 0
+union all
+select
+    'marts.moat_test' as table_name,
+    count(*) as n_rows
+from marts.moat_test
+where len(assumption_ids) + len(citation_ids) = 0
+having count(*) > 0
+union all
+select
+    'marts.model_release' as table_name,
+    count(*) as n_rows
+from marts.model_release
+where len(citation_ids) = 0
+having count(*) > 0
+union all
+select
+    'marts.platform_volume' as table_name,
+    count(*) as n_rows
+from marts.platform_volume
+where len(assumption_ids) + len(citation_ids) = 0
+having count(*) > 0
+union all
+select
+    'marts.training_disclosure' as table_name,
+    count(*) as n_rows
+from marts.training_disclosure
+where len(assumption_ids) + len(citation_ids) = 0
+having count(*) > 0

@@ -1,0 +1,134 @@
+"""Every published number leads to a page, an assumption or a file, and `trace` says so in words."""
+
+import json
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from datamoat.errors import UsageError
+from datamoat.project import read_project
+from datamoat.published import open_published
+from datamoat.settings import Settings
+from datamoat.trace import drawn, lineage_of, trace_number
+
+NUMBERS = ("DOUBLE", "FLOAT", "BIGINT", "INTEGER")
+
+
+@pytest.fixture(scope="module")
+def con(published: Settings) -> duckdb.DuckDBPyConnection:
+    return open_published(published)
+
+
+def numeric_columns(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    listed = ", ".join(f"'{kind}'" for kind in NUMBERS)
+    return con.sql(
+        f"select table_name, column_name from meta.columns where layer = 'marts' and type in ({listed}) order by all"
+    ).fetchall()
+
+
+def test_every_number_of_every_mart_leads_to_an_input_with_a_hash(con: duckdb.DuckDBPyConnection) -> None:
+    found = {(table, column): lineage_of(con, table, column)[1] for table, column in numeric_columns(con)}
+    assert len(found) > 200
+    made_of_meta = {"source_freshness"}
+    assert {table for (table, _), inputs in found.items() if not inputs} <= made_of_meta
+    assert all(digest for inputs in found.values() for digest in inputs.values())
+
+
+def test_the_checks_of_reasons_name_every_mart_that_has_them(checkout: Path) -> None:
+    project = read_project(checkout)
+    with_ids = {
+        (table.name, name)
+        for table in project.marts
+        for name in ("citation_ids", "citation_id", "assumption_ids", "assumption_id")
+        if re.search(rf"\b{name}\b", project.model_of(table.id).text)
+    }
+    checks = "\n".join(snippet.sql for snippet in project.checks if snippet.name.endswith("_that_a_mart_names_resolves"))
+    named = set(re.findall(r"'marts\.(\w+)\.(\w+)'", checks))
+    columns = {(table, name) for table, name in with_ids if f"'marts.{table}.{name}'" in checks or _selects(project, table, name)}
+    assert columns <= named
+
+
+def _selects(project: object, table: str, name: str) -> bool:
+    """Say whether a mart has a column of that name."""
+    model = project.model_of(f"marts.{table}")  # type: ignore[attr-defined]
+    return bool(re.search(rf"(\bas {name}\b|[.\s]{name}\s*,?\s*$)", model.text.split("\nfrom ")[0], re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("number", "where"),
+    [
+        ("company_volume.usable_hours_p50", ["company_id=kuaishou"]),
+        ("company_moat.usable_hours_p50", ["company_id=bytedance", "board_id=aa_text_to_video"]),
+        ("platform_volume.uploads_per_day_p50", ["platform_id=tiktok"]),
+        ("leaderboard.rating", ["board_id=aa_text_to_video", "captured_on=2026-05-14", "entry_key=kling-3-0-pro"]),
+        ("board_status.leader_rating", ["board_id=arena_text_to_video"]),
+        ("moat_test.spearman", ["board_id=aa_text_to_video"]),
+        ("company_pair.p_a_greater", ["company_a=bytedance", "company_b=google", "measure=usable_hours"]),
+        ("platform_volume_draws.uploads_per_day", ["platform_id=tiktok", "draw=1"]),
+    ],
+)
+def test_a_number_is_traced_to_pages_and_assumptions(con: duckdb.DuckDBPyConnection, number: str, where: list[str]) -> None:
+    if number.startswith("leaderboard"):
+        key = con.sql(
+            "select entry_key from marts.leaderboard where board_id = 'aa_text_to_video' and captured_on = date '2026-05-14' order by rank limit 1"
+        ).fetchall()[0][0]
+        where = [*where[:-1], f"entry_key={key}"]
+    found = trace_number(con, number, where)
+    assert found.evidence
+    assert any(row["url"] for row in found.evidence)
+    assert all(row["says"] for row in found.evidence)
+    assert found.inputs
+    assert number in drawn(found)
+
+
+def test_what_is_drawn_has_the_figure_as_stated_the_page_the_day_and_the_share(con: duckdb.DuckDBPyConnection) -> None:
+    text = drawn(trace_number(con, "company_volume.usable_hours_p50", ["company_id=kuaishou"]), 0)
+    assert "over 40 million works per day" in text
+    assert "read 2026-11-22" in text
+    assert re.search(r"\d+\.\d% A\d+ ", text)
+    assert "5–95 %" in text
+    assert re.search(r"file: reference/platform_observations.csv  sha256 [0-9a-f]{16}", text)
+
+
+def test_the_shares_of_a_companys_interval_add_up_to_one(con: duckdb.DuckDBPyConnection) -> None:
+    found = trace_number(con, "company_volume.usable_hours_p50", ["company_id=kuaishou"])
+    total = sum(row["variance_share"] for row in found.evidence if row["variance_share"] is not None)
+    assert total == pytest.approx(1, abs=1e-6)
+
+
+def test_a_fact_that_is_not_used_is_no_evidence(con: duckdb.DuckDBPyConnection) -> None:
+    found = trace_number(con, "platform_volume.uploads_per_day_p50", ["platform_id=tiktok"])
+    unused = {name for (name,) in con.sql("select fact_id from marts.platform_observation where not is_used").fetchall()}
+    assert not {row["id"] for row in found.evidence} & unused
+
+
+@pytest.mark.parametrize(
+    ("number", "where", "told"),
+    [
+        ("company_volume", [], "is not TABLE.COLUMN"),
+        ("company_volumes.usable_hours_p50", [], "did you mean company_volume"),
+        ("company_volume.usable_hour_p50", [], "usable_hours_p50"),
+        ("company_volume.usable_hours_p50", [], "name company_id too"),
+        ("company_volume.usable_hours_p50", ["company=kuaishou"], "a row is named by company_id"),
+        ("company_volume.usable_hours_p50", ["company_id"], "is not NAME=VALUE"),
+        ("company_volume.usable_hours_p50", ["company_id=nobody"], "no row of company_volume"),
+        ("company_volume.usable_hours_p50", ["company_id='; drop table x; --"], "no row of company_volume"),
+        ('company_volume."; drop', ["company_id=kuaishou"], "has no column"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_to_type(
+    con: duckdb.DuckDBPyConnection, number: str, where: list[str], told: str
+) -> None:
+    with pytest.raises(UsageError) as failure:
+        trace_number(con, number, where)
+    assert told in str(failure.value)
+
+
+def test_trace_as_json_has_the_same_evidence(con: duckdb.DuckDBPyConnection) -> None:
+    from dataclasses import asdict
+
+    found = trace_number(con, "company_volume.usable_hours_p50", ["company_id=kuaishou"])
+    again = json.loads(json.dumps(asdict(found), default=str))
+    assert len(again["evidence"]) == len(found.evidence)
