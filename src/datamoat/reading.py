@@ -5,7 +5,6 @@ import importlib.util
 import json
 import math
 import os
-import resource
 import subprocess
 import sys
 from collections import Counter
@@ -121,10 +120,7 @@ def _parse_apart(source: Source, table: str, page: bytes, request: str, day: dat
 
 def _child() -> None:
     """Read an order and a body from standard input, write rows or an error as JSON to standard output."""
-    resource.setrlimit(resource.RLIMIT_AS, (CHILD_BYTES, CHILD_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CHILD_SECONDS, CHILD_SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit()
     order, _, page = sys.stdin.buffer.read().partition(b"\n")
     wanted = json.loads(order)
     answer = Answer(page, wanted["request"], date.fromisoformat(wanted["day"]))
@@ -140,6 +136,17 @@ def _child() -> None:
     except BaseException as failure:  # noqa: BLE001  (a panic in a native reader is not an Exception)
         out = {"changed": changed(f"parse.py failed on it: {type(failure).__name__}: {shown(failure, 120)}").args}
     sys.stdout.write(json.dumps(out, default=_plain))
+
+
+def _limit() -> None:
+    """Bound what this process may use and write; a system without such limits still has the parent's deadline."""
+    with contextlib.suppress(ImportError):
+        import resource
+
+        wanted = {"RLIMIT_AS": CHILD_BYTES, "RLIMIT_CPU": CHILD_SECONDS, "RLIMIT_FSIZE": 0, "RLIMIT_CORE": 0}
+        for name, most in wanted.items():
+            with contextlib.suppress(ValueError, OSError, AttributeError):
+                resource.setrlimit(getattr(resource, name), (most, most))
 
 
 def _plain(value: object) -> object:

@@ -384,7 +384,9 @@ def read_source(folder: Path) -> Source:
     try:
         return Source.model_validate({**_tuples(written), "id": folder.name, "folder": folder})
     except ValidationError as failure:
-        first = min(failure.errors(), key=lambda error: error["type"] != "extra_forbidden")  # a misspelt key explains a missing one
+        first = min(
+            failure.errors(), key=lambda error: error["type"] != "extra_forbidden"
+        )  # a misspelt key explains a missing one
         where = ".".join(str(part) for part in first["loc"])
         wrong = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
         raise ContentError(

@@ -478,3 +478,17 @@ def test_snapshots_are_kept_once_and_receipts_every_day(bench: Any, board: Board
     assert len(shelf.of("text_to_video")) == 3
     assert len({receipt.body for receipt in shelf.of()}) == 1
     assert len(list((bench.settings.snapshots / "aa_api").rglob("*.json"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"), [("Apr 2025", "2025-04"), ("2025-04-07T00:00:00Z", "2025-04-07"), ("spring", None), ("2025-13", None)]
+)
+def test_a_release_date_written_otherwise_is_read_or_left_out_with_a_note(
+    bench: Any, board: Board, written: str, kept: str | None
+) -> None:
+    page = board()
+    page["data"][1]["release_date"] = written
+    landing = bench.feed(page)
+    assert landing.is_served, landing.reason
+    assert [row["release_date"] for row in bench.rows() if row["id"] == "id-001"] == [kept]
+    assert ("left out" in landing.reason) == (kept is None)

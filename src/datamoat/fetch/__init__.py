@@ -358,7 +358,7 @@ class _Asker:
                 )
             pages.append(reply)
         total = state[1]
-        if total is not None and total != len(pages):
+        if total and total != len(pages):
             raise SourceChangedError(
                 f"{total} pages were announced and {len(pages)} came; nothing was stored", first.url, "fetch again later."
             )

@@ -33,6 +33,7 @@ UNITS: Final = {
     "": 1, "k": 10**3, "thousand": 10**3, "千": 10**3, "万": 10**4, "萬": 10**4, "m": 10**6, "mn": 10**6, "million": 10**6,
     "b": 10**9, "bn": 10**9, "billion": 10**9, "亿": 10**8, "億": 10**8, "百万": 10**6, "千万": 10**7,
 }  # fmt: skip
+MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 ZERO_WIDTH: Final = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad")
 BIDIRECTIONAL: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -464,6 +465,26 @@ def parse_date(written: str) -> date | None:
         return date.fromisoformat(plain[:10])
     except ValueError as failure:
         raise changed(f"{shown(written)} is not a date as this source writes them") from failure
+
+
+def stated_day(answer: Answer, written: str | None) -> str | None:
+    """Return a day, month or year as ISO text (`2025-04-07`, `2025-04`, `2025`), also from `Apr 2025`; else a note.
+
+    >>> stated_day(Answer(b""), "Apr 2025"), stated_day(Answer(b""), "2025-04")
+    ('2025-04', '2025-04')
+    """
+    plain = _tidy(written or "")
+    if plain.lower() in MISSING:
+        return None
+    if re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", plain):
+        return plain
+    named = re.fullmatch(r"([A-Za-z]{3})[a-z]{0,6}\.? (\d{4})", plain)
+    if named and named[1].lower() in MONTHS:
+        return f"{named[2]}-{MONTHS.index(named[1].lower()) + 1:02d}"
+    if re.match(r"\d{4}-\d{2}-\d{2}[T ]", plain):
+        return plain[:10]
+    answer.note(f"date {shown(plain, 30)} is written in a way not seen before, and left out")
+    return None
 
 
 # Text in messages --------------------------------------------------------------------------------------------------

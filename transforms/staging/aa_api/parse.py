@@ -13,6 +13,7 @@ from datamoat.kit.strict import (
     number,
     parse_interval,
     refuse_error,
+    stated_day,
     take,
     text,
     whole,
@@ -54,7 +55,7 @@ def _older(answer: Answer, model: dict[str, Any]) -> Row:
         "interval_up": up,
         "rank": whole(answer, model, "rank"),
         "appearances": whole(answer, model, "appearances"),
-        "release_date": text(model, "release_date", optional=True),
+        "release_date": stated_day(answer, text(model, "release_date", optional=True)),
     }
     exhaust(answer, model, ignore={"categories"})
     exhaust(answer, creator, what="field of model_creator")
@@ -77,7 +78,7 @@ def _newer(answer: Answer, model: dict[str, Any]) -> Row:
         "interval_up": up,
         "rank": whole(answer, model, "rank", optional=True),
         "appearances": whole(answer, model, "appearances", optional=True),
-        "release_date": text(model, "release_date", optional=True),
+        "release_date": stated_day(answer, text(model, "release_date", optional=True)),
     }
     exhaust(answer, model, ignore={"categories"})
     exhaust(answer, creator, what="field of model_creator")
