@@ -5,12 +5,12 @@
 printed, and no value of a secret leaves in a message.
 """
 
+import http.client
 import json
 import logging
 import os
 import re
 import smtplib
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from email.message import EmailMessage
@@ -55,7 +55,7 @@ def tell(text: str) -> list[str]:
         try:
             if send(line):
                 told.append(name)
-        except (OSError, ValueError, urllib.error.URLError, smtplib.SMTPException) as failure:
+        except (OSError, ValueError, http.client.HTTPException, smtplib.SMTPException) as failure:
             log.error("the %s could not be told: %s", name, type(failure).__name__)  # noqa: TRY400  (a traceback may show a secret)
     return told
 

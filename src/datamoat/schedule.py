@@ -5,6 +5,7 @@ prints the pools as JSON, in the form that `airflow pools import` reads.
 """
 
 import json
+import os
 import re
 import sys
 import zlib
@@ -15,13 +16,14 @@ from datamoat.sources import Source, read_sources
 WRITER = "datamoat_writer"  # one slot: one process at a time lands, builds, publishes or exports
 WAREHOUSE, EXPORT, RELEASE = "warehouse", "exported_tables", "dated_release"
 INBOX = "host_inbox"  # the pool of what people bring in
+PAGES = "host_of_watched_pages"
 # What a failed step means: the error, whether to try again, after how many minutes, and why. The first that fits counts.
 RULES = (
     ("datamoat.errors.SourceUnavailableError", "retry", 10, "it may work later"),
     ("datamoat.errors.BusyError", "retry", 1, "another process is at work"),
     ("datamoat.errors.DatamoatError", "fail", 0, "a person must look"),
 )
-LATE_MINUTES = 60  # after which a run that is not through is told of
+LATE_MINUTES = float(os.environ.get("DATAMOAT_LATE_MINUTES") or 60)  # after which a run that is not through is told of
 CRON = {
     "hourly": "{minute} * * * *",
     "daily": "{minute} 6 * * *",
@@ -59,7 +61,7 @@ def pools(sources: tuple[Source, ...]) -> dict[str, dict[str, object]]:
     """Return every pool with its slots, as `airflow pools import` takes them."""
     hosts = {pool(one): f"one question at a time for {one.fetch.hosts[0]}" for one in sources if pool(one) != INBOX}
     hosts[INBOX] = "files that people bring in"
-    hosts["host_of_watched_pages"] = "one cited page at a time"
+    hosts[PAGES] = "one cited page at a time"
     about = {WRITER: "one process at a time writes tables", **dict(sorted(hosts.items()))}
     return {name: {"slots": 1, "description": text, "include_deferred": False} for name, text in about.items()}
 

@@ -195,6 +195,27 @@ def release() -> Facts:
     return {"release": folder.name, "build_id": entry.build_id, "released_on": entry.released_on.isoformat(), "seal": entry.seal}
 
 
+def watch() -> Facts:
+    """Look again at every page that a person transcribed and that can be looked at.
+
+    Raises:
+        SourceChangedError: A page is gone, moved, or no longer shows a figure that was taken from it.
+    """
+    from datamoat.watch import summary, watch_pages
+
+    findings = watch_pages(read_settings())
+    alarms = [finding for finding in findings if finding.is_alarm]
+    if alarms:
+        told = "; ".join(f"{', '.join(one.citation_ids)} {one.state} ({one.url}): {one.detail}" for one in alarms[:10])
+        raise SourceChangedError(
+            f"{len(alarms)} of {len(findings)} cited pages: {told}",
+            "data/reference/citations.csv",
+            "read the page again; if the figure changed, add a row that supersedes the old one, and never edit the old one.",
+        )
+    changed = [f"{', '.join(one.citation_ids)}: {one.detail}" for one in findings if one.state == "changed"]
+    return {"n_pages": len(findings), "states": summary(findings), "changed": changed}
+
+
 def _fetched(source: Source, reports: list["FetchReport"]) -> Facts:
     outcomes = [outcome for report in reports for outcome in report.outcomes]
     return {

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -45,6 +46,26 @@ select
     value
 from staging.stg_example_models__entries
 """
+CITATIONS = {
+    "name": "citations",
+    "path": "citations.csv",
+    "schema": {
+        "fields": [
+            {"name": "citation_id", "type": "string", "constraints": {"required": True}},
+            {"name": "url", "type": "string", "constraints": {"required": True}},
+            {"name": "verification", "type": "string", "constraints": {"required": True}},
+            {"name": "figure_as_stated", "type": "string"},
+            {"name": "page_sha256", "type": "string"},
+        ],
+        "primaryKey": ["citation_id"],
+    },
+}
+HOLD = """    import time
+    from pathlib import Path
+
+    while Path({path!r}).exists():
+        time.sleep(0.05)
+"""
 
 
 def listing(n: int = 3, bump: float = 0.0) -> bytes:
@@ -73,6 +94,13 @@ class World:
     home: Path
     upstream: Upstream
     environment: dict[str, str]
+    canary: str = CANARY
+    listing: Callable[..., bytes] = listing
+
+    @property
+    def hold(self) -> Path:
+        """While this file exists, a build does not get further than its first model in Python."""
+        return self.content / "hold"
 
     @property
     def settings(self) -> Settings:
@@ -102,10 +130,23 @@ def write_content(root: Path) -> Path:
     spec.loader.exec_module(module)
     files = {**module.FILES, "transforms/marts/boards/listed.sql": MART}
     files["transforms/columns.yml"] += COLUMNS
+    slow = "transforms/intermediate/lab/int_lab__uploads.py"
+    files[slow] = files[slow].replace(
+        '    """Sum them."""\n', f'    """Sum them, once nothing holds."""\n{HOLD.format(path=str(root / "hold"))}'
+    )
+    package = json.loads(files["data/reference/datapackage.json"])
+    package["resources"].append(CITATIONS)
+    files["data/reference/datapackage.json"] = json.dumps(package)
+    files["data/reference/citations.csv"] = (
+        "citation_id,url,verification,figure_as_stated,page_sha256\n"
+        "C1,https://example.org/report,page_read,12.0 million,\n"
+        "C2,https://example.org/elsewhere,search_excerpt,5,\n"
+    )
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    shutil.copytree(CHECKOUT / "reports" / "release", root / "reports" / "release")
     for name in BOARDS:
         folder = write_source(Settings(content=root, data=root / "data"), name)
         path = folder / "source.yml"
@@ -162,8 +203,9 @@ def world(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> World
         "DATAMOAT_ROOT": str(content),
         "DATAMOAT_DATA": str(root / "data"),
         "DATAMOAT_ALLOW_LOOPBACK": "1",
-        **{f"DATAMOAT_UPSTREAM_{name.upper()}": here for name in BOARDS},
+        **{f"DATAMOAT_UPSTREAM_{name.upper()}": here for name in (*BOARDS, "watched_pages")},
         "DATAMOAT_WEBHOOK": f"{here}/hook?token={CANARY}-hook",
+        "DATAMOAT_LATE_MINUTES": "0.3",
         "EXAMPLE_API_KEY": f"{CANARY}-key",
         "AIRFLOW_HOME": str(root / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
@@ -181,10 +223,10 @@ def migrated(world: World) -> World:
 
 
 @pytest.fixture
-def says(upstream: Upstream) -> Callable[..., None]:
-    """Return a function that sets what the publishers answer."""
+def lists(upstream: Upstream) -> Callable[..., None]:
+    """Return a function that sets how many entries the publishers list, and how far their values moved."""
 
-    def answer(body: bytes, status: int = 200) -> None:
-        upstream.answer, upstream.status = body, status
+    def answer(n: int, bump: float = 0.0) -> None:
+        upstream.answer = listing(n, bump)
 
     return answer

@@ -1,5 +1,7 @@
 """Every flow, task by task, in one process: what it does, what it says, and when it fails."""
 
+import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import duckdb
@@ -10,41 +12,82 @@ pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
 
 DRIVE = """
 import json, sys
-from airflow.dag_processing.dagbag import DagBag
 import airflow.settings
+from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(airflow.settings.DAGS_FOLDER)
 assert not bag.import_errors, bag.import_errors
-from sqlalchemy import select
 from airflow.models.asset import AssetEvent, AssetModel
 from airflow.utils.session import create_session
-told = {}
+from sqlalchemy import select
+told = {"states": {}, "tasks": {}, "exceptions": []}
 for name in sys.argv[1:]:
     bag.dags[name].deadline = None  # 3.3.2's dag.test() asks its database for a deadline by its definition, and dies
     run = bag.dags[name].test()
-    told[name] = {"state": str(run.state), "tasks": {ti.task_id: str(ti.state) for ti in run.get_task_instances()}}
+    told["states"][name] = str(run.state.value)
+    told["tasks"][name] = {ti.task_id: str(ti.state.value) for ti in run.get_task_instances()}
 with create_session() as session:
-    rows = session.execute(select(AssetModel.name, AssetEvent.extra, AssetEvent.source_dag_id).join(
+    rows = session.execute(select(AssetModel.name, AssetEvent.extra).join(
         AssetModel, AssetModel.id == AssetEvent.asset_id).order_by(AssetEvent.id)).all()
-told["events"] = [[name, extra, dag] for name, extra, dag in rows]
+told["events"] = {name: extra for name, extra in rows}
 print()
 print(json.dumps(told))
 """
+FLOWS = (
+    "ingest__reference", "ingest__example_board", "ingest__example_models", "build_warehouse", "export_tables", "release",
+    "watch_pages",
+)  # fmt: skip
 
 
-def run(world: Any, *names: str) -> Any:
-    return world.python(DRIVE, *names)
+@pytest.fixture(scope="module")
+def driven(migrated: Any) -> Any:
+    """Run every flow there is, in the order in which they set each other off."""
+    migrated.upstream.answer = migrated.listing()
+    return migrated.python(DRIVE, *FLOWS)
 
 
-def test_facts_lead_through_a_build_to_a_published_file_and_an_export(migrated: Any) -> None:
-    told = run(migrated, "ingest__reference", "build_warehouse", "export_tables")
-    assert {name: told[name]["state"] for name in ("ingest__reference", "build_warehouse", "export_tables")} == {
-        "ingest__reference": "success", "build_warehouse": "success", "export_tables": "success",
-    }  # fmt: skip
+def test_every_flow_runs_through(driven: Any, migrated: Any) -> None:
+    assert driven["states"] == dict.fromkeys(FLOWS, "success")
+    assert {state for tasks in driven["tasks"].values() for state in tasks.values()} == {"success"}
+
+
+def test_facts_lead_through_a_build_to_a_published_file_an_export_and_a_release(driven: Any, migrated: Any) -> None:
     with duckdb.connect(str(migrated.settings.published), read_only=True) as con:
         assert con.sql("select lab_id, uploads from marts.lab_volume order by 1").fetchall() == [("douyin", 5.0), ("tiktok", 7.0)]
+        assert con.sql("select source_id, count(*) from marts.listed group by all order by 1").fetchall() == [
+            ("example_board", 3), ("example_models", 3),
+        ]  # fmt: skip
         build_id = con.sql("select build_id from meta.build").fetchall()[0][0]
-    events = {name: extra for name, extra, _ in told["events"]}
-    assert events["raw__reference"]["n_rows"] == 2
-    assert events["warehouse"]["build_id"] == build_id
-    assert events["exported_tables"]["export"] == f"datamoat-{build_id}"
-    assert (migrated.settings.exports / f"datamoat-{build_id}" / "datapackage.json").is_file()
+    exports = migrated.settings.exports
+    assert (exports / f"datamoat-{build_id}" / "datapackage.json").is_file()
+    assert len(list((exports / "releases").glob("datamoat-*"))) == 1
+    assert driven["events"]["dated_release"]["build_id"] == build_id
+
+
+def test_events_carry_what_the_run_did(driven: Any) -> None:
+    events = driven["events"]
+    assert events["raw__reference"]["n_rows"] == 4
+    landed = events["raw__example_board"]
+    assert (landed["n_rows"], landed["verdicts"], len(landed["snapshot_ids"])) == (3, {"ok": 1}, 1)
+    assert events["warehouse"]["n_claims"] > 5
+    assert events["warehouse"]["build_id"] == events["exported_tables"]["export"].removeprefix("datamoat-")
+
+
+def test_what_readers_have_seen_sets_off_no_build(driven: Any, migrated: Any) -> None:
+    told = migrated.python(DRIVE, "ingest__reference", "ingest__example_board")
+    assert told["tasks"] == {
+        "ingest__reference": {"land": "skipped"},
+        "ingest__example_board": {"fetch": "success", "land": "skipped", "judge": "success"},
+    }
+
+
+def test_an_empty_answer_fails_the_run_by_name_and_changes_nothing(
+    driven: Any, migrated: Any, lists: Callable[..., None]
+) -> None:
+    before = hashlib.sha256(migrated.settings.published.read_bytes()).hexdigest()
+    migrated.upstream.posted.clear()
+    lists(0)
+    told = migrated.python(DRIVE, "ingest__example_board")
+    assert told["states"] == {"ingest__example_board": "failed"}
+    assert told["tasks"]["ingest__example_board"] == {"fetch": "success", "land": "skipped", "judge": "failed"}
+    assert hashlib.sha256(migrated.settings.published.read_bytes()).hexdigest() == before
+    assert ["entries is quarantined" in posted for posted in migrated.upstream.posted] == [True]

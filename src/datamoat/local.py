@@ -1,0 +1,294 @@
+"""Airflow on this machine: three processes on loopback with a home of their own inside the data folder.
+
+    python -m datamoat.local start [PORT]     starts what is not running, and says where it is and who may log in
+    python -m datamoat.local stop             stops it
+    python -m datamoat.local health URL PART  exits 0 if a part of a running Airflow says it is well (for containers)
+
+Meant for one person at one machine: SQLite, one executor, four tasks at a time, an address that only this machine
+reaches, one user with a generated password. `docker-compose.yml` is for everything larger.
+"""
+
+import base64
+import contextlib
+import http.client
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datamoat import schedule
+from datamoat.durable import write_json
+from datamoat.errors import DatamoatError, ModelFailedError, UsageError
+from datamoat.settings import read_settings
+from datamoat.sources import read_sources
+
+SERVICES = ("api-server", "dag-processor", "scheduler")
+USER = "admin"
+PORT = 8080
+START_SECONDS = 300.0
+STOP_SECONDS = 30.0
+NOT_FOUND, CONFLICT = 404, 409
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """One Airflow home and how to reach the server that belongs to it."""
+
+    home: Path
+    port: int
+    environment: Mapping[str, str]
+
+    @property
+    def address(self) -> str:
+        """Where the pages are."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def passwords(self) -> Path:
+        """The file Airflow writes its generated password to."""
+        return self.home / "passwords.json"
+
+    @property
+    def record(self) -> Path:
+        """The file that says which processes were started."""
+        return self.home / "processes.json"
+
+    def call(self, path: str, body: object = None, token: str | None = None, method: str | None = None) -> Any:  # noqa: ANN401
+        """Ask the server and return its JSON.
+
+        Raises:
+            urllib.error.URLError: It does not answer, or answers with an error.
+        """
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        data = None if body is None else json.dumps(body).encode()
+        asked = urllib.request.Request(self.address + path, data, headers, method=method)  # noqa: S310  (loopback, http)
+        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def token(self) -> str:
+        """Log in as the one user there is and return a token."""
+        password = json.loads(self.passwords.read_text())[USER]
+        return str(self.call("/auth/token", {"username": USER, "password": password})["access_token"])
+
+
+def describe(home: Path, port: int, given: Mapping[str, str] = os.environ) -> Airflow:
+    """Return the Airflow of a home; settings that the environment has already are kept."""
+    settings = read_settings()
+    keys = _keys(home)
+    here = f"http://127.0.0.1:{port}"
+    dags = next((folder for folder in (settings.content / "dags", Path.cwd() / "dags") if folder.is_dir()), Path("dags"))
+    wanted = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{here}/execution/",
+        "AIRFLOW__CORE__FERNET_KEY": keys["fernet"],
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": f"{here}/",
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "DATAMOAT_ROOT": str(settings.content),
+        "DATAMOAT_DATA": str(settings.data),
+    }
+    return Airflow(home, port, {**wanted, **given, "AIRFLOW_HOME": str(home)})
+
+
+def start(airflow: Airflow, services: tuple[str, ...] = SERVICES) -> str:
+    """Make the database, start the processes, wait until they are well, make the pools; return a token.
+
+    Raises:
+        UsageError: The port is taken by somebody else.
+        ModelFailedError: A process died or was not well in time; its log is named.
+    """
+    logs = airflow.home / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    if not running(airflow):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", airflow.port))
+            except OSError as failure:
+                raise UsageError(
+                    f"port {airflow.port} is taken", "this machine", "stop what listens there, or say `make airflow PORT=18080`."
+                ) from failure
+        _run(airflow, logs / "migrate.log", "db", "migrate")
+        pids = {}
+        for name in services:
+            with (logs / f"{name}.log").open("ab") as log:
+                process = subprocess.Popen(  # noqa: S603  (our own program, no shell)
+                    [_program(), *name.split()], env=dict(airflow.environment), stdout=log, stderr=log, start_new_session=True
+                )
+            pids[name] = process.pid
+            process.returncode = 0  # it is meant to outlive this process; `_is_ours` collects it if it does not
+        write_json(airflow.record, {"port": airflow.port, "pids": pids})
+    token = _wait(airflow, logs)
+    for name, about in schedule.pools(read_sources(Path(airflow.environment["DATAMOAT_ROOT"]))).items():
+        with contextlib.suppress(urllib.error.HTTPError):  # it is there already
+            airflow.call("/api/v2/pools", {"name": name, **about}, token)
+    return token
+
+
+def stop(airflow: Airflow) -> list[str]:
+    """Stop what was started, gently first; return the names of what was running."""
+    alive = running(airflow)
+    for sign, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
+        for pid in alive.values():
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.killpg(pid, sign)
+        end = time.monotonic() + seconds
+        while running(airflow) and time.monotonic() < end:
+            time.sleep(0.2)
+        if not running(airflow):
+            break
+    airflow.record.unlink(missing_ok=True)
+    return list(alive)
+
+
+def is_well(address: str, part: str | None = None) -> bool:
+    """Ask a server how a part of Airflow is: an api-server by part, a scheduler's own health address without."""
+    try:
+        path = "/health" if part is None else "/api/v2/monitor/health"
+        with urllib.request.urlopen(address + path, timeout=10) as answer:  # noqa: S310  (an address of our own)
+            told = json.loads(answer.read())
+    except (OSError, ValueError, http.client.HTTPException):
+        return False
+    return part is None or bool(told.get(part, {}).get("status") == "healthy")
+
+
+def running(airflow: Airflow) -> dict[str, int]:
+    """Return the processes on record that are alive and still ours."""
+    try:
+        pids = json.loads(airflow.record.read_text())["pids"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return {name: pid for name, pid in pids.items() if _is_ours(pid)}
+
+
+def main(words: list[str]) -> int:
+    """Start or stop the Airflow of this data folder, or say how one is."""
+    verb = words[0] if words else ""
+    if verb == "health" and words[1:]:
+        return 0 if is_well(words[1], words[2] if words[2:] else None) else 1
+    home = read_settings().data / "airflow"
+    if verb == "stop":
+        stopped = stop(describe(home, PORT))
+        sys.stdout.write(f"stopped {', '.join(stopped)}\n" if stopped else "nothing was running\n")
+        return 0
+    if verb != "start" or (words[1:] and not words[1].isdecimal()):
+        sys.stderr.write(str(__doc__))
+        return 2
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
+    port = int(words[1]) if words[1:] else PORT
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        if running(describe(home, port)):
+            port = json.loads((home / "processes.json").read_text())["port"]
+    airflow = describe(home, port)
+    began = time.monotonic()
+    sys.stdout.write(f"starting {', '.join(SERVICES)} …\n")
+    sys.stdout.flush()
+    token = start(airflow)
+    dags = airflow.call("/api/v2/dags?limit=200", token=token)["dags"]
+    off = [one["dag_id"] for one in dags if one["is_paused"]]
+    sys.stdout.write(
+        f"Airflow is at {airflow.address} after {time.monotonic() - began:.0f} s, {len(dags)} flows\n"
+        f"  log in    {USER} / {json.loads(airflow.passwords.read_text())[USER]}\n"
+        f"  switched off, because they ask a publisher: {', '.join(off) or 'none'}\n"
+        f"  logs in   {home / 'logs'}\n"
+        "  stop it   make airflow-stop\n"
+    )
+    return 0
+
+
+def _keys(home: Path) -> dict[str, str]:
+    """Return the two secrets of a home, made once and readable by their owner alone."""
+    path = home / "keys.json"
+    if not path.is_file():
+        home.mkdir(parents=True, exist_ok=True)
+        made = {"jwt": secrets.token_urlsafe(48), "fernet": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()}
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(made, file)
+    kept: dict[str, str] = json.loads(path.read_text())
+    return kept
+
+
+def _wait(airflow: Airflow, logs: Path) -> str:
+    """Wait until scheduler and dag-processor are well and every flow is read; return a token."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        dead = [name for name in json.loads(airflow.record.read_text())["pids"] if name not in running(airflow)]
+        if dead and dead[0] not in running(airflow):
+            raise ModelFailedError(f"{dead[0]} died at once", str(logs / f"{dead[0]}.log"), "read the end of that file.")
+        with contextlib.suppress(OSError, ValueError, KeyError, http.client.HTTPException):
+            health = airflow.call("/api/v2/monitor/health")
+            if all(health[part]["status"] == "healthy" for part in ("scheduler", "dag_processor")):
+                token = airflow.token()
+                if airflow.call("/api/v2/dags?limit=200", token=token)["total_entries"] > len(SERVICES):
+                    return token
+        time.sleep(0.5)
+    raise ModelFailedError(f"Airflow was not well after {START_SECONDS:g} s", str(logs), "read the logs there.")
+
+
+def _run(airflow: Airflow, log: Path, *words: str) -> None:
+    done = subprocess.run([_program(), *words], env=dict(airflow.environment), capture_output=True, text=True, check=False)  # noqa: S603
+    log.write_text(done.stdout + done.stderr)
+    if done.returncode != 0:
+        raise ModelFailedError(f"airflow {' '.join(words)} ended with {done.returncode}", str(log), "read the end of that file.")
+
+
+def _program() -> str:
+    """Return the airflow of this interpreter's environment.
+
+    Raises:
+        UsageError: There is none.
+    """
+    path = Path(sys.executable).parent / "airflow"
+    if not path.is_file():
+        raise UsageError("Airflow is not installed here", str(path.parent), "run `make airflow`, which brings it.")
+    return str(path)
+
+
+def _is_ours(pid: int) -> bool:
+    """Tell whether a process is alive and an airflow, so that a number used again is not taken for it."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return Path("/proc").is_dir() is False and _signals(pid)
+    return b"airflow" in words
+
+
+def _signals(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except DatamoatError as failure:
+        sys.stderr.write(f"{failure}\n")
+        sys.exit(failure.exit_code)
