@@ -5,7 +5,7 @@ import great_expectations.expectations as gxe
 EXPECTATIONS = [
     gxe.ExpectColumnValuesToBeBetween(
         column="variance_share",
-        min_value=-0.1,
+        min_value=-0.3,
         max_value=1,
         severity="critical",
         notes="A share of a variance; only interactions may be a little below zero, where platforms share priors.",

@@ -59,13 +59,13 @@ def read_assumptions(table: pl.DataFrame, *, seed: int, n_draws: int, widen: flo
 
 
 def quantile_columns(draws: Mapping[str, Floats | None], n_rows: int) -> dict[str, pl.Series]:
-    """Return `<name>_p05`, `_p50`, `_p95` of each array of shape (n_rows, n); nulls where the array is None."""
+    """Return `<name>_p05`, `_p50`, `_p95` of each array of shape (n_rows, n); nulls where it is None or nan."""
     columns = {}
     for name, values in draws.items():
         found = None if values is None else np.quantile(values, list(QUANTILES.values()), axis=1)
         for i, suffix in enumerate(QUANTILES):
             column = f"{name}_{suffix}"
-            columns[column] = pl.Series(column, [None] * n_rows if found is None else found[i], dtype=pl.Float64)
+            columns[column] = pl.Series(column, [None] * n_rows if found is None else found[i], dtype=pl.Float64).fill_nan(None)
     return columns
 
 
@@ -88,5 +88,5 @@ def long_draws(
         if array is None:
             columns[name] = pl.Series(name, [None], dtype=dtype).new_from_index(0, n_rows * n_draws)
         else:
-            columns[name] = pl.Series(name, np.ascontiguousarray(array[:, :n_draws]).ravel()).cast(dtype)
+            columns[name] = pl.Series(name, np.ascontiguousarray(array[:, :n_draws]).ravel()).cast(dtype).fill_nan(None)
     return pl.DataFrame(columns)

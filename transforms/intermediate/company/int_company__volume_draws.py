@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from datamoat.kit.attribution import eta_squared
@@ -79,8 +80,10 @@ COMPARED = ("first_party_hours_per_day", "first_party_stock_hours", "available_h
 FLOW, STOCK = "upload_hours_per_day", "stock_hours"  # measures inside the fit
 SAYS = {"users": "users_monthly", "rate": "uploads_per_day", "duration": "duration_new"}  # what would tell of a process
 SCENARIOS = ("baseline", "no_prior_only_platforms", "official_only", "wide")
+PAIR = {"company_a": pl.String, "company_b": pl.String, "month": pl.Date, "measure": pl.String, "p_a_greater": pl.Float64}
 SMALL = 5e-4  # shares below are summed up
 Arrays = dict[str, Floats | None]
+Bools = npt.NDArray[np.bool_]
 
 
 def model(
@@ -131,13 +134,20 @@ def model(
         published: dict[str, Arrays] = {}
         for company, kinds in others.group_by("company_id", maintain_order=True):
             name = str(company[0])
-            found = _company(name, kinds, mine.filter(pl.col("company_id") == name), platforms, months, given, named)
+            own = mine.filter(pl.col("company_id") == name)
+            # without a platform and with nothing dated, every month is the first
+            is_steady = own.is_empty() and kinds["valid_from"].is_null().all()
+            found = _company(name, kinds, own, platforms, months[:1] if is_steady else months, given, named)
             quantiles.append(_quantile_rows(name, scenario, months, found))
             if scenario == "baseline":
                 n = settings["n_published_draws"]
+                shown = {
+                    column: None if values is None else np.broadcast_to(values[:, :n], (len(months), n))
+                    for column, values in found.items()
+                }
                 keys = {"company_id": [name] * len(months), "month": months}
-                draws.append(long_draws(keys, found, n, pl.Float64))
-                published[name] = {measure: None if found[measure] is None else found[measure][:, :n] for measure in COMPARED}
+                draws.append(long_draws(keys, shown, n, pl.Float64))
+                published[name] = {measure: shown[measure] for measure in COMPARED}
         if scenario == "baseline":
             pairs = _pairs(published, months)
             assumed = _assumption_draws(others, access, given, named, settings["n_published_draws"])
@@ -190,7 +200,7 @@ def _company(
     reach = {key: np.zeros(shape) for key in ("raw", "filtered", "short_raw", "short_filtered")}
     new = 1 - given.draw("dup_share_hours")
     common = given.draw("yield_hours_raw_to_pretrain")
-    has_platform, has_short = False, False
+    owns, owns_short = np.zeros(len(months), dtype=bool), np.zeros(len(months), dtype=bool)
     for row in access.iter_rows(named=True):
         i, values = months.index(row["month"]), platforms.get(row["platform_id"])
         if values is None:
@@ -201,13 +211,13 @@ def _company(
         reached = owned * given.draw(assumption, scope) * values["stock_hours"][i]
         kept = np.minimum(common * np.exp(given.draw("yield_platform_ratio_log", row["platform_id"])), 1.0)
         if row["is_in_totals"]:
-            has_platform = True
+            owns[i] = True
             for target, source in zip(OWN[:4], ("videos_per_day", "hours_per_day", "stock_videos", "stock_hours"), strict=True):
                 found[target][i] += owned * values[source][i]
             reach["raw"][i] += reached
             reach["filtered"][i] += reached * kept
         if row["is_short"]:
-            has_short = True
+            owns_short[i] = True
             for target, source in zip(OWN_SHORT, ("videos_per_day", "hours_per_day", "stock_hours"), strict=True):
                 found[target][i] += owned * values[source][i]
             reach["short_raw"][i] += reached
@@ -221,25 +231,31 @@ def _company(
     found["available_first_party_hours"] = reach["raw"] * new
     found["usable_first_party_hours"] = reach["filtered"] * new
     usable_elsewhere = elsewhere * np.minimum(common, 1.0)
-    out: Arrays = {column: found[column] if has_platform else None for column in OWN}
-    out |= {column: found[column] if has_short else None for column in OWN_SHORT}
+    own_hours, own_usable = reach["raw"] * new, reach["filtered"] * new
+    out: Arrays = {column: _known(found[column], owns) for column in OWN}
+    out |= {column: _known(found[column], owns_short) for column in OWN_SHORT}
     return out | {
         "available_licensed_hours": licensed,
         "available_public_hours": np.array(public),
-        "available_hours": found["available_first_party_hours"] + elsewhere,
-        "usable_hours": found["usable_first_party_hours"] + usable_elsewhere,
+        "available_hours": own_hours + elsewhere,
+        "usable_hours": own_usable + usable_elsewhere,
         "short_available_hours": reach["short_raw"] * new + elsewhere,
         "short_usable_hours": reach["short_filtered"] * new + usable_elsewhere,
     }
 
 
+def _known(values: Floats, months: Bools) -> Floats | None:
+    """Return the values of the months a company owns something in; the others are unknown, never zero."""
+    if not months.any():
+        return None
+    return np.where(months[:, None], values, np.nan)
+
+
 def _quantile_rows(name: str, scenario: str, months: list[date], found: Arrays) -> pl.DataFrame:
-    """Return the quantiles of one company in one scenario, one row a month."""
-    n_months = len(months)
-    steady = all(found[column] is None for column in (*OWN, *OWN_SHORT)) and not np.any(np.diff(found["available_hours"], axis=0))
-    base = {column: None if values is None else values[:1] if steady else values for column, values in found.items()}
-    columns = quantile_columns(base, 1 if steady else n_months)
-    if steady:  # nothing changes over the months: say once what is the same in all
+    """Return the quantiles of one company in one scenario, one row a month, from draws of all months or of the first."""
+    n_months, n_rows = len(months), len(next(values for values in found.values() if values is not None))
+    columns = quantile_columns(found, n_rows)
+    if n_rows == 1:
         columns = {column: values.new_from_index(0, n_months) for column, values in columns.items()}
     return pl.DataFrame({
         "company_id": [name] * n_months, "month": months, "scenario_id": [scenario] * n_months, **columns,
@@ -259,11 +275,13 @@ def _pairs(published: dict[str, Arrays], months: list[date]) -> pl.DataFrame:
                 x, y = published[a][measure], published[b][measure]
                 if x is None or y is None:
                     continue
+                both = [i for i in shown if not np.isnan(x[i, 0] + y[i, 0])]
+                greater = (x[both] > y[both]).mean(axis=1) + 0.5 * (x[both] == y[both]).mean(axis=1)
                 parts.append({
-                    "company_a": [a] * len(shown), "company_b": [b] * len(shown), "month": [months[i] for i in shown],
-                    "measure": [measure] * len(shown), "p_a_greater": (x[shown] > y[shown]).mean(axis=1) + 0.5 * (x[shown] == y[shown]).mean(axis=1),
+                    "company_a": [a] * len(both), "company_b": [b] * len(both), "month": [months[i] for i in both],
+                    "measure": [measure] * len(both), "p_a_greater": greater,
                 })  # fmt: skip
-    return pl.concat([pl.DataFrame(part) for part in parts])
+    return pl.concat([pl.DataFrame(part, schema=PAIR) for part in parts])
 
 
 def _importance(

@@ -83,7 +83,7 @@ stated as (
             case when o.is_usable and o.geography in ('global', 'global_excl_china') then 1 else 0 end
         ) over (partition by o.platform_id) = 1 as has_global,
         o.metric in ('videos_removed', 'removed_share_of_published') as is_removal
-    from staging.stg_reference__platform_observations as o
+    from intermediate.int_platform__observation as o
     left join staging.stg_reference__platforms as p on o.platform_id = p.platform_id
     left join staging.stg_reference__volume_series as s on o.platform_id = s.platform_id
     left join staging.stg_reference__observation_rulings as r on o.fact_id = r.fact_id

@@ -34,8 +34,8 @@ def model(
         drawn = int_platform__draws.filter(pl.col("scenario_id") == scenario).sort("platform_id", "month").collect()
         n_draws = drawn["stock_hours_draws"].list.len()[0]
         given = read_assumptions(table, seed=settings["seed"], n_draws=n_draws, widen=factor if scenario == "wide" else 1.0)
-        for mine in drawn.partition_by("platform_id", maintain_order=True):
-            platform = mine["platform_id"][0]
+        for platform in drawn["platform_id"].unique().sort():
+            mine = drawn.filter(pl.col("platform_id") == platform)
             ratio = np.exp(given.draw("yield_platform_ratio_log", platform))
             share = np.minimum(given.draw("yield_hours_raw_to_pretrain") * ratio, 1.0) * (1 - given.draw("dup_share_hours"))
             values = {"usable_hours": stacked(mine, "stock_hours_draws") * share}
