@@ -18,10 +18,15 @@ said as (
     select
         2,
         company_id,
-        'The input that would narrow ' || company_id || '''s usable hours most: ' || input_id || ' ('
+        'Apart from what is common to all companies and moves no rank, what would narrow the usable hours of '
+        || company_id || ' most is "' || input_title || '" (' || input_id || ', '
         || round(100 * variance_share)::integer || ' % of their variance).'
     from marts.input_importance
-    where measure = 'usable_hours' and company_id in ('bytedance', 'google', 'kuaishou')
+    where
+        measure = 'usable_hours'
+        and company_id in ('bytedance', 'google', 'kuaishou')
+        and input_kind in ('assumption', 'observation')
+        and input_id not like '%:all'
     qualify row_number() over (partition by company_id order by variance_share desc, input_id) = 1
 )
 

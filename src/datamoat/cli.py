@@ -375,7 +375,6 @@ def docs() -> None:
 
     Example: datamoat docs
     """
-    from datamoat.answer import FOLDER, as_markdown, read_answer
     from datamoat.durable import write_whole
     from datamoat.pages import pages, refreshed, written_by_hand
     from datamoat.project import read_project
@@ -384,8 +383,6 @@ def docs() -> None:
     settings = read_settings()
     with open_published(settings) as con:
         made = pages(con, read_project(settings.content))
-        if (settings.content / FOLDER).is_dir():
-            made["answer.md"] = as_markdown(read_answer(con, settings.content))
     folder = settings.content / "docs"
     for stale in set((folder / "marts").glob("*.md")) - {folder / name for name in made}:
         stale.unlink()

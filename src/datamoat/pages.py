@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from datamoat.answer import FOLDER, as_markdown, read_answer
 from datamoat.errors import DatamoatError
 from datamoat.project import Project, Table
 
@@ -52,11 +53,13 @@ def _printed(words: str) -> str:
 
 
 def pages(con: duckdb.DuckDBPyConnection, project: Project) -> dict[str, str]:
-    """Return the generated pages by path under `docs/`: one for each mart, and the sources.
+    """Return the generated pages by path under `docs/`: one for each mart, the sources, and the answer.
 
     The text depends on the content tree and the embedded reference alone, never on a clock or a fetched snapshot.
     """
     made = {f"marts/{table.name}.md": _mart_page(con, project, table) for table in project.marts}
+    if (project.content / FOLDER).is_dir():
+        made["answer.md"] = as_markdown(read_answer(con, project.content))
     made["marts/README.md"] = "# The public tables\n\n" + "\n".join(
         f"- [`marts.{table.name}`]({table.name}.md): {table.description}" for table in project.marts
     ) + "\n"  # fmt: skip
