@@ -46,6 +46,6 @@ select
     o.figure_as_stated,
     o.citation_id,
     o.note
-from staging.stg_reference__platform_observations as o
+from intermediate.int_platform__observation as o
 inner join intermediate.int_platform__observation_use as u on o.fact_id = u.fact_id
 order by o.fact_id

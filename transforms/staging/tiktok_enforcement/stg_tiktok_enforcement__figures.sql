@@ -11,8 +11,8 @@ with figures as (
     select
         case metric
             when 'Total videos removed' then 'videos_removed'
-            when 'Video: Removal rate of published' then 'removal_rate_of_published'
-            when 'Videos removed from fake accounts' then 'videos_removed_from_fake_accounts'
+            when 'Video: Removal rate of published' then 'removed_share_of_published'
+            when 'Videos removed from fake accounts' then 'videos_removed_with_fake_accounts'
             when 'Videos restored' then 'videos_restored'
         end as metric,
         make_date(substr(period, 1, 4)::integer, 3 * substr(period, 7, 1)::integer - 2, 1) as period_start_on,
