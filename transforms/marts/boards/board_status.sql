@@ -22,20 +22,22 @@ caveats:
 ---*/
 
 select
-    board_id,
-    captured_on,
-    status,
-    reason,
-    board_read_on,
-    board_published_on,
-    n_listed,
-    n_ranked,
-    scale_id,
-    leader_entry_name,
-    leader_company_id,
-    leader_rating,
-    n_leaders,
-    n_votes_total,
-    content_sha256,
-    is_latest_usable
-from intermediate.int_board__status
+    days.board_id,
+    days.captured_on,
+    boards.board_family,
+    days.status,
+    days.reason,
+    days.board_read_on,
+    days.board_published_on,
+    days.n_listed,
+    days.n_ranked,
+    days.scale_id,
+    days.leader_entry_name,
+    days.leader_company_id,
+    days.leader_rating,
+    days.n_leaders,
+    days.n_votes_total,
+    days.content_sha256,
+    days.is_latest_usable
+from intermediate.int_board__status as days
+inner join staging.stg_reference__boards as boards on days.board_id = boards.board_id
