@@ -24,7 +24,6 @@ select
         when i.fact_id is not null then o.metric || ' of ' || o.platform_id || ', ' || strftime(o.period_end_on, '%Y-%m')
         when a.assumption_id is not null then a.description
         when e.event_id is not null then 'Declared: ' || e.event_title || '. ' || e.reason
-        when e.event_id is not null then 'Declared: ' || e.event_title
         else 'Assumed share of another platform'
     end as input_title,
     i.assumption_id,
@@ -44,6 +43,5 @@ select
 from intermediate.int_company__importance as i
 left join intermediate.int_platform__observation as o on i.fact_id = o.fact_id
 left join staging.stg_reference__assumptions as a on i.assumption_id = a.assumption_id
-left join staging.stg_reference__platform_events as e on split_part(i.input_id, ':', 1) = e.event_id
 left join staging.stg_reference__platform_events as e on split_part(i.input_id, ':', 1) = e.event_id
 order by i.company_id, i.measure, i.variance_share desc, i.input_id
