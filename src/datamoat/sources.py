@@ -87,7 +87,8 @@ class Request(Strict):
 
     Attributes:
         url: What is asked (protocol `http`); `otherwise` is asked when it answers 403, 404 or 410.
-        page: The page a link is looked for on (protocol `http_pages`); `link` is the pattern of its address.
+        page: The page a link is looked for on (protocol `http_pages`); `link` is the pattern of its address; of
+            several, the one whose group `newest` sorts last is taken.
         dataset: The Hub's dataset, and `file` the path inside it (protocol `huggingface`).
         rows: Bounds of this request where they differ from the table's.
     """

@@ -460,8 +460,11 @@ def test_the_hub_is_asked_at_an_immutable_revision(
 
 def test_a_link_is_found_on_its_page_and_followed(upstream: Any, place: Settings, source: Callable[[str], Source]) -> None:
     tiktok = source("tiktok_enforcement")
-    page = '<html><a href="https://sf16-va.tiktokcdn.com/obj/x/2025Q4_CGER_English.zip">data</a></html>'
-    upstream.expect_request("/transparency/en/community-guidelines-enforcement/").respond_with_data(
+    page = (
+        '<html><script>{"u":"https:\\u002F\\u002Fsf16-va.tiktokcdn.com\\u002Fobj\\u002Fx\\u002F2025Q4_CGER_English.zip",'
+        '"v":"https://sf16-va.tiktokcdn.com/obj/[y/2025Q2_CGER_English.zip"}</script></html>'
+    )
+    upstream.expect_request("/safety/en/transparency/community-guidelines-enforcement").respond_with_data(
         page, content_type="text/html"
     )
     upstream.expect_request("/obj/x/2025Q4_CGER_English.zip").respond_with_data(b"PK\x03\x04 not a zip")
@@ -469,7 +472,7 @@ def test_a_link_is_found_on_its_page_and_followed(upstream: Any, place: Settings
     assert report.outcomes[0].what == "new"
     assert land_source(place, tiktok)[0][0].verdict == "error"
     upstream.clear()
-    upstream.expect_request("/transparency/en/community-guidelines-enforcement/").respond_with_data("<html>moved</html>")
+    upstream.expect_request("/safety/en/transparency/community-guidelines-enforcement").respond_with_data("<html>moved</html>")
     assert "no link" in fetch_source(place, tiktok).outcomes[0].detail
 
 

@@ -325,14 +325,14 @@ class _Asker:
                 f"the page answers with HTTP {page.status}", str(request.page), "look at it in a browser."
             )
         text = page.body.decode(errors="replace").replace("\\u002F", "/").replace("\\/", "/").replace("&amp;", "&")
-        found = re.search(str(request.link), text)
-        if not found:
+        links = {match.groupdict().get("newest") or "": match[0] for match in re.finditer(str(request.link), text)}
+        if not links:
             raise SourceChangedError(
                 f"the page has no link like {request.link}",
                 str(request.page),
                 "find the link by hand, mend `link` in source.yml, or bring the file in with --from.",
             )
-        return urljoin(str(request.page), found[0])
+        return urljoin(str(request.page), links[max(links)])
 
     def _further_pages(self, first: "Reply", paging: Paging) -> list["Reply"]:
         """Return all pages of an answer; each must be the one that was asked for.

@@ -37,6 +37,8 @@ ALIASES = {
 }
 NEEDED = ("metric", "period", "result")
 MONTHS = ("jan", "apr", "jul", "oct")  # the first of each quarter
+SCIENTIFIC = re.compile(r"\d(?:\.\d{1,17})?[eE][+-]?\d{1,2}")
+GROUPED_FRACTION = re.compile(r"\d{1,3}(?:,\d{3}){1,6}\.\d{1,9}")
 QUARTER = re.compile(
     r"(?:(?P<before>\d{4}) )?(?P<name>q[1-4]|jan(?:uary)?-mar(?:ch)?|apr(?:il)?-june?|july?-sep(?:tember)?|oct(?:ober)?-dec(?:ember)?)"
     r"(?: (?P<after>\d{4}))?"
@@ -50,23 +52,25 @@ def figures(answer: Answer) -> list[Row]:
         members = open_zip(body)
         if "[Content_Types].xml" in members:
             return _table(*_sheet(body))
-        tables = {name: held for name, held in members.items() if name.lower().endswith((".csv", ".xlsx"))}
-        if not tables:
-            raise changed(f"no table in the zip; it holds {', '.join(members)[:200]}")
-        found: list[Row] = []
-        for name in sorted(tables):
-            held = tables[name]
-            header, lines = _sheet(held) if name.lower().endswith(".xlsx") else load_csv(Answer(held))
-            if header_of(header, ALIASES["metric"], optional=True) is None:
-                answer.note(f"{name} has no column Metric and is left aside")
-                continue
-            found += _table(header, lines)
+        found = _member(answer, members, ".csv") or _member(answer, members, ".xlsx")  # spreadsheets beside a CSV are templates
         if not found:
-            raise changed("no table in the zip has the columns of the report")
+            raise changed(f"no table in the zip has the columns of the report; it holds {', '.join(members)[:200]}")
         return found
     if body.lstrip()[:1] == b"{":
         return _tidy(answer)
     return _table(*load_csv(answer))
+
+
+def _member(answer: Answer, members: dict[str, bytes], ending: str) -> list[Row]:
+    """Read the tables of one format in the zip; a file without the report's columns is left aside, with a note."""
+    found: list[Row] = []
+    for name in sorted(name for name in members if name.lower().endswith(ending)):
+        header, lines = _sheet(members[name]) if ending == ".xlsx" else load_csv(Answer(members[name]))
+        if header_of(header, ALIASES["metric"], optional=True) is None:
+            answer.note(f"{name} has no column Metric and is left aside")
+            continue
+        found += _table(header, lines)
+    return found
 
 
 def _tidy(answer: Answer) -> list[Row]:
@@ -96,7 +100,8 @@ def _table(header: list[str], lines: list[list[str]]) -> list[Row]:
         row["period_type"] = row["period_type"] or "Quarter"
         for name in ("policy_type", "issue", "task_type", "task"):
             row[name] = row[name] or "All"
-        row["location"], row["market"] = row["location"] or "Global", row["market"] or "All"
+        row["location"] = row["location"] if row["location"] not in {"", "All"} else "Global"
+        row["market"] = row["market"] or "All"
         value = _value(row["result"])
         row["value"] = None if value is None else float(value)
         rows.append(row)
@@ -125,7 +130,11 @@ def _value(written: str) -> Decimal | int | None:
     if plain.endswith("%"):
         share = parse_number(plain[:-1])
         return None if share is None else share / 100
-    return parse_number(plain) if "." in plain and plain.count(".") == 1 and "," not in plain else parse_count(plain)
+    if SCIENTIFIC.fullmatch(plain):
+        return Decimal(plain)
+    if GROUPED_FRACTION.fullmatch(plain):
+        return Decimal(plain.replace(",", ""))
+    return parse_number(plain) if plain.count(".") == 1 and "," not in plain else parse_count(plain)
 
 
 def _plain(cell: Any) -> str:  # noqa: ANN401

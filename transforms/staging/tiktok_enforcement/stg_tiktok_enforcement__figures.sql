@@ -37,7 +37,7 @@ with figures as (
         )
         and regexp_full_match(period, '\d{4} Q[1-4]')
         and policy_type = 'All' and issue = 'All' and task_type = 'All' and task = 'All'
-        and lower(location) in ('global', 'all', 'world') and lower(market) in ('all', 'global')
+        and lower(location) in ('all', 'global')
         and value is not null
 )
 
