@@ -30,6 +30,16 @@ test: .venv/dev  ## the software tests; no network beyond the package registries
 test-slow: .venv/dev  ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow
 
+test-celery: .venv/dev  ## two workers, Redis and PostgreSQL from Debian's packages, run by what docker-compose.yml says
+	@command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || (apt-get update -qq && apt-get install -y -qq redis-server postgresql)
+	@$(BIN)/python -m pytest -m celery -s
+
+airflow: .venv/dev  ## Airflow on this machine, loopback only; PORT=18080 for another port
+	@$(BIN)/python -m datamoat.local start $(PORT)
+
+airflow-stop:  ## stop it
+	@$(BIN)/python -m datamoat.local stop
+
 check: .venv/dev  ## format, lint, types, SQL, import rules, content
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -53,4 +63,4 @@ lock: pyproject.toml  ## resolve the pins anew
 clean:  ## delete what can be rebuilt (never the snapshots)
 	rm -rf data/lake data/warehouse data/exports .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test test-slow check docs diff bench lock clean
+.PHONY: help setup run test test-slow test-celery airflow airflow-stop check docs diff bench lock clean

@@ -41,7 +41,7 @@ def raw(source_id: str) -> str:
 
 
 def cron(source: Source) -> str:
-    """Return when a source is asked, in UTC, at a minute of its own so that not all are asked at once.
+    """Return when a source is asked, in UTC, at a minute that its name decides, so that not all are asked at once.
 
     >>> CRON["daily"].format(minute=17)
     '17 6 * * *'

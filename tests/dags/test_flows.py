@@ -23,8 +23,8 @@ told = {"states": {}, "tasks": {}, "exceptions": []}
 for name in sys.argv[1:]:
     bag.dags[name].deadline = None  # 3.3.2's dag.test() asks its database for a deadline by its definition, and dies
     run = bag.dags[name].test()
-    told["states"][name] = str(run.state.value)
-    told["tasks"][name] = {ti.task_id: str(ti.state.value) for ti in run.get_task_instances()}
+    told["states"][name] = str(getattr(run.state, 'value', run.state))
+    told["tasks"][name] = {ti.task_id: str(getattr(ti.state, 'value', ti.state)) for ti in run.get_task_instances()}
 with create_session() as session:
     rows = session.execute(select(AssetModel.name, AssetEvent.extra).join(
         AssetModel, AssetModel.id == AssetEvent.asset_id).order_by(AssetEvent.id)).all()

@@ -228,6 +228,40 @@ def test_two_ingests_that_land_together_give_one_build_after_another(scheduler: 
     assert listed == [("example_board", 10.5), ("example_models", 10.5)]
 
 
+def test_history_is_landed_by_a_backfill_and_a_second_one_changes_nothing(
+    scheduler: Scheduler, lists: Callable[..., None]
+) -> None:
+    scheduler.until("all is quiet", scheduler.quiet)
+    lists(3, 0.5)
+    world, days = scheduler.world, ("2026-09-01", "2026-09-02", "2026-09-03")
+    inbox = world.data / "inbox" / "example_board" / "entries"
+    inbox.mkdir(parents=True)
+    for number, day in enumerate(days):
+        (inbox / f"{day}.json").write_bytes(world.listing(3, number / 10))
+    n_asked = len(world.upstream.asked)
+
+    def backfill(again: str) -> set[str]:
+        wanted = {
+            "dag_id": "ingest__example_board", "from_date": f"{days[0]}T00:00:00Z", "to_date": f"{days[-1]}T23:59:59Z",
+            "reprocess_behavior": again, "max_active_runs": 1, "run_backwards": False, "dag_run_conf": {},
+        }  # fmt: skip
+        made = scheduler.airflow.call("/api/v2/backfills", wanted, scheduler.token)["id"]
+        scheduler.until("the backfill is done", lambda: scheduler.get(f"backfills/{made}")["completed_at"])
+        scheduler.until("all is quiet", scheduler.quiet)
+        return {run["state"] for run in scheduler.runs("ingest__example_board") if run["run_type"] == "backfill"}
+
+    assert backfill("none") == {"success"}
+    with duckdb.connect(str(world.settings.published), read_only=True) as con:
+        history = con.sql(
+            "select captured_on::varchar, min(value) from marts.listed where captured_on < '2026-10-01' group by all order by 1"
+        ).fetchall()
+    assert history == [(day, 10.0 + number / 10) for number, day in enumerate(days)]
+    before, n_builds = published(world), len(scheduler.runs("build_warehouse"))
+    assert backfill("completed") == {"success"}
+    assert (published(world), len(scheduler.runs("build_warehouse"))) == (before, n_builds)
+    assert len(world.upstream.asked) == n_asked  # nobody was asked for a day that is over
+
+
 def test_no_secret_reaches_a_log_a_template_an_event_a_receipt_or_an_export(scheduler: Scheduler) -> None:
     world = scheduler.world
     secret = {"connection_id": "canary", "conn_type": "http", "host": "example.org", "password": f"{world.canary}-connection"}

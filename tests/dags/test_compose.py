@@ -1,0 +1,147 @@
+"""What docker-compose.yml says is real: it fits the schema, nothing dangles, every word is one the programs know."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from datamoat import notify, settings, sources
+
+pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
+VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
+ONE_SHOT = {"migrate"}
+COMMANDS = {"api-server", "scheduler", "dag-processor", "triggerer", "celery worker"}
+
+
+@pytest.fixture(scope="module")
+def compose(checkout: Path) -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load((checkout / "docker-compose.yml").read_text(encoding="utf-8"))
+    return read
+
+
+@pytest.fixture(scope="module")
+def example(checkout: Path) -> dict[str, str]:
+    """Return every variable of .env.example, those in comments too."""
+    lines = (checkout / ".env.example").read_text(encoding="utf-8").splitlines()
+    found = [re.fullmatch(r"#?([A-Z_]+)=(.*)", line) for line in lines]
+    return {match[1]: match[2] for match in found if match}
+
+
+def test_it_fits_the_schema_of_compose_files(checkout: Path) -> None:
+    check = Path(sys.executable).parent / "check-jsonschema"
+    call = [str(check), "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+    done = subprocess.run(call, cwd=checkout, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_service_volume_and_network_that_is_named_exists(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    for name, service in services.items():
+        for other, how in service.get("depends_on", {}).items():
+            assert other in services, (name, other)
+            condition = how["condition"]
+            if condition == "service_healthy":
+                assert "test" in services[other]["healthcheck"], (name, other)
+            if condition == "service_completed_successfully":
+                assert services[other]["restart"] == "no", (name, other)
+            assert set(services[other].get("profiles", [])) <= set(service.get("profiles", [])), "it would wait for nothing"
+        for volume in service.get("volumes", []):
+            assert volume.split(":")[0] in compose["volumes"], name
+        assert set(service["networks"]) <= set(compose["networks"]), name
+
+
+def test_every_service_is_pinned_bounded_and_watched(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        tag = service["image"].rpartition(":")[2]
+        assert re.match(r"\d+\.\d+", tag), (name, service["image"])
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        if name not in ONE_SHOT:
+            assert service["healthcheck"]["test"], name
+            assert service["restart"] == "unless-stopped", name
+        if name != "postgres":  # its own entry point steps down from root
+            assert service["user"].split(":")[0] not in {"0", "root"}, name
+            assert service["read_only"] is True, name
+            assert service["cap_drop"] == ["ALL"], name
+        assert "privileged" not in service, name
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:"), name
+
+
+def test_every_command_is_one_airflow_has(compose: dict[str, Any]) -> None:
+    ours = {name: service for name, service in compose["services"].items() if service["image"].startswith("datamoat:")}
+    said = {name: " ".join(service["command"][1:]) for name, service in ours.items() if name not in ONE_SHOT}
+    assert set(said.values()) == COMMANDS
+    assert all(service["command"][0] == "airflow" for name, service in ours.items() if name not in ONE_SHOT)
+    assert ours["migrate"]["command"][2].split(" && ")[0] == "airflow db migrate"
+    assert "install" not in json.dumps([service["command"] for service in ours.values()])
+
+
+def test_every_setting_of_airflow_is_one_it_knows(compose: dict[str, Any]) -> None:
+    pytest.importorskip("airflow")
+    from airflow.configuration import conf
+    from airflow.providers_manager import ProvidersManager
+
+    known = {section: set(entry["options"]) for section, entry in conf.configuration_description.items()}
+    for _, sections in ProvidersManager().provider_configs:
+        for section, entry in sections.items():
+            known.setdefault(section, set()).update(entry["options"])
+    names = {name for service in compose["services"].values() for name in service.get("environment", {})}
+    unknown = []
+    for name in sorted(name for name in names if name.startswith("AIRFLOW__")):
+        _, section, key = name.lower().split("__")
+        if section == "celery" and section not in known:
+            continue  # the provider is installed where workers are
+        if key not in known.get(section, set()):
+            unknown.append(name)
+    assert unknown == []
+
+
+def test_every_setting_of_ours_is_one_we_read(compose: dict[str, Any], checkout: Path) -> None:
+    ours = {name for name in compose["x-environment"] if not name.startswith("AIRFLOW")}
+    code = "".join(path.read_text(encoding="utf-8") for path in (checkout / "src").rglob("*.py"))
+    known = {name for name in ours if name in code} | {notify.WEBHOOK, notify.MAIL_TO, notify.MAIL_FROM, notify.MAIL_HOST}
+    keys = {source.fetch.key.env for source in sources.read_sources(checkout) if source.fetch.key}
+    assert ours - known == keys
+    assert settings.MARKER.split("/")[0] in (checkout / "Dockerfile").read_text(encoding="utf-8")
+
+
+def test_the_example_holds_every_variable_and_no_real_secret(compose: dict[str, Any], example: dict[str, str]) -> None:
+    used = {match[1]: match for match in VARIABLE.finditer(json.dumps(compose))}
+    required = {name for name, match in used.items() if match[2] == "?"}
+    assert required == {"POSTGRES_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_JWT_SECRET"}
+    assert set(used) - {"HOSTNAME"} <= set(example)
+    assert set(example) - set(used) == {"COMPOSE_PROFILES"}
+    secret = {name for name in example if re.search("PASSWORD|SECRET|FERNET", name)}
+    assert all(example[name].startswith(("change-me", "Y2hhbmdlLW1l")) for name in secret)
+
+
+def test_the_image_copies_what_is_there_and_runs_as_nobody_special(checkout: Path) -> None:
+    text = (checkout / "Dockerfile").read_text(encoding="utf-8")
+    ignored = (checkout / ".dockerignore").read_text(encoding="utf-8").split()
+    for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.MULTILINE):
+        for path in line.split()[:-1]:
+            assert (checkout / path).exists(), path
+            assert path.split("/")[0] not in ignored or f"!{path}" in ignored
+    assert re.findall(r"^USER (\S+)$", text, re.MULTILINE) == ["10001:10001"]
+    assert all("@" in image or re.search(r":\d+\.\d+\.\d+-", image) for image in re.findall(r"^FROM (\S+)", text, re.MULTILINE))
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="no client of Docker here")
+def test_the_client_of_docker_reads_it_too(checkout: Path, example: dict[str, str], tmp_path: Path) -> None:
+    known = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
+    if known.returncode != 0:
+        pytest.skip("this client has no compose")
+    given = tmp_path / "env"
+    given.write_text("".join(f"{name}={value}\n" for name, value in example.items()))
+    call = ["docker", "compose", "--env-file", str(given), "--profile", "celery", "config", "--quiet"]
+    done = subprocess.run(
+        call, cwd=checkout, capture_output=True, text=True, check=False, env={**os.environ, "HOME": str(tmp_path)}
+    )
+    assert done.returncode == 0, done.stderr
