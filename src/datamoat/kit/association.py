@@ -247,15 +247,14 @@ def partial_test(ranks: Floats, held: Held | None) -> Tested | None:
     return _tested(float(np.trace(matrix)), sums, len(matrix), 1.0, is_exact=is_exact)
 
 
-def leave_one_out(v: Floats, r: Floats) -> Floats:
-    """Return, for each company, the mean over draws of Spearman's correlation without it. Shape (n,); NaN below n = 3.
+def leave_one_out(left: Floats, right: Floats) -> Floats:
+    """Return, for each company, the mean over draws of Spearman's correlation without it, from `ranks_without` of both.
 
-    Ranks without one company are the ranks with it, less one for those above it (less one half for those tied with it).
+    Shape (n,); NaN below n = 3.
     """
-    n = v.shape[1]
+    n = left.shape[1]
     if n < TRIPLE:
         return np.full(n, np.nan)
-    left, right = (_ranks_without(x) for x in (v, r))
     products = (left * right).sum(axis=1)
     sizes = (left**2).sum(axis=1) * (right**2).sum(axis=1)
     rho = np.divide(products, np.sqrt(sizes), out=np.zeros_like(products), where=sizes > 0)
@@ -304,7 +303,7 @@ def leave_one_out_auc(group: Groups, r: Floats) -> Floats:
 
 def worst_p_without_one(v: Floats, r: Floats, *, n_random: int = 9_999, seed: int = 0) -> tuple[float, int]:
     """Return the largest p of the Spearman test over all ways to leave one company out, and that company's index."""
-    left, right = (_ranks_without(x) for x in (v, r))
+    left, right = (ranks_without(x) for x in (v, r))
     n = v.shape[1]
     worst, culprit = 0.0, 0
     for i in range(n):
@@ -326,7 +325,7 @@ def reliability(x: Floats) -> float:
     return float(between / (between + within)) if between > 0 else 0.0
 
 
-def corrected_effect(v: Floats, r: Floats) -> Effect | None:
+def corrected_effect(v: Floats, r: Floats, reliabilities: tuple[float, float] | None = None) -> Effect | None:
     """Return the rank correlation of posterior means corrected for the reliability of both, with its 90 % interval.
 
     rho_raw is Spearman's correlation of the means over draws; the interval is Fisher's with the variance
@@ -337,7 +336,7 @@ def corrected_effect(v: Floats, r: Floats) -> Effect | None:
         The effect, or None with fewer than four companies or where one side does not vary.
     """
     n = v.shape[1]
-    shrink = sqrt(reliability(v) * reliability(r))
+    shrink = sqrt(prod(reliabilities or (reliability(v), reliability(r))))
     if n < MIN_FOR_INTERVAL or shrink == 0:
         return None
     raw = plain_spearman(v.mean(axis=0), r.mean(axis=0))
@@ -448,8 +447,11 @@ def _residuals(x: Floats, basis: Floats) -> Floats:
     return _unit(x - (x @ basis) @ basis.T)
 
 
-def _ranks_without(x: Floats) -> Floats:
-    """Return centred ranks, shape (n_draws, n, n): [s, j, i] is the rank of j in draw s without company i, 0 for j = i."""
+def ranks_without(x: Floats) -> Floats:
+    """Return centred ranks, shape (n_draws, n, n): [s, j, i] is the rank of j in draw s without company i, 0 for j = i.
+
+    Ranks without one company are the ranks with it, less one for those above it (less one half for those tied with it).
+    """
     n = x.shape[1]
     finite = _finite(x)
     ahead = (1 + np.sign(finite[:, :, None] - finite[:, None, :])) / 2

@@ -1,6 +1,7 @@
 """One definition of a link, put to one board: the statistic, its p, its effect, its power and what one company does to it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import stats
@@ -27,6 +28,7 @@ from datamoat.kit.association import (
     plain_spearman,
     product_matrix,
     rank_power,
+    ranks_without,
     reliability,
     standard_ranks,
 )
@@ -39,6 +41,36 @@ GROUP_STATISTICS = {
     "mean_difference": (difference_matrix, mean_difference_effect, leave_one_out_difference),
     "auc": (auc_matrix, auc_effect, leave_one_out_auc),
 }
+
+
+@dataclass(frozen=True)
+class Rated:
+    """The ratings of a field of companies, with what every definition asks of them worked out once.
+
+    Attributes:
+        r: Draws, shape (n_draws, n).
+        points: Published ratings, shape (n,).
+        n_again: How many draws leave-one-out uses.
+    """
+
+    r: Floats
+    points: Floats
+    n_again: int
+
+    @cached_property
+    def ranks(self) -> Floats:
+        """Standardised ranks of the draws."""
+        return standard_ranks(self.r) if self.r.size else self.r
+
+    @cached_property
+    def reliability(self) -> float:
+        """Share of their variance that is between companies."""
+        return reliability(self.r)
+
+    @cached_property
+    def without(self) -> Floats:
+        """Ranks without each company, over the first draws."""
+        return ranks_without(self.r[: self.n_again])
 
 
 @dataclass(frozen=True)
@@ -85,10 +117,10 @@ def link(
     statistic: str,
     v: Floats,
     medians: Floats,
-    r: Floats,
-    ratings: Floats,
+    rated: Rated,
     looks: Looks,
-    ranks: tuple[Floats, Floats] | None = None,
+    ranks: Floats | None = None,
+    test: Tested | None = None,
 ) -> Link:
     """Return what a definition finds.
 
@@ -96,46 +128,45 @@ def link(
         statistic: spearman, kendall_tau_b, mean_difference or auc.
         v: Draws of volume, shape (n_draws, n); minus infinity for none; for groups 1 and 0.
         medians: Median volumes, shape (n,); minus infinity for none.
-        r: Draws of ratings, shape (n_draws, n).
-        ratings: Published ratings, shape (n,).
+        rated: Ratings of the same companies, with as many draws or more.
         looks: How hard to look; Kendall's statistic and leave-one-out use the first `n_draws_again` draws.
-        ranks: `standard_ranks` of `v` and `r`, where a caller has them already.
+        ranks: `standard_ranks(v)`, where a caller has them already.
+        test: The permutation test, where a caller has looked harder already.
     """
     n = v.shape[1]
     is_group = statistic in GROUP_STATISTICS
     if n < TRIPLE:
         return Link(n, "too_few_companies")
-    if np.ptp(ratings) == 0:
+    if np.ptp(rated.points) == 0:
         return Link(n, "ratings_tied")
     if (v == v[:, :1]).all():
         return Link(n, "volumes_tied")
     if is_group:
-        return _of_groups(statistic, v[0] > 0, r, ratings, looks)
-    return _of_ranks(statistic, v, medians, r, ratings, looks, ranks or (standard_ranks(v), standard_ranks(r)))
+        return _of_groups(statistic, v[0] > 0, rated, looks)
+    return _of_ranks(statistic, v, medians, rated, looks, standard_ranks(v) if ranks is None else ranks, test)
 
 
-def _of_ranks(
-    statistic: str, v: Floats, medians: Floats, r: Floats, ratings: Floats, looks: Looks, ranks: tuple[Floats, Floats]
-) -> Link:
+def _of_ranks(statistic: str, v: Floats, medians: Floats, rated: Rated, looks: Looks, ranks: Floats, test: Tested | None) -> Link:
     """Return a link by ranks."""
-    some = slice(None, looks.n_draws_again)
-    if statistic == "spearman":
-        ties = arrangements(v, r)
-        test = permutation_test(product_matrix(*ranks), ties, n_random=looks.n_random_again, seed=looks.seed)
-        without = leave_one_out(v[some], r[some])
-    else:
-        test = kendall_test(v[some], r[some], n_random=looks.n_random_pairs, seed=looks.seed)
-        without = leave_one_out_kendall(v[some], r[some])
-    scaled = scale_for_means(v)
-    reliabilities = reliability(scaled), reliability(r)
+    some, r = slice(None, looks.n_draws_again), rated.r[: len(v)]
     lowest = np.where(np.isneginf(medians), np.finfo(float).min, medians)
-    plain = plain_spearman(lowest, ratings) if statistic == "spearman" else float(stats.kendalltau(lowest, ratings).statistic)
+    if statistic == "spearman":
+        matrix = product_matrix(ranks, rated.ranks[: len(v)])
+        test = test or permutation_test(matrix, arrangements(v, r), n_random=looks.n_random_again, seed=looks.seed)
+        without = leave_one_out(ranks_without(v[some]), rated.without)
+        plain = plain_spearman(lowest, rated.points)
+    else:
+        test = test or kendall_test(v[some], r[some], n_random=looks.n_random_pairs, seed=looks.seed)
+        without = leave_one_out_kendall(v[some], r[some])
+        plain = float(stats.kendalltau(lowest, rated.points).statistic)
+    scaled = scale_for_means(v)
+    reliabilities = reliability(scaled), rated.reliability
     return Link(
         n_companies=v.shape[1],
         reason="computed",
         test=test,
         plain=_number(plain),
-        effect=corrected_effect(scaled, r),
+        effect=corrected_effect(scaled, r, reliabilities),
         reliability_v=reliabilities[0],
         reliability_r=reliabilities[1],
         power=_number(rank_power(v.shape[1], LATENT_OF_INTEREST, *reliabilities)),
@@ -143,21 +174,20 @@ def _of_ranks(
     )
 
 
-def _of_groups(statistic: str, group: Groups, r: Floats, ratings: Floats, looks: Looks) -> Link:
+def _of_groups(statistic: str, group: Groups, rated: Rated, looks: Looks) -> Link:
     """Return a link by membership, which is known and has no draws."""
     (matrix_of, effect_of, without_one), n_in = GROUP_STATISTICS[statistic], int(group.sum())
-    n = group.size
+    n, r = group.size, rated.r
     ties = arrangements(group[None].astype(float), r)
-    test = permutation_test(matrix_of(group, r), ties, n_random=looks.n_random_again, seed=looks.seed)
     return Link(
         n_companies=n,
         reason="computed" if min(n_in, n - n_in) >= PAIR else "one_company_is_a_group",
-        test=test,
-        plain=float(np.trace(matrix_of(group, ratings[None]))),
+        test=permutation_test(matrix_of(group, r), ties, n_random=looks.n_random_again, seed=looks.seed),
+        plain=float(np.trace(matrix_of(group, rated.points[None]))),
         effect=effect_of(group, r),
         reliability_v=1.0,
-        reliability_r=reliability(r),
-        power=_number(group_power(n_in, n - n_in, LATENT_OF_INTEREST, reliability(r))),
+        reliability_r=rated.reliability,
+        power=_number(group_power(n_in, n - n_in, LATENT_OF_INTEREST, rated.reliability)),
         without=without_one(group, r[: looks.n_draws_again]),
     )
 

@@ -11,6 +11,7 @@ from datamoat.kit.association import (
     TRIPLE,
     Effect,
     Groups,
+    Tested,
     arrangements,
     corrected_effect,
     hold_fixed,
@@ -65,12 +66,8 @@ class Evidence:
     are_volumes_tied: bool
     volume_reliability: float | None = None
     rating_reliability: float | None = None
-    spearman: float | None = None
-    p: float | None = None
-    p_method: str | None = None
-    n_permutations: int | None = None
-    min_possible_p: float | None = None
     effect: Effect | None = None
+    test: Tested | None = None
     partial: float | None = None
     p_partial: float | None = None
     worst_p_without_one: float | None = None
@@ -93,8 +90,8 @@ class Looks:
     n_random: int = 99_999
     n_random_again: int = 4_999
     n_random_pairs: int = 1_999
-    n_draws_other: int = 500
-    n_draws_again: int = 250
+    n_draws_other: int = 400
+    n_draws_again: int = 200
     seed: int = 0
 
 
@@ -128,12 +125,8 @@ def examine(v: Floats, r: Floats, owners: Groups, controls: Floats, rule: Thresh
         are_volumes_tied=False,
         volume_reliability=reliability(v),
         rating_reliability=reliability(r),
-        spearman=test.value,
-        p=test.p,
-        p_method=test.method,
-        n_permutations=test.n_permutations,
-        min_possible_p=test.min_p,
         effect=corrected_effect(v, r),
+        test=test,
         partial=None if partial is None else partial.value,
         p_partial=None if partial is None else partial.p,
         worst_p_without_one=worst,
@@ -161,10 +154,11 @@ def judge(found: Evidence, rule: Thresholds) -> tuple[Verdict, str]:
     nothing = untestable(found, rule)
     if nothing is not None:
         return "cannot_tell", nothing
-    if found.spearman is None or found.p is None or found.effect is None:
+    if found.test is None or found.effect is None:
         return "cannot_tell", "not_computable"
-    is_positive = found.spearman > 0 and found.p < rule.max_p
-    kept = None if found.partial is None or found.spearman <= 0 else found.partial / found.spearman
+    spearman = found.test.value
+    is_positive = spearman > 0 and found.test.p < rule.max_p
+    kept = None if found.partial is None or spearman <= 0 else found.partial / spearman
     doubts = [
         ("test_not_positive", not is_positive),
         ("interval_includes_zero", found.effect.p05 <= 0),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from datamoat.errors import ContentError
-from datamoat.kit.association import Effect
+from datamoat.kit import association
 from datamoat.kit.verdict import Evidence, Looks, Thresholds, examine, judge
 
 _spec = importlib.util.spec_from_file_location("link_worlds", Path(__file__).with_name("link_worlds.py"))
@@ -20,15 +20,15 @@ sys.modules["link_worlds"] = worlds
 _spec.loader.exec_module(worlds)
 
 RULE = worlds.rule()
+POSITIVE = association.Tested(0.6, 0.001, "monte_carlo", 99_999, 1e-5)
 GOOD = Evidence(
     n_companies=25,
     n_with_platform=6,
     are_ratings_tied=False,
     are_volumes_tied=False,
     volume_reliability=0.8,
-    spearman=0.6,
-    p=0.001,
-    effect=Effect(0.3, 0.6, 0.9),
+    test=POSITIVE,
+    effect=association.Effect(0.3, 0.6, 0.9),
     partial=0.55,
     worst_p_without_one=0.02,
 )
@@ -83,14 +83,18 @@ def test_all_conditions_met_is_supported() -> None:
         ({"are_volumes_tied": True}, "cannot_tell", "volumes_tied"),
         ({"volume_reliability": 0.39}, "cannot_tell", "volumes_too_uncertain"),
         ({"effect": None}, "cannot_tell", "not_computable"),
-        ({"p": 0.06}, "cannot_tell", "test_not_positive"),
-        ({"spearman": -0.6}, "cannot_tell", "test_not_positive"),
-        ({"effect": Effect(-0.1, 0.3, 0.6)}, "cannot_tell", "interval_includes_zero"),
+        ({"test": replace(POSITIVE, p=0.06)}, "cannot_tell", "test_not_positive"),
+        ({"test": replace(POSITIVE, value=-0.6)}, "cannot_tell", "test_not_positive"),
+        ({"effect": association.Effect(-0.1, 0.3, 0.6)}, "cannot_tell", "interval_includes_zero"),
         ({"worst_p_without_one": 0.11}, "cannot_tell", "one_company_carries_it"),
         ({"partial": 0.3}, "cannot_tell", "partly_date_and_openness"),
         ({"partial": None}, "cannot_tell", "partly_date_and_openness"),
         ({"partial": 0.1}, "not_supported", "explained_by_date_and_openness"),
-        ({"p": 0.5, "effect": Effect(-0.4, 0.0, 0.29)}, "not_supported", "effect_below_interest"),
+        (
+            {"test": replace(POSITIVE, p=0.5), "effect": association.Effect(-0.4, 0.0, 0.29)},
+            "not_supported",
+            "effect_below_interest",
+        ),
     ],
 )
 def test_each_condition_that_fails_is_named(change: dict[str, object], verdict: str, reason: str) -> None:

@@ -6,7 +6,7 @@ Draws of volume are those of `int_company__volume_draws`; ratings are drawn arou
 error, in mirrored pairs, so that their mean over draws is the published rating. Nothing depends on a company's name.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from datamoat.kit.association import TRIPLE, Groups, Held, hold_fixed, partial_test, projection, standard_ranks
-from datamoat.kit.link import Link, link
+from datamoat.kit.association import TRIPLE, Groups, Held, Tested, hold_fixed, partial_test, projection, standard_ranks
+from datamoat.kit.link import Link, Rated, link
 from datamoat.kit.quantiles import Split
 from datamoat.kit.seeds import Floats, normals
 from datamoat.kit.verdict import Looks, Thresholds, examine, judge
@@ -120,14 +120,12 @@ class Standing:
     company_ids: list[str]
     months: list[date]
     rows: np.ndarray[Any, np.dtype[np.intp]]
-    ratings: Floats
-    r: Floats
     counted: dict[str, Groups]
+    rated: dict[str, Rated]
     day: Floats
     is_open: Floats
     has_sound: Floats
     lines: Floats
-    ranks: dict[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -136,12 +134,11 @@ class Field:
 
     company_ids: list[str]
     kept: np.ndarray[Any, np.dtype[np.intp]]
-    ratings: Floats
-    r: Floats
+    rated: Rated
     v: Floats
     medians: Floats
     owners: Groups
-    ranks: tuple[Floats, Floats]
+    ranks: Floats
 
 
 @dataclass(frozen=True)
@@ -249,27 +246,27 @@ def look_at(
     looks: Looks,
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of one board, without its keys."""
-    ways = {way: standing_of(frame, volumes, mirrored) for way, frame in board.items()}
+    ways = {way: standing_of(frame, volumes, mirrored, looks) for way, frame in board.items()}
     panels: dict[tuple[str, str, str], Panel] = {}
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in PER_BOARD}
     auc = None
     for definition in definitions:
         way = ways[definition["representative"]]
         field = field_of(definition, way, volumes, looks)
-        # The headline is looked at as hard here as in its own test, with the same permutations: one p, not two.
-        hard = replace(looks, n_random_again=looks.n_random) if definition["is_headline"] else looks
-        result = link(definition["statistic"], field.v, field.medians, field.r, field.ratings, hard, field.ranks)
+        test = None
+        if definition["is_headline"]:  # its own test looks harder, and there is one p of it, not two
+            row, test = test_row(field, way, rule, looks)
+            found["int_moat__test"].append(row)
+        result = link(definition["statistic"], field.v, field.medians, field.rated, looks, field.ranks, test)
         found["int_moat__association"].append(association_row(definition, field, result))
         found["int_moat__confounder"].append(confounder_row(definition, field, way, panels, looks))
         if definition["statistic"] == "auc" and definition["measure"] == "has_platform" and result.test is not None:
             auc = result.test.value + 0.5
-        if definition["is_headline"]:
-            found["int_moat__test"].append(test_row(field, way, rule, looks))
     found["int_moat__test"][0]["auc_platform"] = auc
     return found
 
 
-def standing_of(board: pl.DataFrame, volumes: Volumes, mirrored: Floats) -> Standing:
+def standing_of(board: pl.DataFrame, volumes: Volumes, mirrored: Floats, looks: Looks) -> Standing:
     """Return the companies of one board, which comes best first; equal ratings by error and the source's key, never by name."""
     companies, months = board["company_id"].to_list(), board["volume_month"].to_list()
     rows = np.array([volumes.row[key] for key in zip(companies, months, strict=True)], dtype=np.intp)
@@ -282,14 +279,13 @@ def standing_of(board: pl.DataFrame, volumes: Volumes, mirrored: Floats) -> Stan
         "not_prior_only": ~volumes.is_prior_only[rows],
     }
     r = ratings + board["rating_se"].to_numpy() * mirrored[:, : len(rows)]
+    rated = {name: Rated(r[:, among], ratings[among], looks.n_draws_again) for name, among in counted.items()}
     return Standing(
         company_ids=companies,
         months=months,
         rows=rows,
-        ratings=ratings,
-        r=r,
         counted=counted,
-        ranks={name: standard_ranks(r[:, among]) if among.any() else r[:, among] for name, among in counted.items()},
+        rated=rated,
         day=board["released_on"].cast(pl.Int32).cast(pl.Float64).to_numpy(),
         is_open=board["is_open_weights"].fill_null(value=False).cast(pl.Float64).to_numpy(),
         has_sound=board["has_audio"].fill_null(value=False).cast(pl.Float64).to_numpy(),
@@ -309,12 +305,11 @@ def field_of(definition: dict[str, Any], way: Standing, volumes: Volumes, looks:
     return Field(
         company_ids=[way.company_ids[i] for i in kept],
         kept=kept,
-        ratings=way.ratings[kept],
-        r=way.r[some, kept] if len(kept) else np.zeros((len(v), 0)),
+        rated=way.rated[definition["population"]],
         v=v,
         medians=volumes.medians[measure][rows],
         owners=way.counted["platform_owners"][kept],
-        ranks=(standard_ranks(v), way.ranks[definition["population"]][some]) if len(kept) else (v, v),
+        ranks=standard_ranks(v) if len(kept) else v,
     )
 
 
@@ -365,7 +360,7 @@ def panel_of(field: Field, way: Standing, panel: str, looks: Looks) -> Panel:
         return Panel(counted, 0, None)
     basis = projection(controls_of(way, field.kept[counted], panel))
     some = slice(None, looks.n_draws_again)
-    ranks = field.ranks[1][some] if counted.all() else standard_ranks(field.r[some, counted])
+    ranks = field.rated.ranks[some] if counted.all() else standard_ranks(field.rated.r[some, counted])
     held = hold_fixed(ranks, basis, n_random=looks.n_random_pairs, seed=looks.seed)
     return Panel(counted, basis.shape[1], held)
 
@@ -381,10 +376,10 @@ def confounder_row(
     row: dict[str, Any] = {"definition_id": definition["definition_id"], "n_companies": len(field.kept)}
     is_computable = len(field.kept) >= TRIPLE
     v = field.v[: looks.n_draws_again]
-    ranks = field.ranks[0][: looks.n_draws_again]
+    ranks = field.ranks[: looks.n_draws_again]
     day = standard_ranks(way.day[None, field.kept]) if is_computable else None
     row["date_with_volume"] = None if day is None else float((ranks * day).mean())
-    row["date_with_rating"] = None if day is None else float((field.ranks[1][: looks.n_draws_again] * day).mean())
+    row["date_with_rating"] = None if day is None else float((field.rated.ranks[: looks.n_draws_again] * day).mean())
     for name in PANELS:
         key = (definition["population"], definition["representative"], name)
         if key not in panels:
@@ -399,23 +394,23 @@ def confounder_row(
     return row
 
 
-def test_row(field: Field, way: Standing, rule: Thresholds, looks: Looks) -> dict[str, Any]:
-    """Return the headline in one row."""
+def test_row(field: Field, way: Standing, rule: Thresholds, looks: Looks) -> tuple[dict[str, Any], Tested | None]:
+    """Return the headline in one row, and its test."""
     is_enough = len(field.kept) >= TRIPLE
     controls = controls_of(way, field.kept, "date_open") if is_enough else np.zeros((len(field.kept), 1))
     found = examine(np.log(field.v), _or_tied(field), field.owners, controls, rule, looks)
     verdict, reason = judge(found, rule)
-    is_computed = found.spearman is not None
-    rho = (field.ranks[0] * field.ranks[1]).mean(axis=1) if is_computed else np.zeros(1)
+    test = found.test
+    rho = (field.ranks * field.rated.ranks).mean(axis=1) if test else np.zeros(1)
     spread = np.quantile(rho, [0.05, 0.5, 0.95])
-    return {
+    row = {
         "n_companies": found.n_companies,
         "n_with_platform": found.n_with_platform,
-        "spearman": found.spearman,
-        "p_permutation": found.p,
-        "p_method": found.p_method,
-        "n_permutations": found.n_permutations,
-        "min_possible_p": found.min_possible_p,
+        "spearman": test and test.value,
+        "p_permutation": test and test.p,
+        "p_method": test and test.method,
+        "n_permutations": test and test.n_permutations,
+        "min_possible_p": test and test.min_p,
         "effect_p05": found.effect and found.effect.p05,
         "effect_p50": found.effect and found.effect.p50,
         "effect_p95": found.effect and found.effect.p95,
@@ -425,12 +420,13 @@ def test_row(field: Field, way: Standing, rule: Thresholds, looks: Looks) -> dic
         "rating_reliability": found.rating_reliability,
         "worst_p_without_one": found.worst_p_without_one,
         "worst_without_company_id": None if found.carrier is None else field.company_ids[found.carrier],
-        "rho_measurement_only_p05": float(spread[0]) if is_computed else None,
-        "rho_measurement_only_p50": float(spread[1]) if is_computed else None,
-        "rho_measurement_only_p95": float(spread[2]) if is_computed else None,
+        "rho_measurement_only_p05": float(spread[0]) if test else None,
+        "rho_measurement_only_p50": float(spread[1]) if test else None,
+        "rho_measurement_only_p95": float(spread[2]) if test else None,
         "verdict": verdict,
         "verdict_reason": reason,
     }
+    return row, test
 
 
 def returns(
@@ -469,8 +465,9 @@ def returns(
                 ),
                 volumes,
                 mirrored,
+                looks,
             )
-            again = test_row(field_of(headline, way, volumes, looks), way, rule, looks)
+            again, _ = test_row(field_of(headline, way, volumes, looks), way, rule, looks)
             row |= {"spearman_if_returned": again["spearman"], "verdict_if_returned": again["verdict"]}
         found.append(row)
     return found
@@ -478,4 +475,5 @@ def returns(
 
 def _or_tied(field: Field) -> Floats:
     """Return draws of ratings, or equal ones where the published ratings are all equal: their noise orders nothing."""
-    return np.zeros_like(field.r) if len(field.ratings) and np.ptp(field.ratings) == 0 else field.r
+    points = field.rated.points
+    return np.zeros_like(field.rated.r) if len(points) and np.ptp(points) == 0 else field.rated.r
