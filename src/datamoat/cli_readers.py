@@ -1,4 +1,4 @@
-"""The commands for those who read: export, verify, trace."""
+"""The commands for those who read: export, verify, trace, report."""
 
 import json
 from datetime import date, datetime
@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command()(export)
     app.command()(verify)
     app.command()(trace)
+    app.command()(report)
 
 
 def export(
@@ -120,6 +121,30 @@ def trace(
         found = trace_number(con, number, where or [])
     typer.echo(
         json.dumps(asdict(found), default=str, ensure_ascii=False, indent=1) if as_json else drawn(found, 0 if every else 12)
+    )
+
+
+def report(
+    to: Annotated[Path | None, typer.Option(help="The folder to put it in; data/exports/report if left out.")] = None,
+) -> None:
+    """Draw the report from the published file: one HTML page that loads nothing, and each chart as PNG and SVG.
+
+    Example: datamoat report --to report
+    """
+    import importlib.util
+
+    if importlib.util.find_spec("altair") is None or importlib.util.find_spec("vl_convert") is None:
+        raise UsageError(
+            "the report needs altair and vl-convert", "this environment", "install datamoat with its `reports` extra."
+        )
+    from datamoat.export import checked_target
+    from datamoat.report import write_report
+
+    settings = read_settings()
+    folder = checked_target(to, replace=True) if to is not None else settings.exports / "report"
+    made = write_report(settings, folder, lambda name: typer.echo(name, err=True))
+    typer.echo(
+        f"{shown(made.page)}: {made.n_panels} charts, {made.page.stat().st_size / 1e6:.1f} MB; PNG and SVG in {shown(folder / 'charts')}"
     )
 
 

@@ -1,0 +1,112 @@
+"""Who led which board on which day we have a reading of; days without a reading stay blank."""
+
+from typing import Any
+
+import altair as alt
+
+from datamoat.report import Panel
+
+ROWS = """
+    select s.board_id, s.captured_on, c.company_name, s.leader_entry_name, s.leader_rating, s.n_leaders, s.status
+    from marts.board_status as s
+    left join (select distinct company_id, company_name from marts.company_moat) as c on s.leader_company_id = c.company_id
+    where s.leader_entry_name is not null and s.leader_company_id is not null
+        and s.board_id in ('aa_text_to_video', 'aa_image_to_video', 'arena_text_to_video', 'arena_image_to_video', 'arena_video_edit')
+    order by s.board_id, s.captured_on
+"""
+FACTS = f"""
+    with led as ({ROWS}),
+    changes as (
+        select board_id, company_name is distinct from lag(company_name) over (partition by board_id order by captured_on) as is_new from led
+    ),
+    last as (select board_id, company_name, captured_on from led qualify row_number() over (partition by board_id order by captured_on desc) = 1),
+    may as (
+        select board_id, company_name from led where captured_on <= date '2026-05-14' and captured_on >= date '2026-04-30'
+        qualify row_number() over (partition by board_id order by captured_on desc) = 1
+    )
+    select
+        (select count(distinct company_name) from led) as n_leaders,
+        (select count(*) filter (where is_new) from changes) - (select count(distinct board_id) from led) as n_handovers,
+        (select count(distinct board_id) from led) as n_boards,
+        (select min(captured_on) from led) as since,
+        (select string_agg(company_name || ' (' || replace(board_id, '_', ' ') || ')', ', ' order by board_id) from last) as now_leading,
+        (select string_agg(company_name || ' (' || replace(board_id, '_', ' ') || ')', ', ' order by board_id) from may) as may_leading
+"""
+HEADINGS = ("board", "day", "company", "entry", "rating", "entries in first place", "reading")
+NAMES = {
+    "aa_text_to_video": "Artificial Analysis: text", "aa_image_to_video": "Artificial Analysis: image", "arena_text_to_video": "Arena: text",
+    "arena_image_to_video": "Arena: image", "arena_video_edit": "Arena: edit",
+}  # fmt: skip
+
+
+def panels(con: Any, style: Any) -> list[Panel]:
+    """Return the panel."""
+    relation = con.sql(ROWS)
+    rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row["company_name"]] = counts.get(row["company_name"], 0) + 1
+    companies = sorted(counts, key=lambda name: (-counts[name], name))
+
+    def draw(width: int) -> Any:
+        is_wide = width >= style.NARROW
+        data = [
+            {"board": NAMES[row["board_id"]] if is_wide else NAMES[row["board_id"]].replace("Artificial Analysis", "AA"),
+             "day": row["captured_on"].isoformat(), "company": _short(row["company_name"])}
+            for row in rows
+        ]  # fmt: skip
+        palette = [
+            style.BLUE,
+            style.ORANGE,
+            style.GREEN,
+            style.PINK,
+            style.SKY,
+            "#111111",
+            "#c9a400",
+            style.GREY,
+            "#7a4d00",
+            "#5d3a9b",
+        ]
+        shapes = ["circle", "square", "triangle-up", "diamond", "cross", "stroke", "triangle-down", "circle", "square", "diamond"]
+        shown = [_short(name) for name in companies]
+        lanes = alt.Chart(alt.Data(values=data)).mark_tick(thickness=3 if is_wide else 2, size=16, opacity=1).encode(
+            x=alt.X("day:T", axis=alt.Axis(title=None, format="%b %Y", labelAngle=0, tickCount=6 if is_wide else 3, grid=True)),
+            y=alt.Y("company:N", sort=shown, axis=alt.Axis(title=None, labelLimit=140)),
+            color=alt.Color("company:N", sort=shown, legend=None, scale=alt.Scale(domain=shown, range=palette[: len(shown)])),
+        )  # fmt: skip
+        del shapes
+        boards = [name if is_wide else name.replace("Artificial Analysis", "AA") for name in NAMES.values()]
+        panels_of = [
+            lanes.transform_filter(f"datum.board === '{board}'").properties(
+                width=width - (150 if is_wide else 125), height=alt.Step(18), title=board
+            )
+            for board in boards
+        ]
+        return style.themed(alt.vconcat(*panels_of, spacing=10).resolve_scale(x="shared"), width)
+
+    return [
+        Panel(
+            "leaders",
+            "The lead changed hands {n_handovers:n} times on {n_boards:n} boards; {n_leaders:n} companies have held it",
+            (
+                (
+                    "Each stroke is a day with a reading, in the row of the company whose entry was first; days without a reading are left"
+                    " blank. Since {since:day}, {n_leaders:n} companies have led. In mid-May 2026, when the story was told, the leaders"
+                    " were {may_leading}. At the last reading they are {now_leading}."
+                ),
+                (
+                    "Readings are more frequent in some months than in others, so count changes, not strokes. A reading may name the"
+                    " leader and a few places only (status partial)."
+                ),
+            ),
+            FACTS,
+            ROWS,
+            HEADINGS,
+            draw,
+        )
+    ]
+
+
+def _short(name: str) -> str:
+    """Return a company's name without what stands in brackets."""
+    return name.split(" (", maxsplit=1)[0].replace(" Technology", "").replace(" Group", "")

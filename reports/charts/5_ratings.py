@@ -1,0 +1,124 @@
+"""Best rating of the leading companies over time, never drawn across a change of scale."""
+
+from typing import Any
+
+import altair as alt
+
+from datamoat.report import Panel
+
+BOARD = "aa_text_to_video"
+ROWS = f"""
+    with ranked as (
+        select captured_on, scale_id, company_name, best_rating, best_entry_name, company_id
+        from marts.company_moat where board_id = '{BOARD}' and scenario_id = 'baseline'
+    ),
+    chosen as (
+        select company_id from ranked
+        where captured_on = (select max(captured_on) from ranked) or captured_on = date '2026-05-14'
+        group by company_id order by max(best_rating) desc, company_id limit 7
+    )
+    select company_name, captured_on, best_rating, best_entry_name, scale_id
+    from ranked semi join chosen using (company_id)
+    order by company_name, captured_on
+"""
+EARLIER = f"""
+    select s.captured_on, s.leader_rating, s.scale_id
+    from marts.board_status as s
+    where s.board_id = '{BOARD}' and s.leader_rating is not null and s.status = 'partial'
+        and s.captured_on < (select min(captured_on) from marts.company_moat where board_id = '{BOARD}')
+    order by s.captured_on
+"""
+FACTS = f"""
+    with seen as ({ROWS}),
+    scales as (from marts.board_scale where board_id = '{BOARD}'),
+    now as (from seen where captured_on = (select max(captured_on) from seen) order by best_rating desc limit 1),
+    then_ as (from seen where captured_on = date '2026-05-14' order by best_rating desc limit 1)
+    select
+        now.captured_on, now.company_name as now_name, now.best_rating as now_rating, now.best_entry_name as now_entry,
+        case
+            when now.company_name = then_.company_name then now.company_name || ' leads now as in May 2026'
+            else then_.company_name || ', first in May 2026, has been overtaken by ' || now.company_name
+        end as story,
+        then_.company_name as then_name, then_.best_rating as then_rating, then_.best_entry_name as then_entry,
+        (select count(*) from scales) as n_scales, (select count(distinct captured_on) from seen) as n_days
+    from now, then_
+"""
+HEADINGS = ("company", "day", "best rating", "entry", "scale")
+
+
+def panels(con: Any, style: Any) -> list[Panel]:
+    """Return the panel."""
+    relation = con.sql(ROWS)
+    rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+    earlier = [{"day": day.isoformat(), "rating": rating, "scale": scale} for day, rating, scale in con.sql(EARLIER).fetchall()]
+    breaks = [
+        {"day": day.isoformat()}
+        for (day,) in con.sql(
+            f"select valid_from from marts.board_scale where board_id = '{BOARD}' and valid_from is not null order by 1 offset 1"
+        ).fetchall()
+    ]
+
+    def draw(width: int) -> Any:
+        is_wide = width >= style.NARROW
+        data = [
+            {
+                "company": _short(r["company_name"]),
+                "day": r["captured_on"].isoformat(),
+                "rating": r["best_rating"],
+                "scale": r["scale_id"],
+            }
+            for r in rows
+        ]
+        last: dict[str, dict[str, Any]] = {row["company"]: row for row in data}
+        ends = sorted(last.values(), key=lambda row: -row["rating"])
+        low, high = min(row["rating"] for row in data), max(row["rating"] for row in data)
+        gap = (high - low) / 400 * 17
+        for i, row in enumerate(ends):
+            row["at"] = row["rating"] if i == 0 else min(row["rating"], ends[i - 1]["at"] - gap)
+        newest = max(row["day"] for row in data)
+        palette = [style.BLUE, style.ORANGE, style.GREEN, style.PINK, style.SKY, "#111111", "#c9a400"]
+        names = sorted(last, key=lambda name: -last[name]["rating"])
+        colour = alt.Color("company:N", legend=None, scale=alt.Scale(domain=names, range=palette))
+        x = alt.X("day:T", axis=alt.Axis(title=None, format="%b %Y", labelAngle=0, tickCount=6 if is_wide else 3))
+        y = alt.Y("rating:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title="Best rating"))
+        lines = alt.Chart(alt.Data(values=data)).mark_line(interpolate="step-after", strokeWidth=2).encode(
+            x=x, y=y, color=colour, detail="scale:N", strokeDash=alt.StrokeDash("company:N", legend=None, sort=names)
+        )  # fmt: skip
+        dots = alt.Chart(alt.Data(values=data)).mark_point(size=18, filled=True, opacity=1).encode(x=x, y=y, color=colour)
+        labels = (
+            alt.Chart(alt.Data(values=[{**row, "day": newest} for row in ends]))
+            .mark_text(align="left", dx=7, fontSize=12)
+            .encode(x=x, y=alt.Y("at:Q", scale=alt.Scale(zero=False)), text="company:N", color=colour)
+        )
+        layers = lines + dots + labels
+        if earlier:
+            layers += alt.Chart(alt.Data(values=earlier)).mark_point(shape="cross", size=40, color=style.GREY).encode(x=x, y=y)
+        if breaks:
+            layers += alt.Chart(alt.Data(values=breaks)).mark_rule(strokeDash=[5, 4], color=style.INK).encode(x=x)
+        return style.themed(layers.properties(width=width - (165 if is_wide else 150), height=400), width)
+
+    return [
+        Panel(
+            "ratings",
+            "Artificial Analysis, text to video: {story}",
+            (
+                (
+                    "There are {n_days:n} complete readings. On 14 May 2026 {then_name} led with {then_entry} at"
+                    " {then_rating:n} points; on {captured_on:day} {now_name} leads with {now_entry} at {now_rating:n}."
+                ),
+                (
+                    "Grey crosses are the leader's rating on days when only a few places are known. A dashed line is a change of scale: points"
+                    " left and right of it are not comparable, and no line crosses it ({n_scales:n} scales are told apart on this board)."
+                ),
+            ),
+            FACTS,
+            ROWS,
+            HEADINGS,
+            draw,
+        )
+    ]
+
+
+def _short(name: str) -> str:
+    """Return a company's name without what stands in brackets."""
+    return name.split(" (", maxsplit=1)[0].replace(" Technology", "").replace(" Group", "")

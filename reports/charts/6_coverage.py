@@ -1,0 +1,64 @@
+"""Which boards were read on which days, and what was in the reading."""
+
+from typing import Any
+
+import altair as alt
+
+from datamoat.report import Panel
+
+ROWS = """
+    select board_id, status, count(*) as n_days, min(captured_on) as first_on, max(captured_on) as last_on
+    from marts.board_status group by all order by board_id, status
+"""
+DAYS = "select board_id, captured_on, status from marts.board_status where status <> 'missing' order by 1, 2"
+FACTS = """
+    select
+        count(*) as n_all, count(*) filter (where status in ('ok', 'unchanged')) as n_usable,
+        count(*) filter (where status = 'partial') as n_partial, count(*) filter (where status = 'missing') as n_missing,
+        count(*) filter (where status in ('empty', 'error')) as n_bad, count(distinct board_id) as n_boards,
+        count(*) filter (where status in ('ok', 'unchanged')) / count(*) as usable_share,
+        min(captured_on) as since, max(captured_on) as until
+    from marts.board_status
+"""
+HEADINGS = ("board", "reading", "days", "first", "last")
+ORDER = ("ok", "unchanged", "partial", "empty", "error")
+
+
+def panels(con: Any, style: Any) -> list[Panel]:
+    """Return the panel."""
+    days = [{"board": b.replace("_", " "), "day": d.isoformat(), "status": s} for b, d, s in con.sql(DAYS).fetchall()]
+
+    def draw(width: int) -> Any:
+        is_wide = width >= style.NARROW
+        chart = (
+            alt.Chart(alt.Data(values=days))
+            .mark_tick(thickness=2.5 if is_wide else 2, size=15, opacity=1)
+            .encode(
+                x=alt.X("day:T", axis=alt.Axis(title=None, format="%b %Y", labelAngle=0, tickCount=6 if is_wide else 3, grid=True)),
+                y=alt.Y("board:N", axis=alt.Axis(title=None, labelLimit=180)),
+                color=alt.Color(
+                    "status:N", title=None, sort=list(ORDER),
+                    scale=alt.Scale(domain=list(ORDER), range=[style.BLUE, style.SKY, style.ORANGE, "#111111", style.PINK]),
+                ),
+            )
+            .properties(width=width - (200 if is_wide else 165), height=alt.Step(26))
+        )  # fmt: skip
+        return style.themed(chart, width)
+
+    return [
+        Panel(
+            "coverage",
+            "A usable board on {usable_share:share} of calendar days: what we cannot see is left blank, not filled in",
+            (
+                (
+                    "From {since:day} to {until:day}, {n_boards:n} boards: {n_usable:n} days with a complete reading (ok, or unchanged since the"
+                    " one before), {n_partial:n} with the leader and a few places, {n_bad:n} with an empty or broken answer, {n_missing:n}"
+                    " without any. A blank day is a day we have no reading of; the board itself existed."
+                ),
+            ),
+            FACTS,
+            ROWS,
+            HEADINGS,
+            draw,
+        )
+    ]

@@ -1,0 +1,111 @@
+"""Where the width of each company's interval comes from, and so what would narrow the answer."""
+
+from typing import Any
+
+import altair as alt
+
+from datamoat.report import Panel
+
+COMPANIES = ("bytedance", "kuaishou", "google")
+CHOSEN = f"""
+    with inputs as (
+        select
+            i.company_id, c.company_name, replace(i.input_title, '_', ' ') as input_title, min(a.reason) as reason, sum(i.variance_share) as variance_share,
+            max(i.variance_removed_by_one_more) as one_more
+        from marts.input_importance as i
+        inner join (select distinct company_id, company_name from marts.company_moat) as c on i.company_id = c.company_id
+        left join meta.assumptions as a on i.assumption_id = a.assumption_id
+        where i.measure = 'usable_hours' and i.company_id in {COMPANIES} and i.input_kind in ('assumption', 'observation')
+        group by i.company_id, c.company_name, i.input_title
+    )
+"""
+ROWS = (
+    CHOSEN
+    + """
+    select company_name, input_title, variance_share, one_more
+    from inputs qualify row_number() over (partition by company_id order by variance_share desc, input_title) <= 6
+    order by company_name, variance_share desc, input_title
+"""
+)
+FACTS = (
+    CHOSEN
+    + """
+    , top as (select * from inputs qualify row_number() over (partition by company_id order by variance_share desc, input_title) = 1),
+    b as (from top where company_id = 'bytedance'), k as (from top where company_id = 'kuaishou'), g as (from top where company_id = 'google')
+    select
+        case
+            when b.input_title = k.input_title and k.input_title = g.input_title then 'One number would narrow every interval most: ' || b.input_title
+            else 'What would narrow an interval most differs by company: ' || concat_ws('; ', b.input_title, k.input_title, g.input_title)
+        end as story,
+        b.input_title as b_title, k.input_title as k_title, g.input_title as g_title, coalesce(b.reason, 'a published figure') as b_reason, b.variance_share as b_share, k.variance_share as k_share, g.variance_share as g_share,
+        b.company_name as b_name, k.company_name as k_name, g.company_name as g_name
+    from b, k, g
+"""
+)
+HEADINGS = ("company", "input", "share of the variance", "share that one more official figure would take away")
+
+
+def panels(con: Any, style: Any) -> list[Panel]:
+    """Return the panel."""
+    relation = con.sql(ROWS)
+    rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+
+    def draw(width: int) -> Any:
+        is_wide = width >= style.NARROW
+        charts = []
+        for name in dict.fromkeys(row["company_name"] for row in rows):
+            own = [
+                {**row, "lines": _broken(row["input_title"], 48 if is_wide else 24)}
+                for row in rows
+                if row["company_name"] == name
+            ]
+            base = alt.Chart(alt.Data(values=own))
+            y = alt.Y(
+                "lines:N",
+                sort=[row["lines"] for row in own],
+                axis=alt.Axis(title=None, labelExpr="split(datum.label, '|')", labelLimit=330),
+            )
+            x = alt.X(
+                "variance_share:Q",
+                scale=alt.Scale(domain=[0, 0.85]),
+                axis=alt.Axis(title="Share of the variance of usable hours", format="%"),
+            )
+            bars = base.mark_bar(color=style.BLUE, height=15).encode(x=x, y=y)
+            said = base.mark_text(align="left", dx=4, fontSize=12, color=style.INK).encode(
+                x=x, y=y, text=alt.Text("variance_share:Q", format=".0%")
+            )
+            charts.append(
+                (bars + said).properties(
+                    width=width - (345 if is_wide else 180), height=alt.Step(36 if is_wide else 46), title=name.split(" (")[0]
+                )
+            )
+        return style.themed(alt.vconcat(*charts, spacing=14), width)
+
+    return [
+        Panel(
+            "what-would-narrow",
+            "{story}",
+            (
+                (
+                    "“{b_title}” carries {b_share:share} of the variance of what {b_name} could use; for {k_name} it is “{k_title}” with"
+                    " {k_share:share}, for {g_name} “{g_title}” with {g_share:share}. What is known of the first: {b_reason}"
+                ),
+                (
+                    "Bars are first-order shares of the variance of the logarithm, inputs of one kind added up; the rest arises together or"
+                    " from many small inputs."
+                ),
+            ),
+            FACTS,
+            ROWS,
+            HEADINGS,
+            draw,
+        )
+    ]
+
+
+def _broken(title: str, width: int) -> str:
+    """Return a title in lines, parted by a bar."""
+    lines = [""]
+    for word in title.split():
+        lines[-1:] = [f"{lines[-1]} {word}".strip()] if len(lines[-1]) + len(word) < width else [lines[-1], word]
+    return "|".join(lines)
