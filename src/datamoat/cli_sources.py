@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -67,6 +68,9 @@ def fetch(
             "the command line",
             "datamoat fetch SOURCE --request NAME, and --from FILE --on YYYY-MM-DD to bring a file in.",
         )
+    if archived is not None and request is None:
+        stem = Path(archived).stem.replace("-", "_")  # text-to-video.json answers text_to_video
+        request = stem if stem in named[0].fetch.requests else None
     if archived is not None and request is None:
         raise UsageError("--from needs to know what the file answers", "the command line", "add --request NAME.")
     asked = named or [one for one in read_sources(settings.content) if one.fetch.protocol != "inbox"]

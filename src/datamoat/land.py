@@ -376,21 +376,23 @@ def _judge(
         _hash({name: [list(row.values()) for row in rows] for name, rows in tables.items()}),
     )
     core_sha256 = _hash({name: distrust.core(table, tables[name]) for name, table in source.tables.items()})
-    said = [f"{text} ({times} times)" if times > 1 else text for text, times in sorted(notes.items())]
+    doubts = sorted(text.removeprefix(strict.DOUBT) for text in notes if text.startswith(strict.DOUBT))
+    said = [
+        f"{text} ({times} times)" if times > 1 else text
+        for text, times in sorted(notes.items())
+        if not text.startswith(strict.DOUBT)
+    ]
     other = (receipt.same_bytes_as or receipt.snapshot_id).split("/", 2)[1]
-    if other != receipt.request:
+    if other != receipt.request and n_rows:
         clashes.append(f"the very bytes that answered {other}: two questions, one answer")
-    if clashes:
-        found = distrust.Finding(suspicions=clashes, notes=said)
-    elif last is not None and rows_sha256 == last.rows_sha256:
-        return landing(
-            "unchanged", "; ".join([f"other bytes, the same rows as on {last.day}", *said]), n_rows, rows_sha256, core_sha256
-        ), last.tables
-    else:
-        found = _compare(source, receipt, tables, last)
-        found.notes += said
-        if last is not None and core_sha256 in seen and core_sha256 != last.core_sha256:
-            _old_copy(source, tables, seen[core_sha256], last.day, found)
+    if last is not None and rows_sha256 == last.rows_sha256 and not (clashes or doubts):
+        why = "; ".join([f"other bytes, the same rows as on {last.day}", *said])
+        return landing("unchanged", why, n_rows, rows_sha256, core_sha256), last.tables
+    found = distrust.Finding(suspicions=clashes) if clashes else _compare(source, receipt, tables, last)
+    if last is not None and core_sha256 in seen and core_sha256 != last.core_sha256 and not clashes:
+        _old_copy(source, tables, seen[core_sha256], last.day, found)
+    found.suspicions += doubts
+    found.notes += said
     if acceptance is not None and n_rows:
         found = distrust.Finding(
             revisions=[f"accepted on {acceptance.accepted_on}: {acceptance.reason}"],

@@ -190,6 +190,7 @@ def test_a08_a_share_printed_as_per_cent_is_found(place: Settings, source: Calla
     web = bench_of(Settings(place.content, place.data / "web"), source("aa_web"))
     sample = json.loads((web.source.folder / "sample" / "text_to_video.json").read_text())
     entry = sample["models"][0]
+    sample["meta"].pop("model_count")
     sample["models"] = [{**entry, "id": f"i{n}", "elo": 1200 - n, "rank": n + 1, "win_rate": 37.0} for n in range(50)]
     landing = web.feed(sample)
     assert landing.verdict == "suspicious"
@@ -200,6 +201,7 @@ def test_a09_a_flag_turned_round_is_found_by_its_share(place: Settings, source: 
     bench = bench_of(place, source("aa_web"))
     sample = json.loads((bench.source.folder / "sample" / "text_to_video.json").read_text())
     entry = sample["models"][0]
+    sample["meta"].pop("model_count")
     sample["models"] = [
         {**entry, "id": f"i{n}", "name": f"N{n}", "elo": 1200 - n, "rank": n + 1, "is_current": n % 9 > 0} for n in range(54)
     ]
@@ -492,3 +494,18 @@ def test_a_release_date_written_otherwise_is_read_or_left_out_with_a_note(
     assert landing.is_served, landing.reason
     assert [row["release_date"] for row in bench.rows() if row["id"] == "id-001"] == [kept]
     assert ("left out" in landing.reason) == (kept is None)
+
+
+def test_a03_a_list_shorter_than_the_answer_says_is_quarantined_however_little_is_missing(
+    place: Settings, source: Callable[[str], Source], bench_of: Any
+) -> None:
+    bench = bench_of(place, source("arena_web"))
+    entry = {"rank": 1, "vendor": "S", "license": "p", "ci": 9}
+    models = [{**entry, "rank": n + 1, "model": f"m{n}", "score": 1400 - 5 * n, "votes": 500 + n} for n in range(40)]
+    assert bench.feed({"meta": {"model_count": 40}, "models": models}).verdict == "ok"
+    landing = bench.feed({"meta": {"model_count": 40}, "models": models[:39]})
+    assert landing.verdict == "suspicious"
+    assert "says that it has 40 entries, and lists 39" in landing.reason
+    landing = bench.feed({"meta": {"model_count": 40}, "models": models[:20]})
+    assert "expected" in landing.reason
+    assert "lists 20" in landing.reason

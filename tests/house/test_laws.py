@@ -113,8 +113,8 @@ def test_checks_read_tables_that_exist(project: Project) -> None:
 
 
 def test_marts_stay_in_the_sql_that_other_engines_know(project: Project) -> None:
-    import sqlglot  # noqa: PLC0415
-    from sqlglot import exp  # noqa: PLC0415
+    import sqlglot
+    from sqlglot import exp
 
     for model in project.models:
         if model.layer != "marts":
@@ -137,7 +137,7 @@ def test_nothing_tracked_names_a_machine_a_registry_or_a_secret(checkout: Path) 
 
 
 def test_no_tracked_file_is_an_upstream_capture(checkout: Path, captures: Path) -> None:
-    import hashlib  # noqa: PLC0415
+    import hashlib
 
     ours = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in tracked(checkout)}
     theirs = {hashlib.sha256(path.read_bytes()).hexdigest() for path in captures.rglob("*") if path.is_file()}

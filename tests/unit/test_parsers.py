@@ -168,3 +168,23 @@ def test_an_answer_of_fifty_megabytes_is_read_in_less_than_a_gigabyte() -> None:
     assert n_rows == 150_000
     assert peak_kib < 1024 * 1024
     assert resource.RUSAGE_SELF == 0
+
+
+def test_the_hubs_viewer_and_its_archives_give_the_same_rows() -> None:
+    source = SOURCES["arena_dataset"]
+    body = json.loads((source.folder / "sample" / "text_to_video.json").read_text())
+    wrapped = {
+        "features": [],
+        "rows": [
+            {"row_idx": n, "row": {**row, "leaderboard_publish_date": "2026-01-20"}, "truncated_cells": []}
+            for n, row in enumerate(body["rows"])
+        ],
+        "num_rows_total": 2,
+        "num_rows_per_page": 100,
+        "partial": False,
+    }
+    whole, _ = read_answer(source, [json.dumps(body).encode()], "text_to_video", DAY)
+    assert read_answer(source, [json.dumps(wrapped).encode()], "text_to_video", DAY)[0] == whole
+    wrapped["num_rows_total"] = 9
+    _, notes = read_answer(source, [json.dumps(wrapped).encode()], "text_to_video", DAY)
+    assert any("lists 2" in note for note in notes)

@@ -22,6 +22,7 @@ from datamoat.errors import SourceChangedError
 
 Row = dict[str, Any]
 
+DOUBT: Final = "doubt: "  # begins a remark that quarantines
 MISSING: Final = frozenset(
     {"", "-", "--", "–", "—", "null", "none", "nan", "n/a", "na", "n.a.", "inf", "-inf", "infinity", "-infinity", "undefined"}
 )
@@ -64,6 +65,15 @@ class Answer:
     def note(self, text: str) -> None:
         """Remember a remark; saying it again only counts."""
         self.notes[text] += 1
+
+    def doubt(self, text: str) -> None:
+        """Remember why the answer is not to be believed though it can be read; the landing quarantines it."""
+        self.notes[DOUBT + text] += 1
+
+    def expect(self, stated: object, listed: int) -> None:
+        """Compare how many entries an answer says it has with how many it lists."""
+        if isinstance(stated, int) and stated != listed:
+            self.doubt(f"the answer says that it has {stated} entries, and lists {listed}")
 
 
 # The body as a whole ---------------------------------------------------------------------------------------------

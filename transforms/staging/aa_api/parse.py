@@ -30,8 +30,7 @@ def entries(answer: Answer) -> list[Row]:
     if meta is not None and "data" not in page:  # an archive that wrapped the newer route's rows
         stated = mapping(meta, "meta").get("model_count")
         models = [mapping(mapping(entry, "an entry").get("raw", entry), "raw") for entry in list_at(page, "models")]
-        if isinstance(stated, int) and stated != len(models):
-            answer.note(f"the answer says that it has {stated} entries, and lists {len(models)}")
+        answer.expect(stated, len(models))
     else:
         models = [mapping(entry, "an entry") for entry in list_at(page, "data")]
     exhaust(answer, page, ignore=ENVELOPE, what="key")
@@ -63,7 +62,7 @@ def _older(answer: Answer, model: dict[str, Any]) -> Row:
 
 
 def _newer(answer: Answer, model: dict[str, Any]) -> Row:
-    """Read an entry of /api/v2/media/…/models/free: the interval is a half-width, 0 for the anchor."""
+    """Read an entry of /api/v2/media/…/models/free: a half-width, 0 for the anchor; paid tiers add votes as `samples`."""
     creator = mapping(take(model, "model_creator"), "model_creator")
     down, up = parse_interval(take(model, "ci_95")) or (None, None)
     row = {
@@ -77,9 +76,9 @@ def _newer(answer: Answer, model: dict[str, Any]) -> Row:
         "interval_down": down,
         "interval_up": up,
         "rank": whole(answer, model, "rank", optional=True),
-        "appearances": whole(answer, model, "appearances", optional=True),
+        "appearances": whole(answer, model, "appearances" if "appearances" in model else "samples", optional=True),
         "release_date": stated_day(answer, text(model, "release_date", optional=True)),
     }
-    exhaust(answer, model, ignore={"categories"})
+    exhaust(answer, model, ignore={"categories", "open_weights_url"})
     exhaust(answer, creator, what="field of model_creator")
     return row

@@ -32,8 +32,7 @@ def entries(answer: Answer) -> list[Row]:
     meta = mapping(page.pop("meta", {}), "meta")
     models = list_at(page, "models")
     exhaust(answer, page, what="key")
-    if isinstance(meta.get("model_count"), int) and meta["model_count"] != len(models):
-        answer.note(f"the answer says that it has {meta['model_count']} entries, and lists {len(models)}")
+    answer.expect(meta.get("model_count"), len(models))
     rows = []
     for model in models:
         entry = mapping(model, "an entry")

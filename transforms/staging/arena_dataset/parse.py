@@ -17,7 +17,6 @@ from datamoat.kit.strict import (
     number,
     parse_date,
     refuse_error,
-    take,
     text,
     whole,
 )
@@ -34,6 +33,7 @@ COLUMNS = (
     "variance",
     "vote_count",
 )
+VIEWER = ("features", "num_rows_per_page", "partial")
 DATES = ("leaderboard_publish_date", "publish_date", "leaderboard_date")
 
 
@@ -43,13 +43,16 @@ def entries(answer: Answer) -> list[Row]:
         return _history(answer)
     page = mapping(load_json(answer), "the answer")
     refuse_error(page, ("rows",))
-    meta = mapping(take(page, "meta"), "meta")
-    published = _day(take(meta, "leaderboard_publish_date"))
-    rows = [_row(answer, mapping(entry, "a row"), published) for entry in list_at(page, "rows")]
-    exhaust(answer, page, what="key")
-    stated = meta.get("n_rows")
-    if isinstance(stated, int) and stated != len(rows):
-        answer.note(f"the answer says that it has {stated} rows, and lists {len(rows)}")
+    meta = mapping(page.pop("meta", {}), "meta")
+    listed = [mapping(entry, "a row") for entry in list_at(page, "rows")]
+    stated = meta.get("n_rows", page.pop("num_rows_total", None))
+    answer.expect(stated, len(listed))
+    common = meta.get("leaderboard_publish_date")
+    rows = []
+    for entry in listed:
+        cells = mapping(entry["row"], "a row") if "row" in entry else entry  # the Hub's viewer wraps each row
+        rows.append(_row(answer, cells, _day(cells.pop("leaderboard_publish_date", common))))
+    exhaust(answer, page, ignore=VIEWER, what="key")
     return drop_sentinels(answer, rows, "rating")
 
 
