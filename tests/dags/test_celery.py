@@ -1,0 +1,264 @@
+"""Many workers: every service of docker-compose.yml as a plain process, with Redis and PostgreSQL from Debian's packages.
+
+The commands and the environment are those of the file; only the names of other machines and folders are put in place.
+"""
+
+import contextlib
+import json
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+from datamoat import local
+
+pytest.importorskip("airflow")
+pytestmark = [pytest.mark.celery, pytest.mark.xdist_group("airflow")]
+WORKERS = ("worker1", "worker2")
+PATIENCE = 400.0
+VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
+GIVEN = {
+    "POSTGRES_PASSWORD": "only-here-1", "REDIS_PASSWORD": "only-here-2", "AIRFLOW_JWT_SECRET": "only-here-3-at-least-32-characters-long",
+    "AIRFLOW_FERNET_KEY": "Y2hhbmdlLW1lLWNoYW5nZS1tZS1jaGFuZ2UtbWUhISE=", "AIRFLOW_EXECUTOR": "CeleryExecutor",
+}  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Stack:
+    """The services as processes."""
+
+    folder: Path
+    world: Any
+    ports: dict[str, int]
+    compose: dict[str, Any]
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    airflow: local.Airflow | None = None
+    token: str = ""
+
+    def place(self, text: str) -> str:
+        """Put a value of the file in place: its variables, the names of machines, the folders."""
+        text = VARIABLE.sub(lambda match: GIVEN.get(match[1], match[3] if match[2] == "-" else "") or "", text).replace("$$", "$")
+        for name, inner in (("postgres", 5432), ("redis", 6379), ("api-server", 8080)):
+            text = re.sub(rf"(?<=[@/]){name}:{inner}", f"127.0.0.1:{self.ports[name]}", text)
+        return re.sub(r"^/data(?=/|$)", str(self.world.data), text)
+
+    def environment(self, service: str) -> dict[str, str]:
+        said = {name: self.place(str(value)) for name, value in self.compose["services"][service]["environment"].items()}
+        said["AIRFLOW__CORE__DAGS_FOLDER"] = self.world.environment["AIRFLOW__CORE__DAGS_FOLDER"]
+        said["DATAMOAT_ROOT"] = str(self.world.content)
+        said["AIRFLOW__API__PORT"] = str(self.ports["api-server"])
+        said["AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT"] = str(self.ports["scheduler"])
+        kept = {
+            name: value for name, value in self.world.environment.items() if not name.startswith("AIRFLOW") and name not in said
+        }
+        return kept | said
+
+    def start(self, name: str, service: str | None = None, more: tuple[str, ...] = (), **extra: str) -> None:
+        command = [self.place(word) for word in self.compose["services"][service or name]["command"]]
+        log = (self.folder / f"{name}.log").open("ab")
+        self.running[name] = subprocess.Popen(
+            [*command, *more], env=self.environment(service or name) | extra, stdout=log, stderr=log, start_new_session=True
+        )
+        log.close()
+
+    def once(self, name: str) -> None:
+        self.start(name)
+        assert self.running.pop(name).wait(200) == 0, (self.folder / f"{name}.log").read_text()[-2000:]
+
+    def is_well(self, service: str, **extra: str) -> bool:
+        """Run the health check of a service as the file gives it."""
+        test = self.compose["services"][service]["healthcheck"]["test"]
+        ports = {
+            "http://127.0.0.1:8080": "api-server",
+            "http://127.0.0.1:8974": "scheduler",
+            "http://api-server:8080": "api-server",
+        }
+        words = [f"http://127.0.0.1:{self.ports[ports[word]]}" if word in ports else word for word in test[1:]]
+        call = ["sh", "-c", words[0].replace("$$", "$")] if test[0] == "CMD-SHELL" else words
+        done = subprocess.run(call, env=self.environment(service) | extra, capture_output=True, check=False, timeout=90)
+        return done.returncode == 0
+
+    def get(self, path: str) -> Any:
+        assert self.airflow is not None
+        return self.airflow.call(f"/api/v2/{path}", token=self.token)
+
+    def until(self, what: str, true: Callable[[], Any]) -> Any:
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                if found := true():
+                    return found
+            dead = [name for name, process in self.running.items() if process.poll() is not None]
+            assert dead == [], [(self.folder / f"{name}.log").read_text()[-1500:] for name in dead]
+            time.sleep(0.5)
+        return pytest.fail(f"not after {PATIENCE:g} s: {what}")
+
+    def stop(self) -> None:
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            for process in self.running.values():
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, sign)
+            for process in self.running.values():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(30)
+
+
+@contextlib.contextmanager
+def postgres(folder: Path, port: int) -> Iterator[None]:
+    """Run a PostgreSQL of Debian's packages, as its own user, with the password of the file."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not programs:
+        pytest.skip("PostgreSQL is not installed: `make test-celery` brings it")
+    bin_folder, data, secret = programs[-1].parent, folder / "postgres", folder / "password"
+    user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+    secret.write_text(GIVEN["POSTGRES_PASSWORD"])
+    data.mkdir()
+    if user:
+        for parent in (*folder.parents, folder):
+            if parent.owner() == "root" and parent.name.startswith("pytest"):
+                parent.chmod(parent.stat().st_mode | 0o011)
+        for path in (data, secret):
+            shutil.chown(path, user.pw_uid, user.pw_gid)
+
+    def as_user(*words: str) -> None:
+        who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+        subprocess.run(words, check=True, capture_output=True, cwd="/", **who)
+
+    as_user(str(bin_folder / "initdb"), "-D", str(data), "-U", "airflow", "-A", "scram-sha-256", f"--pwfile={secret}")
+    log, options = str(data / "log"), f"-p {port} -h 127.0.0.1 -k {data}"
+    as_user(str(bin_folder / "pg_ctl"), "-D", str(data), "-w", "-l", log, "-o", options, "start")
+    try:
+        psql = {**os.environ, "PGPASSWORD": GIVEN["POSTGRES_PASSWORD"]}
+        call = ["psql", "-h", "127.0.0.1", "-p", str(port), "-U", "airflow", "-d", "postgres", "-c", "create database airflow"]
+        subprocess.run(call, check=True, capture_output=True, env=psql)
+        yield
+    finally:
+        as_user(str(bin_folder / "pg_ctl"), "-D", str(data), "-m", "fast", "stop")
+
+
+@pytest.fixture(scope="module")
+def stack(world: Any, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    if shutil.which("redis-server") is None:
+        pytest.skip("Redis is not installed: `make test-celery` brings it")
+    folder = tmp_path_factory.mktemp("stack")
+    compose = yaml.safe_load((checkout / "docker-compose.yml").read_text(encoding="utf-8"))
+    ports = {name: free_port() for name in ("postgres", "redis", "api-server", "scheduler", "triggerer", *WORKERS)}
+    made = Stack(folder, world, ports, compose)
+    (world.data / "airflow").mkdir(parents=True)
+    world.upstream.answer = world.listing()
+    with postgres(folder, ports["postgres"]):
+        try:
+            redis = [made.place(word) for word in compose["services"]["redis"]["command"]]
+            with (folder / "redis.log").open("ab") as log:
+                made.running["redis"] = subprocess.Popen(
+                    [*redis, "--port", str(ports["redis"]), "--bind", "127.0.0.1"],
+                    stdout=log,
+                    stderr=log,
+                    cwd=folder,
+                    start_new_session=True,
+                )
+            made.once("migrate")
+            for name in ("api-server", "scheduler", "dag-processor"):
+                made.start(name)
+            made.start("triggerer", AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT=str(ports["triggerer"]))
+            for name in WORKERS:
+                made.start(name, "worker", ("-H", f"{name}@here"), AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT=str(ports[name]))
+            made.airflow = local.Airflow(world.data / "airflow", ports["api-server"], {})
+            health = made.until("the api-server answers", lambda: made.airflow and made.airflow.call("/api/v2/monitor/health"))
+            assert health
+            made.token = made.until("a login", made.airflow.token)
+            made.until("every flow is read", lambda: made.get("dags?limit=100")["total_entries"] >= 7)
+            yield made
+        finally:
+            made.stop()
+
+
+def exported(folder: Path) -> dict[str, str]:
+    """Return the content hash of every table of an export."""
+    package = json.loads((folder / "datapackage.json").read_text())
+    return {one["path"]: one["hash"] for one in package["resources"] if str(one.get("path", "")).endswith(".csv")}
+
+
+def test_two_workers_give_the_result_that_one_process_gives(stack: Stack, checkout: Path) -> None:
+    assert stack.airflow is not None
+    began = time.monotonic()
+    for name in ("ingest__example_board", "ingest__example_models"):
+        stack.airflow.call(f"/api/v2/dags/{name}", {"is_paused": False}, stack.token, method="PATCH")
+
+    def done() -> Any:
+        runs = [run for name in ("build_warehouse", "export_tables") for run in stack.get(f"dags/{name}/dagRuns")["dag_runs"]]
+        if not runs or any(run["state"] not in {"success", "failed"} for run in runs):
+            return None
+        if not stack.world.settings.published.is_file():
+            return None
+        with duckdb.connect(str(stack.world.settings.published), read_only=True) as con:
+            n, build_id = con.sql("select (select count(*) from marts.listed), build_id from meta.build").fetchall()[0]
+        folder = stack.world.settings.exports / f"datamoat-{build_id}"
+        return (runs, folder) if n == 6 and (folder / "datapackage.json").is_file() else None
+
+    runs, folder = stack.until("both sources are built and exported", done)
+    took = time.monotonic() - began
+    assert {run["state"] for run in runs} == {"success"}
+    tasks = [
+        one
+        for dag in ("ingest__reference", "ingest__example_board", "ingest__example_models", "build_warehouse", "export_tables")
+        for run in stack.get(f"dags/{dag}/dagRuns")["dag_runs"]
+        for one in stack.get(f"dags/{dag}/dagRuns/{run['dag_run_id']}/taskInstances")["task_instances"]
+    ]
+    pids = {name: process.pid for name, process in stack.running.items() if name in WORKERS}
+    ran = {name: (stack.folder / f"{name}.log").read_text(errors="replace").count("succeeded in") for name in WORKERS}
+    assert all(n > 0 for n in ran.values()), ran
+    spans = sorted((one["start_date"], one["end_date"]) for one in tasks if one["pool"] == "datamoat_writer" and one["end_date"])
+    assert len(spans) >= 8
+    assert [(a, b) for a, b in pairwise(spans) if a[1] > b[0]] == []  # one writer at a time
+    alone = {**stack.world.environment, "DATAMOAT_DATA": str(stack.folder / "alone")}
+    shutil.copytree(stack.world.data / "snapshots", stack.folder / "alone" / "snapshots")
+    for verb in ("run", "export"):
+        subprocess.run(
+            [sys.executable, "-m", "datamoat.cli", verb], env=alone, check=True, capture_output=True, cwd=stack.world.content
+        )
+    assert exported(next((stack.folder / "alone" / "exports").glob("datamoat-*"))) == exported(folder) != {}
+    sys.stdout.write(
+        f"\ntwo workers: both sources to an export in {took:.1f} s; tasks {ran}, {len(pids)} workers, load {os.getloadavg()[0]:.1f}\n"
+    )
+
+
+@pytest.mark.parametrize("service", ["api-server", "scheduler", "dag-processor", "triggerer"])
+def test_the_health_check_of_a_service_is_good_while_it_runs(stack: Stack, service: str) -> None:
+    assert stack.is_well(service)
+
+
+def test_the_health_check_of_a_worker_is_good_for_one_that_runs_and_bad_for_another(stack: Stack) -> None:
+    stack.compose["services"]["worker"]["healthcheck"]["test"][1] = stack.compose["services"]["worker"]["healthcheck"]["test"][
+        1
+    ].replace("celery@$${HOSTNAME}", "$${WORKER}")
+    assert stack.is_well("worker", WORKER="worker1@here")
+    assert not stack.is_well("worker", WORKER="nobody@here")
+
+
+def test_the_health_check_of_redis_is_good_with_its_password_alone(stack: Stack) -> None:
+    test = stack.compose["services"]["redis"]["healthcheck"]["test"][1:]
+    call = [test[0], "-p", str(stack.ports["redis"]), *test[1:]]
+    said = {name: stack.place(value) for name, value in stack.compose["services"]["redis"]["environment"].items()}
+    assert subprocess.run(call, env={**os.environ, **said}, capture_output=True, text=True, check=True).stdout.strip() == "PONG"
+    assert "NOAUTH" in subprocess.run(call, env=dict(os.environ), capture_output=True, text=True, check=False).stdout

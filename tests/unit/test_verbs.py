@@ -1,0 +1,116 @@
+"""The steps as a scheduler calls them: done twice they do nothing twice, and they do not step on each other."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from datamoat import verbs
+from datamoat.audit import audit_build
+from datamoat.build import build_models
+from datamoat.durable import BusyError, one_asker, one_writer, part_of
+from datamoat.errors import PublishRefusedError, SourceChangedError
+from datamoat.fetch import bring_in
+from datamoat.land import read_landings
+from datamoat.project import read_project
+from datamoat.publish import publish_warehouse
+from datamoat.scaffold import write_source
+from datamoat.settings import Settings
+from datamoat.sources import find_source
+
+DAYS = ("2026-03-01", "2026-03-02", "2026-03-03")
+
+
+@pytest.fixture
+def here(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("DATAMOAT_ROOT", str(settings.content))
+    monkeypatch.setenv("DATAMOAT_DATA", str(settings.data))
+    write_source(settings, "example_board")
+    words = settings.content / "transforms" / "columns.yml"
+    more = "entry_name: {type: VARCHAR, means: An entry.}\ncaptured_on: {type: DATE, means: Its day.}\nsnapshot_id: {type: VARCHAR, means: Its snapshot.}\nvalue: {type: DOUBLE, means: Its value.}\n"
+    words.write_text(words.read_text() + more)
+    return settings
+
+
+def publish(settings: Settings) -> str:
+    project = read_project(settings.content)
+    build_models(settings, project)
+    audit_build(settings, project)
+    return publish_warehouse(settings, project).build_id
+
+
+def put(settings: Settings, day: str, n: int = 3) -> None:
+    folder = settings.data / "inbox" / "example_board" / "entries"
+    folder.mkdir(parents=True, exist_ok=True)
+    listed = [{"name": f"Entry {number}", "value": float(number)} for number in range(n)]
+    (folder / f"{day}.json").write_text(json.dumps({"entries": listed}))
+
+
+def test_what_is_landed_is_new_until_readers_have_seen_it(here: Settings, edit: Callable[[str, str, str], Path]) -> None:
+    put(here, DAYS[0])
+    assert verbs.fetch("example_board", DAYS[0])["answers"] == {"new": 1}
+    assert [verbs.land("example_board")["is_new"], verbs.land("example_board")["is_new"]] == [True, True]
+    assert verbs.land("reference")["is_new"]
+    publish(here)
+    assert [verbs.land("example_board")["is_new"], verbs.land("reference")["is_new"]] == [False, False]
+    edit("data/reference/facts.csv", "5.0", "6.0")
+    assert verbs.land("reference")["changed"] == ["reference/facts.csv"]
+
+
+def test_a_day_brought_in_and_read_twice_is_the_same_day(here: Settings) -> None:
+    for day in DAYS:
+        put(here, day)
+        verbs.fetch("example_board", day)
+        verbs.land("example_board", day)
+    source = find_source(here.content, "example_board")
+    before = read_landings(here, source)
+    assert [landing.captured_on.isoformat() for landing in before] == list(DAYS)
+    assert verbs.fetch("example_board", DAYS[0])["snapshot_ids"] == []
+    told = verbs.land("example_board", DAYS[0])
+    assert len(told["snapshot_ids"]) == 3  # what follows a day is judged anew with it
+    assert read_landings(here, source) == before
+
+
+def test_files_of_the_inbox_that_name_no_day_are_left_alone(here: Settings) -> None:
+    put(here, DAYS[0])
+    (here.data / "inbox" / "example_board" / "entries" / "readme.txt").write_text("notes")
+    assert verbs.fetch("example_board", DAYS[1])["answers"] == {}
+    assert verbs.fetch("example_board", DAYS[0])["answers"] == {"new": 1}
+
+
+def test_a_quarantined_answer_is_named_and_what_stays_live_is_said(here: Settings) -> None:
+    for day, n in ((DAYS[0], 3), (DAYS[1], 0)):
+        put(here, day, n)
+        verbs.fetch("example_board", day)
+        verbs.land("example_board")
+    with pytest.raises(SourceChangedError, match="entries is quarantined since 2026-03-02, data of 2026-03-01 stay live"):
+        verbs.judge("example_board")
+
+
+def test_a_build_that_is_not_this_run_s_is_not_published(here: Settings) -> None:
+    publish(here)
+    before = here.published.read_bytes()
+    with pytest.raises(PublishRefusedError, match="this run is about build 20260101-00000000"):
+        verbs.publish("20260101-00000000")
+    assert here.published.read_bytes() == before
+
+
+def test_a_sweep_spares_the_folder_of_a_source_that_is_being_asked(here: Settings) -> None:
+    folder = here.snapshots / "example_board"
+    with one_asker(folder):
+        part = part_of(folder / "answer.json")
+        part.write_text("half")
+        with one_writer(here.data, "build"):
+            assert part.exists()
+        with pytest.raises(BusyError, match="another process is asking example_board"), one_asker(folder):
+            pass
+    with one_writer(here.data, "build"):
+        assert not part.exists()
+
+
+def test_a_source_is_brought_in_beside_a_build(here: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "one.json"
+    path.write_text('{"entries": [{"name": "a", "value": 1}]}')
+    with one_writer(here.data, "build"):
+        assert bring_in(here, "example_board", "entries", path, DAYS[0]).snapshot_ids != []
