@@ -24,6 +24,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
+from scipy.special import ndtr
 
 from datamoat.kit.seeds import Floats, generator
 
@@ -66,7 +67,7 @@ class Effect:
     p95: float
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def orders(n: int, n_random: int, seed: int) -> tuple[Orders, bool]:
     """Return permutations of `n` things as columns of an array (n, count), and whether they are all there are.
 
@@ -80,7 +81,13 @@ def orders(n: int, n_random: int, seed: int) -> tuple[Orders, bool]:
     return np.ascontiguousarray(drawn.T), False
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
+def orders_back(n: int, n_random: int, seed: int) -> Orders:
+    """Return the inverse of each permutation of `orders`, shape (n, count)."""
+    return np.argsort(orders(n, n_random, seed)[0], axis=0)
+
+
+@lru_cache(maxsize=32)
 def pair_orders(n: int, n_random: int, seed: int) -> tuple[Orders, bool]:
     """Return where each pair i < j goes under the permutations of `orders`: pi(i) n + pi(j), shape (n (n-1) / 2, count)."""
     columns, is_exact = orders(n, n_random, seed)
@@ -215,8 +222,8 @@ def hold_fixed(ranks: Floats, basis: Floats, *, n_random: int = 9_999, seed: int
     if not right.any():
         return None
     spread = right.T @ right / len(right)
-    columns, _ = orders(len(basis), n_random, seed)
-    lost, back = np.zeros(columns.shape[1]), np.argsort(columns, axis=0)
+    back = orders_back(len(basis), n_random, seed)
+    lost = np.zeros(back.shape[1])
     for direction in basis.T:
         moved = direction.take(back)  # moved[j] is the weight of the company that now carries the residual of j
         lost += np.einsum("jb,jb->b", moved, spread @ moved)
@@ -379,10 +386,16 @@ def rank_power(n: int, latent: float, reliability_v: float = 1.0, reliability_r:
     if n < MIN_FOR_INTERVAL:
         return float("nan")
     rho = 6 / np.pi * np.arcsin(latent * sqrt(reliability_v * reliability_r) / 2)
-    t = stats.t.ppf(1 - alpha / 2, n - 2)
-    critical, se = np.arctanh(t / sqrt(n - 2 + t**2)), sqrt((1 + rho**2 / 2) / (n - 3))
+    critical, se = _critical_z(n, alpha), sqrt((1 + rho**2 / 2) / (n - 3))
     above, below = (critical - np.arctanh(rho)) / se, (-critical - np.arctanh(rho)) / se
-    return float(stats.norm.sf(above) + stats.norm.cdf(below))
+    return float(ndtr(-above) + ndtr(below))
+
+
+@lru_cache(maxsize=256)
+def _critical_z(n: int, alpha: float) -> float:
+    """Return the two-sided critical correlation of `n` companies, on Fisher's scale."""
+    t = float(stats.t.ppf(1 - alpha / 2, n - 2))
+    return float(np.arctanh(t / sqrt(n - 2 + t**2)))
 
 
 def group_power(n_in: int, n_out: int, latent: float, reliability_r: float = 1.0, alpha: float = 0.05) -> float:

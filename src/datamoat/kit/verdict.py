@@ -88,8 +88,8 @@ class Looks:
     """
 
     n_random: int = 99_999
-    n_random_again: int = 4_999
-    n_random_pairs: int = 1_999
+    n_random_again: int = 1_999
+    n_random_pairs: int = 999
     n_draws_other: int = 400
     n_draws_again: int = 200
     seed: int = 0
@@ -110,7 +110,7 @@ def examine(v: Floats, r: Floats, owners: Groups, controls: Floats, rule: Thresh
     tied = [bool((x == x[:, :1]).all()) for x in (r, v)]
     if n < TRIPLE or any(tied):
         return Evidence(n, int(owners.sum()), tied[0], tied[1])
-    ranks_v, ranks_r = standard_ranks(v), standard_ranks(r)
+    ranks_v, ranks_r, reliabilities = standard_ranks(v), standard_ranks(r), (reliability(v), reliability(r))
     test = permutation_test(product_matrix(ranks_v, ranks_r), arrangements(v, r), n_random=looks.n_random, seed=looks.seed)
     held = hold_fixed(ranks_r, projection(controls), n_random=looks.n_random_again, seed=looks.seed)
     partial = partial_test(ranks_v, held)
@@ -123,9 +123,9 @@ def examine(v: Floats, r: Floats, owners: Groups, controls: Floats, rule: Thresh
         n_with_platform=int(owners.sum()),
         are_ratings_tied=False,
         are_volumes_tied=False,
-        volume_reliability=reliability(v),
-        rating_reliability=reliability(r),
-        effect=corrected_effect(v, r),
+        volume_reliability=reliabilities[0],
+        rating_reliability=reliabilities[1],
+        effect=corrected_effect(v, r, reliabilities),
         test=test,
         partial=None if partial is None else partial.value,
         p_partial=None if partial is None else partial.p,

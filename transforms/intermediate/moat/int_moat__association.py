@@ -77,6 +77,7 @@ MEASURES = (
 PER_BOARD = ("int_moat__association", "int_moat__confounder", "int_moat__test")
 PANELS = ("date", "date_open", "all_controls")
 MAX_COMPANIES = 256
+BEST_FIRST, WORST_LAST = ("rating", "rating_se", "entry_key"), (True, False, False)  # never by name
 
 
 @dataclass(frozen=True)
@@ -174,14 +175,12 @@ def model(
     looks = Looks(seed=settings["seed"])
     ways = sorted({definition["representative"] for definition in definitions})
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in PER_BOARD}
-    seen: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    ordered = contenders.sort(
-        ["board_id", "captured_on", "rating", "rating_se", "entry_key"], descending=[False, False, True, False, False]
-    )
+    seen: dict[tuple[tuple[int, ...], ...], dict[str, list[dict[str, Any]]]] = {}
+    ordered = plain(contenders).sort("board_id", "captured_on", *BEST_FIRST, descending=[False, False, *WORST_LAST])
     parts = ordered.partition_by("board_id", "captured_on", "representative", as_dict=True, include_key=False)
     for board_id, captured_on in ordered.select("board_id", "captured_on").unique(maintain_order=True).iter_rows():
         board = {way: parts.get((board_id, captured_on, way), parts[board_id, captured_on, "best"].clear()) for way in ways}
-        said = repr([frame.drop("citation_ids", "scale_id").rows() for frame in board.values()])
+        said = tuple(tuple(frame["said"]) for frame in board.values())
         if said not in seen:
             seen[said] = look_at(board, definitions, volumes, mirrored, rule, looks)
         for name, found in seen[said].items():
@@ -191,6 +190,24 @@ def model(
         name: pl.DataFrame(found, infer_schema_length=None).with_columns(cs.by_dtype(pl.Null).cast(pl.Float64))
         for name, found in rows.items()
     }
+
+
+def plain(contenders: pl.DataFrame) -> pl.DataFrame:
+    """Return what the statistics read, as numbers, and one hash of it for each row."""
+    return contenders.select(
+        "board_id",
+        "captured_on",
+        "representative",
+        "company_id",
+        "volume_month",
+        "entry_key",
+        "rating",
+        "rating_se",
+        day=pl.col("released_on").cast(pl.Int32).cast(pl.Float64),
+        is_open=pl.col("is_open_weights").fill_null(value=False).cast(pl.Float64),
+        has_sound=pl.col("has_audio").fill_null(value=False).cast(pl.Float64),
+        lines=pl.col("resolution_lines").cast(pl.Float64).fill_null(np.nan),
+    ).with_columns(said=pl.struct(pl.exclude("board_id", "captured_on")).hash())
 
 
 def read_volumes(wanted: pl.DataFrame, draws: pl.LazyFrame, evidence: pl.LazyFrame, lag: dict[str, Any], seed: int) -> Volumes:
@@ -286,10 +303,10 @@ def standing_of(board: pl.DataFrame, volumes: Volumes, mirrored: Floats, looks: 
         rows=rows,
         counted=counted,
         rated=rated,
-        day=board["released_on"].cast(pl.Int32).cast(pl.Float64).to_numpy(),
-        is_open=board["is_open_weights"].fill_null(value=False).cast(pl.Float64).to_numpy(),
-        has_sound=board["has_audio"].fill_null(value=False).cast(pl.Float64).to_numpy(),
-        lines=board["resolution_lines"].cast(pl.Float64).to_numpy(),
+        day=board["day"].to_numpy(),
+        is_open=board["is_open"].to_numpy(),
+        has_sound=board["has_sound"].to_numpy(),
+        lines=board["lines"].to_numpy(),
     )
 
 
@@ -441,32 +458,22 @@ def returns(
     """Return, for each entry that is missing, the headline as if it stood there again at its last rating."""
     before = {(test["board_id"], test["captured_on"]): test for test in tests}
     headline = {"is_headline": True, "population": "all", "measure": "usable_hours", "volume_at": "release"}
+    standing = plain(contenders.filter(pl.col("representative") == "best"))
+    coming = plain(returning.with_columns(representative=pl.lit("best")))
     found = []
-    for missing in returning.iter_rows(named=True):
+    for place, missing in enumerate(returning.iter_rows(named=True)):
         row = {key: missing[key] for key in ("board_id", "model_id", "missing_from", "captured_on", "is_company_best")}
         test = before[missing["board_id"], missing["captured_on"]]
         row |= {"spearman": test["spearman"], "verdict": test["verdict"]}
         row |= {"spearman_if_returned": test["spearman"], "verdict_if_returned": test["verdict"]}
         if missing["is_company_best"]:
-            board = contenders.filter(
+            others = standing.filter(
                 (pl.col("board_id") == missing["board_id"])
                 & (pl.col("captured_on") == missing["captured_on"])
-                & (pl.col("representative") == "best")
+                & (pl.col("company_id") != missing["company_id"])
             )
-            others = board.filter(pl.col("company_id") != missing["company_id"])
-            back = returning.filter(
-                (pl.col("board_id") == missing["board_id"])
-                & (pl.col("model_id") == missing["model_id"])
-                & (pl.col("missing_from") == missing["missing_from"])
-            ).select(name for name in others.columns if name in returning.columns)
-            way = standing_of(
-                pl.concat([others, back], how="diagonal").sort(
-                    ["rating", "rating_se", "entry_key"], descending=[True, False, False]
-                ),
-                volumes,
-                mirrored,
-                looks,
-            )
+            entries = pl.concat([others, coming[place]]).sort(BEST_FIRST, descending=WORST_LAST)
+            way = standing_of(entries, volumes, mirrored, looks)
             again, _ = test_row(field_of(headline, way, volumes, looks), way, rule, looks)
             row |= {"spearman_if_returned": again["spearman"], "verdict_if_returned": again["verdict"]}
         found.append(row)
