@@ -8,6 +8,8 @@ import costs seconds, so the worker is started when a build starts and is warm w
 """
 
 import contextlib
+import functools
+import hashlib
 import importlib.util
 import json
 import os
@@ -24,7 +26,7 @@ import polars as pl
 from datamoat.build import Build, read_build
 from datamoat.durable import part_of, put_in_place, write_json
 from datamoat.errors import AuditFailedError, ContentError
-from datamoat.lake import identifier, lake_connection, path_of, quoted, view
+from datamoat.lake import Known, identifier, lake_connection, path_of, quoted, view
 from datamoat.project import LAYERS, Project, Table, parsed, tables_in
 from datamoat.settings import Settings
 
@@ -142,7 +144,12 @@ def audit_build(settings: Settings, project: Project, worker: Worker | None = No
             view(con, f"meta.{name}", path_of(settings.lake, f"meta.{name}"))
         for table_id in project.tables:
             view(con, table_id, path_of(settings.lake, table_id))
-        results = [result for table in project.tables.values() for result in _contract(con, project, table)]
+        contracts = Known(settings.lake / "kept" / "contracts.json")
+        results = []
+        for table in project.tables.values():
+            check = functools.partial(_contract, con, project, table)
+            results += [Result(**one) for one in contracts.get(_promise(project, table, build), check)]
+        contracts.keep()
         results += _compared_with_published(settings, build)
         results += [_check(con, snippet.name, snippet.sql, snippet.header) for snippet in project.checks]
     jobs = [
@@ -200,7 +207,14 @@ def _keep(settings: Settings, audit: Audit) -> None:
     write_json(settings.lake / AUDIT_FILE, {"build_id": audit.build_id, "results": [asdict(r) for r in audit.results]})
 
 
-def _contract(con: duckdb.DuckDBPyConnection, project: Project, table: Table) -> list[Result]:
+def _promise(project: Project, table: Table, build: Build) -> str:
+    """Return the hash of a table's bytes and of everything that is claimed of it."""
+    words = {name: column.values for name, column in sorted(project.columns.items()) if column.values}
+    header = (table.id, table.grain, sorted(table.nullable), table.min_rows, table.max_rows)
+    return hashlib.sha256(json.dumps([build.tables[table.id]["sha256"], header, words]).encode()).hexdigest()
+
+
+def _contract(con: duckdb.DuckDBPyConnection, project: Project, table: Table) -> list[dict[str, Any]]:
     """Return the generated claims about one table; one pass over its rows."""
     found = [row[0] for row in con.sql(f"describe {table.id}").fetchall()]
     required = [name for name in found if name not in table.nullable]
@@ -238,7 +252,7 @@ def _contract(con: duckdb.DuckDBPyConnection, project: Project, table: Table) ->
                 _rows(con, f"select {shown} from {table.id} where {where} order by all") if bad else None,
             )
         )  # fmt: skip
-    return results
+    return [asdict(result) for result in results]
 
 
 def _null_rows(con: duckdb.DuckDBPyConnection, table: Table, required: list[str], nulls: list[int]) -> str:

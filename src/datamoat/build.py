@@ -27,7 +27,7 @@ from datamoat import describe
 from datamoat.changes import input_rows
 from datamoat.durable import cannot_write, part_of, put_in_place, write_json
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError
-from datamoat.lake import content_of, identifier, lake_connection, path_of, quoted, view
+from datamoat.lake import Known, content_of, identifier, lake_connection, path_of, quoted, view
 from datamoat.land import land_all, landing_rows, raw_relations
 from datamoat.project import LAYERS, Model, Project, Table, content_hash, kit_hash, kit_of
 from datamoat.reference import ReferenceTable, read_reference
@@ -104,6 +104,7 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
         constants = {**{key: value for key, value in project.build.items() if key not in NO_SETTING}, "as_of": as_of}
         tables: dict[str, dict[str, Any]] = {}
         hashes: dict[str, str] = {}
+        contents = Known(settings.lake / "kept" / "contents.json")
         known_before = describe.input_tables(sources, landing_rows(settings, sources), facts)
         known_before["input_rows"] = input_rows(settings.reference, facts)
         for name, frame in known_before.items():
@@ -123,8 +124,9 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
                 raise cannot_write(path_of(settings.lake, model.tables[0].id), failure) from failure
             seconds = round(time.perf_counter() - began, 3)
             for table in model.tables:
-                tables[table.id] = _measure(con, settings.lake, table, seconds)
+                tables[table.id] = _measure(con, settings.lake, table, seconds, hashes[table.id], contents)
             progress(f"{model.layer}.{model.name}  {tables[model.tables[0].id]['n_rows']:,} rows  {seconds:.2f} s")
+        contents.keep()
         digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
         build = Build(
             f"{as_of:%Y%m%d}-{digest[:8]}", as_of, datetime.now(UTC).replace(microsecond=0), inputs, tables, _plain(constants)
@@ -372,15 +374,18 @@ def _store_frame(con: duckdb.DuckDBPyConnection, lake: Path, table_id: str, fram
     view(con, table_id, path)
 
 
-def _measure(con: duckdb.DuckDBPyConnection, lake: Path, table: Table, seconds: float) -> dict[str, Any]:
-    """Return rows, bytes and, for a mart, the content hash of a table."""
+def _measure(
+    con: duckdb.DuckDBPyConnection, lake: Path, table: Table, seconds: float, sha256: str, contents: Known
+) -> dict[str, Any]:
+    """Return rows, bytes, hash and, for a mart, the content hash of a table."""
     measured: dict[str, Any] = {
         "n_rows": pq.read_metadata(path_of(lake, table.id)).num_rows,
         "n_bytes": path_of(lake, table.id).stat().st_size,
         "seconds": seconds,
+        "sha256": sha256,
     }
     if table.layer == "marts":
-        measured["content_hash"] = content_of(con, table.id)
+        measured["content_hash"] = contents.get(sha256, lambda: content_of(con, table.id))
     return measured
 
 

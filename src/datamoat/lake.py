@@ -1,13 +1,41 @@
 """The lake: one Parquet file a table, and a DuckDB connection that sees them under their names."""
 
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
+from datamoat.durable import write_json
 from datamoat.settings import Settings
+
+
+class Known:
+    """What was found out about files before, under the hash of their bytes: the same bytes need no second look.
+
+    Only what this run asked for is kept, so the file never grows. It may be deleted at any time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read what is known; a file that cannot be read means that nothing is."""
+        self.path = path
+        try:
+            self._before: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, ValueError):
+            self._before = {}
+        self._asked: dict[str, Any] = {}
+
+    def get(self, key: str, find_out: Callable[[], Any]) -> Any:  # noqa: ANN401  (whatever JSON holds)
+        """Return what is known under `key`, or find it out now."""
+        self._asked[key] = self._before[key] if key in self._before else find_out()
+        return self._asked[key]
+
+    def keep(self) -> None:
+        """Write what this run asked for, for the next one."""
+        write_json(self.path, self._asked)
 
 
 def path_of(lake: Path, table_id: str) -> Path:
