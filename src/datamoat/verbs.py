@@ -62,7 +62,8 @@ def land(source_id: str, day: str | None = None) -> Facts:
     `reference` reads the facts of our own. With a `day`, snapshots received on that day are read anew from their bytes.
 
     Returns:
-        Among the facts `is_new`: whether what is served differs from what the published file was made of.
+        What the published file does not know yet: snapshots, their verdicts and rows; `is_new` tells whether what is
+        served differs from what it was made of.
 
     Raises:
         ContentError: A reference row, a receipt or a parser is malformed.
@@ -76,16 +77,17 @@ def land(source_id: str, day: str | None = None) -> Facts:
         source = find_source(settings.content, source_id)
         if day is not None:
             forget(settings, source, date.fromisoformat(day))
-        fresh, n_known = land_source(settings, source)
-        landings = read_landings(settings, source)
-        served = {(landing.snapshot_id, landing.verdict) for landing in landings if landing.is_served}
+        fresh, _ = land_source(settings, source)
+        seen = _known_to_readers(settings, source_id)
+        unseen = [one for one in read_landings(settings, source) if (one.snapshot_id, one.verdict) not in seen]
+        gone = seen - {(one.snapshot_id, one.verdict) for one in read_landings(settings, source)}
         return {
             "source_id": source_id,
-            "snapshot_ids": [landing.snapshot_id for landing in fresh],
-            "verdicts": dict(sorted(Counter(landing.verdict for landing in fresh).items())),
-            "n_rows": sum(landing.n_rows for landing in fresh if landing.is_served),
-            "n_known": n_known,
-            "is_new": served != _served_to_readers(settings, source_id),
+            "snapshot_ids": [one.snapshot_id for one in unseen],
+            "verdicts": dict(sorted(Counter(one.verdict for one in unseen).items())),
+            "n_rows": sum(one.n_rows for one in unseen if one.is_served),
+            "n_read_now": len(fresh),
+            "is_new": any(one.is_served for one in unseen) or any(verdict in SERVED for _, verdict in gone),
         }
 
 
@@ -278,15 +280,15 @@ def _land_reference(settings: Settings) -> Facts:
     }
 
 
-def _served_to_readers(settings: Settings, source_id: str) -> set[tuple[str, str]]:
-    """Return the snapshots of a source that the published file was made of, with their verdicts."""
+def _known_to_readers(settings: Settings, source_id: str) -> set[tuple[str, str]]:
+    """Return the snapshots of a source that the published file knows of, with their verdicts."""
     from datamoat.published import open_published
 
     if not settings.published.is_file():
         return set()
     with open_published(settings) as con:
-        served = "select snapshot_id, verdict from meta.snapshots where source_id = ? and is_served"
-        return set(con.execute(served, [source_id]).fetchall())
+        known = "select snapshot_id, verdict from meta.snapshots where source_id = ?"
+        return set(con.execute(known, [source_id]).fetchall())
 
 
 def _same_build(settings: Settings, build_id: str) -> None:

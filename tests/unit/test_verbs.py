@@ -68,7 +68,7 @@ def test_a_day_brought_in_and_read_twice_is_the_same_day(here: Settings) -> None
     assert [landing.captured_on.isoformat() for landing in before] == list(DAYS)
     assert verbs.fetch("example_board", DAYS[0])["snapshot_ids"] == []
     told = verbs.land("example_board", DAYS[0])
-    assert len(told["snapshot_ids"]) == 3  # what follows a day is judged anew with it
+    assert told["n_read_now"] == 3  # what follows a day is judged anew with it
     assert read_landings(here, source) == before
 
 
