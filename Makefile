@@ -47,6 +47,10 @@ check: .venv/dev  ## format, lint, types, SQL, import rules, content
 	@$(BIN)/sqlfluff lint --processes 2 -q transforms/*/*/*.sql
 	@$(BIN)/datamoat check
 
+calibrate: .venv/dev  ## made worlds in number: verdicts and intervals against a known truth (minutes)
+	@$(BIN)/python tests/unit/kit/link_worlds.py
+	@$(BIN)/python -m datamoat.calibrate data/reference/calibration_worlds.csv
+
 docs: run  ## regenerate the generated pages of docs/
 	@$(BIN)/datamoat docs
 
@@ -63,4 +67,4 @@ lock: pyproject.toml  ## resolve the pins anew
 clean:  ## delete what can be rebuilt (never the snapshots)
 	rm -rf data/lake data/warehouse data/exports .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test test-slow test-celery airflow airflow-stop check docs diff bench lock clean
+.PHONY: help setup run test test-slow test-celery airflow airflow-stop check calibrate docs diff bench lock clean
