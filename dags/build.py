@@ -9,7 +9,7 @@ from airflow import sdk
 
 from datamoat import notify, schedule
 from datamoat.settings import find_content
-from datamoat.sources import REFERENCE, read_sources
+from datamoat.sources import read_sources
 
 POLICY = sdk.ExceptionRetryPolicy(
     [sdk.RetryRule(error, sdk.RetryAction(act), timedelta(minutes=wait), why) for error, act, wait, why in schedule.RULES]
@@ -21,14 +21,15 @@ EACH = {
     "pool": schedule.WRITER,
     "on_failure_callback": notify.failed,
 }
-LANDED = [sdk.Asset(schedule.raw(name), group="raw") for name in (REFERENCE, *(one.id for one in read_sources(find_content())))]
+TITLES = schedule.titles(read_sources(find_content()))
+LANDED = [sdk.Asset(schedule.raw(name), group="raw", extra={"of": title}) for name, title in TITLES.items()]
 WAREHOUSE = sdk.Asset(schedule.WAREHOUSE, group="published")
 LATE = sdk.SyncCallback(notify.late, {"dag_id": "build_warehouse", "minutes": schedule.LATE_MINUTES})
 DUE = sdk.DeadlineAlert(sdk.DeadlineReference.DAGRUN_QUEUED_AT, timedelta(minutes=schedule.LATE_MINUTES), LATE)
 
 
 @sdk.dag(schedule=sdk.AssetAny(*LANDED), catchup=False, max_active_runs=1, tags=["warehouse"], doc_md=__doc__, default_args=EACH,
-     deadline=DUE, is_paused_upon_creation=False)  # fmt: skip
+     dag_display_name="Build, audit, publish", deadline=DUE, is_paused_upon_creation=False)  # fmt: skip
 def build_warehouse():
     """Wire build, audit and publish."""
 

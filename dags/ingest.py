@@ -15,16 +15,16 @@ POLICY = sdk.ExceptionRetryPolicy(
 EACH = {"retries": 3, "retry_policy": POLICY, "on_failure_callback": notify.failed}
 
 
-def ingest(source_id, about, when, tags, host):
+def ingest(source_id, title, about, when, tags, host):
     """Make the flow of one source; one that asks a publisher is switched on by a person, the others run from the start."""
-    landed = sdk.Asset(schedule.raw(source_id), group="raw")
+    landed = sdk.Asset(schedule.raw(source_id), group="raw", extra={"of": title})
     late = sdk.SyncCallback(notify.late, {"dag_id": f"ingest__{source_id}", "minutes": schedule.LATE_MINUTES})
     due = sdk.DeadlineAlert(sdk.DeadlineReference.DAGRUN_QUEUED_AT, timedelta(minutes=schedule.LATE_MINUTES), late)
     timetable = sdk.CronTriggerTimetable(when, "UTC", run_immediately=True)
     asks = host not in (None, schedule.INBOX)
 
     @sdk.dag(f"ingest__{source_id}", schedule=timetable, catchup=False, max_active_runs=1, tags=tags, doc_md=about,
-         default_args=EACH, deadline=due, is_paused_upon_creation=asks)  # fmt: skip
+         dag_display_name=f"Ingest: {title}", default_args=EACH, deadline=due, is_paused_upon_creation=asks)  # fmt: skip
     def flow():
         @sdk.task(
             pool=host, doc_md="Ask the publisher, politely, and keep the answer as received. A backfill looks into the inbox."
@@ -67,6 +67,13 @@ def past_day(dag_run):
     return str(dag_run.logical_date.date()) if dag_run.run_type == "backfill" else None
 
 
-ingest(REFERENCE, "Our own facts, transcribed and cited: `data/reference`.", "0 5 * * *", ["reference"], None)
+ingest(
+    REFERENCE,
+    schedule.titles(())[REFERENCE],
+    "Facts that people transcribed and cited: `data/reference`.",
+    "0 5 * * *",
+    ["reference"],
+    None,
+)
 for _one in read_sources(find_content()):
-    ingest(_one.id, f"**{_one.title}**\n\n{_one.about}", schedule.cron(_one), [_one.kind], schedule.pool(_one))
+    ingest(_one.id, _one.title, _one.about, schedule.cron(_one), [_one.kind], schedule.pool(_one))

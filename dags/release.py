@@ -21,9 +21,8 @@ EXPORT = sdk.Asset(schedule.EXPORT, group="published")
 RELEASE = sdk.Asset(schedule.RELEASE, group="published")
 
 
-@sdk.dag(
-    schedule=[WAREHOUSE], catchup=False, max_active_runs=1, tags=["export"], default_args=EACH, is_paused_upon_creation=False
-)
+@sdk.dag(schedule=[WAREHOUSE], catchup=False, max_active_runs=1, tags=["export"], default_args=EACH,
+     dag_display_name="Export the published tables", is_paused_upon_creation=False)  # fmt: skip
 def export_tables():
     """Write every published table as Parquet and CSV with its data package; runs after every publication."""
 
@@ -39,7 +38,8 @@ def export_tables():
     export()
 
 
-@sdk.dag(schedule=None, catchup=False, max_active_runs=1, tags=["export"], default_args=EACH, is_paused_upon_creation=False)
+@sdk.dag(schedule=None, catchup=False, max_active_runs=1, tags=["export"], default_args=EACH,
+     dag_display_name="Make a dated release", is_paused_upon_creation=False)  # fmt: skip
 def release():
     """Keep what is published as a dated release for good; runs when a person triggers it."""
 

@@ -16,7 +16,7 @@ EACH = {"retries": 2, "retry_policy": POLICY, "on_failure_callback": notify.fail
 
 
 @sdk.dag(schedule="17 7 * * 6", catchup=False, max_active_runs=1, tags=["watch"], doc_md=__doc__, default_args=EACH,
-    is_paused_upon_creation=True)  # fmt: skip
+    dag_display_name="Watch cited pages", is_paused_upon_creation=True)  # fmt: skip
 def watch_pages():
     """Wire the one task."""
 

@@ -11,7 +11,7 @@ import sys
 import zlib
 
 from datamoat.settings import find_content
-from datamoat.sources import Source, read_sources
+from datamoat.sources import REFERENCE, Source, read_sources
 
 WRITER = "datamoat_writer"  # one slot: one process at a time lands, builds, publishes or exports
 WAREHOUSE, EXPORT, RELEASE = "warehouse", "exported_tables", "dated_release"
@@ -33,6 +33,11 @@ CRON = {
     "half-yearly": "{minute} 6 2 1,7 *",
     "never": "{minute} 5 * * *",  # nobody is asked: the inbox is looked into
 }
+
+
+def titles(sources: tuple[Source, ...]) -> dict[str, str]:
+    """Return what everything that lands is called, our own facts first."""
+    return {REFERENCE: "our own facts", **{source.id: source.title for source in sources}}
 
 
 def raw(source_id: str) -> str:

@@ -41,8 +41,7 @@ def fetch(source_id: str, day: str | None = None) -> Facts:
     settings = read_settings()
     source = find_source(settings.content, source_id)
     if day is not None or source.fetch.protocol == "inbox":
-        with one_writer(settings.data, "fetch", TURN_SECONDS):
-            return _fetched(source, _from_inbox(settings, source, day))
+        return _fetched(source, _from_inbox(settings, source, day))
     report = fetch_source(settings, source)
     bad = [outcome for outcome in report.outcomes if outcome.what not in {"new", "unchanged"}]
     if bad:
