@@ -147,7 +147,9 @@ def model(
                 }
                 keys = {"company_id": [name] * len(months), "month": months}
                 draws.append(long_draws(keys, shown, n, pl.Float64))
-                published[name] = {measure: shown[measure] for measure in COMPARED}
+                published[name] = {  # copies: a view would keep all draws of all columns in memory
+                    measure: None if shown[measure] is None else shown[measure].copy() for measure in COMPARED
+                }
         if scenario == "baseline":
             pairs = _pairs(published, months)
             assumed = _assumption_draws(others, access, given, named, settings["n_published_draws"])
