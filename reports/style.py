@@ -20,7 +20,7 @@ def themed(chart: Any, width: int) -> Any:
             domainColor=GREY, tickColor=GREY, labelLimit=210 if width >= NARROW else 130,
         )
         .configure_legend(labelFontSize=size, titleFontSize=size, labelColor=INK, orient="top", direction="horizontal", labelLimit=300,
-                          columns=2 if width < NARROW else 4, symbolLimit=30)
+                          columns=1 if width < NARROW else 5, symbolLimit=30)
         .configure_title(fontSize=size + 1, color=INK, anchor="start", fontWeight="bold")
         .configure_header(labelFontSize=size, labelColor=INK, titleFontSize=size)
     )  # fmt: skip

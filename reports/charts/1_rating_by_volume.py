@@ -31,7 +31,10 @@ FACTS = """
         most.usable_hours_p95 as most_high, most.company_rank as most_rank,
         free.company_name as free_name, free.company_rank as free_rank, free.best_entry_name as free_entry,
         first.company_name as first_name, first.best_entry_name as first_entry, first.best_rating as first_rating,
-        first.best_rating_low as first_low, first.best_rating_high as first_high
+        case
+            when first.best_rating_low is null then 'the board gave no interval that day'
+            else '95 %: ' || round(first.best_rating_low)::integer || ' to ' || round(first.best_rating_high)::integer
+        end as first_interval
     from test, most, free, first
 """
 HEADINGS = (
@@ -75,7 +78,7 @@ def _panel(con: Any, style: Any, board: str, name: str) -> Panel:
         f"{name}: {{free_name}} is number {{free_rank}} without a platform, and {{most_name}}, which could use the most video, is number {{most_rank}}",
         (
             (
-                "On {captured_on:day}, {first_name} leads with {first_entry} at {first_rating:n} points (95 %: {first_low:n} to {first_high:n})."
+                "On {captured_on:day}, {first_name} leads with {first_entry} at {first_rating:n} points ({first_interval})."
                 " {most_name} could have used about {most_hours:many} hours when its best model came out, and the interval is wide:"
                 " 90 % from {most_low:many} to {most_high:many} hours."
             ),

@@ -19,9 +19,14 @@ FACTS = f"""
     changes as (
         select board_id, company_name is distinct from lag(company_name) over (partition by board_id order by captured_on) as is_new from led
     ),
-    last as (select board_id, company_name, captured_on from led qualify row_number() over (partition by board_id order by captured_on desc) = 1),
+    said as (
+        select *, case when board_id like 'aa_%' then 'Artificial Analysis, ' || replace(substr(board_id, 4), '_', ' ')
+            else 'Arena, ' || replace(substr(board_id, 7), '_', ' ') end as place
+        from led
+    ),
+    last as (select board_id, place, company_name, captured_on from said qualify row_number() over (partition by board_id order by captured_on desc) = 1),
     may as (
-        select board_id, company_name from led where captured_on <= date '2026-05-14' and captured_on >= date '2026-04-30'
+        select board_id, place, company_name from said where captured_on <= date '2026-05-14' and captured_on >= date '2026-04-30'
         qualify row_number() over (partition by board_id order by captured_on desc) = 1
     )
     select
@@ -29,8 +34,8 @@ FACTS = f"""
         (select count(*) filter (where is_new) from changes) - (select count(distinct board_id) from led) as n_handovers,
         (select count(distinct board_id) from led) as n_boards,
         (select min(captured_on) from led) as since,
-        (select string_agg(company_name || ' (' || replace(board_id, '_', ' ') || ')', ', ' order by board_id) from last) as now_leading,
-        (select string_agg(company_name || ' (' || replace(board_id, '_', ' ') || ')', ', ' order by board_id) from may) as may_leading
+        (select string_agg(company_name || ' (' || place || ')', '; ' order by board_id) from last) as now_leading,
+        (select string_agg(company_name || ' (' || place || ')', '; ' order by board_id) from may) as may_leading
 """
 HEADINGS = ("board", "day", "company", "entry", "rating", "entries in first place", "reading")
 NAMES = {

@@ -39,6 +39,13 @@ FLOW_FACTS = """
         h.platform_name as hours_name, h.upload_hours_per_day_p05 as h05, h.upload_hours_per_day_p50 as h50, h.upload_hours_per_day_p95 as h95,
         y.uploads_per_day_p50 as y_uploads, y.upload_hours_per_day_p05 as y05, y.upload_hours_per_day_p50 as y50, y.upload_hours_per_day_p95 as y95,
         pair.p_uploads, pair.p_hours,
+        case
+            when u.platform_name <> h.platform_name
+            then u.platform_name || ' takes in the most videos, ' || h.platform_name || ' the most hours'
+            when u.platform_id = 'tiktok' and pair.p_hours < pair.p_uploads
+            then u.platform_name || ' takes in the most videos; that it also takes in the most hours is far less sure'
+            else u.platform_name || ' takes in the most videos and the most hours'
+        end as story,
         (select count(*) from now where basis = 'prior_only') as n_prior
     from most_uploads as u, most_hours as h, pair, now as y
     where y.platform_id = 'youtube'
@@ -86,7 +93,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
     return [
         Panel(
             "flow",
-            "{uploads_name} takes in the most videos, {hours_name} the most hours: {u50:many} uploads and {h50:many} hours a day",
+            "{story}",
             (
                 (
                     "In {month:month}: {uploads_name} has about {u50:many} uploads a day (90 %: {u05:many} to {u95:many}) and {hours_name}"

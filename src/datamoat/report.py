@@ -123,7 +123,7 @@ def read_panels(content: Path, con: duckdb.DuckDBPyConnection) -> list[Panel]:
     for path in sorted((content / "reports" / "charts").glob("*.py")):
         try:
             found = _module(path).panels(con, style)
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError, duckdb.Error) as failure:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, duckdb.Error) as failure:
             raise ContentError(
                 f"the panel does not draw: {type(failure).__name__}: {failure}", str(path), "mend the file."
             ) from failure
@@ -271,7 +271,7 @@ def _table(con: duckdb.DuckDBPyConnection, panel: Panel) -> str:
     )
     return f"""<details>
 <summary>The table behind it: {len(records):,} rows</summary>
-<div class="scroll" role="region" tabindex="0" aria-labelledby="{panel.id}-title">
+<div class="scroll" role="region" tabindex="0" aria-label="Table behind {panel.id.replace("-", " ")}">
 <table data-panel="{panel.id}">
 <thead><tr>{head}</tr></thead>
 <tbody>

@@ -98,13 +98,17 @@ def lineage_of(con: duckdb.DuckDBPyConnection, table: str, column: str) -> tuple
     ).fetchall():
         edges.setdefault((f"{layer}.{name}", own), set()).add((from_table, from_column))
         columns.setdefault(f"{layer}.{name}", set()).add(own)
+    reads = {
+        f"{layer}.{name}": {(read, "*") for read in read_names}
+        for layer, name, read_names in con.sql("select layer, table_name, reads from meta.models").fetchall()
+    }
     start = f"marts.{table}"
     depth = {start: 0}
     seen, queue = {(start, column)}, [(start, column)]
     while queue:
         at, own = queue.pop(0)
         for name in columns.get(at, set()) if own == "*" else {own}:
-            for step in edges.get((at, name), set()):
+            for step in edges.get((at, name)) or reads.get(at, set()):  # a count has no column: it comes from the rows
                 depth[step[0]] = max(depth.get(step[0], 0), depth[at] + 1)
                 if step not in seen:
                     seen.add(step)

@@ -5,27 +5,13 @@ description: >
   it was verified, the hash of the page where one was kept, and its share of the variance where that was computed.
 ---*/
 create or replace macro marts.why(table_name, column_name, row_key) as table
-with asked as (
-    select
-        trim(split_part(part, '=', 1)) as name,
-        trim(substr(part, instr(part, '=') + 1)) as wanted
-    from (select unnest(string_split(row_key, ';')) as part)
-    where trim(part) != ''
-),
-
-candidates as (
+with chosen as (
     select to_json(t) as j
-    from query_table('marts.' || table_name) as t
-),
-
-chosen as (
-    select j
-    from candidates
-    where not exists (
-        select 1
-        from asked
-        where coalesce(json_extract_string(j, '$."' || asked.name || '"'), '') != asked.wanted
-    )
+    from query(
+        'from marts."' || replace(table_name, '"', '""') || '" where true ' || regexp_replace(
+            replace(row_key, '''', ''''''), '\s*([A-Za-z0-9_]+)\s*=\s*([^;]*?)\s*(;|$)', ' and "\1"::varchar = ''\2''', 'g'
+        )
+    ) as t
 ),
 
 keys as (

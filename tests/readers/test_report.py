@@ -1,0 +1,249 @@
+"""Every number in the report is the mart's, and the page loads, runs and hides nothing."""
+
+import re
+import shutil
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from datamoat.errors import ContentError
+from datamoat.project import read_yaml
+from datamoat.published import open_published
+from datamoat.report import SHOWN_ROWS, Panel, exact_text, read_panels, words, write_report
+from datamoat.settings import Settings
+
+pytest.importorskip("altair")
+pytest.importorskip("vl_convert")
+
+
+class Page(HTMLParser):
+    """The tables, facts and loose text of the page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.facts: dict[str, list[tuple[str, str | None, str]]] = {}
+        self.loose: dict[str, str] = {}
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self._section, self._table, self._fact = "lead", "", ""
+        self._value: str | None = None
+        self._depth = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = dict(attrs)
+        self.tags.append((tag, told))
+        if tag == "section":
+            self._section = told.get("id") or "notes"
+        if tag == "table":
+            self._table = told["data-panel"] or ""
+            self.tables[self._table] = []
+        if tag == "tr" and self._table:
+            self.tables[self._table].append([])
+        if self._table and "data-value" in told:
+            self.tables[self._table][-1].append(told["data-value"] or "")
+        if "data-fact" in told:
+            self._fact, self._value = told["data-fact"] or "", told.get("value")
+        if tag in {"style", "title", "nav"}:  # the contents repeat the titles
+            self._depth += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "table":
+            self._table = ""
+        if tag in {"data", "span"}:
+            self._fact = ""
+        if tag in {"style", "title", "nav"}:
+            self._depth -= 1
+
+    def handle_data(self, data: str) -> None:
+        if self._fact:
+            self.facts.setdefault(self._section, []).append((self._fact, self._value, data))
+        elif not self._table and not self._depth:
+            self.loose[self._section] = self.loose.get(self._section, "") + data
+
+
+@pytest.fixture(scope="module")
+def con(published: Settings) -> duckdb.DuckDBPyConnection:
+    return open_published(published)
+
+
+@pytest.fixture(scope="module")
+def page(published: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(published, tmp_path_factory.mktemp("report")).page
+
+
+@pytest.fixture(scope="module")
+def read(page: Path) -> Page:
+    parsed = Page()
+    parsed.feed(page.read_text(encoding="utf-8"))
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def panels(published: Settings, con: duckdb.DuckDBPyConnection) -> list[Panel]:
+    return read_panels(published.content, con)
+
+
+def cell(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else exact_text(value)
+
+
+def test_every_table_of_the_page_is_the_marts_cell_by_cell(
+    con: duckdb.DuckDBPyConnection, panels: list[Panel], read: Page
+) -> None:
+    assert set(read.tables) == {panel.id for panel in panels}
+    n_cells = 0
+    for panel in panels:
+        wanted = [[cell(value) for value in row] for row in con.sql(panel.sql).fetchall()[:SHOWN_ROWS]]
+        assert read.tables[panel.id][1:] == wanted, panel.id
+        n_cells += sum(map(len, wanted))
+    assert n_cells > 500
+
+
+def test_every_number_in_a_sentence_is_the_marts(
+    published: Settings, con: duckdb.DuckDBPyConnection, panels: list[Panel], read: Page
+) -> None:
+    about = read_yaml(published.content / "reports" / "report.yml")
+    queries = {"lead": str(about["facts"]), **{panel.id: panel.facts for panel in panels}}
+    n_facts = 0
+    for section, told in read.facts.items():
+        relation = con.sql(queries[section])
+        facts = dict(zip(relation.columns, relation.fetchall()[0], strict=True))
+        for name, value, _ in told:
+            assert value is None or value == exact_text(facts[name]), (section, name)
+            n_facts += 1
+    assert set(read.facts) == set(queries)
+    assert n_facts > 60
+
+
+def test_no_number_is_typed_into_a_sentence(read: Page) -> None:
+    allowed = re.compile(
+        r"95 %|90 %|5 %|0\.5|14 May 2026|May 2026|mid-May 2026|CC BY 4\.0|[\d,]+ rows|[\d,]+ of [\d,]+ rows|Build \S+|\d{4}-\d\d-\d\d"
+    )
+    for section, text in read.loose.items():
+        left = re.findall(r"\d+", allowed.sub("", text))
+        assert left == [], (section, left)
+
+
+def test_what_is_said_is_the_exact_value_rounded(read: Page) -> None:
+    for told in read.facts.values():
+        for name, value, said in told:
+            if value is None or not re.fullmatch(r"-?\d+\.\d+", value) or not re.fullmatch(r"[−\d.,]+", said):
+                continue
+            shown = float(said.replace("−", "-").replace(",", ""))
+            assert shown == pytest.approx(float(value), abs=0.5 if "." not in said else 0.5 * 10 ** -len(said.split(".")[1])), (
+                name
+            )
+
+
+def test_the_page_loads_and_runs_nothing(page: Path, read: Page) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not {tag for tag, _ in read.tags} & {"script", "iframe", "object", "embed", "link", "form", "base", "svg"}
+    for tag, attrs in read.tags:
+        for name, value in attrs.items():
+            assert not name.startswith("on"), (tag, name)
+            if name in {"src", "srcset", "href"}:
+                assert (value or "").startswith(("data:image/svg+xml;base64,", "#")), (tag, value)
+    assert "default-src 'none'" in text
+    assert "@import" not in text
+    assert "url(" not in text
+
+
+def test_the_page_is_built_for_screen_readers_and_keyboards(read: Page) -> None:
+    tags = read.tags
+    assert next(attrs for tag, attrs in tags if tag == "html")["lang"] == "en-GB"
+    assert all(attrs.get("alt") for tag, attrs in tags if tag == "img")
+    assert all(attrs.get("scope") for tag, attrs in tags if tag == "th")
+    assert [tag for tag, _ in tags if tag == "h1"] == ["h1"]
+    ids = [attrs["id"] for _, attrs in tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    anchors = {(attrs["href"] or "").removeprefix("#") for tag, attrs in tags if tag == "a"}
+    assert anchors <= set(ids)
+
+
+def test_each_chart_is_a_png_and_two_svgs_without_a_link(page: Path, panels: list[Panel]) -> None:
+    charts = page.parent / "charts"
+    assert {path.name for path in charts.iterdir()} == {
+        f"{panel.id}{end}" for panel in panels for end in (".png", ".svg", "-narrow.svg")
+    }
+    for path in charts.glob("*.svg"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"(href|src)=\"(?!#)", text), path.name
+        assert len(text) > 2000
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in charts.glob("*.png"))
+
+
+def test_the_same_file_gives_the_same_page(published: Settings, page: Path, tmp_path: Path) -> None:
+    again = write_report(published, tmp_path).page
+    assert again.read_bytes() == page.read_bytes()
+
+
+def test_no_chart_draws_a_line_across_a_change_of_scale(panels: list[Panel]) -> None:
+    ratings = next(panel for panel in panels if panel.id == "ratings")
+    lines = [layer for layer in ratings.draw(720).to_dict()["layer"] if layer["mark"].get("type") == "line"]
+    assert [line["encoding"]["detail"]["field"] for line in lines] == ["scale"]
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "said"),
+    [
+        (3_212_345.0, "many", "3.2 million"), (72e6, "many", "72 million"), (501.6e6, "many", "502 million"), (2.65e9, "many", "2.6 billion"),
+        (999.0, "many", "999"), (0.0, "many", "0"), (0.456, "share", "46%"), (-0.2, "r2", "−0.20"), (1322.4, "n", "1,322"), (None, "n", "unknown"),
+        ("<b>", "", "<b>"),
+    ],
+)  # fmt: skip
+def test_values_are_said_as_people_say_them(value: object, form: str, said: str) -> None:
+    assert words(value, form) == said
+
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{0}"
+CHART = """
+import altair as alt
+from datamoat.report import Panel
+def panels(con, style):
+    draw = lambda width: alt.Chart(alt.Data(values=[{{"a": 1, "n": {name!r}}}])).mark_text().encode(x="a:Q", text="n:N")
+    return [Panel("one", "{{n}}", ("Text {{n}}.",), "select {sql} as n", "select {sql} as n, 1 as m", ("name <i>", "m"), draw)]
+"""
+
+
+def test_hostile_names_are_inert(published: Settings, tmp_path: Path) -> None:
+    shutil.copytree(published.content / "reports", tmp_path / "content" / "reports", ignore=shutil.ignore_patterns("charts"))
+    (tmp_path / "content" / "reports" / "charts").mkdir()
+    sql = "'" + HOSTILE.replace("'", "''").replace('"', '\\"') + "'"
+    (tmp_path / "content" / "reports" / "charts" / "1_x.py").write_text(CHART.format(name=HOSTILE, sql=sql))
+    here = _Elsewhere(content=tmp_path / "content", data=published.data)
+    made = write_report(here, tmp_path / "out")
+    parsed = Page()
+    text = made.page.read_text(encoding="utf-8")
+    parsed.feed(text)
+    assert "script" not in {tag for tag, _ in parsed.tags}
+    assert all("onerror" not in attrs for _, attrs in parsed.tags)
+    assert "<script>" not in text
+    assert "<script>" not in (made.page.parent / "charts" / "one.svg").read_text(encoding="utf-8")
+
+
+class _Elsewhere(Settings):
+    """Settings whose reports are not the checkout's."""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("def panels(con, style):\n    return 1 / 0\n", "does not draw"),
+        ("import nothing_at_all\n", "does not load"),
+        ("x = 1\n", "does not draw"),
+    ],
+)
+def test_a_broken_panel_is_named(
+    published: Settings, con: duckdb.DuckDBPyConnection, tmp_path: Path, text: str, told: str
+) -> None:
+    folder = tmp_path / "reports" / "charts"
+    folder.mkdir(parents=True)
+    shutil.copy(published.content / "reports" / "style.py", tmp_path / "reports" / "style.py")
+    (folder / "1_broken.py").write_text(text)
+    with pytest.raises(ContentError) as failure:
+        read_panels(replace(published, content=tmp_path).content, con)
+    assert told in str(failure.value)
+    assert "1_broken.py" in str(failure.value)
