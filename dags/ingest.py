@@ -26,17 +26,13 @@ def ingest(source_id, title, about, when, tags, host):
     @sdk.dag(f"ingest__{source_id}", schedule=timetable, catchup=False, max_active_runs=1, tags=tags, doc_md=about,
          dag_display_name=f"Ingest: {title}", default_args=EACH, deadline=due, is_paused_upon_creation=asks)  # fmt: skip
     def flow():
-        @sdk.task(
-            pool=host, doc_md="Ask the publisher, politely, and keep the answer as received. A backfill looks into the inbox."
-        )
+        @sdk.task(pool=host, doc_md="Ask politely, and keep the answer as received; a backfill looks into the inbox.")
         def fetch(dag_run=None):
             from datamoat import verbs
 
             return verbs.fetch(source_id, past_day(dag_run))
 
-        @sdk.task(
-            pool=schedule.WRITER, outlets=[landed], trigger_rule=sdk.TriggerRule.ALL_DONE, doc_md="Read what came into tables."
-        )
+        @sdk.task(pool=schedule.WRITER, outlets=[landed], trigger_rule="all_done", doc_md="Read what came into tables.")
         def land(dag_run=None, outlet_events=None):
             from datamoat import verbs
 
@@ -45,9 +41,7 @@ def ingest(source_id, title, about, when, tags, host):
                 raise AirflowSkipException(f"readers have seen all of it: {facts}")
             return facts
 
-        @sdk.task(
-            trigger_rule=sdk.TriggerRule.NONE_FAILED, doc_md="Fail, naming it, when the newest answer is not to be believed."
-        )
+        @sdk.task(trigger_rule="none_failed", doc_md="Fail, naming it, when the newest answer is not to be believed.")
         def judge():
             from datamoat import verbs
 
@@ -67,13 +61,6 @@ def past_day(dag_run):
     return str(dag_run.logical_date.date()) if dag_run.run_type == "backfill" else None
 
 
-ingest(
-    REFERENCE,
-    schedule.titles(())[REFERENCE],
-    "Facts that people transcribed and cited: `data/reference`.",
-    "0 5 * * *",
-    ["reference"],
-    None,
-)
+ingest(REFERENCE, schedule.OWN, "Transcribed by people and cited: `data/reference`.", "0 5 * * *", ["reference"], None)
 for _one in read_sources(find_content()):
     ingest(_one.id, _one.title, _one.about, schedule.cron(_one), [_one.kind], schedule.pool(_one))
