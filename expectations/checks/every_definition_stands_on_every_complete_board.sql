@@ -7,7 +7,10 @@ select
     days.board_id,
     days.captured_on,
     definitions.definition_id
-from (select distinct board_id, captured_on from marts.company_moat) as days
+from (select distinct
+    board_id,
+    captured_on
+from marts.company_moat) as days
 cross join marts.moat_definition as definitions
 left join marts.moat_association as found
     on

@@ -4,15 +4,35 @@ severity: critical
 ---*/
 
 with stated as (
-    select distinct 'company_moat' as table_name, citation_ids, assumption_ids from marts.company_moat
+    select distinct
+        'company_moat' as table_name,
+        citation_ids,
+        assumption_ids
+    from marts.company_moat
     union all
-    select distinct 'moat_association' as table_name, citation_ids, assumption_ids from marts.moat_association
+    select distinct
+        'moat_association' as table_name,
+        citation_ids,
+        assumption_ids
+    from marts.moat_association
     union all
-    select distinct 'moat_test' as table_name, citation_ids, assumption_ids from marts.moat_test
+    select distinct
+        'moat_test' as table_name,
+        citation_ids,
+        assumption_ids
+    from marts.moat_test
     union all
-    select distinct 'confounder' as table_name, citation_ids, assumption_ids from marts.confounder
+    select distinct
+        'confounder' as table_name,
+        citation_ids,
+        assumption_ids
+    from marts.confounder
     union all
-    select distinct 'moat_answer' as table_name, citation_ids, assumption_ids from marts.moat_answer
+    select distinct
+        'moat_answer' as table_name,
+        citation_ids,
+        assumption_ids
+    from marts.moat_answer
 ),
 
 cited as (

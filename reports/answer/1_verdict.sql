@@ -18,7 +18,9 @@ select
 from newest
 union all
 select
-    'In odds: on the ' || count(*) || ' primary boards, shuffling the companies at random does as well as their real volumes between once in '
+    'In odds: on the '
+    || count(*)
+    || ' primary boards, shuffling the companies at random does as well as their real volumes between once in '
     || round(1 / max(p_permutation))::integer || ' and once in ' || round(1 / min(p_permutation))::integer
     || ' times; if the true correlation were 0.5, boards of this size would show it in about '
     || round(10 * median(power_at_half))::integer || ' of 10 cases.' as sentence

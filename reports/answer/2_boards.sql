@@ -21,8 +21,9 @@ inner join marts.moat_association as short
         tests.board_id = short.board_id
         and tests.captured_on = short.captured_on
         and short.definition_id = 'short-usable-hours'
-where list_contains((
-    select boards_read from marts.moat_answer
-    where quarter_on = (select max(quarter_on) from marts.moat_answer)
-), tests.board_id || ' ' || tests.captured_on)
+where
+    list_contains((
+        select boards_read from marts.moat_answer
+        where quarter_on = (select max(quarter_on) from marts.moat_answer)
+    ), tests.board_id || ' ' || tests.captured_on)
 order by tests.board_id

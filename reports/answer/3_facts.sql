@@ -29,7 +29,8 @@ said as (
         1 as place,
         'With all hours counted the median correlation over the primary boards is ' || round(median_spearman, 2)
         || '; with short-video hours alone it is ' || round(median_short_spearman, 2)
-        || '. Boards where video cannot help show ' || coalesce(round(median_control_spearman, 2)::varchar, 'nothing held')
+        || '. Boards where video cannot help show '
+        || coalesce(round(median_control_spearman, 2)::varchar, 'nothing held')
         || ' (' || n_control_boards || ' of them).' as sentence
     from newest
     union all
@@ -37,17 +38,30 @@ said as (
         2,
         'Owning a platform is most of it: an owner''s best model is ahead of another company''s in '
         || round(100 * median(auc_platform))::integer || ' of 100 pairings (median over boards). Among the '
-        || (select fewest || ' to ' || most from contrasts where definition_id = 'owners-usable-hours')
+        || (
+            select fewest || ' to ' || most from contrasts
+            where definition_id = 'owners-usable-hours'
+        )
         || ' owners themselves more hours go with a better place ('
-        || (select round(middle, 2) from contrasts where definition_id = 'owners-usable-hours')
+        || (
+            select round(middle, 2) from contrasts
+            where definition_id = 'owners-usable-hours'
+        )
         || ') and more videos a day do not ('
-        || (select round(middle, 2) from contrasts where definition_id = 'owners-videos-per-day')
+        || (
+            select round(middle, 2) from contrasts
+            where definition_id = 'owners-videos-per-day'
+        )
         || '); so few can show nothing by themselves.'
     from primaries
     union all
     select
         3,
-        'One company moves it most: without ' || leave_one_out_driver || ' the correlation on ' || board_id || ' falls from '
+        'One company moves it most: without '
+        || leave_one_out_driver
+        || ' the correlation on '
+        || board_id
+        || ' falls from '
         || round(spearman, 2) || ' to ' || round(leave_one_out_low, 2) || '.'
     from primaries
     qualify row_number() over (order by spearman - leave_one_out_low desc, board_id) = 1

@@ -27,7 +27,7 @@ said as (
         and company_id in ('bytedance', 'google', 'kuaishou')
         and input_kind in ('assumption', 'observation')
         and input_id not like '%:all'
-    qualify row_number() over (partition by company_id order by variance_share desc, input_id) = 1
+    qualify row_number() over (partition by company_id order by variance_share desc, input_id asc) = 1
 )
 
 select sentence

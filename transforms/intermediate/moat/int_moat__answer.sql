@@ -15,6 +15,16 @@ with thresholds as (
     from staging.stg_reference__moat_thresholds
 ),
 
+leaders as (
+    select
+        board_id,
+        captured_on,
+        bool_and(has_platform) as has_platform
+    from intermediate.int_moat__company
+    where scenario_id = 'baseline' and company_rank = 1
+    group by board_id, captured_on
+),
+
 tests as (
     select
         verdicts.board_id,
@@ -42,15 +52,7 @@ tests as (
             verdicts.board_id = owners.board_id
             and verdicts.captured_on = owners.captured_on
             and owners.definition_id = 'owners-usable-hours'
-    left join (
-        select
-            board_id,
-            captured_on,
-            bool_and(has_platform) as has_platform
-        from intermediate.int_moat__company
-        where scenario_id = 'baseline' and company_rank = 1
-        group by board_id, captured_on
-    ) as leaders
+    left join leaders
         on verdicts.board_id = leaders.board_id and verdicts.captured_on = leaders.captured_on
 ),
 
@@ -67,7 +69,7 @@ controls as (
         tests.board_id,
         tests.spearman
     from (select distinct quarter_on from primaries) as quarters
-    inner join tests on tests.board_role = 'control' and tests.quarter_on <= quarters.quarter_on
+    inner join tests on tests.board_role = 'control' and quarters.quarter_on >= tests.quarter_on
     qualify row_number() over (partition by quarters.quarter_on, tests.board_id order by tests.captured_on desc) = 1
 ),
 
@@ -88,7 +90,8 @@ counted as (
         (count(*) filter (where primaries.verdict = 'supported'))::integer as n_supported,
         (count(*) filter (where primaries.verdict = 'not_supported'))::integer as n_not_supported,
         (count(*) filter (where primaries.verdict = 'cannot_tell'))::integer as n_cannot_tell,
-        (count(*) filter (where primaries.spearman > 0 and primaries.p_permutation < thresholds.max_p))::integer as n_positive,
+        (count(*) filter (where primaries.spearman > 0 and primaries.p_permutation < thresholds.max_p))::integer
+            as n_positive,
         (count(*) filter (where primaries.effect_p95 < thresholds.effect_of_interest))::integer as n_interval_below,
         round(median(primaries.spearman), 6) as median_spearman,
         round(median(primaries.short_spearman), 6) as median_short_spearman,
@@ -174,17 +177,29 @@ select
     end as verdict,
     verdict_reason,
     case verdict_reason
-        when 'enough_boards_support_it' then 'Supported: on ' || n_supported || ' of ' || n_primary_boards
-            || ' primary boards companies with more usable video rank higher, and short video alone does at least as well.'
-        when 'effect_below_interest' then 'Not supported: on ' || n_interval_below
-            || ' primary boards even the upper end of the corrected correlation is too small to matter.'
-        when 'explained_by_date_and_openness' then 'Not supported: ' || n_positive
-            || ' primary boards show a correlation, and release date and open weights account for most of it.'
-        when 'controls_as_strong' then 'Not supported: ' || n_positive
-            || ' primary boards show a correlation, and boards where video cannot help show one as strong.'
-        when 'short_video_does_worse' then 'Not supported as a claim about short video: ' || n_positive
-            || ' primary boards show a correlation with all hours, and short-video hours alone do worse.'
-        else 'Cannot tell: ' || n_supported || ' of ' || n_primary_boards || ' primary boards support it and '
+        when 'enough_boards_support_it'
+            then
+                'Supported: on ' || n_supported || ' of ' || n_primary_boards
+                || ' primary boards companies with more usable video rank higher,'
+                || ' and short video alone does at least as well.'
+        when 'effect_below_interest'
+            then
+                'Not supported: on ' || n_interval_below
+                || ' primary boards even the upper end of the corrected correlation is too small to matter.'
+        when 'explained_by_date_and_openness'
+            then
+                'Not supported: ' || n_positive
+                || ' primary boards show a correlation, and release date and open weights account for most of it.'
+        when 'controls_as_strong'
+            then
+                'Not supported: ' || n_positive
+                || ' primary boards show a correlation, and boards where video cannot help show one as strong.'
+        when 'short_video_does_worse'
+            then
+                'Not supported as a claim about short video: ' || n_positive
+                || ' primary boards show a correlation with all hours, and short-video hours alone do worse.'
+        else
+            'Cannot tell: ' || n_supported || ' of ' || n_primary_boards || ' primary boards support it and '
             || n_not_supported || ' speak against it; ' || min_n_boards || ' would be needed.'
     end as verdict_text,
     citation_ids,

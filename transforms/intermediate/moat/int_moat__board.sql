@@ -9,7 +9,9 @@ select
     board_family,
     case
         when board_family <> 'video' then 'control'
-        when board_id in ('aa_text_to_video', 'aa_image_to_video', 'arena_text_to_video', 'arena_image_to_video') then 'primary'
+        when
+            board_id in ('aa_text_to_video', 'aa_image_to_video', 'arena_text_to_video', 'arena_image_to_video')
+            then 'primary'
         else 'secondary'
     end as board_role
 from staging.stg_reference__boards

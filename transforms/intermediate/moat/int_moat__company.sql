@@ -104,6 +104,9 @@ from intermediate.int_moat__contender as best
 inner join intermediate.int_company__volume_quantiles as volume
     on best.company_id = volume.company_id and best.volume_month = volume.month
 inner join intermediate.int_company__evidence as evidence
-    on volume.company_id = evidence.company_id and volume.month = evidence.month and volume.scenario_id = evidence.scenario_id
+    on
+        volume.company_id = evidence.company_id
+        and volume.month = evidence.month
+        and volume.scenario_id = evidence.scenario_id
 inner join staging.stg_reference__companies as companies on best.company_id = companies.company_id
 where best.representative = 'best'

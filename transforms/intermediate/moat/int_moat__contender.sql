@@ -80,7 +80,8 @@ measured as (
         *,
         coalesce(stated_se, median(stated_se) over (partition by board_id, captured_on), 0) as rating_se,
         count(*) over (partition by board_id, captured_on)::integer as n_ranked,
-        (count(*) filter (where is_unmatched) over (partition by board_id, captured_on))::integer as n_unmatched_entries,
+        (count(*) filter (where is_unmatched) over (partition by board_id, captured_on))::integer
+            as n_unmatched_entries,
         count(*) over (partition by board_id, captured_on, company_id)::integer as n_entries
     from ranked
 ),
@@ -91,14 +92,20 @@ best as (
         *
     from measured
     where not is_unmatched
-    qualify row_number() over (partition by board_id, captured_on, company_id order by rating desc, rating_se, entry_key) = 1
+    qualify
+        row_number()
+            over (partition by board_id, captured_on, company_id order by rating desc, rating_se asc, entry_key asc)
+        = 1
     union all
     select
         'best_of_last_12_months' as representative,
         *
     from measured
     where not is_unmatched and released_on > captured_on - interval 12 month
-    qualify row_number() over (partition by board_id, captured_on, company_id order by rating desc, rating_se, entry_key) = 1
+    qualify
+        row_number()
+            over (partition by board_id, captured_on, company_id order by rating desc, rating_se asc, entry_key asc)
+        = 1
 ),
 
 means as (
@@ -116,13 +123,14 @@ means as (
 standing as (
     select * from best
     union all
-    select best.* replace (
-        'mean' as representative,
-        means.mean_rating as rating,
-        means.mean_se as rating_se,
-        null as rating_low,
-        null as rating_high
-    )
+    select
+        best.* replace (
+            'mean' as representative,
+            means.mean_rating as rating,
+            means.mean_se as rating_se,
+            null as rating_low,
+            null as rating_high
+        )
     from best
     inner join means using (board_id, captured_on, company_id)
     where best.representative = 'best'

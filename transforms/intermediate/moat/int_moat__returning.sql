@@ -28,7 +28,7 @@ targets as (
         on
             missing.board_id = readings.board_id
             and missing.last_scale_id = readings.scale_id
-            and readings.captured_on >= missing.missing_from
+            and missing.missing_from <= readings.captured_on
             and readings.captured_on <= coalesce(missing.missing_to, date '9999-12-31')
     where missing.last_rating is not null
     group by all
@@ -50,7 +50,8 @@ lost as (
             and targets.last_entry_name = entries.entry_name
     where entries.company_id not like 'unmatched:%'
     qualify row_number() over (
-        partition by targets.board_id, targets.model_id, targets.missing_from order by entries.rating desc, entries.entry_key
+        partition by targets.board_id, targets.model_id, targets.missing_from
+        order by entries.rating desc, entries.entry_key asc
     ) = 1
 ),
 

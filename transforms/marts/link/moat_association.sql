@@ -57,4 +57,4 @@ select
 from intermediate.int_moat__association as a
 inner join intermediate.int_moat__board as b on a.board_id = b.board_id
 inner join intermediate.int_moat__evidence as e on a.board_id = e.board_id and a.captured_on = e.captured_on
-order by a.board_id, a.captured_on, a.is_headline desc, a.definition_id
+order by a.board_id asc, a.captured_on asc, a.is_headline desc, a.definition_id asc

@@ -20,4 +20,4 @@ select
     volume_at,
     definition_reason
 from staging.stg_reference__moat_definitions
-order by is_headline desc, definition_id
+order by is_headline desc, definition_id asc
