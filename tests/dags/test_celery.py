@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -132,12 +133,8 @@ def postgres(folder: Path, port: int) -> Iterator[None]:
     bin_folder, data, secret = programs[-1].parent, folder / "postgres", folder / "password"
     user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
     secret.write_text(GIVEN["POSTGRES_PASSWORD"])
-    data.mkdir()
     if user:
-        for parent in (*folder.parents, folder):
-            if parent.owner() == "root" and parent.name.startswith("pytest"):
-                parent.chmod(parent.stat().st_mode | 0o011)
-        for path in (data, secret):
+        for path in (folder, secret):
             shutil.chown(path, user.pw_uid, user.pw_gid)
 
     def as_user(*words: str) -> None:
@@ -166,7 +163,8 @@ def stack(world: Any, checkout: Path, tmp_path_factory: pytest.TempPathFactory) 
     made = Stack(folder, world, ports, compose)
     (world.data / "airflow").mkdir(parents=True)
     world.upstream.answer = world.listing()
-    with postgres(folder, ports["postgres"]):
+    # Not below pytest's own folder: that is closed to the user PostgreSQL runs as.
+    with tempfile.TemporaryDirectory() as cluster, postgres(Path(cluster), ports["postgres"]):
         try:
             redis = [made.place(word) for word in compose["services"]["redis"]["command"]]
             with (folder / "redis.log").open("ab") as log:
