@@ -19,11 +19,15 @@ summed as (
         v.draw,
         sum(
             v.stock_hours::double
-            * case p.owned_part when 'without_us' then 1 - s.american_share when 'us_only' then s.american_share else 1.0 end
+            * case p.owned_part
+                when 'without_us' then 1 - s.american_share when 'us_only' then s.american_share else 1.0
+            end
         ) as stock_hours,
         sum(
             v.uploads_per_day::double * v.mean_duration_seconds::double / 3600
-            * case p.owned_part when 'without_us' then 1 - s.american_share when 'us_only' then s.american_share else 1.0 end
+            * case p.owned_part
+                when 'without_us' then 1 - s.american_share when 'us_only' then s.american_share else 1.0
+            end
         ) as hours_per_day
     from marts.company_platform as p
     inner join marts.platform_volume_draws as v on p.platform_id = v.platform_id and p.month = v.month

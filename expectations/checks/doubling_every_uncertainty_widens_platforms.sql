@@ -4,8 +4,7 @@ description: >
 severity: critical
 ---*/
 
-select
-    w.platform_id
+select w.platform_id
 from marts.platform_volume as w
 inner join marts.platform_volume as b on w.platform_id = b.platform_id and w.month = b.month
 where

@@ -41,7 +41,10 @@ select
     'marts.input_importance' as table_name,
     count(*) as n_rows
 from marts.input_importance
-where len(assumption_ids) + len(citation_ids) = 0 and input_kind not in ('interaction', 'remainder') and input_title not like 'Declared: %'
+where
+    len(assumption_ids) + len(citation_ids) = 0
+    and input_kind not in ('interaction', 'remainder')
+    and input_title not like 'Declared: %'
 having count(*) > 0
 union all
 select

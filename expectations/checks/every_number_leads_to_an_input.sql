@@ -52,7 +52,10 @@ grounded as (
         start_column
     from reached
     where
-        at_table in (select 'raw.reference__' || split_part(split_part(input, '/', 2), '.', 1) from meta.inputs where input like 'reference/%')
+        at_table in (
+            select 'raw.reference__' || split_part(split_part(input, '/', 2), '.', 1) from meta.inputs
+            where input like 'reference/%'
+        )
         or split_part(at_table, '__', 1) in (select 'raw.' || source_id from meta.sources)
         or at_table in ('meta.sources', 'meta.snapshots')
 )

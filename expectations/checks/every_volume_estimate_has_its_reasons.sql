@@ -8,12 +8,20 @@ with named as (
     select distinct
         unnest(citation_ids) as citation_id,
         null::varchar as assumption_id
-    from (select citation_ids from marts.platform_volume union all select citation_ids from marts.company_volume)
+    from (
+        select citation_ids from marts.platform_volume
+        union all
+        select citation_ids from marts.company_volume
+    )
     union all
     select distinct
         null::varchar as citation_id,
         unnest(assumption_ids) as assumption_id
-    from (select assumption_ids from marts.platform_volume union all select assumption_ids from marts.company_volume)
+    from (
+        select assumption_ids from marts.platform_volume
+        union all
+        select assumption_ids from marts.company_volume
+    )
 )
 
 select

@@ -10,4 +10,6 @@ select
     draw,
     upload_hours_per_day
 from marts.platform_volume_draws
-where abs(upload_hours_per_day - uploads_per_day::double * mean_duration_seconds::double / 3600) > 1e-6 * upload_hours_per_day
+where
+    abs(upload_hours_per_day - uploads_per_day::double * mean_duration_seconds::double / 3600)
+    > 1e-6 * upload_hours_per_day

@@ -4,7 +4,6 @@ description: >
 severity: critical
 ---*/
 
-select
-    o.fact_id
+select o.fact_id
 from marts.platform_observation as o
 where o.is_used and o.verification = 'UNVERIFIED'

@@ -33,7 +33,8 @@ owned as (
         on
             a.platform_id = e.platform_id
             and a.month = e.month
-            and e.scenario_id = case when x.scenario_id = 'no_prior_only_platforms' then 'baseline' else x.scenario_id end
+            and e.scenario_id
+            = case when x.scenario_id = 'no_prior_only_platforms' then 'baseline' else x.scenario_id end
     where
         a.is_in_totals
         and not (x.scenario_id = 'no_prior_only_platforms' and e.n_observations = 0)
@@ -79,12 +80,14 @@ select
         case when o.n_platforms is not null then ['first_party'] else []::varchar[] end, e.access_kinds
     )) as access_kinds,
     ['prior_only', 'modelled', 'reported', 'measured'][coalesce(o.weakest, 1)] as basis,
-    list_sort(list_distinct(list_concat(coalesce(o.citation_ids, []::varchar[]), e.citation_ids, c.citation_ids))) as citation_ids,
+    list_sort(list_distinct(list_concat(coalesce(o.citation_ids, []::varchar[]), e.citation_ids, c.citation_ids)))
+        as citation_ids,
     list_sort(list_distinct(list_concat(
         coalesce(o.assumption_ids, []::varchar[]),
         c.assumption_ids,
         case when list_contains(e.access_kinds, 'licensed') then (
-            select list(a.assumption_id) from staging.stg_reference__assumptions as a where a.name = 'licensed_hours'
+            select list(a.assumption_id) from staging.stg_reference__assumptions as a
+            where a.name = 'licensed_hours'
         ) else []::varchar[] end
     ))) as assumption_ids
 from grid as g

@@ -20,7 +20,10 @@ select
     c.company_id,
     'public' as access_kind,
     null::date as valid_from,
-    (select a.citation_ids from staging.stg_reference__assumptions as a where a.name = 'scrape_hours') as citation_ids
+    (
+        select a.citation_ids from staging.stg_reference__assumptions as a
+        where a.name = 'scrape_hours'
+    ) as citation_ids
 from staging.stg_reference__companies as c
 union all
 select

@@ -48,20 +48,23 @@ select
     o.company_id,
     o.platform_id,
     o.month,
-    case o.geography when 'global_excl_china_us' then 'without_us' when 'us' then 'us_only' else 'whole' end as owned_part,
+    case o.geography when 'global_excl_china_us' then 'without_us' when 'us' then 'us_only' else 'whole' end
+        as owned_part,
     a.access_id,
     case
         when o.platform_id = (
-            select x.applies_to from staging.stg_reference__assumptions as x where x.assumption_id = a.assumption_id
+            select x.applies_to from staging.stg_reference__assumptions as x
+            where x.assumption_id = a.assumption_id
         ) then o.platform_id
         else o.company_id || ':' || o.platform_id
     end as scope,
     coalesce(a.assumption_id, (
-        select x.assumption_id from staging.stg_reference__assumptions as x where x.name = 'access_owner'
+        select x.assumption_id from staging.stg_reference__assumptions as x
+        where x.name = 'access_owner'
     )) as assumption_id,
     s.is_in_totals,
     p.class = 'short' as is_short,
-    list_sort(list_distinct(list_filter([o.citation_id, a.citation_id], lambda x: x is not null))) as citation_ids
+    list_sort(list_distinct(list_filter([o.citation_id, a.citation_id], lambda x: x is not null))) as citation_ids  -- noqa: RF02
 from owned as o
 inner join staging.stg_reference__volume_series as s on o.platform_id = s.platform_id
 inner join staging.stg_reference__platforms as p on o.platform_id = p.platform_id

@@ -13,6 +13,20 @@ with months as (
     from intermediate.int_platform__flow_quantiles
 ),
 
+s as (
+    select
+        x.platform_id,
+        p.parent_platform_id
+    from staging.stg_reference__volume_series as x
+    inner join staging.stg_reference__platforms as p on x.platform_id = p.platform_id
+    where x.share_assumption_id is not null
+    union all
+    select
+        y.platform_id,
+        y.platform_id as parent_platform_id
+    from staging.stg_reference__volume_series as y
+),
+
 used as (
     select
         coalesce(s.platform_id, u.platform_id) as platform_id,
@@ -26,19 +40,7 @@ used as (
         u.citation_ids,
         s.platform_id is not null as is_through_parent
     from intermediate.int_platform__observation_use as u
-    left join (
-        select
-            x.platform_id,
-            p.parent_platform_id
-        from staging.stg_reference__volume_series as x
-        inner join staging.stg_reference__platforms as p on x.platform_id = p.platform_id
-        where x.share_assumption_id is not null
-        union all
-        select
-            y.platform_id,
-            y.platform_id as parent_platform_id
-        from staging.stg_reference__volume_series as y
-    ) as s on u.platform_id = s.parent_platform_id
+    left join s on u.platform_id = s.parent_platform_id
     where u.is_used and u.log_value is not null
 ),
 
@@ -75,7 +77,7 @@ chosen as (
         s.platform_id,
         list_sort(list_distinct(list_concat(
             list(a.assumption_id),
-            list_filter([max(v.share_assumption_id), max(v.duration_assumption_id)], lambda x: x is not null)
+            list_filter([max(v.share_assumption_id), max(v.duration_assumption_id)], lambda x: x is not null)  -- noqa: RF02
         ))) as assumption_ids,
         list_sort(list_distinct(flatten(list(a.citation_ids)))) as assumption_citation_ids
     from (select distinct platform_id from months) as s
@@ -104,7 +106,8 @@ select
         else 'modelled'
     end as basis,
     s.n_observations,
-    list_sort(list_distinct(list_concat(coalesce(s.citation_ids, []::varchar[]), c.assumption_citation_ids))) as citation_ids,
+    list_sort(list_distinct(list_concat(coalesce(s.citation_ids, []::varchar[]), c.assumption_citation_ids)))
+        as citation_ids,
     c.assumption_ids
 from scored as s
 inner join chosen as c on s.platform_id = c.platform_id

@@ -48,7 +48,7 @@ kinds as (
         ('videos_uploaded_total', 'videos_uploaded', 'volume', 'uploads'),
         ('hours_uploaded_total', 'hours_uploaded', 'volume', 'uploads'),
         ('surviving_uploads_of_year', 'cohort_public', 'volume', 'uploads')
-    ) as t (metric, observation_kind, noise_family, bias_group)
+    )
 ),
 
 stated as (
@@ -102,13 +102,16 @@ first_look as (
             when s.observation_kind is null and not s.is_removal then 'not_a_volume'
             when
                 s.geography not in ('global', 'global_excl_china')
-                and not (s.geography = case when s.country = 'CN' then 'china' else lower(s.country) end and not s.has_global)
+                and not (
+                    s.geography = case when s.country = 'CN' then 'china' else lower(s.country) end and not s.has_global
+                )
                 then 'part_of_the_world'
             when s.value is null or s.value <= 0 then 'refused_not_positive'
             when s.metric = 'removed_share_of_published' and s.value > 0.5 then 'refused_rate_is_not_a_share'
             when s.noise_family = 'users' and s.value > c.limit_users then 'refused_above_physical_limit'
             when
-                s.observation_kind in ('duration_new', 'duration_stock') and (s.value > c.limit_duration or s.value < 0.5)
+                s.observation_kind in ('duration_new', 'duration_stock')
+                and (s.value > c.limit_duration or s.value < 0.5)
                 then 'refused_impossible_duration'
             when s.period_start_on > getvariable('as_of')::date then 'not_yet_public'
             when s.period_end_on < s.launched_on then 'before_launch'
@@ -180,7 +183,10 @@ readings as (
             when s.reason is not null then s.reason
             when not s.is_removal or p.fact_id is not null then null
             when s.fact_id in (select x.rate_fact_id from pairs as x) then null
-            when s.fact_id in (select x.fact_id from removed_ranked as x where x.place > 1) then 'same_as_another'
+            when s.fact_id in (
+                select x.fact_id from removed_ranked as x
+                where x.place > 1
+            ) then 'same_as_another'
             else 'no_rate_or_count_to_pair_with'
         end as second_reason
     from first_look as s
@@ -203,9 +209,12 @@ relays as (
             and b.second_reason is null
             and abs(a.log_value - b.log_value) < c.relay_distance
             and a.period_start_on <= b.period_end_on
-            and b.period_start_on <= a.period_end_on
+            and a.period_end_on >= b.period_start_on
             and a.seen_on >= b.period_start_on
-            and (a.originator = b.originator or (a.period_start_on = b.period_start_on and a.period_end_on = b.period_end_on))
+            and (
+                a.originator = b.originator
+                or (a.period_start_on = b.period_start_on and a.period_end_on = b.period_end_on)
+            )
             and (a.observation_kind != 'cohort_public' or a.seen_on = b.seen_on)
             and (b.tier, b.bound != 'exact', b.bound = 'at_least', b.period_n_days, b.fact_id)
             < (a.tier, a.bound != 'exact', a.bound = 'at_least', a.period_n_days, a.fact_id)
@@ -228,8 +237,12 @@ against as (
         list_sort(list(distinct b.citation_id)) as contradicts_citation_ids,
         max(case
             when abs(a.log_value - b.log_value) > ln(100) then 'a factor of more than 100 apart: a unit is wrong'
-            when a.bound = 'at_least' and a.log_value > b.log_value + ln(1.1) then 'a floor above a figure of another source'
-            when b.bound = 'at_least' and b.log_value > a.log_value + ln(1.1) then 'a figure below a floor of another source'
+            when
+                a.bound = 'at_least' and a.log_value > b.log_value + ln(1.1)
+                then 'a floor above a figure of another source'
+            when
+                b.bound = 'at_least' and b.log_value > a.log_value + ln(1.1)
+                then 'a figure below a floor of another source'
             else 'a factor of more than 2 apart'
         end) as contradiction,
         max(case when abs(a.log_value - b.log_value) > ln(100) then 1 else 0 end) = 1 as is_unit_suspect,
@@ -251,7 +264,7 @@ against as (
                 or (
                     a.originator != b.originator
                     and a.period_start_on <= b.period_end_on
-                    and b.period_start_on <= a.period_end_on
+                    and a.period_end_on >= b.period_start_on
                     and (
                         (a.bound = 'at_least' and b.bound != 'at_least' and a.log_value > b.log_value + ln(1.1))
                         or (b.bound = 'at_least' and a.bound != 'at_least' and b.log_value > a.log_value + ln(1.1))
@@ -338,12 +351,13 @@ select
         else c.overshoot_usual
     end as slack_sd,
     coalesce(d.rate_fact_id, d.relay_of, (
-        select max(p.fact_id) from pairs as p where p.rate_fact_id = d.fact_id
+        select max(p.fact_id) from pairs as p
+        where p.rate_fact_id = d.fact_id
     )) as used_with_fact_id,
     d.contradiction,
     coalesce(d.contradicts_fact_ids, []::varchar[]) as contradicts_fact_ids,
     list_sort(list_distinct(list_concat(
-        list_filter([d.citation_id, d.rate_citation_id], lambda x: x is not null),
+        list_filter([d.citation_id, d.rate_citation_id], lambda x: x is not null),  -- noqa: RF02
         coalesce(d.contradicts_citation_ids, []::varchar[])
     ))) as citation_ids
 from decided as d

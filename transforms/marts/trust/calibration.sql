@@ -50,9 +50,13 @@ select
     exp(log_mean + 1.6448536269514722 * log_sd) as issued_p95,
     exp(log_value) as truth,
     1::bigint as n_truths,
-    case when abs(log_value - log_mean) <= 0.6744897501960817 * log_sd then 1.0::double else 0.0::double end as covered_50,
-    case when abs(log_value - log_mean) <= 1.6448536269514722 * log_sd then 1.0::double else 0.0::double end as covered_90,
-    -0.5 * ((log_value - log_mean) / log_sd) * ((log_value - log_mean) / log_sd) - ln(log_sd) - 0.9189385332046727 as log_score,
+    case when abs(log_value - log_mean) <= 0.6744897501960817 * log_sd then 1.0::double else 0.0::double end
+        as covered_50,
+    case when abs(log_value - log_mean) <= 1.6448536269514722 * log_sd then 1.0::double else 0.0::double end
+        as covered_90,
+    -0.5 * ((log_value - log_mean) / log_sd) * ((log_value - log_mean) / log_sd)
+    - ln(log_sd)
+    - 0.9189385332046727 as log_score,
     null::double as rmse,
     log_sd as mean_sd
 from left_out

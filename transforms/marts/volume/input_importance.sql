@@ -21,7 +21,9 @@ select
     case
         when i.input_kind = 'interaction' then 'What only arises together'
         when i.input_kind = 'remainder' then 'All inputs below one in two thousand'
-        when i.fact_id is not null then o.metric || ' of ' || o.platform_id || ', ' || strftime(o.period_end_on, '%Y-%m')
+        when
+            i.fact_id is not null
+            then o.metric || ' of ' || o.platform_id || ', ' || strftime(o.period_end_on, '%Y-%m')
         when a.assumption_id is not null then a.description
         when e.event_id is not null then 'Declared: ' || e.event_title || '. ' || e.reason
         else 'Assumed share of another platform'
@@ -38,10 +40,10 @@ select
     end as platform_id,
     i.variance_share,
     i.variance_removed_by_one_more,
-    list_filter([o.citation_id, e.citation_id], lambda x: x is not null) as citation_ids,
-    list_filter([i.assumption_id], lambda x: x is not null) as assumption_ids
+    list_filter([o.citation_id, e.citation_id], lambda x: x is not null) as citation_ids,  -- noqa: RF02
+    list_filter([i.assumption_id], lambda x: x is not null) as assumption_ids  -- noqa: RF02
 from intermediate.int_company__importance as i
 left join intermediate.int_platform__observation as o on i.fact_id = o.fact_id
 left join staging.stg_reference__assumptions as a on i.assumption_id = a.assumption_id
 left join staging.stg_reference__platform_events as e on split_part(i.input_id, ':', 1) = e.event_id
-order by i.company_id, i.measure, i.variance_share desc, i.input_id
+order by i.company_id asc, i.measure asc, i.variance_share desc, i.input_id asc
