@@ -31,7 +31,12 @@ with constants as (
 ),
 
 kinds as (
-    select * from (
+    select
+        t.metric,
+        t.observation_kind,
+        t.noise_family,
+        t.bias_group
+    from (
         values
         ('monthly_active_users', 'users_monthly', 'users', 'users'),
         ('daily_active_users', 'users_daily', 'users', 'users'),
@@ -48,7 +53,7 @@ kinds as (
         ('videos_uploaded_total', 'videos_uploaded', 'volume', 'uploads'),
         ('hours_uploaded_total', 'hours_uploaded', 'volume', 'uploads'),
         ('surviving_uploads_of_year', 'cohort_public', 'volume', 'uploads')
-    )
+    ) as t (metric, observation_kind, noise_family, bias_group)
 ),
 
 stated as (
