@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
@@ -114,7 +114,7 @@ def _against(rule: Distrust, rows: list[Row], last: list[Row], day: date, last_d
         found.revisions.append(f"restated: {len(restated)} of {len(pairs)} known rows have other values ({_some(restated)})")
 
 
-def core(table: Table, rows: list[Row]) -> list[list[Any]]:
+def core(table: Table, rows: list[Row]) -> Iterator[list[Any]]:
     """Return what two vintages must share to be copies: keys, ratings, votes and measures, without the trimmings."""
     rule = table.distrust
     named = [*table.grain, *(measure.column for measure in rule.measures)]
@@ -122,7 +122,7 @@ def core(table: Table, rows: list[Row]) -> list[list[Any]]:
         named += [rule.score.column, *([rule.score.votes] if rule.score.votes else [])]
     elif not rule.measures:
         named = list(table.columns)
-    return [[row[name] for name in named] for row in rows]
+    return ([row[name] for name in named] for row in rows)
 
 
 def rule_label(rule: Distrust, row: Row) -> str:

@@ -22,7 +22,7 @@ from datamoat.kit import strict
 from datamoat.kit.strict import Row
 from datamoat.settings import Settings
 from datamoat.snapshots import Receipt, Snapshots
-from datamoat.sources import EVERY_DAYS, STAMPS, Source, Table
+from datamoat.sources import EVERY_DAYS, Source, Table
 
 POLARS = {
     "VARCHAR": pl.String(), "BIGINT": pl.Int64(), "DOUBLE": pl.Float64(), "BOOLEAN": pl.Boolean(), "DATE": pl.Date(),
@@ -247,11 +247,18 @@ def states(settings: Settings, sources: Iterable[Source], today: date) -> list[R
 
 def rows_of(settings: Settings, source: Source, landing: Landing) -> dict[str, list[Row]]:
     """Return the rows of a served landing, by table."""
-    return {
-        name: pl.read_parquet(_raw(settings) / landing.files[name]).drop(list(STAMPS)).to_dicts()
-        for name in source.tables
-        if name in landing.files
-    }
+    found = {}
+    for name, table in source.tables.items():
+        if name not in landing.files:
+            continue
+        frame = pl.read_parquet(_raw(settings) / landing.files[name], columns=list(table.columns))
+        seen: dict[Any, Any] = {}  # one object for equal texts
+        columns = [
+            [seen.setdefault(value, value) for value in frame[column].to_list()] if kind == "VARCHAR" else frame[column].to_list()
+            for column, kind in table.columns.items()
+        ]
+        found[name] = [dict(zip(table.columns, values, strict=True)) for values in zip(*columns, strict=True)]
+    return found
 
 
 def changes_of(settings: Settings, source: Source, snapshot_id: str) -> list[tuple[str, str, str, str, str, str]]:
@@ -373,7 +380,9 @@ def _judge(
         return landing("error", f"{failure.what}. {failure.fix}"), {}
     n_rows, rows_sha256 = (
         sum(map(len, tables.values())),
-        _hash({name: [list(row.values()) for row in rows] for name, rows in tables.items()}),
+        _hash(
+            {name: ([row[column] for column in table.columns] for row in tables[name]) for name, table in source.tables.items()}
+        ),
     )
     core_sha256 = _hash({name: distrust.core(table, tables[name]) for name, table in source.tables.items()})
     doubts = sorted(text.removeprefix(strict.DOUBT) for text in notes if text.startswith(strict.DOUBT))
@@ -430,21 +439,20 @@ def _old_copy(source: Source, tables: dict[str, list[Row]], first: date, replace
 
 def _unique(tables: dict[str, list[Row]], name: str, table: Table, notes: dict[str, int]) -> list[str]:
     """Drop rows that are there twice to the letter; return a sentence if two rows of one key differ."""
-    kept: dict[tuple[Any, ...], Row] = {}
-    twice = 0
-    for row in tables[name]:
-        key = tuple(row[column] for column in table.grain)
-        if key not in kept:
-            kept[key] = row
-        elif kept[key] == row:
-            twice += 1
-        else:
+    rows = tables[name]
+    rows.sort(key=lambda row: tuple(str(row[column]) for column in table.grain))
+    kept: list[Row] = []
+    for row in rows:
+        before = kept[-1] if kept else None
+        if before is None or any(before[column] != row[column] for column in table.grain):
+            kept.append(row)
+        elif before != row:
             shown = ", ".join(f"{column} = {strict.shown(row[column])}" for column in table.grain)
-            other = ", ".join(column for column in table.columns if kept[key][column] != row[column])
+            other = ", ".join(column for column in table.columns if before[column] != row[column])
             return [f"two different rows for one key ({shown}): they differ in {other}"]
-    if twice:
-        notes[f"{name}: {twice} rows were there twice, to the letter, and count once"] = 1
-    tables[name] = [kept[key] for key in sorted(kept, key=lambda key: tuple(map(str, key)))]
+    if len(kept) < len(rows):
+        notes[f"{name}: {len(rows) - len(kept)} rows were there twice, to the letter, and count once"] = 1
+    tables[name] = kept
     return []
 
 
@@ -456,14 +464,14 @@ def _write(
     for name, table in source.tables.items():
         if unchanged and not table.repeat:
             continue
-        frame = pl.DataFrame(
-            [list(row.values()) for row in tables[name]],
-            schema={column: POLARS[kind] for column, kind in table.columns.items()}, orient="row",
-        ).with_columns(
+        columns = [
+            pl.Series(column, [row[column] for row in tables[name]], dtype=POLARS[kind]) for column, kind in table.columns.items()
+        ]
+        frame = pl.DataFrame(columns).with_columns(
             pl.lit(receipt.snapshot_id).alias("_snapshot_id"),
             pl.lit(receipt.request).alias("_request"),
             pl.lit(receipt.captured_on).alias("_captured_on"),
-        )  # fmt: skip
+        )
         path = Path(source.id) / name / receipt.request / f"{receipt.captured_on}-{receipt.sha256[:12]}.parquet"
         buffer = io.BytesIO()
         frame.write_parquet(buffer, compression="zstd", statistics=False)
@@ -559,9 +567,14 @@ def _state(source: Source, request: str, today: date, landings: list[Landing]) -
     )
 
 
-def _hash(value: Any) -> str:  # noqa: ANN401
+def _hash(tables: dict[str, Iterable[list[Any]]]) -> str:
     """Return a hash of rows; they are in order of their grain."""
-    return hashlib.sha256(json.dumps(value, default=str, separators=(",", ":")).encode()).hexdigest()
+    digest = hashlib.sha256()
+    for name, rows in tables.items():
+        digest.update(f"[{name}]".encode())
+        for row in rows:
+            digest.update(json.dumps(row, default=str, separators=(",", ":")).encode())
+    return digest.hexdigest()
 
 
 def _stamp(acceptance: Acceptance | None) -> str:

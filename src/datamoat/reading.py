@@ -41,7 +41,9 @@ def read_answer(source: Source, pages: list[bytes], request: str, day: date) -> 
             raw, said = (_parse_apart if apart else _parse_here)(source, name, page, request, day)
             rows += raw
             notes.update(said)
-        found[name] = [_typed(table, row, notes) for row in rows]
+        for row in rows:
+            _type(table, row, notes)
+        found[name] = rows
     return found, notes
 
 
@@ -156,8 +158,8 @@ def _plain(value: object) -> object:
     raise TypeError(message)
 
 
-def _typed(table: Table, row: Row, notes: Counter[str]) -> Row:
-    """Return a row with exactly the declared columns, each of the declared type.
+def _type(table: Table, row: Row, notes: Counter[str]) -> None:
+    """Give a row's values the declared types, in place: a table of half a million rows is held once.
 
     Raises:
         SourceChangedError: A value is of another type, or missing where it may not be.
@@ -166,11 +168,11 @@ def _typed(table: Table, row: Row, notes: Counter[str]) -> Row:
     if row.keys() != table.columns.keys():
         odd = sorted(row.keys() ^ table.columns.keys())
         raise ContentError(f"parse.py and source.yml disagree on columns {odd}", "source.yml", "name the same columns in both.")
-    made = {name: _cell(name, kind_, row[name], notes) for name, kind_ in table.columns.items()}
+    for name, wanted in table.columns.items():
+        row[name] = _cell(name, wanted, row[name], notes)
     for name in (*table.required, *table.grain):
-        if made[name] is None:
+        if row[name] is None:
             raise changed(f"{name} is missing in a row where every row must have one")
-    return made
 
 
 def _cell(name: str, wanted: str, value: Any, notes: Counter[str]) -> Any:  # noqa: ANN401, C901, PLR0911, PLR0912

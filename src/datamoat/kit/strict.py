@@ -144,26 +144,27 @@ def load_csv(answer: Answer, *, delimiter: str = ",") -> tuple[list[str], list[l
         raise changed(
             "the answer is cut short: a quoted cell is still open at the end", "ask again; a cut answer is never read in part."
         )
-    try:
-        text = answer.body.decode("utf-8-sig")
-    except UnicodeDecodeError as failure:
-        raise changed(f"not UTF-8: {failure.reason} at byte {failure.start:,}") from failure
-    if "\0" in text:
+    if b"\0" in answer.body:
         raise changed("a NUL byte in what should be text")
+    seen: dict[str, str] = {}  # tables repeat themselves: one object for equal cells
     try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if any(row)]
+        with io.TextIOWrapper(io.BytesIO(answer.body), encoding="utf-8-sig", newline="") as stream:
+            lines = csv.reader(stream, delimiter=delimiter, strict=True)
+            rows = [[seen.setdefault(cell, cell) for cell in row] for row in lines if any(row)]
+    except UnicodeDecodeError as failure:
+        raise changed(f"not UTF-8: {failure.reason}") from failure
     except csv.Error as failure:
         raise changed(f"not a CSV: {failure}") from failure
     if not rows:
         raise changed("no header")
-    header = [cell.strip() for cell in rows[0]]
+    header = [cell.strip() for cell in rows.pop(0)]
     twice = [name for name, times in Counter(header).items() if times > 1]
     if twice:
         raise changed(f"header {shown(twice[0])} is given twice")
-    for number, row in enumerate(rows[1:], start=2):
+    for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise changed(f"record {number} has {len(row)} cells and the header {len(header)}: cut short, or a stray quote")
-    return header, rows[1:]
+    return header, rows
 
 
 def header_of(header: Sequence[str], aliases: Sequence[str], *, optional: bool = False) -> str | None:
@@ -516,7 +517,10 @@ def shown(value: object, most: int = 60) -> str:
 
 def storable(value: str) -> str:
     """Return text that can be stored as UTF-8: verbatim, but for a lone surrogate, which is written out by its number."""
-    return value.encode("utf-8", "backslashreplace").decode()
+    if value.isascii():
+        return value
+    stored = value.encode("utf-8", "backslashreplace").decode()
+    return value if stored == value else stored
 
 
 def oddities(value: str) -> list[str]:

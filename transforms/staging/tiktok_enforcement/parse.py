@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -94,7 +95,9 @@ def _table(header: list[str], lines: list[list[str]]) -> list[Row]:
         if column is not None:
             places[name] = header.index(column)
     rows = []
-    for line in lines:
+    lines.reverse()
+    while lines:  # each line is let go as its row is made, so that a large table is held once
+        line = lines.pop()
         row: Row = {name: line[places[name]].strip() if name in places else "" for name in ALIASES}
         row["period"] = period_name(row["period"])
         row["period_type"] = row["period_type"] or "Quarter"
@@ -108,6 +111,7 @@ def _table(header: list[str], lines: list[list[str]]) -> list[Row]:
     return rows
 
 
+@cache
 def period_name(written: str) -> str:
     """Return a quarter as `2025 Q1`, whatever way it is written; other periods verbatim.
 
