@@ -36,7 +36,7 @@ said as (
     union all
     select
         2,
-        'Owning a platform is most of it: an owner''s best model is ahead of another company''s in '
+        'Volumes fall in two heaps, so that it is largely owners against the rest: an owner''s best model is ahead of another company''s in '
         || round(100 * median(auc_platform))::integer || ' of 100 pairings (median over boards). Among the '
         || (
             select fewest || ' to ' || most from contrasts

@@ -105,8 +105,10 @@ def look(link: ModuleType, reference: Callable[[str], pl.DataFrame]) -> Callable
                 for scenario in ("baseline", "no_prior_only_platforms")
             ]
         )
+        medians = draws.group_by("company_id", "month").agg(pl.exclude("draw").median().name.suffix("_p50"))
+        medians = medians.with_columns(scenario_id=pl.lit("baseline"))
         found: dict[str, pl.DataFrame] = link.model(
-            contenders.lazy(), draws.lazy(), evidence.lazy(), returning.lazy(), definitions.lazy(), thresholds.lazy(),
+            contenders.lazy(), draws.lazy(), medians.lazy(), evidence.lazy(), returning.lazy(), definitions.lazy(), thresholds.lazy(),
             assumptions.lazy(), SETTINGS,
         )  # fmt: skip
         return found

@@ -87,7 +87,7 @@ class Volumes:
     Attributes:
         row: The row of a company and month.
         draws: By measure, shape (n_rows, n_draws); minus infinity for none.
-        medians: By measure, shape (n_rows,).
+        medians: By measure, shape (n_rows,), as published where they are.
         lagged: Draws of usable hours by company, shape (n_months, n_draws), from the first month on.
         lag: Months from the end of data collection to release, one a draw.
         first: The first month.
@@ -154,6 +154,7 @@ class Panel:
 def model(
     int_moat__contender: pl.LazyFrame,
     int_company__volume_draws: pl.LazyFrame,
+    int_company__volume_quantiles: pl.LazyFrame,
     int_company__evidence: pl.LazyFrame,
     int_moat__returning: pl.LazyFrame,
     stg_reference__moat_definitions: pl.LazyFrame,
@@ -169,7 +170,9 @@ def model(
     rule = Thresholds.from_rows(dict(zip(thresholds["threshold_id"], thresholds["threshold_value"], strict=True)))
     lag = stg_reference__assumptions.filter(pl.col("name") == "data_cutoff_lag").collect().row(0, named=True)
     wanted = pl.concat([frame.select("company_id", "volume_month") for frame in (contenders, returning)])
-    volumes = read_volumes(wanted, int_company__volume_draws, int_company__evidence, lag, settings["seed"])
+    volumes = read_volumes(
+        wanted, int_company__volume_draws, int_company__volume_quantiles, int_company__evidence, lag, settings["seed"]
+    )
     half = normals(settings["seed"], "rating", volumes.n_draws // 2 + 1, MAX_COMPANIES)
     mirrored = np.stack([half, -half], axis=1).reshape(-1, MAX_COMPANIES)[: volumes.n_draws]
     looks = Looks(seed=settings["seed"])
@@ -210,7 +213,14 @@ def plain(contenders: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(said=pl.struct(pl.exclude("board_id", "captured_on")).hash())
 
 
-def read_volumes(wanted: pl.DataFrame, draws: pl.LazyFrame, evidence: pl.LazyFrame, lag: dict[str, Any], seed: int) -> Volumes:
+def read_volumes(
+    wanted: pl.DataFrame,
+    draws: pl.LazyFrame,
+    quantiles: pl.LazyFrame,
+    evidence: pl.LazyFrame,
+    lag: dict[str, Any],
+    seed: int,
+) -> Volumes:
     """Return the volumes the contenders need."""
     pairs = wanted.select("company_id", month="volume_month").unique().sort("company_id", "month")
     first_party = pl.col("available_first_party_hours").fill_null(0.0) + pl.col("available_licensed_hours")
@@ -243,10 +253,20 @@ def read_volumes(wanted: pl.DataFrame, draws: pl.LazyFrame, evidence: pl.LazyFra
     owning = evidence.filter(pl.col("has_platform")).select("company_id", "month", "scenario_id").collect()
     with_evidence = set(owning.filter(pl.col("scenario_id") == "no_prior_only_platforms").drop("scenario_id").iter_rows())
     with_any = set(owning.filter(pl.col("scenario_id") == "baseline").drop("scenario_id").iter_rows())
+    published = (
+        quantiles.filter(pl.col("scenario_id") == "baseline")
+        .join(pairs.lazy(), on=["company_id", "month"], how="semi")
+        .sort("company_id", "month")
+        .select(pl.col(f"{name}_p50").fill_null(-np.inf).alias(name) for name in MEASURES)
+        .collect()
+    )
     return Volumes(
         row={(row["company_id"], row["month"]): i for i, row in enumerate(pairs.iter_rows(named=True))},
         draws=by_measure,
-        medians={name: np.median(x, axis=1) for name, x in by_measure.items()},
+        medians={
+            name: published[name].to_numpy() if name in published.columns else np.median(x, axis=1)
+            for name, x in by_measure.items()
+        },
         lagged=lagged,
         lag=months,
         first=paths["month"].min(),  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ grain: [quarter_on]
 nullable: [median_spearman, median_short_spearman, median_control_spearman, median_partial_share, median_power_at_half, median_owners_spearman, n_led_without_platform_before]
 caveats:
   - Medians are over boards that share models and raters; they are not pooled evidence.
+  - The comparisons of short video with all video, and of control boards with primary ones, are of medians, have no error bar of their own, and follow the rule as it was written.
   - median_owners_spearman is over five to seven companies a board and decides nothing.
   - Before 2026-02 only one publisher's boards are held, so that at most two of the four primary boards speak.
 ---*/
