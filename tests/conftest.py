@@ -175,3 +175,11 @@ def published(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Setti
                 audit_build(settings, project, worker)
             publish_warehouse(settings, project)
     return settings
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests measured, from whichever process they ran in."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in getattr(report, "user_properties", ()):
+            if name == "measured" and report.when == "call":
+                terminalreporter.write_line(f"{report.nodeid.split('::')[-1]}: {value}")

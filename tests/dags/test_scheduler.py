@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import sys
 import time
 import urllib.error
 from collections.abc import Callable, Iterator
@@ -128,7 +127,9 @@ def scheduler(world: Any) -> Iterator[Scheduler]:
             local.stop(airflow)
 
 
-def test_a_scheduled_ingest_leads_to_a_published_file_and_an_export(scheduler: Scheduler) -> None:
+def test_a_scheduled_ingest_leads_to_a_published_file_and_an_export(
+    scheduler: Scheduler, record_property: Callable[[str, object], None]
+) -> None:
     scheduler.switch_on("ingest__example_board")
 
     def exported() -> Any:
@@ -152,9 +153,10 @@ def test_a_scheduled_ingest_leads_to_a_published_file_and_an_export(scheduler: S
     assert landed["snapshot_ids"][0].startswith("example_board/entries/")
     assert build_id in [one["extra"]["build_id"] for one in events if one["source_dag_id"] == "build_warehouse"]
     pids = set(local.running(scheduler.airflow).values())
-    sys.stdout.write(
-        f"\nwell after {scheduler.well_after:.1f} s, export after {took:.1f} s, {memory(pids)} MB, load {os.getloadavg()[0]:.1f}\n"
+    measured = (
+        f"well after {scheduler.well_after:.1f} s, export after {took:.1f} s, {memory(pids)} MB, load {os.getloadavg()[0]:.1f}"
     )
+    record_property("measured", measured)
 
 
 def test_an_upstream_that_turns_empty_is_quarantined_and_named_while_the_old_file_stays(
