@@ -1,0 +1,61 @@
+"""One definition on one board: what it computes, and why it does not."""
+
+import numpy as np
+import pytest
+
+from datamoat.kit.link import Rated, link
+from datamoat.kit.verdict import Looks
+
+LOOKS = Looks(n_random=499, n_random_again=199, n_random_pairs=99, n_draws_other=40, n_draws_again=20)
+
+
+def field(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, Rated]:
+    rng = np.random.default_rng(seed)
+    points = np.sort(1_000 + 100 * rng.standard_normal(n))[::-1]
+    v = np.exp(rng.standard_normal(n) + 0.2 * rng.standard_normal((40, n)))
+    return v, np.median(v, axis=0), Rated(points + 4 * rng.standard_normal((40, n)), points, LOOKS.n_draws_again)
+
+
+@pytest.mark.parametrize("statistic", ["spearman", "kendall_tau_b"])
+def test_a_rank_statistic_comes_with_its_effect_power_and_range(statistic: str) -> None:
+    v, medians, rated = field(12)
+    found = link(statistic, v, medians, rated, LOOKS)
+    assert found.reason == "computed"
+    assert found.test is not None
+    assert found.effect is not None
+    assert found.range_without_one is not None
+    low, high, driver = found.range_without_one
+    assert low <= high
+    assert 0 <= driver < 12
+    assert 0 < (found.power or 0) < 1
+
+
+@pytest.mark.parametrize("statistic", ["mean_difference", "auc"])
+def test_a_group_of_one_has_a_number_and_no_interval(statistic: str) -> None:
+    _, _, rated = field(9)
+    member = np.zeros((40, 9))
+    member[:, 2] = 1.0
+    found = link(statistic, member, member[0], rated, LOOKS)
+    assert found.reason == "one_company_is_a_group"
+    assert found.test is not None
+    assert found.effect is None
+    assert found.power is None
+
+
+def test_too_few_ties_in_ratings_and_ties_in_volume_are_reasons() -> None:
+    v, medians, rated = field(9)
+    assert (
+        link("spearman", v[:, :2], medians[:2], Rated(rated.r[:, :2], rated.points[:2], 20), LOOKS).reason == "too_few_companies"
+    )
+    assert link("spearman", v, medians, Rated(rated.r, np.full(9, 5.0), 20), LOOKS).reason == "ratings_tied"
+    assert link("spearman", np.ones((40, 9)), np.ones(9), rated, LOOKS).reason == "volumes_tied"
+
+
+def test_companies_without_volume_share_the_last_place() -> None:
+    v, medians, rated = field(9)
+    v[:, 6:], medians[6:] = -np.inf, -np.inf
+    found = link("kendall_tau_b", v, medians, rated, LOOKS)
+    assert found.test is not None
+    assert found.plain is not None
+    assert np.isfinite(found.plain)
+    assert found.effect is not None
