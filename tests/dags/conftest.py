@@ -207,6 +207,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> World
         "DATAMOAT_WEBHOOK": f"{here}/hook?token={CANARY}-hook",
         "DATAMOAT_LATE_MINUTES": "0.3",
         "EXAMPLE_API_KEY": f"{CANARY}-key",
+        "AIRFLOW_CONN_PUBLISHER": f"https://reader:{CANARY}-userinfo@example.org/?token={CANARY}-query",
         "AIRFLOW_HOME": str(root / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
