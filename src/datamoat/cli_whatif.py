@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from datamoat.errors import UsageError
-from datamoat.settings import read_settings
+from datamoat.settings import Settings, read_settings
 
 TARGET, KEYS = "marts.company_volume", ("company_id", "month", "scenario_id")
 
@@ -23,19 +23,32 @@ def whatif(
     scenario: Annotated[str, typer.Option(help="The scenario to compare.")] = "baseline",
     month: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The month; the last one if left out.")] = None,
     limit: Annotated[int, typer.Option(help="How many rows to show.")] = 20,
+    refit: Annotated[bool, typer.Option("--refit", help="Build anew even where the published draws would do.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Build a twin with other assumptions or without some facts, and show what changes for each company.
+    """Change assumptions or drop facts, and show what follows for volumes and verdicts.
 
-    Example: datamoat whatif --set early_loss_share=0.3 --of first_party_stock_hours
+    What acts after the fit is answered from the published draws at once; the rest builds a twin. The answer says which.
+
+    Example: datamoat whatif --set A021=0.1 --set access.bytedance.tiktok=none
     """
-    from datamoat.lake import quoted
     from datamoat.render import rows as show
-    from datamoat.whatif import Change, compare, read_number, twin
 
     if not numbers and not dropped:
         raise UsageError("nothing is changed", "datamoat whatif", "give --set NAME=VALUE or --drop FACT.")
     settings = read_settings()
+    if not refit and numbers and not dropped and scenario == "baseline" and month is None:
+        asked = {name.strip(): value.strip() for name, _, value in (text.partition("=") for text in numbers)}
+        if _from_draws(settings, asked, quantity, limit, as_json=as_json):
+            return
+    from datamoat.lake import quoted
+    from datamoat.whatif import Change, compare, read_number, twin
+
+    if any(text.startswith("access.") for text in numbers or ()):
+        raise UsageError(
+            "an access is changed in the draws alone", "--set access.…", "leave --drop, --month and --scenario away."
+        )
+    typer.echo("refit: what is asked acts before or in the fit, so the tables it leads to are built anew", err=True)
     change = Change(dict(read_number(text) for text in numbers or ()), tuple(dropped or ()))
     with twin(settings, change, TARGET, lambda line: typer.echo(line, err=True)) as other:
         where = f"scenario_id = {quoted(scenario)}"
@@ -43,3 +56,33 @@ def whatif(
     show(columns, found[:limit], as_json=as_json)
     if not found:
         typer.echo(f"nothing in {quantity} changes", err=True)
+
+
+def _from_draws(settings: Settings, asked: dict[str, str], quantity: str, limit: int, *, as_json: bool) -> bool:
+    """Answer from the published draws, if they can; return whether they could."""
+    import json
+
+    from datamoat.published import open_published
+    from datamoat.render import rows as show
+    from datamoat.whatif_draws import BOARD_COLUMNS, acts_after_the_fit, answer_from_draws
+
+    with open_published(settings) as con:
+        if not acts_after_the_fit(con, asked):
+            return False
+    found = answer_from_draws(settings, asked, quantity)
+    if as_json:
+        told = {
+            "from": "draws",
+            "n_draws": found.n_draws,
+            "volumes": [dict(zip(found.columns, row, strict=True)) for row in found.volumes],
+            "boards": [dict(zip(BOARD_COLUMNS, row, strict=True)) for row in found.boards],
+        }
+        typer.echo(json.dumps(told, default=str, indent=1))
+        return True
+    typer.echo(f"from the published draws ({found.n_draws:,}); nothing was fitted again", err=True)
+    show(found.columns, found.volumes[:limit], title=f"{quantity} in the last month, companies that change most")
+    if not found.volumes:
+        typer.echo(f"nothing in {quantity} changes")
+    typer.echo()
+    show(BOARD_COLUMNS, found.boards, title="Primary boards, as published and if")
+    return True
