@@ -168,10 +168,10 @@ def is_well(address: str, part: str | None = None) -> bool:
     try:
         path = "/health" if part is None else "/api/v2/monitor/health"
         with urllib.request.urlopen(address + path, timeout=10) as answer:  # noqa: S310  (an address of our own)
-            told = json.loads(answer.read())
-    except (OSError, ValueError, http.client.HTTPException):
-        return False
-    return part is None or bool(told.get(part, {}).get("status") == "healthy")
+            said = answer.read()
+        return part is None or bool(json.loads(said)[part]["status"] == "healthy")
+    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+        return False  # a scheduler that is not well answers 503, which is an error here
 
 
 def running(airflow: Airflow) -> dict[str, int]:
