@@ -12,11 +12,12 @@ import duckdb
 
 from datamoat.durable import TEMPORARY
 from datamoat.errors import DatamoatError
-from datamoat.land import states
+from datamoat.land import RequestState, states
 from datamoat.published import kept_builds, open_published, published_build
 from datamoat.settings import Settings
 from datamoat.sources import read_sources
 
+MOST_REASON = 120  # characters of a reason in a line; `datamoat diagnose` has all of it
 ROOM = 2_000_000_000  # bytes: a build, its spill and three kept files
 
 
@@ -61,17 +62,24 @@ def read_status(settings: Settings) -> Status:
 
 def _standing(settings: Settings) -> dict[str, tuple[str, str]]:
     """Return how each source that was ever landed stands today: what came after the published build counts too."""
-    found: dict[str, tuple[str, str]] = {}
+    by_source: dict[str, list[RequestState]] = {}
     for state in states(settings, read_sources(settings.content), datetime.now(UTC).date()):
-        if state.state == "never":
-            continue
-        if state.state not in {"quarantined", "failing", "silent", "clock suspicious"}:
-            found.setdefault(state.source_id, ("good", ""))
-            continue
-        live = f", the data of {state.served_on} stay live" if state.served_on else ", nothing is served"
-        told = f"{state.request} since {state.since}{live} ({state.reason})"
-        word, before = found.get(state.source_id, ("good", ""))
-        found[state.source_id] = (state.state if word in {"good", "silent"} else word, f"{before}; {told}" if before else told)
+        if state.state != "never":
+            by_source.setdefault(state.source_id, []).append(state)
+    found: dict[str, tuple[str, str]] = {}
+    for source, standing in by_source.items():
+        held = [state for state in standing if state.state in {"quarantined", "failing", "clock suspicious"}]
+        silent = [state for state in standing if state.state == "silent"]
+        if held:
+            named = ", ".join(
+                f"{state.request} since {state.since} (data of {state.served_on or 'no day'} stay live)" for state in held
+            )
+            reason = held[0].reason if len(held[0].reason) <= MOST_REASON else held[0].reason[:MOST_REASON] + "…"
+            found[source] = (held[0].state, f"{named}: {reason}")
+        elif silent:
+            found[source] = ("silent", f"nothing fetched since {max(state.since for state in silent if state.since)}")
+        else:
+            found[source] = ("good", "")
     return found
 
 
