@@ -272,10 +272,10 @@ def _is_ours(pid: int) -> bool:
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+        words, leads = Path(f"/proc/{pid}/cmdline").read_bytes(), os.getpgid(pid) == pid  # each was started in a group of its own
     except OSError:
         return Path("/proc").is_dir() is False and _signals(pid)
-    return b"airflow" in words
+    return leads and b"airflow" in words
 
 
 def _signals(pid: int) -> bool:

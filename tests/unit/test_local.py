@@ -1,0 +1,83 @@
+"""Airflow on one machine: secrets of its own, a port that is free, and nothing stopped that is not ours."""
+
+import json
+import os
+import socket
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datamoat import local, schedule
+from datamoat.errors import UsageError
+from datamoat.sources import read_sources
+
+
+@pytest.fixture
+def here(tree: Path, monkeypatch: pytest.MonkeyPatch) -> local.Airflow:
+    monkeypatch.setenv("DATAMOAT_ROOT", str(tree))
+    monkeypatch.setenv("DATAMOAT_DATA", str(tree / "data"))
+    return local.describe(tree / "data" / "airflow", 18099, {})
+
+
+def test_a_home_has_secrets_of_its_own_that_stay_and_that_its_owner_alone_can_read(here: local.Airflow) -> None:
+    keys = here.home / "keys.json"
+    assert stat.S_IMODE(keys.stat().st_mode) == 0o600
+    again = local.describe(here.home, 18099, {})
+    assert again.environment == here.environment
+    other = local.describe(here.home.parent / "other", 18099, {})
+    ours, theirs = (one.environment["AIRFLOW__API_AUTH__JWT_SECRET"] for one in (here, other))
+    assert len(ours) >= 32
+    assert ours != theirs
+
+
+def test_it_listens_to_this_machine_alone_and_not_everybody_is_an_admin(here: local.Airflow) -> None:
+    assert here.environment["AIRFLOW__API__HOST"] == "127.0.0.1"
+    assert here.environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "admin:admin"  # a name and a role, no password
+    assert not any("ALL_ADMINS" in name for name in here.environment)
+
+
+def test_what_a_person_set_in_the_environment_is_kept(here: local.Airflow) -> None:
+    given = {"AIRFLOW__CORE__PARALLELISM": "2", "AA_API_KEY": "k"}
+    found = local.describe(here.home, 18099, given).environment
+    assert (found["AIRFLOW__CORE__PARALLELISM"], found["AA_API_KEY"]) == ("2", "k")
+
+
+def test_a_port_that_is_taken_is_said(here: local.Airflow) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=f"port {port} is taken"):
+            local.start(local.describe(here.home, port, {}))
+    assert not here.record.exists()
+
+
+def test_a_process_that_is_not_airflow_is_not_taken_for_ours_and_not_stopped(here: local.Airflow) -> None:
+    here.record.write_text(json.dumps({"port": 1, "pids": {"scheduler": os.getpid(), "api-server": 2**22}}))
+    assert local.running(here) == {}
+    assert local.stop(here) == []
+    assert not here.record.exists()
+
+
+def test_a_part_is_well_only_when_the_server_says_so(httpserver: Any) -> None:
+    httpserver.expect_request("/api/v2/monitor/health").respond_with_json({"scheduler": {"status": "healthy"}, "triggerer": None})
+    httpserver.expect_request("/health").respond_with_data("", status=503)
+    address = f"http://127.0.0.1:{httpserver.port}"
+    parts = ("scheduler", "triggerer", "nonsense", None)
+    assert [local.is_well(address, part) for part in parts] == [True, False, False, False]
+    assert not local.is_well("http://127.0.0.1:1")
+
+
+def test_words_that_are_no_command_print_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [local.main(words) for words in ([], ["restart"], ["start", "http"])] == [2, 2, 2]
+    assert "python -m datamoat.local start" in capsys.readouterr().err
+
+
+def test_there_is_a_pool_for_the_writer_for_every_host_and_for_what_people_bring(checkout: Path) -> None:
+    sources = read_sources(checkout)
+    made = schedule.pools(sources)
+    assert schedule.WRITER in made
+    assert {schedule.pool(source) for source in sources} <= set(made)
+    assert all(0 <= int(schedule.cron(source).split()[0]) < 60 for source in sources)
