@@ -105,7 +105,6 @@ def describe(home: Path, port: int, given: Mapping[str, str] = os.environ) -> Ai
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "DATAMOAT_ROOT": str(settings.content),
         "DATAMOAT_DATA": str(settings.data),
     }
