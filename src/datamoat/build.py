@@ -8,7 +8,6 @@ written last: without it there is no build to audit.
 import hashlib
 import importlib.util
 import json
-import re
 import shutil
 import time
 from collections.abc import Callable
@@ -35,6 +34,8 @@ from datamoat.settings import Settings
 from datamoat.sources import read_sources
 
 BUILD_FILE = "build.json"
+HASHES = "hashes.json"  # of a kept result; written last, so that half a result is none
+KEPT_RESULTS = 3
 NO_SETTING = {"known", "causes"}  # of transforms/build.yml: what is about inputs, not about models
 Progress = Callable[[str], None]
 
@@ -239,37 +240,55 @@ def _run(
     constants: dict[str, Any],
     hashes: dict[str, str],
 ) -> None:
-    """Run one model and store its tables."""
+    """Run one model, or find its kept result, and let its tables' names stand for the files."""
     lake = settings.lake
+    key = _kept_key(model, constants, hashes) if model.is_kept else None
+    kept = lake / "kept" / model.name / key if key else None
+    known = _read_hashes(kept) if kept else {}
     if model.is_sql:
-        table = model.tables[0]
         found = {row[0]: row[1] for row in con.sql(f"describe {model.text}").fetchall()}
-        check_declared(project, table, found, model.path)
-        _copy_ordered(con, lake, table, f"({model.text})")
-    else:
-        key = _kept_key(model, constants, hashes) if model.is_kept else None
-        kept = lake / "kept" / model.name / key if key else None
-        if kept is None or not all((kept / f"{table.name}.parquet").is_file() for table in model.tables):
+        check_declared(project, model.tables[0], found, model.path)
+    if not known:
+        if model.is_sql:
+            _copy_ordered(con, _stored(lake, kept, model.tables[0]), model.tables[0], f"({model.text})")
+        else:
             _run_polars(settings, model, constants, kept)
-        for table in model.tables:
-            if kept is not None:
-                _link(kept / f"{table.name}.parquet", path_of(lake, table.id))
-            view(con, table.id, path_of(lake, table.id))
+        known = {table.name: _file_hash(_stored(lake, kept, table)) for table in model.tables}
+        if kept:
+            write_json(kept / HASHES, known)
+            for older in sorted(kept.parent.iterdir(), key=lambda folder: folder.stat().st_mtime)[:-KEPT_RESULTS]:
+                shutil.rmtree(older, ignore_errors=True)
+    for table in model.tables:
+        if kept:
+            _link(_stored(lake, kept, table), path_of(lake, table.id))
+        view(con, table.id, path_of(lake, table.id))
+        hashes[table.id] = known[table.name]
+        if not model.is_sql:
             found = {row[0]: row[1] for row in con.sql(f"describe {table.id}").fetchall()}
             check_declared(project, table, found, model.path)
-    for table in model.tables:
-        hashes[table.id] = _file_hash(path_of(lake, table.id))
 
 
-def _copy_ordered(con: duckdb.DuckDBPyConnection, lake: Path, table: Table, relation: str) -> None:
-    """Write a relation as Parquet in the order of its grain, and let the table's name stand for the file."""
-    path = path_of(lake, table.id)
+def _stored(lake: Path, kept: Path | None, table: Table) -> Path:
+    """Return where a model's table is written: in the lake, or where kept results are."""
+    return kept / f"{table.name}.parquet" if kept else path_of(lake, table.id)
+
+
+def _read_hashes(kept: Path) -> dict[str, str]:
+    """Return the hashes of a kept result, written last; nothing where there is no whole result."""
+    try:
+        known: dict[str, str] = json.loads((kept / HASHES).read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if all((kept / f"{name}.parquet").is_file() for name in known) else {}
+
+
+def _copy_ordered(con: duckdb.DuckDBPyConnection, path: Path, table: Table, relation: str) -> None:
+    """Write a relation as Parquet in the order of its grain."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = part_of(path)
     order = ", ".join(identifier(column) for column in table.grain)
     con.execute(f"copy (select * from {relation} order by {order}) to {quoted(str(part))} (format parquet, compression zstd)")
     put_in_place(part, path)
-    view(con, table.id, path)
 
 
 def _run_polars(settings: Settings, model: Model, constants: dict[str, Any], kept: Path | None) -> None:
@@ -297,7 +316,7 @@ def _run_polars(settings: Settings, model: Model, constants: dict[str, Any], kep
             "return one frame for each table.",
         )
     for table in model.tables:
-        path = kept / f"{table.name}.parquet" if kept is not None else path_of(settings.lake, table.id)
+        path = _stored(settings.lake, kept, table)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = part_of(path)
         frame = frames.pop(table.name)
@@ -314,32 +333,17 @@ def _run_polars(settings: Settings, model: Model, constants: dict[str, Any], kep
                 )
             frame.sort(table.grain, maintain_order=True).write_parquet(part, compression="zstd")
         put_in_place(part, path)
-    if kept is not None:
-        for older in sorted(kept.parent.iterdir(), key=lambda folder: folder.stat().st_mtime)[:-3]:
-            shutil.rmtree(older, ignore_errors=True)
 
 
 def _kept_key(model: Model, constants: dict[str, Any], hashes: dict[str, str]) -> str:
     """Return the hash of everything a kept model's result depends on."""
     digest = hashlib.sha256(model.text.encode())
-    for path in kit_of(model.text):
+    for path in [] if model.is_sql else kit_of(model.text):
         digest.update(path.read_bytes())
     depends = {read: hashes[read] for read in model.reads}
     taken = {name: str(value) for name, value in _constants_of(model, constants).items()}
-    digest.update(json.dumps([depends, taken, pl.__version__], sort_keys=True).encode())
+    digest.update(json.dumps([depends, taken, pl.__version__, duckdb.__version__], sort_keys=True).encode())
     return digest.hexdigest()[:24]
-
-
-def _kit_modules(code: str) -> list[Path]:
-    """Return the files of the kit that a model imports, and those they import in turn: what its result depends on."""
-    found: set[Path] = set()
-    waiting = set(re.findall(r"datamoat\.kit\.(\w+)", code))
-    while waiting:
-        path = Path(__file__).parent / "kit" / f"{waiting.pop()}.py"
-        if path.is_file() and path not in found:
-            found.add(path)
-            waiting |= set(re.findall(r"datamoat\.kit\.(\w+)", path.read_text()))
-    return sorted(found)
 
 
 def _constants_of(model: Model, constants: dict[str, Any]) -> dict[str, Any]:

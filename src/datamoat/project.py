@@ -226,7 +226,9 @@ def read_model(path: Path, transforms: Path) -> Model:
         header, sql = _split_header(path)
         if not sql.rstrip().endswith(";"):
             tables = (_table_from_header(path.stem, layer, header, path),)
-            return Model(path.stem, layer, path, True, sql, tuple(sorted(_reads_of_sql(sql, path))), tables)
+            constants = ("as_of",) if "getvariable" in sql else ()
+            reads = tuple(sorted(_reads_of_sql(sql, path)))
+            return Model(path.stem, layer, path, True, sql, reads, tables, header.get("keep") is True, constants)
         raise ContentError("a model is one SELECT without a semicolon", str(path), "remove the semicolon.")
     return _read_polars_model(path, layer)
 
@@ -332,7 +334,7 @@ def _split_header(path: Path) -> tuple[dict[str, Any], str]:
 
 def _table_from_header(name: str, layer: str, header: dict[str, Any], path: Path) -> Table:
     """Return the table a header promises; unknown keys are refused."""
-    unknown = set(header) - {"description", "grain", "nullable", "caveats", "rows"}
+    unknown = set(header) - {"description", "grain", "nullable", "caveats", "rows", "keep"}
     rows = header.get("rows") or {}
     if unknown or set(rows) - {"min", "max"}:
         raise ContentError(

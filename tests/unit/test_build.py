@@ -112,6 +112,21 @@ def test_a_kept_model_runs_again_only_when_its_inputs_or_code_change(settings: S
     assert build.tables["intermediate.int_lab__uploads"]["n_rows"] == 2
 
 
+def test_a_kept_select_is_taken_from_where_it_is_kept(settings: Settings, edit: Edit) -> None:
+    edit(MART, "rows: {min: 1}", "rows: {min: 1}\nkeep: true")
+    first = built(settings)
+    (kept,) = (settings.lake / "kept" / "lab_volume").glob("*/lab_volume.parquet")
+    stamp = kept.stat().st_mtime_ns
+    assert hashes(built(settings)) == hashes(first)
+    assert kept.stat().st_mtime_ns == stamp
+    edit(FACTS, "7.0", "8.0")
+    assert hashes(built(settings)) != hashes(first)
+    assert len(list((settings.lake / "kept" / "lab_volume").iterdir())) == 2
+    (kept.parent / "hashes.json").unlink()
+    edit(FACTS, "8.0", "7.0")
+    assert hashes(built(settings)) == hashes(first)
+
+
 def test_one_file_may_yield_several_tables(settings: Settings, tree: Path) -> None:
     (tree / "transforms/intermediate/lab/int_lab__pair.py").write_text(
         '"""Two at once."""\n\nimport polars as pl\n\n'
