@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from datamoat import notify, settings, sources
+from datamoat import local, notify, settings, sources
 
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
@@ -83,7 +83,7 @@ def test_every_command_is_one_airflow_has(compose: dict[str, Any]) -> None:
     assert "install" not in json.dumps([service["command"] for service in ours.values()])
 
 
-def test_every_setting_of_airflow_is_one_it_knows(compose: dict[str, Any]) -> None:
+def test_every_setting_of_airflow_is_one_it_knows(compose: dict[str, Any], checkout: Path, tmp_path: Path) -> None:
     pytest.importorskip("airflow")
     from airflow.configuration import conf
     from airflow.providers_manager import ProvidersManager
@@ -93,6 +93,10 @@ def test_every_setting_of_airflow_is_one_it_knows(compose: dict[str, Any]) -> No
         for section, entry in sections.items():
             known.setdefault(section, set()).update(entry["options"])
     names = {name for service in compose["services"].values() for name in service.get("environment", {})}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATAMOAT_ROOT", str(checkout))
+        patch.setenv("DATAMOAT_DATA", str(tmp_path))
+        names |= set(local.describe(tmp_path / "airflow", 18099, {}).environment)
     unknown = []
     for name in sorted(name for name in names if name.startswith("AIRFLOW__")):
         _, section, key = name.lower().split("__")
