@@ -7,7 +7,6 @@ EXPECTATIONS = [
         column_A="available_hours",
         column_B="usable_hours",
         or_equal=True,
-        or_equal=True,
         severity="critical",
         notes="Filters take away, or at the very most nothing: a yield is at most one, and a draw in some thousands reaches it.",
     ),
