@@ -41,6 +41,8 @@ EXPECTATIONS = [
         column="rating_reliability",
         min_value=0.9,
         max_value=1.0,
+        row_condition="n_companies >= 8",
+        condition_parser="pandas",
         severity="warning",
         notes="Voting noise is a few points and companies differ by hundreds; less means a lost interval or a young board.",
     ),

@@ -9,8 +9,8 @@ caveats:
 
 select
     definition_id,
-    definition_title,
-    definition_text,
+    definition_title as title,
+    definition_text as text,
     is_headline,
     population,
     representative,
