@@ -12,7 +12,7 @@ NEWEST = """
         from marts.moat_answer where quarter_on = (select max(quarter_on) from marts.moat_answer)
     ), curve as (
         select
-            d.definition_title, a.board_id, a.statistic, a.value, a.effect_p05, a.effect_p95, a.p_permutation, a.n_companies,
+            d.title AS definition_title, a.board_id, a.statistic, a.value, a.effect_p05, a.effect_p95, a.p_permutation, a.n_companies,
             a.n_with_platform, a.is_headline, median(a.value) over (partition by a.definition_id) as middle
         from marts.moat_association as a
         inner join boards as b on a.board_id || ' ' || a.captured_on = b.board_day
