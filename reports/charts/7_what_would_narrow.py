@@ -10,7 +10,8 @@ COMPANIES = ("bytedance", "kuaishou", "google")
 CHOSEN = f"""
     with inputs as (
         select
-            i.company_id, c.company_name, replace(i.input_title, '_', ' ') as input_title, min(a.reason) as reason, sum(i.variance_share) as variance_share,
+            i.company_id, c.company_name, replace(i.input_title, '_', ' ') as input_title, min(a.reason) as reason,
+            bool_and(i.platform_id is null) as is_common, sum(i.variance_share) as variance_share,
             max(i.variance_removed_by_one_more) as one_more
         from marts.input_importance as i
         inner join (select distinct company_id, company_name from marts.company_moat) as c on i.company_id = c.company_id
@@ -37,6 +38,11 @@ FACTS = (
             when b.input_title = k.input_title and k.input_title = g.input_title then 'One number would narrow every interval most: ' || b.input_title
             else 'What would narrow an interval most differs by company: ' || concat_ws('; ', b.input_title, k.input_title, g.input_title)
         end as story,
+        case
+            when b.input_title = k.input_title and k.input_title = g.input_title and b.is_common
+            then 'It is common to all companies: it widens every interval and moves no rank.'
+            else 'These are not common to all companies, so that they can move a rank.'
+        end as common,
         b.input_title as b_title, k.input_title as k_title, g.input_title as g_title, coalesce(b.reason, 'a published figure') as b_reason, b.variance_share as b_share, k.variance_share as k_share, g.variance_share as g_share,
         b.company_name as b_name, k.company_name as k_name, g.company_name as g_name
     from b, k, g
@@ -88,7 +94,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
             (
                 (
                     "“{b_title}” carries {b_share:share} of the variance of what {b_name} could use; for {k_name} it is “{k_title}” with"
-                    " {k_share:share}, for {g_name} “{g_title}” with {g_share:share}. What is known of the first: {b_reason}"
+                    " {k_share:share}, for {g_name} “{g_title}” with {g_share:share}. {common} What is known of the first: {b_reason}"
                 ),
                 (
                     "Bars are first-order shares of the variance of the logarithm, inputs of one kind added up; the rest arises together or"
