@@ -75,7 +75,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
         shapes = ["circle", "square", "triangle-up", "diamond", "cross", "stroke", "triangle-down", "circle", "square", "diamond"]
         shown = [_short(name) for name in companies]
         lanes = alt.Chart(alt.Data(values=data)).mark_tick(thickness=3 if is_wide else 2, size=16, opacity=1).encode(
-            x=alt.X("day:T", axis=alt.Axis(title=None, format="%b %Y", labelAngle=0, tickCount=6 if is_wide else 3, grid=True)),
+            x=alt.X("day:T", axis=alt.Axis(title=None, format="%b %Y", labelAngle=0, tickCount={"interval": "month", "step": 3 if is_wide else 6}, labelOverlap=True, grid=True)),
             y=alt.Y("company:N", sort=shown, axis=alt.Axis(title=None, labelLimit=140)),
             color=alt.Color("company:N", sort=shown, legend=None, scale=alt.Scale(domain=shown, range=palette[: len(shown)])),
         )  # fmt: skip

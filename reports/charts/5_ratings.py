@@ -79,7 +79,16 @@ def panels(con: Any, style: Any) -> list[Panel]:
         palette = [style.BLUE, style.ORANGE, style.GREEN, style.PINK, style.SKY, "#111111", "#c9a400"]
         names = sorted(last, key=lambda name: -last[name]["rating"])
         colour = alt.Color("company:N", legend=None, scale=alt.Scale(domain=names, range=palette))
-        x = alt.X("day:T", axis=alt.Axis(title=None, format="%b %Y", labelAngle=0, tickCount=6 if is_wide else 3))
+        x = alt.X(
+            "day:T",
+            axis=alt.Axis(
+                title=None,
+                format="%b %Y" if is_wide else "%b %y",
+                labelAngle=0,
+                tickCount={"interval": "month", "step": 3},
+                labelOverlap=True,
+            ),
+        )
         y = alt.Y("rating:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title="Best rating"))
         lines = alt.Chart(alt.Data(values=data)).mark_line(interpolate="step-after", strokeWidth=2).encode(
             x=x, y=y, color=colour, detail="scale:N", strokeDash=alt.StrokeDash("company:N", legend=None, sort=names)

@@ -34,7 +34,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
             alt.Chart(alt.Data(values=days))
             .mark_tick(thickness=2.5 if is_wide else 2, size=15, opacity=1)
             .encode(
-                x=alt.X("day:T", axis=alt.Axis(title=None, format="%b %Y", labelAngle=0, tickCount=6 if is_wide else 3, grid=True)),
+                x=alt.X("day:T", axis=alt.Axis(title=None, format="%b %Y", labelAngle=0, tickCount={"interval": "month", "step": 3 if is_wide else 6}, labelOverlap=True, grid=True)),
                 y=alt.Y("board:N", axis=alt.Axis(title=None, labelLimit=180)),
                 color=alt.Color(
                     "status:N", title=None, sort=list(ORDER),

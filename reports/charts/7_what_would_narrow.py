@@ -82,7 +82,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
             )
             charts.append(
                 (bars + said).properties(
-                    width=width - (345 if is_wide else 180), height=alt.Step(36 if is_wide else 46), title=name.split(" (")[0]
+                    width=width - (345 if is_wide else 180), height=alt.Step(36 if is_wide else 62), title=name.split(" (")[0]
                 )
             )
         return style.themed(alt.vconcat(*charts, spacing=14), width)
