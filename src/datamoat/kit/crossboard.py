@@ -26,11 +26,13 @@ class Scores:
         mean: Shape (n_models,).
         covariance: Shape (n_models, n_models).
         omega: How far one model's rating strays between boards beyond voting noise.
+        is_assumed: Whether omega is the assumption, as too few models share boards to learn it.
     """
 
     mean: Floats
     covariance: Floats
     omega: float
+    is_assumed: bool
 
     @property
     def sd(self) -> Floats:
@@ -49,16 +51,17 @@ def cross_board_scores(
 ) -> Scores:
     """Return scores of models 0 … max(model) from ratings on boards 0 … max(board); all inputs have one row a rating."""
     z, x = np.eye(model.max() + 1)[model], np.eye(board.max() + 1)[board]
+    is_assumed = False
     if omega is None:
         boards_of = (z.T @ x > 0).sum(axis=1)
         enough = (boards_of > 1).sum() >= MIN_SHARED
-        omega = _most_likely(z, x, rating, se) if enough else DEFAULT_OMEGA
+        omega, is_assumed = (_most_likely(z, x, rating, se), False) if enough else (DEFAULT_OMEGA, True)
     inverse, level, _ = _levels(z, x, rating, se, omega)
     prior = MODEL_SD**2
     projected = inverse - inverse @ x @ linalg.solve(x.T @ inverse @ x, x.T @ inverse, assume_a="pos")
     mean = prior * z.T @ inverse @ (rating - x @ level)
     covariance = prior * np.eye(z.shape[1]) - prior**2 * z.T @ projected @ z
-    return Scores(mean, covariance, float(omega))
+    return Scores(mean, covariance, float(omega), is_assumed)
 
 
 def _levels(z: Floats, x: Floats, rating: Floats, se: Floats, omega: float) -> tuple[Floats, Floats, float]:

@@ -22,7 +22,8 @@ def test_the_level_of_a_board_moves_no_score() -> None:
 
 
 def test_few_shared_models_leave_omega_at_the_assumption() -> None:
-    assert cross_board_scores(MODEL, BOARD, RATING, SE).omega == DEFAULT_OMEGA
+    scores = cross_board_scores(MODEL, BOARD, RATING, SE)
+    assert (scores.omega, scores.is_assumed) == (DEFAULT_OMEGA, True)
 
 
 def test_many_shared_models_find_how_far_boards_disagree() -> None:

@@ -77,6 +77,7 @@ MEASURES = (
 PER_BOARD = ("int_moat__association", "int_moat__confounder", "int_moat__test")
 PANELS = ("date", "date_open", "all_controls")
 MAX_COMPANIES = 256
+DECIMALS = 10
 BEST_FIRST, WORST_LAST = ("rating", "rating_se", "entry_key"), (True, False, False)  # never by name
 
 
@@ -190,7 +191,10 @@ def model(
             rows[name] += [{"board_id": board_id, "captured_on": captured_on, **row} for row in found]
     rows["int_moat__missing_effect"] = returns(returning, contenders, rows["int_moat__test"], volumes, mirrored, rule, looks)
     return {
-        name: pl.DataFrame(found, infer_schema_length=None).with_columns(cs.by_dtype(pl.Null).cast(pl.Float64))
+        name: pl.DataFrame(found, infer_schema_length=None)
+        .with_columns(cs.by_dtype(pl.Null).cast(pl.Float64))
+        # The last digits of a matrix product depend on how many threads made it.
+        .with_columns(cs.float().round(DECIMALS))
         for name, found in rows.items()
     }
 
