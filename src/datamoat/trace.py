@@ -139,7 +139,7 @@ def drawn(trace: Trace, shown: int = SHOWN_REASONS) -> str:
     )
     lines = [
         f"{text_of(trace.value)}{unit}{interval}",
-        f"marts.{trace.table}.{trace.column} where " + ", ".join(f"{name}={_text(value)}" for name, value in trace.key.items()),
+        f"marts.{trace.table}.{trace.column} where " + ", ".join(f"{name}={text_of(_text(value))}" for name, value in trace.key.items()),
         f"as of {trace.as_of}, build {trace.build_id}: {text_of(trace.means)}",
     ]
     children: dict[str, list[dict[str, Any]]] = {}

@@ -1,0 +1,112 @@
+"""What today's method says about an earlier day, and the commands of those who read."""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from datamoat.asof import rebuild_as_of
+from datamoat.cli import app
+from datamoat.errors import UsageError
+from datamoat.settings import Settings
+
+DAY = date(2026, 3, 10)
+
+
+def test_a_build_as_of_a_day_leaves_out_what_became_public_later(fresh: Settings) -> None:
+    told: list[str] = []
+    build, con = rebuild_as_of(fresh, DAY, told.append)
+    with con:
+        days = con.sql("select max(stated_on) as newest, count(*) as n from marts.lab_volume").fetchall()[0]
+    assert build.as_of == DAY
+    assert days[0] <= DAY
+    assert 0 < days[1] < 30
+    assert told
+
+
+def test_the_same_day_is_built_once_until_an_input_changes(fresh: Settings) -> None:
+    first, con = rebuild_as_of(fresh, DAY, lambda _: None)
+    con.close()
+    told: list[str] = []
+    again, con = rebuild_as_of(fresh, DAY, told.append)
+    con.close()
+    assert told == []
+    assert again.build_id == first.build_id
+    facts = fresh.reference / "facts.csv"
+    facts.write_text(facts.read_text() + 'zz,"""new""",7.5,1,true,2026-03-02,C1\n')
+    changed, con = rebuild_as_of(fresh, DAY, told.append)
+    con.close()
+    assert told
+    assert changed.build_id != first.build_id
+
+
+def test_a_late_fact_about_an_early_day_changes_no_answer_of_before_it_was_public(fresh: Settings) -> None:
+    def answer() -> list[tuple[object, ...]]:
+        _, con = rebuild_as_of(fresh, DAY, lambda _: None)
+        with con:
+            return con.sql("select * from marts.lab_volume order by 1").fetchall()
+
+    before = answer()
+    facts = fresh.reference / "facts.csv"
+    facts.write_text(facts.read_text() + 'late,"""of March, told in November""",7.5,1,true,2026-11-02,C1\n')
+    assert answer() == before
+
+
+def test_nothing_but_the_build_can_be_reached_and_the_published_file_stays(fresh: Settings) -> None:
+    stamp = fresh.published.stat().st_mtime_ns
+    _, con = rebuild_as_of(fresh, DAY, lambda _: None)
+    with con, pytest.raises(duckdb.Error):
+        con.sql("select * from read_csv('/etc/hostname')").fetchall()
+    assert fresh.published.stat().st_mtime_ns == stamp
+
+
+@pytest.fixture
+def here(fresh: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Return a function that runs a command on the small tree and returns what it prints."""
+    monkeypatch.setenv("DATAMOAT_ROOT", str(fresh.content))
+    monkeypatch.setenv("DATAMOAT_DATA", str(fresh.data))
+
+    def run(*words: str, exit_code: int = 0) -> str:
+        done = CliRunner().invoke(app, list(words))
+        if isinstance(done.exception, UsageError):
+            raise done.exception
+        assert done.exit_code == exit_code, done.output
+        return done.output
+
+    return run
+
+
+def test_query_as_of_says_which_release_answers(here: Callable[..., str]) -> None:
+    output = here("query", "--as-of", "2026-05-01", "select count(*) as n from marts.lab_volume")
+    assert "release datamoat-2026-04-01-" in output
+    assert "30" in output
+    with pytest.raises(UsageError, match="nothing had been released"):
+        here("query", "--as-of", "2026-03-01", "select 1 as one")
+    with pytest.raises(UsageError, match="two questions"):
+        here("query", "--as-of", "2026-05-01", "--rebuild-as-of", "2026-05-01", "select 1 as one")
+
+
+def test_query_rebuild_as_of_says_that_it_is_todays_method(here: Callable[..., str]) -> None:
+    output = here("query", "--rebuild-as-of", "2026-03-10", "select count(*) as n from marts.lab_volume")
+    assert "by today's method from what was public on 2026-03-10" in output
+
+
+def test_export_and_verify_from_the_command_line(here: Callable[..., str], tmp_path: Path) -> None:
+    output = here("export", "--release", "--to", str(tmp_path / "out"), "--record")
+    folder = next((tmp_path / "out").iterdir())
+    assert str(folder.name) in output
+    assert "seal " in output
+    assert "as released" in here("verify", str(folder))
+    told = json.loads(here("verify", str(folder), "--json"))
+    assert told["is_good"]
+    assert told["registered_on"] == "2026-04-01"
+    assert "as released" in here("verify", str(folder), "--rebuild")
+    readme = folder / "README.md"
+    readme.chmod(0o644)
+    readme.write_text("other")
+    assert "README.md: not the bytes that were released" in here("verify", str(folder), exit_code=1)
+    assert not json.loads(here("verify", str(folder), "--json", exit_code=1))["is_good"]
