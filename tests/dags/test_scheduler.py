@@ -235,7 +235,7 @@ def test_history_is_landed_by_a_backfill_and_a_second_one_changes_nothing(
 ) -> None:
     scheduler.until("all is quiet", scheduler.quiet)
     lists(3, 0.5)
-    world, days = scheduler.world, ("2026-09-01", "2026-09-02", "2026-09-03")
+    world, days = scheduler.world, ("2026-09-01", "2026-09-02")
     inbox = world.data / "inbox" / "example_board" / "entries"
     inbox.mkdir(parents=True)
     for number, day in enumerate(days):
