@@ -130,7 +130,7 @@ def croissant(release: Release, folder: Path) -> dict[str, Any]:
         fields = []
         for column, kind, unit, means, _ in table.columns:
             is_list = kind.endswith("[]")
-            entry = {
+            entry: dict[str, Any] = {
                 "@type": "cr:Field", "@id": f"{table.name}/{column}", "name": column,
                 "description": (f"{means} [{unit}]" if unit else means) or column,
                 "dataType": CROISSANT_TYPES.get(kind.removesuffix("[]"), "sc:Text"),
@@ -139,7 +139,7 @@ def croissant(release: Release, folder: Path) -> dict[str, Any]:
             if is_list:
                 entry |= {"isArray": True, "arrayShape": "-1"}
             fields.append(entry)
-        record = {
+        record: dict[str, Any] = {
             "@type": "cr:RecordSet", "@id": table.name, "name": table.name, "description": table.description or table.name,
             "field": fields,
         }  # fmt: skip
