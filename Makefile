@@ -43,7 +43,7 @@ airflow-stop:  ## stop it
 check: .venv/dev  ## format, lint, types, SQL, import rules, content
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-timing | tail -n 1
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/sqlfluff lint --processes 2 -q transforms/*/*/*.sql
 	@$(BIN)/datamoat check
 
