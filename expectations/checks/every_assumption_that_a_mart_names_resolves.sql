@@ -54,6 +54,11 @@ with named as (
     from marts.moat_test
     union all
     select distinct
+        'marts.model_score.assumption_ids' as named_by,
+        unnest(assumption_ids) as id
+    from marts.model_score
+    union all
+    select distinct
         'marts.platform_volume.assumption_ids' as named_by,
         unnest(assumption_ids) as id
     from marts.platform_volume

@@ -64,6 +64,11 @@ with named as (
     from marts.moat_test
     union all
     select distinct
+        'marts.model_score.citation_ids' as named_by,
+        unnest(citation_ids) as id
+    from marts.model_score
+    union all
+    select distinct
         'marts.model_release.citation_ids' as named_by,
         unnest(citation_ids) as id
     from marts.model_release

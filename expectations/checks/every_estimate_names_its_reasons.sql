@@ -95,3 +95,10 @@ select
 from marts.training_disclosure
 where len(assumption_ids) + len(citation_ids) = 0
 having count(*) > 0
+union all
+select
+    'marts.model_score' as table_name,
+    count(*) as n_rows
+from marts.model_score
+where len(citation_ids) + len(assumption_ids) = 0
+having count(*) > 0
