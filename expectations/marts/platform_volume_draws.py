@@ -3,16 +3,6 @@
 import great_expectations.expectations as gxe
 
 EXPECTATIONS = [
-    *(
-        gxe.ExpectColumnMinToBeBetween(
-            column=name,
-            min_value=0,
-            strict_min=name != "uploads_per_day",
-            severity="critical",
-            notes="Volumes are positive in every draw; a zero or less is a lost logarithm.",
-        )
-        for name in ("mean_duration_seconds", "stock_hours", "usable_hours")
-    ),
     gxe.ExpectColumnMinToBeBetween(
         column="draw",
         min_value=1,
