@@ -44,7 +44,7 @@ check: .venv/dev  ## format, lint, types, SQL, import rules, content
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/sqlfluff lint --processes 2 -q transforms/*/*/*.sql
+	@$(BIN)/sqlfluff lint -q transforms/*/*/*.sql
 	@$(BIN)/datamoat check
 
 calibrate: .venv/dev  ## made worlds in number: verdicts and intervals against a known truth (minutes)
