@@ -331,8 +331,18 @@ def _run_polars(settings: Settings, model: Model, constants: dict[str, Any], kep
                     str(model.path),
                     f"columns: {frame.columns}.",
                 )
-            frame.sort(table.grain, maintain_order=True).write_parquet(part, compression="zstd")
+            ordered = frame if _in_order(frame, table.grain) else frame.sort(table.grain, maintain_order=True)
+            ordered.write_parquet(part, compression="zstd")
         put_in_place(part, path)
+
+
+def _in_order(frame: pl.DataFrame, grain: tuple[str, ...]) -> bool:
+    """Return whether the rows already stand in the order of the grain: sorting would copy millions of them for nothing."""
+    later = pl.lit(value=False)
+    for name in reversed(grain):
+        this, before = pl.col(name), pl.col(name).shift(1)
+        later = (this > before) | ((this == before) & later)
+    return frame.height < 2 or bool(frame.select(later.slice(1).all()).item())  # noqa: PLR2004
 
 
 def _kept_key(model: Model, constants: dict[str, Any], hashes: dict[str, str]) -> str:
