@@ -107,8 +107,8 @@ def lineage_of(con: duckdb.DuckDBPyConnection, table: str, column: str) -> tuple
     seen, queue = {(start, column)}, [(start, column)]
     while queue:
         at, own = queue.pop(0)
-        for name in columns.get(at, set()) if own == "*" else {own}:
-            for step in edges.get((at, name)) or reads.get(at, set()):  # a count has no column: it comes from the rows
+        for name in sorted(columns.get(at, set())) if own == "*" else [own]:
+            for step in sorted(edges.get((at, name)) or reads.get(at, set())):  # a count has no column: it comes from the rows
                 depth[step[0]] = max(depth.get(step[0], 0), depth[at] + 1)
                 if step not in seen:
                     seen.add(step)
