@@ -79,7 +79,7 @@ NULLABLE = (
 COMPARED = ("first_party_hours_per_day", "first_party_stock_hours", "available_hours", "usable_hours")
 FLOW, STOCK = "upload_hours_per_day", "stock_hours"  # measures inside the fit
 SAYS = {"users": "users_monthly", "rate": "uploads_per_day", "duration": "duration_new"}  # what would tell of a process
-SCENARIOS = ("baseline", "no_prior_only_platforms", "official_only", "wide")
+SCENARIOS = ("official_only", "wide", "no_prior_only_platforms", "baseline")  # the one with draws to keep comes last
 PAIR = {"company_a": pl.String, "company_b": pl.String, "month": pl.Date, "measure": pl.String, "p_a_greater": pl.Float64}
 SMALL = 5e-4  # shares below are summed up
 Arrays = dict[str, Floats | None]
@@ -130,6 +130,7 @@ def model(
         given = read_assumptions(table, seed=settings["seed"], n_draws=n_draws, widen=factor if scenario == "wide" else 1.0)
         months = drawn["month"].unique().sort().to_list()
         platforms = {mine["platform_id"][0]: _arrays(mine, months) for mine in drawn.partition_by("platform_id")}
+        del drawn  # the lists are a quarter of a gigabyte, and are arrays by now
         mine = access.filter(pl.col("platform_id").is_in(sorted(observed))) if scenario == "no_prior_only_platforms" else access
         published: dict[str, Arrays] = {}
         for company, kinds in others.group_by("company_id", maintain_order=True):
