@@ -24,14 +24,19 @@ from datamoat.settings import Settings
 ACCESS = "access."  # access.COMPANY.PLATFORM: the share of its platform a company's labs may reach
 NONE = "none"
 READ = ("company_platform", "company_moat", "moat_test")
-# The months that the last month's volumes and the newest readings of the primary boards need: read once, then in memory.
-MONTHS = """
-    select max(month) from published.marts.company_platform
-    union
-    select m.volume_month from published.marts.company_moat as m
-    where m.scenario_id = 'baseline' and (m.board_id, m.captured_on) in (
-        select (board_id, max(captured_on)) from published.marts.moat_test where board_role = 'primary' group by board_id
+# The platforms and months that the last month's volumes and the newest readings of the primary boards need: read once.
+NEEDED = """
+    with field as (
+        select distinct m.company_id, m.volume_month as month
+        from published.marts.company_moat as m
+        where m.scenario_id = 'baseline' and (m.board_id, m.captured_on) in (
+            select (board_id, max(captured_on)) from published.marts.moat_test where board_role = 'primary' group by board_id
+        )
     )
+    select distinct p.platform_id, p.month
+    from published.marts.company_platform as p
+    where p.month = (select max(month) from published.marts.company_platform)
+        or exists (select 1 from field as f where f.company_id = p.company_id and f.month = p.month)
 """
 MACROS = ("moat_whatif", "whatif_contenders")
 MAX_COMPANIES = 256
@@ -102,7 +107,8 @@ def answer_from_draws(settings: Settings, numbers: Mapping[str, str], quantity: 
         for name in READ:
             con.execute(f"create view marts.{name} as from published.marts.{name}")
         con.execute(
-            f"create table marts.platform_volume_draws as from published.marts.platform_volume_draws where month in ({MONTHS})"
+            "create table marts.platform_volume_draws as"
+            f" select v.* from published.marts.platform_volume_draws as v semi join ({NEEDED}) as n using (platform_id, month)"
         )
         con.execute("create table marts.assumption_draws as from published.marts.assumption_draws")
         for name in MACROS:
