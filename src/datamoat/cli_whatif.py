@@ -1,7 +1,7 @@
 """The command that changes an assumption and shows what follows."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -63,26 +63,36 @@ def _from_draws(settings: Settings, asked: dict[str, str], quantity: str, limit:
     import json
 
     from datamoat.published import open_published
-    from datamoat.render import rows as show
     from datamoat.whatif_draws import BOARD_COLUMNS, acts_after_the_fit, answer_from_draws
 
     with open_published(settings) as con:
         if not acts_after_the_fit(con, asked):
             return False
-    found = answer_from_draws(settings, asked, quantity)
-    if as_json:
-        told = {
-            "from": "draws",
-            "n_draws": found.n_draws,
-            "volumes": [dict(zip(found.columns, row, strict=True)) for row in found.volumes],
-            "boards": [dict(zip(BOARD_COLUMNS, row, strict=True)) for row in found.boards],
-        }
-        typer.echo(json.dumps(told, default=str, indent=1))
+    if not as_json:
+        answer_from_draws_aloud(settings, asked, quantity, limit)
         return True
-    typer.echo(f"from the published draws ({found.n_draws:,}); nothing was fitted again", err=True)
-    show(found.columns, found.volumes[:limit], title=f"{quantity} in the last month, companies that change most")
-    if not found.volumes:
-        typer.echo(f"nothing in {quantity} changes")
+    found = answer_from_draws(settings, asked, quantity)
+    told = {
+        "from": "draws",
+        "n_draws": found.n_draws,
+        "volumes": [dict(zip(found.columns, row, strict=True)) for row in found.volumes],
+        "boards": [dict(zip(BOARD_COLUMNS, row, strict=True)) for row in found.boards],
+    }
+    typer.echo(json.dumps(told, default=str, indent=1))
+    return True
+
+
+def answer_from_draws_aloud(settings: Settings, asked: dict[str, str], quantity: str, limit: int) -> None:
+    """Print the volumes as soon as they are known, then the verdicts."""
+    from datamoat.render import rows as show
+    from datamoat.whatif_draws import BOARD_COLUMNS, answer_from_draws
+
+    def told(columns: tuple[str, ...], volumes: list[tuple[Any, ...]], n_draws: int) -> None:
+        typer.echo(f"from the published draws ({n_draws:,}); nothing was fitted again", err=True)
+        show(columns, volumes[:limit], title=f"{quantity} in the last month, companies that change most")
+        if not volumes:
+            typer.echo(f"nothing in {quantity} changes")
+
+    found = answer_from_draws(settings, asked, quantity, told)
     typer.echo()
     show(BOARD_COLUMNS, found.boards, title="Primary boards, as published and if")
-    return True

@@ -5,18 +5,14 @@ refused here.
 """
 
 import csv
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
-import numpy as np
-import polars as pl
 
 from datamoat.errors import UsageError
-from datamoat.kit.association import standard_ranks
-from datamoat.kit.seeds import normals
-from datamoat.kit.verdict import Looks, Thresholds, examine, judge
 from datamoat.lake import quoted
 from datamoat.project import read_snippet
 from datamoat.settings import Settings
@@ -88,13 +84,19 @@ def acts_after_the_fit(con: duckdb.DuckDBPyConnection, numbers: Mapping[str, str
     )
 
 
-def answer_from_draws(settings: Settings, numbers: Mapping[str, str], quantity: str = "usable_hours") -> Answer:
+def answer_from_draws(
+    settings: Settings,
+    numbers: Mapping[str, str],
+    quantity: str = "usable_hours",
+    told: Callable[[tuple[str, ...], list[tuple[Any, ...]], int], None] = lambda *_: None,
+) -> Answer:
     """Return volumes and verdicts with some assumptions held at a number.
 
     Args:
         settings: Where the published file and the content are.
         numbers: As `acts_after_the_fit` takes them.
         quantity: Which volume to compare.
+        told: Called with the volumes as soon as they are known; the verdicts take a moment more.
 
     Raises:
         UsageError: A number is none, or nobody has such an access or quantity.
@@ -122,14 +124,15 @@ def answer_from_draws(settings: Settings, numbers: Mapping[str, str], quantity: 
             for row in before
             if row[0] in after
             and row[2]
-            and abs(np.log(after[row[0]][2] / row[2])) + abs(np.log(after[row[0]][3] / row[3])) > 1e-9  # noqa: PLR2004
+            and abs(math.log(after[row[0]][2] / row[2])) + abs(math.log(after[row[0]][3] / row[3])) > 1e-9  # noqa: PLR2004
         ]
+        changed.sort(key=lambda row: (-abs(math.log(row[-1])), row[0]))
         n_draws, seed = con.sql(
             "select max(draw), (select (settings::json ->> 'seed')::bigint from published.meta.build) from marts.assumption_draws"
         ).fetchall()[0]
-        boards = _boards(settings, con, int(seed))
-    columns = ("company_id", *(f"{side}_{end}" for side in ("before", "after") for end in ("p05", "p50", "p95")), "ratio")
-    return Answer(columns, sorted(changed, key=lambda row: (-abs(np.log(row[-1])), row[0])), boards, int(n_draws))
+        columns = ("company_id", *(f"{side}_{end}" for side in ("before", "after") for end in ("p05", "p50", "p95")), "ratio")
+        told(columns, changed, int(n_draws))
+        return Answer(columns, changed, _boards(settings, con, int(seed)), int(n_draws))
 
 
 def _hold(con: duckdb.DuckDBPyConnection, name: str, value: str) -> None:
@@ -162,7 +165,7 @@ def _number(name: str, value: str) -> float:
         number = float(value)
     except ValueError as failure:
         raise UsageError(f"{value!r} is no number", f"--set {name}", "say a number, or none for an access.") from failure
-    if not np.isfinite(number):
+    if not math.isfinite(number):
         raise UsageError(f"{value!r} is not finite", f"--set {name}", "say a number.")
     return number
 
@@ -177,6 +180,13 @@ def _volumes(con: duckdb.DuckDBPyConnection, quantity: str) -> list[tuple[str, f
 
 def _boards(settings: Settings, con: duckdb.DuckDBPyConnection, seed: int) -> list[tuple[Any, ...]]:
     """Return each primary board's verdict as published, and by the same rule on the draws at hand."""
+    import numpy as np
+    import polars as pl
+
+    from datamoat.kit.association import standard_ranks
+    from datamoat.kit.seeds import normals
+    from datamoat.kit.verdict import Looks, Thresholds, examine, judge
+
     frame = con.sql("from marts.whatif_contenders()").pl()
     published = {
         (row[0], row[1]): row[2:]
@@ -184,7 +194,7 @@ def _boards(settings: Settings, con: duckdb.DuckDBPyConnection, seed: int) -> li
             "select board_id, captured_on, spearman, p_permutation, verdict from published.marts.moat_test"
         ).fetchall()
     }
-    rule = _thresholds(settings)
+    rule = Thresholds.from_rows(_thresholds(settings))
     n_draws = int(frame["draw"].n_unique())
     half = normals(seed, "rating", n_draws // 2 + 1, MAX_COMPANIES)
     mirrored = np.stack([half, -half], axis=1).reshape(-1, MAX_COMPANIES)[:n_draws]
@@ -204,7 +214,7 @@ def _boards(settings: Settings, con: duckdb.DuckDBPyConnection, seed: int) -> li
     return told
 
 
-def _thresholds(settings: Settings) -> Thresholds:
+def _thresholds(settings: Settings) -> dict[str, float]:
     """Return the rule's thresholds, from the reference table."""
     with (settings.reference / "moat_thresholds.csv").open(newline="", encoding="utf-8") as handle:
-        return Thresholds.from_rows({row["threshold_id"]: float(row["value"]) for row in csv.DictReader(handle)})
+        return {row["threshold_id"]: float(row["value"]) for row in csv.DictReader(handle)}
