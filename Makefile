@@ -51,6 +51,12 @@ calibrate: .venv/dev  ## made worlds in number: verdicts and intervals against a
 	@$(BIN)/python tests/unit/kit/link_worlds.py
 	@$(BIN)/python -m datamoat.calibrate data/reference/calibration_worlds.csv
 
+report: run  ## draw the report: one HTML page and its charts, in data/exports/report
+	@$(BIN)/datamoat report
+
+release: run  ## keep this build as a dated, sealed bundle; commit data/releases.csv afterwards
+	@$(BIN)/datamoat export --release --record
+
 docs: run  ## regenerate the generated pages of docs/
 	@$(BIN)/datamoat docs
 
@@ -67,4 +73,4 @@ lock: pyproject.toml  ## resolve the pins anew
 clean:  ## delete what can be rebuilt (never the snapshots)
 	rm -rf data/lake data/warehouse data/exports .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test test-slow test-celery airflow airflow-stop check calibrate docs diff bench lock clean
+.PHONY: help setup run test test-slow test-celery airflow airflow-stop check calibrate report release docs diff bench lock clean
