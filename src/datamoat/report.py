@@ -21,7 +21,7 @@ from typing import Any
 
 import duckdb
 
-from datamoat.durable import write_whole
+from datamoat.durable import cannot_write, write_whole
 from datamoat.errors import ContentError
 from datamoat.project import read_yaml
 from datamoat.published import open_published
@@ -97,12 +97,12 @@ def write_report(settings: Settings, to: Path, progress: Callable[[str], None] =
                 spec = json.dumps(panel.draw(width).to_dict())
                 svg = vl_convert.vegalite_to_svg(spec)
                 path = to / "charts" / f"{panel.id}{suffix}.svg"
-                write_whole(path, svg.encode())
+                _put(path, svg.encode())
                 files.append(path)
                 pictures[width] = svg
                 if width == WIDE:
                     path = path.with_suffix(".png")
-                    write_whole(path, vl_convert.vegalite_to_png(spec, scale=SCALE))
+                    _put(path, vl_convert.svg_to_png(svg, scale=SCALE))
                     files.append(path)
             sections.append(_section(con, panel, facts, pictures))
             progress(panel.id)
@@ -110,6 +110,15 @@ def write_report(settings: Settings, to: Path, progress: Callable[[str], None] =
     text = _page(settings.content, about, lead, sections, f"Build {build_id}, inputs as of {as_of}")
     write_whole(page, text.encode())
     return Report(page, (page, *files), len(sections))
+
+
+def _put(path: Path, body: bytes) -> None:
+    """Write a picture; it can be drawn again, so the disk is not waited for."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    except OSError as failure:
+        raise cannot_write(path, failure, len(body)) from failure
 
 
 def read_panels(content: Path, con: duckdb.DuckDBPyConnection) -> list[Panel]:
