@@ -25,7 +25,7 @@ run: .venv/core  ## build, audit and publish what is here, offline, and say what
 	@$(BIN)/datamoat run
 
 test: .venv/dev  ## the software tests; no network beyond the package registries
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not celery"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not celery"
 
 test-slow: .venv/dev  ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow
