@@ -5,6 +5,7 @@ SQL model, the parameters of `model()` those of a Polars model. Nothing is recor
 """
 
 import ast
+import functools
 import hashlib
 import json
 import re
@@ -12,12 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from datamoat.errors import ContentError
 from datamoat.sources import UniqueKeys
+
+if TYPE_CHECKING:
+    import duckdb
 
 LAYERS = ("staging", "intermediate", "marts")
 # Which layer may read which. `raw` is read by staging alone, and only its own source's.
@@ -233,16 +237,21 @@ def read_model(path: Path, transforms: Path) -> Model:
     return _read_polars_model(path, layer)
 
 
+@functools.cache
+def _parser() -> "duckdb.DuckDBPyConnection":
+    """Return a DuckDB that parses; one for all files, since opening it costs more than parsing."""
+    import duckdb
+
+    return duckdb.connect()
+
+
 def parsed(sql: str, path: Path) -> dict[str, Any]:
     """Return DuckDB's own parse tree of one SELECT.
 
     Raises:
         ContentError: It does not parse, or is something other than one SELECT.
     """
-    import duckdb
-
-    with duckdb.connect() as con:
-        tree: dict[str, Any] = json.loads(con.execute("select json_serialize_sql(?)", [sql]).fetchall()[0][0])
+    tree: dict[str, Any] = json.loads(_parser().execute("select json_serialize_sql(?)", [sql]).fetchall()[0][0])
     if tree["error"] or len(tree["statements"]) != 1:
         raise ContentError(
             f"this is not one SELECT: {tree.get('error_message', 'several statements')}",
