@@ -5,11 +5,13 @@ import json
 import random
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from werkzeug import Response
+from werkzeug.serving import WSGIRequestHandler
 
 from datamoat.errors import UsageError
 from datamoat.fetch import bring_in, fetch_source
@@ -22,16 +24,22 @@ OLD = "/api/v2/data/media/text-to-video"
 TODAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def answer(board: dict[str, Any], day: datetime = TODAY) -> Response:
-    """Return an answer whose server believes it is `day`."""
-    return Response(json.dumps(board), 200, {"Date": day.strftime("%a, %d %b %Y %H:%M:%S GMT")}, content_type="application/json")
+@pytest.fixture
+def servers_date(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return a function that sets what the server says the date is; left alone, it would tell this machine's."""
+
+    def say(text: str) -> None:
+        monkeypatch.setattr(WSGIRequestHandler, "date_time_string", lambda *_: text)
+
+    return say
 
 
 @pytest.mark.parametrize("ours", [TODAY + timedelta(days=3650), TODAY - timedelta(days=1)], ids=["ten years on", "a day back"])
 def test_c01_a_wrong_clock_is_noticed_and_nothing_seems_to_come_from_the_future(
-    upstream: Any, place: Settings, source: Callable[[str], Source], board: Any, ours: datetime
+    upstream: Any, place: Settings, source: Callable[[str], Source], board: Any, servers_date: Any, ours: datetime
 ) -> None:
-    upstream.expect_request(OLD).respond_with_handler(lambda _: answer(board()))
+    servers_date(format_datetime(TODAY, usegmt=True))
+    upstream.expect_request(OLD).respond_with_json(board())
     api = source("aa_api")
     fetch_source(place, api, "text_to_video", clock=lambda: ours)
     landing = land_source(place, api)[0][0]
@@ -40,16 +48,13 @@ def test_c01_a_wrong_clock_is_noticed_and_nothing_seems_to_come_from_the_future(
 
 
 def test_c01_a_clock_that_went_back_is_noticed_without_a_server_to_compare(
-    upstream: Any, place: Settings, source: Callable[[str], Source], board: Any
+    upstream: Any, place: Settings, source: Callable[[str], Source], board: Any, servers_date: Any
 ) -> None:
-    def undated(_: Any) -> Response:
-        response = Response(json.dumps(board(votes=upstream.n)), 200, content_type="application/json")
-        response.headers["Date"] = "no date"
-        upstream.n += 1
-        return response
-
-    upstream.n = 0
-    upstream.expect_request(OLD).respond_with_handler(undated)
+    servers_date("no date")
+    votes = itertools.count()
+    upstream.expect_request(OLD).respond_with_handler(
+        lambda _: Response(json.dumps(board(votes=next(votes))), 200, content_type="application/json")
+    )
     api = source("aa_api")
     fetch_source(place, api, "text_to_video", clock=lambda: TODAY)
     fetch_source(place, api, "text_to_video", clock=lambda: TODAY - timedelta(days=3))
