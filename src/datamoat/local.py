@@ -37,7 +37,7 @@ USER = "admin"
 PORT = 8080
 START_SECONDS = 300.0
 STOP_SECONDS = 30.0
-NOT_FOUND, CONFLICT = 404, 409
+LOCKED, LOCKED_TRIES = 503, 20
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,10 @@ class Airflow:
         return self.home / "processes.json"
 
     def call(self, path: str, body: object = None, token: str | None = None, method: str | None = None) -> Any:  # noqa: ANN401
-        """Ask the server and return its JSON.
+        """Ask the server and return its JSON; ask again while it says that its database is locked.
+
+        On SQLite one process writes at a time, and Airflow answers 503 to a request that met another writer: nothing
+        was done, and the same request may be put again.
 
         Raises:
             urllib.error.URLError: It does not answer, or answers with an error.
@@ -72,8 +75,15 @@ class Airflow:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         data = None if body is None else json.dumps(body).encode()
         asked = urllib.request.Request(self.address + path, data, headers, method=method)  # noqa: S310  (loopback, http)
-        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
-            text = answer.read()
+        for patience in reversed(range(LOCKED_TRIES)):
+            try:
+                with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
+                    text = answer.read()
+                break
+            except urllib.error.HTTPError as refusal:
+                if refusal.code != LOCKED or not patience:
+                    raise
+                time.sleep(1)
         return json.loads(text) if text else None
 
     def token(self) -> str:

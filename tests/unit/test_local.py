@@ -4,10 +4,12 @@ import json
 import os
 import socket
 import stat
+import urllib.error
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from datamoat import local, schedule
 from datamoat.errors import UsageError
@@ -81,3 +83,19 @@ def test_there_is_a_pool_for_the_writer_for_every_host_and_for_what_people_bring
     assert schedule.WRITER in made
     assert {schedule.pool(source) for source in sources} <= set(made)
     assert all(0 <= int(schedule.cron(source).split()[0]) < 60 for source in sources)
+
+
+def test_a_locked_database_is_asked_again_and_any_other_refusal_is_told_at_once(
+    here: local.Airflow, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(local.time, "sleep", waited.append)
+    server = local.Airflow(here.home, httpserver.port, {})
+    for _ in range(2):
+        httpserver.expect_ordered_request("/api/v2/backfills", method="POST").respond_with_json({"detail": "locked"}, status=503)
+    httpserver.expect_ordered_request("/api/v2/backfills", method="POST").respond_with_json({"id": 7})
+    httpserver.expect_ordered_request("/api/v2/backfills", method="POST").respond_with_json({"detail": "running"}, status=409)
+    assert server.call("/api/v2/backfills", {"dag_id": "x"}) == {"id": 7}
+    with pytest.raises(urllib.error.HTTPError, match="409"):
+        server.call("/api/v2/backfills", {"dag_id": "x"})
+    assert waited == [1, 1]
