@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -356,9 +357,8 @@ def _validate(gx: Any, context: Any, datasource: Any, job: dict[str, Any]) -> li
                 f"{type(expectation).__name__} has no reason or severity", job["expectations"], "give notes and severity."
             )
     with duckdb.connect() as con:
-        wanted = _wanted(module.EXPECTATIONS, job["keys"])
-        columns = "*" if wanted is None else ", ".join(identifier(column) for column in wanted)
-        frame = con.sql(f"select {columns} from read_parquet({quoted(job['parquet'])})").df()
+        table = con.sql(f"from read_parquet({quoted(job['parquet'])})")
+        frame = table.project(*map(identifier, _wanted(module.EXPECTATIONS, job["keys"], table.columns))).df()
     name = f"{job['table']}-{time.monotonic_ns()}"
     batch = datasource.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
     suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=module.EXPECTATIONS))
@@ -370,19 +370,20 @@ def _validate(gx: Any, context: Any, datasource: Any, job: dict[str, Any]) -> li
     return [_result(job["table"], one) for one in outcome.results]
 
 
-def _wanted(expectations: list[Any], keys: list[str]) -> list[str] | None:
-    """Return the columns a suite looks at, with the keys where it looks row by row; None where it may look at all."""
+def _wanted(expectations: list[Any], keys: list[str], columns: list[str]) -> list[str]:
+    """Return the columns a suite looks at, with the keys where it looks row by row; all where it may look at any."""
     named: set[str] = set()
     for expectation in expectations:
         mentioned = [getattr(expectation, field, None) for field in ("column", "column_A", "column_B")]
         mentioned += getattr(expectation, "column_list", None) or []
         found = {column for column in mentioned if isinstance(column, str)}
-        if not found or getattr(expectation, "row_condition", None):
-            return None
-        named |= found
+        if not found:
+            return columns
+        condition = re.findall(r"\w+", str(getattr(expectation, "row_condition", None) or ""))
+        named |= found | {column for column in columns if column in condition}
         if "Values" in type(expectation).__name__:
             named |= set(keys)
-    return sorted(named)
+    return [column for column in columns if column in named]
 
 
 def _result(table: str, one: Any) -> dict[str, Any]:  # noqa: ANN401

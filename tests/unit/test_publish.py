@@ -177,6 +177,16 @@ def test_great_expectations_names_the_offending_rows_in_a_worker(settings: Setti
     assert "Nobody uploads less than nothing." in str(failure.value)
 
 
+def test_a_suite_is_handed_the_columns_it_looks_at_and_those_its_conditions_name(settings: Settings, edit: Edit) -> None:
+    build_models(settings, read_project(settings.content))
+    edit("expectations/marts/lab_volume.py", "ExpectColumnValues", "ExpectColumnMin")  # looks at no row's key by itself
+    edit("expectations/marts/lab_volume.py", "min_value=0", "min_value=6, row_condition=\"lab_id != 'douyin'\"")
+    with Worker() as worker:
+        results = audit_build(settings, read_project(settings.content), worker).results
+    (looked,) = [one for one in results if one.kind == "expectation"]
+    assert (looked.is_ok, "row_condition" in looked.claim) == (True, True)
+
+
 def test_what_was_written_is_compared_with_the_build_before_it_is_swapped_in(settings: Settings) -> None:
     published(settings)
     before = settings.published.read_bytes()
