@@ -122,7 +122,13 @@ def _read_csv(path: Path, schema: dict[str, Any]) -> ReferenceTable:
     try:
         body = path.read_bytes()
         text = body.decode("utf-8")
-    except (OSError, UnicodeDecodeError) as failure:
+    except OSError as failure:
+        raise ContentError(
+            f"cannot read {path.name}: {failure.strerror}",
+            str(path),
+            f"bring it back (`git checkout {path.name}`), or take it out of {DESCRIPTOR}.",
+        ) from failure
+    except UnicodeDecodeError as failure:
         raise ContentError(f"cannot read {path.name}: {failure}", str(path), "store it as UTF-8 text.") from failure
     if text.startswith("\ufeff") or "\r" in text:
         raise ContentError("a byte-order mark or carriage returns", str(path), "store it as UTF-8 with LF line ends.")

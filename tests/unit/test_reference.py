@@ -56,6 +56,13 @@ def test_a_byte_order_mark_or_carriage_return_is_refused(tree: Path) -> None:
         read_reference(tree / "data" / "reference")
 
 
+def test_a_file_that_is_gone_is_to_be_brought_back(tree: Path) -> None:
+    (tree / FACTS).unlink()
+    with pytest.raises(ContentError, match=r"facts\.csv: No such file") as failure:
+        read_reference(tree / "data" / "reference")
+    assert "bring it back" in failure.value.fix
+
+
 def test_a_file_the_descriptor_does_not_name_is_refused(tree: Path) -> None:
     (tree / "data" / "reference" / "stray.csv").write_text("a\n1\n")
     with pytest.raises(ContentError, match=r"stray\.csv is not in the descriptor"):

@@ -72,6 +72,16 @@ def test_every_table_is_described() -> None:
     assert described == {path.name for path in REFERENCE.iterdir() if path.is_dir() or path.suffix == ".csv"}
 
 
+def test_a_date_given_in_part_is_still_a_date() -> None:
+    described = json.loads((REFERENCE / "datapackage.json").read_text())["resources"]
+    fields = [field for resource in described for field in resource["schema"]["fields"] if "[0-9]{4}(-" in str(field)]
+    assert fields
+    for field in fields:
+        allowed = re.compile(field["constraints"]["pattern"])
+        assert [bool(allowed.match(text)) for text in ("2026", "2026-02", "2026-02-28")] == [True, True, True]
+        assert [bool(allowed.match(text)) for text in ("2026-13", "2026-00-01", "2026-02-32", "26-02")] == [False] * 4
+
+
 def test_every_described_column_has_words() -> None:
     package = json.loads((REFERENCE / "datapackage.json").read_text(encoding="utf-8"))
     bare = [
