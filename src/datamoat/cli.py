@@ -1,6 +1,7 @@
 """The command line: one verb a step, no logic. Exit codes: 0 good, 1 degraded or refused (told why), 2 usage."""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +29,7 @@ app = typer.Typer(
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 AsOf = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Leave out what became public later.")]
 HISTORY = {"marts.change", "meta.audits"}  # their rows depend on what was published before, so no count is shown
+FIRST_SENTENCE = re.compile(r"(?<=\.)\s")
 SHOWN = 200  # rows a query prints unless told otherwise
 
 
@@ -223,7 +225,10 @@ def show(
         if table is None:
             rows(
                 ("table", "n_rows", "what it holds"),
-                [(n.removeprefix("marts."), None if n in HISTORY else s, c) for n, (c, s) in known.items()],
+                [
+                    (n.removeprefix("marts."), None if n in HISTORY else size, text if as_json else FIRST_SENTENCE.split(text)[0])
+                    for n, (text, size) in known.items()
+                ],
                 as_json=as_json,
             )
             return
