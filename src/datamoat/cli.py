@@ -397,7 +397,7 @@ def docs() -> None:
     by_hand = written_by_hand(settings.content)
     for path in by_hand:
         text = path.read_text(encoding="utf-8")
-        if (new := refreshed(text)) != text:
+        if (new := refreshed(text, app)) != text:
             write_whole(path, new.encode())
     typer.echo(f"{len(made)} pages written, the answers in {len(by_hand)} refreshed")
 

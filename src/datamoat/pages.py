@@ -8,7 +8,9 @@ import contextlib
 import io
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -26,23 +28,21 @@ def written_by_hand(content: Path) -> list[Path]:
     return [content / "README.md", *sorted(p for p in docs.rglob("*.md") if p.parent.name not in {"marts", "decisions"})]
 
 
-def refreshed(text: str) -> str:
-    """Return a page with the output of each command in its console blocks as it is now."""
-    return CONSOLE.sub(lambda match: f"```console\n{_answered(match['body'])}```", text)
+def refreshed(text: str, app: Callable[..., Any]) -> str:
+    """Return a page with the output of each command in its console blocks as it is now, told by the program `app`."""
+    return CONSOLE.sub(lambda match: f"```console\n{_answered(match['body'], app)}```", text)
 
 
-def _answered(body: str) -> str:
+def _answered(body: str, app: Callable[..., Any]) -> str:
     """Run the commands of one console block; a line that is no command is output and is replaced."""
     commands = [line for line in body.splitlines() if line.startswith(PROMPT)]
     if not commands or not body.startswith(PROMPT):
         return body
-    return "".join(f"{command}\n{_printed(command.removeprefix(PROMPT))}" for command in commands)
+    return "".join(f"{command}\n{_printed(command.removeprefix(PROMPT), app)}" for command in commands)
 
 
-def _printed(words: str) -> str:
+def _printed(words: str, app: Callable[..., Any]) -> str:
     """Return what a command prints."""
-    from datamoat.cli import app
-
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         try:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from datamoat.cli import app
 from datamoat.pages import CONSOLE, pages, refreshed, written_by_hand
 from datamoat.project import read_project
 from datamoat.published import open_published
@@ -22,7 +23,7 @@ def on_the_published_file(published: Settings, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_command_in_a_page_prints_what_the_page_shows(on_the_published_file: Settings, name: str) -> None:
     text = (on_the_published_file.content / name).read_text(encoding="utf-8")
-    assert refreshed(text) == text, "run `make docs`"
+    assert refreshed(text, app) == text, "run `make docs`"
 
 
 def test_generated_pages_are_fresh(published: Settings) -> None:
@@ -44,4 +45,4 @@ def test_the_readme_shows_commands_and_their_output(checkout: Path) -> None:
 def test_a_console_block_is_refreshed_and_the_rest_of_a_page_is_left(on_the_published_file: Settings) -> None:
     assert on_the_published_file.published.is_file()
     page = '# A\n\n```console\n$ datamoat query "select 1 AS one"\nstale\n```\n\n```sh\n$ datamoat run\n```\n'
-    assert refreshed(page) == page.replace("stale", "one\n  1")
+    assert refreshed(page, app) == page.replace("stale", "one\n  1")
