@@ -1,10 +1,11 @@
 """The command line: one verb a step, no logic. Exit codes: 0 good, 1 degraded or refused (told why), 2 usage."""
 
+import contextlib
 import json
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,6 +31,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 AsOf = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Leave out what became public later.")]
 HISTORY = {"marts.change", "meta.audits"}  # their rows depend on what was published before, so no count is shown
 FIRST_SENTENCE = re.compile(r"(?<=\.)\s")
+SILENCE = 10.0  # seconds after which a build that nobody watches says a word
 SHOWN = 200  # rows a query prints unless told otherwise
 
 
@@ -57,6 +59,27 @@ def timed(verb: str) -> Callable[[str], None]:
     return done
 
 
+@contextlib.contextmanager
+def built_models(*, all_of_them: bool = False) -> Iterator[Callable[[str], None]]:
+    """Say how a build goes on: a line that changes on a terminal; elsewhere the model that was built, every ten seconds."""
+    if sys.stderr.isatty() and not all_of_them:
+        from rich.console import Console
+        from rich.text import Text
+
+        with Console(stderr=True).status("building") as status:
+            yield lambda line: status.update(Text(f"built {line}"))
+        return
+    told = time.perf_counter()
+
+    def tell(line: str) -> None:
+        nonlocal told
+        if all_of_them or time.perf_counter() - told > SILENCE:
+            progress(line)
+            told = time.perf_counter()
+
+    yield tell
+
+
 @app.callback(invoke_without_command=True)
 def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
@@ -82,7 +105,8 @@ def run(
     with one_writer(settings.data, "run"), Worker() as worker:
         project = read_project(settings.content)
         done = timed("build")
-        build = build_models(settings, project, as_of.date() if as_of else None, progress if verbose else lambda _: None)
+        with built_models(all_of_them=verbose) as said:
+            build = build_models(settings, project, as_of.date() if as_of else None, said)
         done(f"{len(build.tables)} tables, as of {build.as_of}")
         done = timed("audit")
         audit = audit_build(settings, project, worker)
