@@ -159,7 +159,7 @@ def test_f06_a_zip_of_the_report_is_read_and_one_without_a_table_is_not(place: S
     tiktok = source("tiktok_enforcement")
     table = (tiktok.folder / "sample" / "report.csv").read_bytes()
     rows, _ = read_answer(tiktok, [zipped(("2025Q4_CGER_English.csv", table), ("readme.pdf", b"%PDF"))], "report", DAY)
-    assert len(rows["figures"]) == 3
+    assert len(rows["figures"]) == 2
     with pytest.raises(SourceChangedError, match="no table in the zip"):
         read_answer(tiktok, [zipped(("readme.pdf", b"%PDF"))], "report", DAY)
 

@@ -1,4 +1,4 @@
-"""Read the enforcement report: the zip, its CSV or spreadsheet, and a tidy conversion in JSON."""
+"""Read the global figures of the enforcement report: from the zip, its CSV or spreadsheet, or a tidy conversion in JSON."""
 
 import csv
 import io
@@ -37,6 +37,14 @@ ALIASES = {
     "result": ("Result", "Value", "value", "result"),
 }
 NEEDED = ("metric", "period", "result")
+WHOLE = {  # a figure is of the whole where each of these says so or is blank; the others are parts of it
+    "policy_type": ("", "all"),
+    "issue": ("", "all"),
+    "task_type": ("", "all"),
+    "task": ("", "all"),
+    "location": ("", "all", "global"),
+    "market": ("", "all", "global"),
+}
 MONTHS = ("jan", "apr", "jul", "oct")  # the first of each quarter
 SCIENTIFIC = re.compile(r"\d(?:\.\d{1,17})?[eE][+-]?\d{1,2}")
 GROUPED_FRACTION = re.compile(r"\d{1,3}(?:,\d{3}){1,6}\.\d{1,9}")
@@ -47,30 +55,45 @@ QUARTER = re.compile(
 
 
 def figures(answer: Answer) -> list[Row]:
-    """Return one row per figure, the result as printed beside it as a number."""
+    """Return one row per metric and period for the whole of TikTok; figures by policy, task or market are left aside.
+
+    Raises:
+        SourceChangedError: Not the report, cut short, or without a figure of the whole: what says "all" was renamed.
+    """
+    rows = _read(answer)
+    if not rows:
+        raise changed(
+            "no figure is of all policies, tasks and markets: the word for all of them was renamed, or the table is empty"
+        )
+    return rows
+
+
+def _read(answer: Answer) -> list[Row]:
+    """Read the report in whatever format it came."""
     body = answer.body
     if body.startswith(b"PK\x03\x04"):
         members = open_zip(body)
         if "[Content_Types].xml" in members:
-            return _table(*_sheet(body))
-        found = _member(answer, members, ".csv") or _member(answer, members, ".xlsx")  # spreadsheets beside a CSV are templates
-        if not found:
+            return _table(answer, *_sheet(body))
+        found = _member(answer, members, ".csv")
+        found = _member(answer, members, ".xlsx") if found is None else found  # spreadsheets beside a CSV are templates
+        if found is None:
             raise changed(f"no table in the zip has the columns of the report; it holds {', '.join(members)[:200]}")
         return found
     if body.lstrip()[:1] == b"{":
         return _tidy(answer)
-    return _table(*load_csv(answer))
+    return _table(answer, *load_csv(answer))
 
 
-def _member(answer: Answer, members: dict[str, bytes], ending: str) -> list[Row]:
-    """Read the tables of one format in the zip; a file without the report's columns is left aside, with a note."""
-    found: list[Row] = []
+def _member(answer: Answer, members: dict[str, bytes], ending: str) -> list[Row] | None:
+    """Read the tables of one format in the zip, None if there is none; a file without the report's columns is left aside."""
+    found: list[Row] | None = None
     for name in sorted(name for name in members if name.lower().endswith(ending)):
         header, lines = _sheet(members[name]) if ending == ".xlsx" else load_csv(Answer(members[name]))
         if header_of(header, ALIASES["metric"], optional=True) is None:
             answer.note(f"{name} has no column Metric and is left aside")
             continue
-        found += _table(header, lines)
+        found = (found or []) + _table(answer, header, lines)
     return found
 
 
@@ -85,29 +108,34 @@ def _tidy(answer: Answer) -> list[Row]:
         raise changed("a row has another width than the columns: cut short")
     scope = str(page.get("scope", "")).capitalize()
     header = [str(name) for name in columns] + ["location"]
-    return _table(header, [[_plain(cell) for cell in row] + [scope] for row in rows])
+    return _table(answer, header, [[_plain(cell) for cell in row] + [scope] for row in rows])
 
 
-def _table(header: list[str], lines: list[list[str]]) -> list[Row]:
+def _table(answer: Answer, header: list[str], lines: list[list[str]]) -> list[Row]:
     places: dict[str, int] = {}
     for name, aliases in ALIASES.items():
         column = header_of(header, aliases, optional=name not in NEEDED)
         if column is not None:
             places[name] = header.index(column)
+    parts = [(places[name], words) for name, words in WHOLE.items() if name in places]
     rows = []
-    lines.reverse()
-    while lines:  # each line is let go as its row is made, so that a large table is held once
-        line = lines.pop()
-        row: Row = {name: line[places[name]].strip() if name in places else "" for name in ALIASES}
-        row["period"] = period_name(row["period"])
-        row["period_type"] = row["period_type"] or "Quarter"
-        for name in ("policy_type", "issue", "task_type", "task"):
-            row[name] = row[name] or "All"
-        row["location"] = row["location"] if row["location"] not in {"", "All"} else "Global"
-        row["market"] = row["market"] or "All"
-        value = _value(row["result"])
-        row["value"] = None if value is None else float(value)
-        rows.append(row)
+    aside = 0
+    for line in lines:
+        if any(line[place].strip().lower() not in words for place, words in parts):
+            aside += 1
+            continue
+        written = line[places["result"]].strip()
+        value = _value(written)
+        rows.append(
+            {
+                "metric": line[places["metric"]].strip(),
+                "period": period_name(line[places["period"]].strip()),
+                "result": written,
+                "value": None if value is None else float(value),
+            }
+        )
+    if aside:
+        answer.note(f"{aside:,} figures by policy, task or market are left aside")
     return rows
 
 

@@ -36,8 +36,6 @@ with figures as (
             'Videos restored'
         )
         and regexp_full_match(period, '\d{4} Q[1-4]')
-        and policy_type = 'All' and issue = 'All' and task_type = 'All' and task = 'All'
-        and lower(location) in ('all', 'global')
         and value is not null
 )
 
@@ -53,4 +51,7 @@ select
     round(value - half_step, 9) as value_low,
     round(value + half_step, 9) as value_high
 from figures
-qualify result is distinct from lag(result) over (partition by metric, period_start_on order by captured_on)
+window told_before as (partition by metric, period_start_on order by captured_on)
+qualify
+    value is distinct from lag(value) over told_before
+    or half_step is distinct from lag(half_step) over told_before
