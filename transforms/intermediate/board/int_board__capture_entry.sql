@@ -1,5 +1,5 @@
 /*---
-description: Every entry of every reading of a board, transcribed or live, in one shape, ratings to two decimals as they are transcribed. A new live source is one more line.
+description: Every entry of every reading of a board, transcribed or live, in one shape, ratings to two decimals and creators without blanks around them as they are transcribed. A new live source is one more line.
 grain: [capture_id, entry_key]
 nullable: [creator_name, listed_rank, rating, rating_low, rating_high, n_votes, released_as_stated, is_open_weights, board_published_on]
 ---*/
@@ -43,7 +43,7 @@ select
     true as is_live,
     live.entry_key,
     live.entry_name,
-    live.creator_name,
+    trim(live.creator_name) as creator_name,
     live.listed_rank,
     live.is_ranked,
     round(live.rating, 2) as rating,
