@@ -93,12 +93,13 @@ def _against(rule: Distrust, rows: list[Row], last: list[Row], day: date, last_d
     ours, theirs = _keyed(rule, now), _keyed(rule, then)
     _membership(rule, ours, theirs, days, last_day, found)
     pairs = [(theirs[key], ours[key]) for key in ours if key in theirs]
+    fresh = [row for key, row in ours.items() if key not in theirs]
     if not pairs:
         return
     if rule.score:
-        _score(rule, rule.score, pairs, [row for key, row in ours.items() if key not in theirs], days, found)
+        _score(rule, rule.score, pairs, fresh, days, found)
     for measure in rule.measures:
-        _measure(rule, measure, pairs, days, found)
+        _measure(rule, measure, pairs, fresh, days, found)
     for flagged in rule.flags:
         _flags(flagged, now, then, days, found)
     for when in rule.dates:
@@ -109,7 +110,8 @@ def _against(rule: Distrust, rows: list[Row], last: list[Row], day: date, last_d
         ]
         if moved and when.column != rule.newest_of:
             found.revisions.append(f"{when.column} changed for {_some(moved)}")
-    restated = [rule_label(rule, new) for old, new in pairs if old != new] if rule.restated else []
+    told = [measure.column for measure in rule.measures]
+    restated = [rule_label(rule, new) for old, new in pairs if rule.restated and any(old[name] != new[name] for name in told)]
     if restated:
         found.revisions.append(f"restated: {len(restated)} of {len(pairs)} known rows have other values ({_some(restated)})")
 
@@ -159,15 +161,31 @@ def _count_rows(bounds: Rows, rows: list[Row], last: list[Row] | None, last_day:
     return True
 
 
+def _reissued(rule: Distrust, ours: dict[Any, Row], theirs: dict[Any, Row]) -> dict[Any, Any]:
+    """Return the keys that are new under a name that one row had before and one row has now, each with the key it had."""
+    if not rule.label:
+        return {}
+    had, has = (Counter(row[rule.label] for row in rows.values()) for rows in (theirs, ours))
+    left = {row[rule.label]: key for key, row in theirs.items() if key not in ours}
+    return {
+        key: left[row[rule.label]]
+        for key, row in ours.items()
+        if key not in theirs and row[rule.label] in left and had[row[rule.label]] == has[row[rule.label]] == 1
+    }
+
+
 def _membership(rule: Distrust, ours: dict[Any, Row], theirs: dict[Any, Row], days: int, last_day: date, found: Finding) -> None:
     """Judge who left and who came; a name that kept its place under another key is a proposal, not a loss."""
-    gone = [row for key, row in theirs.items() if key not in ours]
-    came = [row for key, row in ours.items() if key not in theirs]
-    names_gone, names_came = ({rule_label(rule, row): row for row in rows} for rows in (gone, came))
+    reissued = _reissued(rule, ours, theirs)
+    share, limit = len(reissued) / len(theirs), rule.gone.after(days)
+    same = sorted(rule_label(rule, ours[key]) for key in reissued)
+    if share > limit and len(same) > 1:
+        found.suspicions.append(
+            f"the keys were issued anew: {len(same)} of the {len(theirs)} known on {last_day} have another one under the same name ({_some(same)})"
+        )
+    elif same:
+        found.notes.append(f"another key under the same name, a proposal for identity: {_some(same)}")
     if rule.label:
-        same = sorted(names_gone.keys() & names_came.keys())
-        if same:
-            found.notes.append(f"another key under the same name, a proposal for identity: {_some(same)}")
         renamed = [
             f"{shown(theirs[key][rule.label])} is now {shown(row[rule.label])}"
             for key, row in ours.items()
@@ -175,9 +193,10 @@ def _membership(rule: Distrust, ours: dict[Any, Row], theirs: dict[Any, Row], da
         ]
         if renamed:
             found.notes.append(f"renamed: {_some(renamed, quote=False)}")
-    left = [label for label in names_gone if label not in names_came]
-    share, limit = len(left) / len(theirs), rule.gone.after(days)
-    if share > limit and len(left) > 1:
+    moved = set(reissued.values())
+    left = [rule_label(rule, row) for key, row in theirs.items() if key not in ours and key not in moved]
+    came = [rule_label(rule, row) for key, row in ours.items() if key not in theirs and key not in reissued]
+    if len(left) / len(theirs) > limit and (len(left) > 1 or not limit):
         least, most = math.ceil(len(theirs) * (1 - limit)), math.floor(len(theirs) * (1 + rule.new.after(days)))
         what = "a truncated list" if len(came) <= len(theirs) * 0.05 else "another list"
         found.suspicions.append(
@@ -185,13 +204,12 @@ def _membership(rule: Distrust, ours: dict[Any, Row], theirs: dict[Any, Row], da
         )
     elif left:
         found.notes.append(f"left: {_some(left)}")
-    fresh = [label for label in names_came if label not in names_gone]
-    if len(fresh) / len(theirs) > rule.new.after(days) and len(fresh) > 2:  # noqa: PLR2004
+    if len(came) / len(theirs) > rule.new.after(days) and len(came) > 2:  # noqa: PLR2004
         found.suspicions.append(
-            f"{len(fresh)} rows unheard of beside {len(theirs)} known; at most {rule.new.after(days):.0%} are expected ({_some(fresh)})"
+            f"{len(came)} rows unheard of beside {len(theirs)} known; at most {rule.new.after(days):.0%} are expected ({_some(came)})"
         )
-    elif fresh:
-        found.notes.append(f"new: {_some(fresh)}")
+    elif came:
+        found.notes.append(f"new: {_some(came)}")
 
 
 def _score(rule: Distrust, score: Score, pairs: list[tuple[Row, Row]], fresh: list[Row], days: int, found: Finding) -> None:
@@ -262,6 +280,12 @@ def _one_score(rule: Distrust, score: Score, old: Row, new: Row, shift: float, d
 def _votes(rule: Distrust, column: str, pairs: list[tuple[Row, Row]], found: Finding) -> None:
     """Judge vote counts: withdrawn votes are a revision; one factor for all is a change of unit."""
     counted = [(old, new) for old, new in pairs if old[column] is not None and new[column] is not None]
+    lost = sum(old[column] is not None and new[column] is None for old, new in pairs)
+    if lost:
+        found.notes.append(f"{column} is missing now for {lost} of {len(pairs)} entries")
+    had = [new[column] for old, new in counted if old[column] > 0]
+    if had.count(0) > max(2, len(had) * 0.5):
+        found.suspicions.append(f"{column} is 0 now for {had.count(0)} of {len(had)} entries that had some: the votes are gone")
     if not counted:
         return
     before, after = sum(old[column] for old, _ in counted), sum(new[column] for _, new in counted)
@@ -287,29 +311,42 @@ def _votes(rule: Distrust, column: str, pairs: list[tuple[Row, Row]], found: Fin
         found.revisions.append(f"votes of single entries fell by a fifth or more: {_some(fell)}")
 
 
-def _measure(rule: Distrust, measure: Measure, pairs: list[tuple[Row, Row]], days: int, found: Finding) -> None:
+def _measure(rule: Distrust, measure: Measure, pairs: list[tuple[Row, Row]], fresh: list[Row], days: int, found: Finding) -> None:
     """Judge a positive quantity by how many times its last good value it is, for each thing that is measured."""
-    had = sum(_positive(old[measure.column]) for old, _ in pairs)
-    both = [(old, new) for old, new in pairs if _positive(old[measure.column]) and _positive(new[measure.column])]
-    if had and had - len(both) > max(2, had * 0.5):
-        found.suspicions.append(f"{measure.column} is missing now for {had - len(both)} of {had} rows that had it")
-    groups: dict[str, list[tuple[Row, float]]] = {}
-    for old, new in both:
-        log = math.log(float(new[measure.column]) / float(old[measure.column]))
-        groups.setdefault(str(new[measure.by]) if measure.by else "", []).append((new, log))
-    limit = measure.factor.after(days)
+    groups: dict[str, list[tuple[Row, Row]]] = {}
+    for old, new in pairs:
+        if _positive(old[measure.column]):
+            groups.setdefault(_group(measure, new), []).append((old, new))
+    limit, widest = measure.factor.after(days), measure.one.after(days) if measure.one else math.inf
     for name, members in groups.items():
-        middle = math.exp(statistics.median(log for _, log in members))
+        of = f" of {shown(name)}" if name else ""
+        logs = [
+            (new, math.log(float(new[measure.column]) / float(old[measure.column])))
+            for old, new in members
+            if _positive(new[measure.column])
+        ]
+        if len(members) - len(logs) > max(2, len(members) * 0.5):
+            found.suspicions.append(
+                f"{measure.column}{of} is missing now for {len(members) - len(logs)} of {len(members)} rows that had it"
+            )
+        middle = math.exp(statistics.median(log for _, log in logs)) if logs else 1.0
         if max(middle, 1 / middle) >= limit:
-            of = f" of {shown(name)}" if name else ""
             found.suspicions.append(
                 f"{measure.column}{of} is {middle:.4g} times the last good at the median; less than {limit:g} is expected{_unit(middle)}"
             )
             continue
-        torn = [(row, math.exp(log)) for row, log in members if measure.one and abs(log) >= math.log(measure.one.after(days))]
         found.suspicions += [
-            f"{measure.column} of {shown(rule_label(rule, row))} is {times:.4g} times the last good{_unit(times)}"
-            for row, times in torn
+            f"{measure.column} of {shown(rule_label(rule, row))} is {math.exp(log):.4g} times the last good{_unit(math.exp(log))}"
+            for row, log in logs
+            if abs(log) >= math.log(widest)
+        ]
+        known = [float(old[measure.column]) for old, _ in members]
+        found.suspicions += [
+            f"{measure.column} of the new {shown(rule_label(rule, row))} is {float(row[measure.column]):g}, far outside {min(known):g} to {max(known):g}"
+            for row in fresh
+            if _group(measure, row) == name
+            and _positive(row[measure.column])
+            and not min(known) / widest < float(row[measure.column]) < max(known) * widest
         ]
 
 
@@ -406,6 +443,10 @@ def _top(column: str, rows: list[Row]) -> Any:  # noqa: ANN401
 
 def _positive(value: Any) -> bool:  # noqa: ANN401
     return value is not None and value > 0
+
+
+def _group(measure: Measure, row: Row) -> str:
+    return str(row[measure.by]) if measure.by else ""
 
 
 def _unit(factor: float) -> str:

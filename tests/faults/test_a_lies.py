@@ -83,6 +83,18 @@ def test_a03_a_board_that_loses_one_entry_is_served(bench: Any, board: Board) ->
     assert "left: 'Model 59'" in landing.reason
 
 
+@pytest.mark.parametrize("lines", [1, 3, 40])
+def test_a03_a_report_cut_at_the_end_of_a_row_is_quarantined(
+    place: Settings, source: Callable[[str], Source], bench_of: Any, lines: int
+) -> None:
+    bench = bench_of(place, source("tiktok_enforcement"))
+    assert bench.feed(report(), "report").verdict == "ok"
+    landing = bench.feed(b"".join(report().splitlines(keepends=True)[:-lines]), "report")
+    assert (landing.verdict, landing.is_served) == ("suspicious", False)
+    assert "a truncated list" in landing.reason
+    assert f"{lines} of the 80 known" in landing.reason
+
+
 def test_a04_pages_in_any_order_give_the_same_rows_and_a_repeated_page_is_found(bench: Any, board: Board) -> None:
     bench.feed(board())
     shuffled = board()
@@ -138,6 +150,48 @@ def test_a06_votes_in_another_unit_are_found(bench: Any, board: Board, factor: f
     assert "appearances is" in unserved(bench, page, "suspicious")
 
 
+@pytest.mark.parametrize("interval", ["1290/1310", "-0.01/0.01", "-900/900"])
+def test_a06_intervals_in_another_unit_are_found(bench: Any, board: Board, interval: str) -> None:
+    bench.feed(board())
+    page = board(votes=9)
+    for entry in page["data"]:
+        entry["ci95"] = interval
+    assert "interval_up is" in unserved(bench, page, "suspicious")
+    assert bench.feed({**page, "data": [{**entry, "ci95": "-12/12"} for entry in page["data"]]}).is_served
+
+
+def test_a06_bounds_that_do_not_hold_their_rating_are_found(
+    place: Settings, source: Callable[[str], Source], bench_of: Any
+) -> None:
+    bench = bench_of(place, source("arena_dataset"))
+    sample = json.loads((bench.source.folder / "sample" / "text_to_video.json").read_text())
+    entry = sample["rows"][0]
+    sample["meta"].pop("n_rows", None)
+    sample["rows"] = [
+        {**entry, "model_name": f"m{n}", "rank": n + 1, "rating": 1300.0 - n, "rating_lower": 9.0, "rating_upper": 9.0}
+        for n in range(30)
+    ]
+    landing = bench.feed(sample)
+    assert (landing.verdict, landing.is_served) == ("suspicious", False)
+    assert "outside its own interval" in landing.reason
+
+
+@pytest.mark.parametrize(("removed", "rate"), [("1200", "0.010"), ("1200300", "1.0"), ("1200300000", "0.010")])
+def test_a06_a_new_quarter_in_another_unit_is_found_though_nothing_known_changed(
+    place: Settings, source: Callable[[str], Source], bench_of: Any, removed: str, rate: str
+) -> None:
+    bench = bench_of(place, source("tiktok_enforcement"))
+    assert bench.feed(report(), "report").verdict == "ok"
+    tail = "Quarter,Oct-Dec 2015,All,All,All,All,Global,All"
+    added = f"Total videos removed,{tail},{removed}\nVideo: Removal rate of published,{tail},{rate}\n".replace("2015", "2026")
+    landing = bench.feed(report() + added.encode(), "report")
+    assert landing.verdict == "suspicious"
+    assert "far outside" in landing.reason
+    plain = f"Total videos removed,{tail},1900300\nVideo: Removal rate of published,{tail},0.007\n".replace("2015", "2026")
+    bench.day = date(2027, 1, 20)
+    assert bench.feed(report() + plain.encode(), "report").verdict == "ok"
+
+
 @pytest.mark.parametrize(
     ("written", "value"),
     [
@@ -155,7 +209,7 @@ def test_a07_counts_are_read_in_every_grammar_or_not_at_all(written: str, value:
 
 
 @pytest.mark.parametrize(
-    "written", ["1,234万", "1.234", "1,2,3", "12,5", "1.2.3万", "about 5", "5kk", "0x10", "1e6", "--5", "5-6"]
+    "written", ["1,234万", "1.234", "0,009", "012,345", "1,2,3", "12,5", "1.2.3万", "about 5", "5kk", "0x10", "1e6", "--5", "5-6"]
 )
 def test_a07_what_can_be_read_in_two_ways_is_refused(written: str) -> None:
     with pytest.raises(SourceChangedError):
@@ -238,6 +292,39 @@ def test_a10_a_column_may_be_added_or_moved_but_not_renamed_dropped_or_retyped(b
         assert f"no '{key}'" in unserved(bench, dropped, "error")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "verdict"),
+    [
+        (b"Total videos removed,", b"Videos removed in total,", "suspicious"),
+        (b"Removal rate of published", b"Removal Rate Of Published", "suspicious"),
+        (b",All,All,All,All,Global", b",Overall,All,All,All,Global", "error"),
+        (b",Global,", b",Worldwide,", "error"),
+        (b"Metric,", b"Indicator,", "error"),
+        (b"Policy type,", b"Policy area,", "ok"),
+    ],
+)
+def test_a10_a_word_of_the_report_that_is_renamed_stops_it_where_it_counts(
+    place: Settings, source: Callable[[str], Source], bench_of: Any, old: bytes, new: bytes, verdict: str
+) -> None:
+    bench = bench_of(place, source("tiktok_enforcement"))
+    policies = b"".join(
+        b"Total videos removed,Quarter,Jan-Mar 2025,%s,All,All,All,Global,All,7\n" % name for name in (b"Minor safety", b"Spam")
+    )
+    assert bench.feed(report() + policies, "report").verdict == "ok"
+    assert bench.feed(report() + policies.replace(b"Minor safety", b"Youth safety"), "report").verdict == "unchanged"
+    assert bench.feed(report().replace(old, new), "report").verdict == ("unchanged" if verdict == "ok" else verdict)
+
+
+def test_a10_a_parts_column_that_is_renamed_does_not_turn_parts_into_the_whole(
+    place: Settings, source: Callable[[str], Source], bench_of: Any
+) -> None:
+    bench = bench_of(place, source("tiktok_enforcement"))
+    part = b"Total videos removed,Quarter,Jan-Mar 2025,Spam,All,All,All,Global,All,7\n"
+    landing = bench.feed((report() + part).replace(b"Policy type", b"Policy area"), "report")
+    assert landing.verdict == "suspicious"
+    assert "two different rows for one key" in landing.reason
+
+
 @pytest.mark.parametrize("written", ["null", "N/A", "-", "", "nan", None, -1, float("nan"), float("inf")])
 def test_a11_every_way_of_writing_none_is_missing_with_a_note(bench: Any, board: Board, written: Any) -> None:
     bench.feed(board())
@@ -261,6 +348,17 @@ def test_a12_votes_that_fall_are_a_revision_and_are_served(bench: Any, board: Bo
     landing = bench.feed(board(votes=-300))
     assert (landing.verdict, landing.is_served) == ("revision", True)
     assert "votes withdrawn" in landing.reason
+
+
+def test_a12_votes_that_are_all_gone_are_no_revision(bench: Any, board: Board) -> None:
+    bench.feed(board())
+    page = board(shift=1)
+    for entry in page["data"]:
+        entry["appearances"] = 0
+    assert "the votes are gone" in unserved(bench, page, "suspicious")
+    for entry in page["data"]:
+        entry["appearances"] = None  # the newer route gives none, and says so
+    assert "appearances is missing now for 60 of 60" in bench.feed(page).reason
 
 
 def test_a13_a_jump_is_noted_and_one_without_votes_is_quarantined(bench: Any, board: Board) -> None:
@@ -297,6 +395,25 @@ def test_a15_renamings_and_new_ids_are_told_and_never_merged(bench: Any, board: 
     assert "'Model 2' is now 'Model 2 (January)'" in landing.reason
     assert "a proposal for identity: 'Model 8'" in landing.reason
     assert len({row["id"] for row in bench.rows()}) == 61
+
+
+def test_a15_keys_that_are_all_issued_anew_are_quarantined(bench: Any, board: Board) -> None:
+    bench.feed(board())
+    page = board(votes=5)
+    for entry in page["data"]:
+        entry["id"] = entry["id"].upper()
+    assert "the keys were issued anew: 60 of the 60" in unserved(bench, page, "suspicious")
+
+
+def test_a15_a_table_brought_in_under_another_platforms_name_is_quarantined(
+    place: Settings, source: Callable[[str], Source], bench_of: Any
+) -> None:
+    bench = bench_of(place, source("eu_active_recipients"))
+    table = (bench.source.folder / "sample" / "tiktok.csv").read_bytes().replace(b"Some Service", b"TikTok")
+    assert bench.feed(table, "tiktok").verdict == "ok"
+    landing = bench.feed(table.replace(b"TikTok", b"Instagram"), "tiktok")
+    assert landing.verdict == "suspicious"
+    assert "the table is of 'Instagram', and was brought in as tiktok" in landing.reason
 
 
 def test_a16_a_missing_rank_is_missing(bench: Any, board: Board) -> None:
@@ -387,6 +504,23 @@ def test_a21_the_hash_of_the_content_wins_over_what_headers_say(bench: Any, boar
 def test_a22_a_page_sold_as_json_is_never_read_as_data(bench: Any, board: Board, page: str) -> None:
     bench.feed(board())
     assert "HTML or XML page" in unserved(bench, page.encode(), "error")
+
+
+def test_a22_every_source_tells_a_page_from_data(place: Settings, source: Callable[[str], Source], bench_of: Any) -> None:
+    for name in (
+        "aa_api",
+        "aa_web",
+        "arena_dataset",
+        "arena_web",
+        "epoch_models",
+        "eu_active_recipients",
+        "huggingface_models",
+        "tiktok_enforcement",
+    ):
+        bench = bench_of(place, source(name))
+        landing = bench.feed(b"<!DOCTYPE html><html><body>Log in</body></html>", next(iter(bench.source.fetch.requests)))
+        assert landing.verdict == "error"
+        assert "HTML or XML page" in landing.reason, name
 
 
 @pytest.mark.parametrize(

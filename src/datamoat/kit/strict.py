@@ -28,7 +28,9 @@ MISSING: Final = frozenset(
 )
 MARKUP: Final = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<script", b"<svg", b"<rss", b"<feed", b"<!--")
 ERROR_KEYS: Final = ("error", "errors", "message", "detail", "error_description")
-GROUPED: Final = re.compile(r"[+-]?\d{1,3}(?:(,)\d{3}(?:,\d{3})*|( )\d{3}(?: \d{3})*|(')\d{3}(?:'\d{3})*|(\.)\d{3}(?:\.\d{3})+)")
+GROUPED: Final = re.compile(
+    r"[+-]?[1-9]\d{0,2}(?:(,)\d{3}(?:,\d{3})*|( )\d{3}(?: \d{3})*|(')\d{3}(?:'\d{3})*|(\.)\d{3}(?:\.\d{3})+)"
+)
 PLAIN: Final = re.compile(r"([+-]?\d{1,30})(?:[.,](\d{1,30}))?")
 UNITS: Final = {
     "": 1, "k": 10**3, "thousand": 10**3, "千": 10**3, "万": 10**4, "萬": 10**4, "m": 10**6, "mn": 10**6, "million": 10**6,
@@ -403,7 +405,7 @@ def parse_count(written: str) -> int | None:
     """Return a count exactly; None for the ways of writing "none".
 
     Reads thousands separators, full-width digits, `5k`, `3.2 million`, `1.2万`, `3.4億`. What could mean two things
-    (`1.234`, `1,234万`) is refused: a wrong reading would be off by a thousand.
+    (`1.234`, `0,009`, `1,234万`) is refused: a wrong reading would be off by a thousand.
 
     >>> parse_count("178,300,000"), parse_count("1.2万"), parse_count("-")
     (178300000, 12000, None)

@@ -80,6 +80,9 @@ def _row(answer: Answer, entry: dict[str, Any], published: str) -> Row:
         "vote_count": whole(answer, entry, "vote_count"),
     }
     exhaust(answer, entry, what="column")
+    low, rating, high = row["rating_lower"], row["rating"], row["rating_upper"]
+    if None not in (low, rating, high) and not low <= rating <= high:
+        answer.doubt("a rating lies outside its own interval")
     return row
 
 

@@ -27,4 +27,4 @@ select
     model_accessibility,
     link as url
 from raw.epoch_models__models
-where list_contains(list_transform(string_split(domain, ','), lambda part: trim(part)), 'Video')
+where list_contains(list_transform(string_split_regex(lower(domain), '[,;]'), lambda part: trim(part)), 'video')

@@ -67,6 +67,9 @@ def recipients(answer: Answer) -> list[Row]:
             raise changed(f"scope {shown(cells['scope'])} is neither a member state nor the total")
         if not cells["service"]:
             raise changed("a row names no service, and none above it does")
+        service = cells["service"].lower()
+        if answer.request not in service and service not in answer.request:
+            answer.doubt(f"the table is of {shown(cells['service'])}, and was brought in as {answer.request}")
         start, end = _period(cells["period"])
         rows.append(
             {

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from datamoat.kit.strict import Answer, Row, changed, list_at, load_json, mapping, refuse_error, shown, text, whole
+from datamoat.kit.strict import Answer, Row, changed, list_at, load_json, mapping, refuse_error, shown, take, text, whole
 
 PLACEHOLDER = "2022-03-02"  # the Hub gives everything older than this day this day
 
@@ -19,7 +19,8 @@ def models(answer: Answer) -> list[Row]:
     rows = []
     for listed in page:
         entry = mapping(listed, "an entry")
-        if "repoData" in entry:
+        is_trending = "repoData" in entry  # which tells less of each
+        if is_trending:
             if entry.get("repoType") != "model":
                 continue
             entry = mapping(entry["repoData"], "repoData")
@@ -31,12 +32,14 @@ def models(answer: Answer) -> list[Row]:
             {
                 "id": text(entry, "id"),
                 "author": text(entry, "author", optional=True),
-                "pipeline_tag": text(entry, "pipeline_tag", optional=True),
+                "pipeline_tag": text(entry, "pipeline_tag", optional=is_trending),
                 "library_name": text(entry, "library_name", optional=True),
                 "gated": None if gated is None else str(gated).lower(),
                 "likes": whole(answer, entry, "likes"),
                 "downloads": whole(answer, entry, "downloads"),
-                "created_at": _moment(entry.get("createdAt"), placeholder=PLACEHOLDER),
+                "created_at": _moment(
+                    entry.get("createdAt") if is_trending else take(entry, "createdAt"), placeholder=PLACEHOLDER
+                ),
                 "last_modified": _moment(entry.get("lastModified")),
                 "tags": sorted(tags),
             }
@@ -50,5 +53,5 @@ def _moment(written: Any, placeholder: str | None = None) -> str | None:  # noqa
         return None
     try:
         return datetime.fromisoformat(written).isoformat()
-    except (AttributeError, ValueError) as failure:
+    except (TypeError, ValueError) as failure:
         raise changed(f"{shown(written)} is not a moment as the Hub writes them") from failure
