@@ -13,7 +13,7 @@ from datamoat.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from datamoat.fetch import FetchReport
-    from datamoat.land import Landing
+    from datamoat.land import Landing, RequestState
     from datamoat.sources import Source
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -31,6 +31,13 @@ STEPS = {
     "an error message": "do what the message says (a key, a quota), then fetch again.",
     "HTML": "open the address in a browser; the page says what the publisher now wants.",
     "HTTP": "wait and fetch again; if it stays, look at the publisher's status page.",
+}
+
+
+QUIET = {
+    "silent": "datamoat fetch {source} --request {request}",
+    "stale": "look at the publisher's page: it may have stopped, or moved to another address.",
+    "clock suspicious": "set this machine's clock, then fetch again.",
 }
 
 
@@ -231,7 +238,9 @@ def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json
     rows(("day", "request", "verdict", "n_rows", "expected", "n_bytes", "reason"), lines, as_json=as_json)
     if as_json:
         return
-    bad = [state for state in states(settings, [one], datetime.now(UTC).date()) if state.state in {"quarantined", "failing"}]
+    standing = states(settings, [one], datetime.now(UTC).date())
+    bad = [state for state in standing if state.state in {"quarantined", "failing"}]
+    quiet = [state for state in standing if state.state in QUIET]
     if not landings:
         typer.echo(f"\nNothing was ever fetched or brought in: datamoat fetch {one.id}")
     for state in bad:
@@ -250,14 +259,13 @@ def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json
         typer.echo(f"  bytes:      data/snapshots/{receipt.body}")
         begins = shelf.body(receipt)[:SHOWN_BYTES].decode(errors="replace")
         typer.echo("  begins:     " + "".join(character if character.isprintable() else " " for character in begins))
-        typer.echo(
-            "  next step:  "
-            + next(
-                (step for sign, step in STEPS.items() if sign in first.reason),
-                f"datamoat plan {one.id}, then accept it or mend the source.",
-            )
-        )
-    if landings and not bad:
+        if state.snapshot_id != first.snapshot_id and state.reason != first.reason:
+            typer.echo(f"  newest bad: {state.snapshot_id}\n  why:        {state.reason}")
+        typer.echo("  next step:  " + _next_step(state))
+    for state in quiet:
+        typer.echo(f"\n{state.request}: {state.state} since {state.since}; {state.reason}.")
+        typer.echo("  next step:  " + QUIET[state.state].format(source=one.id, request=state.request))
+    if landings and not (bad or quiet):
         typer.echo("\nAll requests are served; nothing to do.")
     raise typer.Exit(1 if bad else 0)
 
@@ -345,6 +353,16 @@ def _quarantined(settings: Settings, source: str, snapshot: str | None) -> tuple
             "there is nothing to accept.",
         )
     return one, landing
+
+
+def _next_step(state: "RequestState") -> str:
+    """Say what to do about the newest answer that is not to be believed; an error has no rows to be accepted."""
+    for sign, step in STEPS.items():
+        if sign in state.reason:
+            return step
+    if state.state == "quarantined":
+        return f"datamoat plan {state.source_id}, then accept it or mend the source."
+    return "read the captured bytes, mend parse.py, then `datamoat land` reads history anew."
 
 
 def _newest_bad(settings: Settings, source: "Source", requests: set[str]) -> list[str]:

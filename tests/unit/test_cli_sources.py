@@ -97,6 +97,24 @@ def test_plan_accept_and_diagnose_lead_from_a_quarantine_to_a_served_answer(run:
     assert run("diagnose", "aa_api").exit_code == 0
 
 
+def test_diagnose_says_what_to_do_about_the_newest_answer_and_about_silence(run: Run, tmp_path: Path) -> None:
+    days = {"2026-03-01": page(), "2026-03-02": page(drop=15), "2026-03-03": '{"error":"API key is required"}'}
+    for day, body in days.items():
+        (tmp_path / "old" / day).mkdir(parents=True)
+        (tmp_path / "old" / day / "t2v.json").write_text(body)
+    bring(run)
+    told = run("diagnose", "aa_api").output
+    assert "failing since 2026-03-02" in told
+    assert "newest bad: aa_api/text_to_video/2026-03-03/" in told
+    assert "next step:  do what the message says" in told
+    (tmp_path / "t.json").write_text(page(votes=30))
+    run("fetch", "aa_api", "--from", "t.json", "--request", "text_to_video", "--on", "2026-03-04")
+    told = run("diagnose", "aa_api").output
+    assert "text_to_video: silent since 2026-03-04" in told
+    assert "next step:  datamoat fetch aa_api --request text_to_video" in told
+    assert "nothing to do" not in told
+
+
 def test_what_is_not_in_quarantine_cannot_be_accepted(run: Run, history: Path) -> None:
     bring(run)
     listed = json.loads(run("diagnose", "aa_api", "--json").output)
