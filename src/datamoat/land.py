@@ -339,6 +339,7 @@ def _land_request(
                 )
             last = _Vintage(receipt.captured_on, receipt.sha256, landing.rows_sha256, landing.core_sha256, tables)
             seen[landing.core_sha256] = receipt.captured_on
+        del tables  # one table beside the last good one is enough: the next is read without this
         done.append(landing)
     return done
 

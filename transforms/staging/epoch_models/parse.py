@@ -40,7 +40,9 @@ def models(answer: Answer) -> list[Row]:
     places = {name: header.index(column) for name, column in columns.items() if column is not None}
     seen: Counter[str] = Counter()
     rows = []
-    for line in lines:
+    lines.reverse()
+    while lines:  # each line is let go as its row is made, so that a large table is held once
+        line = lines.pop()
         row: Row = {name: line[places[name]].strip() or None if name in places else None for name in columns}
         title = " ".join((row["model"] or "").split())  # names with a line break inside a quoted cell
         if not title:
