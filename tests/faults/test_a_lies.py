@@ -442,6 +442,16 @@ def test_a18_an_impossible_release_date_is_quarantined(bench: Any, board: Board,
     assert word in unserved(bench, page, "suspicious")
 
 
+@pytest.mark.parametrize("written", ["2025-02-31", "2025-13", "2025-13-01T00:00:00", "soon", "31/12/2025"])
+def test_a18_a_day_that_does_not_exist_is_left_out_and_told(bench: Any, board: Board, written: str) -> None:
+    page = board()
+    page["data"][1]["release_date"] = written
+    landing = bench.feed(page)
+    assert landing.is_served
+    assert "not seen before, and left out" in landing.reason
+    assert [row["release_date"] for row in bench.rows() if row["id"] == "id-001"] == [None], "a build would stop at such a day"
+
+
 def test_a18_a_release_date_that_changed_is_a_revision(bench: Any, board: Board) -> None:
     bench.feed(board())
     page = board()

@@ -1,5 +1,6 @@
 """Read what a publisher sent without believing it: every field accounted for, every number by a written grammar."""
 
+import contextlib
 import csv
 import io
 import json
@@ -489,13 +490,14 @@ def stated_day(answer: Answer, written: str | None) -> str | None:
     plain = _tidy(written or "")
     if plain.lower() in MISSING:
         return None
-    if re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", plain):
+    if re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2]))?", plain):
         return plain
     named = re.fullmatch(r"([A-Za-z]{3})[a-z]{0,6}\.? (\d{4})", plain)
     if named and named[1].lower() in MONTHS:
         return f"{named[2]}-{MONTHS.index(named[1].lower()) + 1:02d}"
-    if re.match(r"\d{4}-\d{2}-\d{2}[T ]", plain):
-        return plain[:10]
+    if re.match(r"\d{4}-\d{2}-\d{2}(?:[T ]|$)", plain):
+        with contextlib.suppress(ValueError):  # a day that does not exist, such as 31 February
+            return date.fromisoformat(plain[:10]).isoformat()
     answer.note(f"date {shown(plain, 30)} is written in a way not seen before, and left out")
     return None
 

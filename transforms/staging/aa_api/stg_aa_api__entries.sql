@@ -13,7 +13,7 @@ select
     name as entry_name,
     slug as entry_slug,
     creator_name,
-    rank::integer as listed_rank,
+    try_cast(rank as integer) as listed_rank,
     true as is_ranked,
     elo as rating,
     elo - interval_down as rating_low,

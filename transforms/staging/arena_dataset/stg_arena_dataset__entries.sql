@@ -22,7 +22,7 @@ select
     entries.model_name as entry_name,
     null::varchar as entry_slug,
     entries.organization as creator_name,
-    entries.rank::integer as listed_rank,
+    try_cast(entries.rank as integer) as listed_rank,
     true as is_ranked,
     entries.rating,
     entries.rating_lower as rating_low,

@@ -13,7 +13,7 @@ select
     model as entry_name,
     null::varchar as entry_slug,
     vendor as creator_name,
-    rank::integer as listed_rank,
+    try_cast(rank as integer) as listed_rank,
     true as is_ranked,
     score as rating,
     score - interval_down as rating_low,

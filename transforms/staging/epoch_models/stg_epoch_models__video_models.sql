@@ -16,7 +16,7 @@ select
     string_split(country, ',') as country_names,
     string_split(task, ',') as task_names,
     case
-        when regexp_full_match(publication_date, '\d{4}-\d{2}-\d{2}') then publication_date::date
+        when regexp_full_match(publication_date, '\d{4}-\d{2}-\d{2}') then try_cast(publication_date as date)
     end as first_published_on,
     publication_date as released_as_stated,
     try_cast(parameters as double) as n_parameters,
