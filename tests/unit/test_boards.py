@@ -71,6 +71,10 @@ def boards(checkout: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 + ", ".join(f"{name} {columns[name].type}" for name in LIVE_COLUMNS)
                 + ")"
             )
+        con.execute(
+            "create table staging.stg_epoch_models__video_models (model_name varchar, captured_on date, "
+            "released_as_stated varchar, first_published_on date)"
+        )
         con.execute(  # what a return would do to the verdict is another test's matter
             "create table intermediate.int_moat__missing_effect (board_id varchar, model_id varchar, missing_from date, "
             "is_company_best boolean, spearman double, spearman_if_returned double, verdict varchar, verdict_if_returned varchar)"

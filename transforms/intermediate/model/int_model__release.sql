@@ -1,7 +1,7 @@
 /*---
 description: >
   When each model of the register came out, over every source that says so. The headline is the first day it could be used: from the register if its row is
-  verified, else as a board states it, else the day it was shown, else the day a board first listed it. A month counts from its first day; a year alone gives a range and no day.
+  verified, else as a board states it, else the day it was shown or first published, by the register or by Epoch AI's newest list, else the day a board first listed it. A month counts from its first day; a year alone gives a range and no day.
 grain: [model_id]
 nullable: [released_on, date_kind, released_on_low, released_on_high, first_seen_on]
 ---*/
@@ -43,6 +43,30 @@ with stated as (
         and matches.is_curated
         and matches.match_status in ('confirmed', 'probable')
         and boards.board_family = 'video'
+    union all
+    select distinct
+        aliases.model_id,
+        aliases.source_id as stated_by,
+        'announced' as date_kind,
+        listed.released_as_stated as date_text,
+        aliases.citation_id
+    from staging.stg_epoch_models__video_models as listed
+    inner join staging.stg_reference__entry_aliases as aliases
+        on
+            listed.model_name = aliases.entry_key
+            and aliases.source_id = 'epoch_ai'
+            and listed.captured_on between aliases.valid_from and coalesce(aliases.valid_to, date '9999-12-31')
+    where
+        aliases.match_status = 'confirmed'
+        and (
+            listed.first_published_on is not null
+            or regexp_full_match(listed.released_as_stated, '\d{4}(-(0[1-9]|1[0-2]))?')
+        )
+    qualify
+        row_number() over (
+            partition by aliases.model_id
+            order by listed.captured_on desc, listed.released_as_stated asc
+        ) = 1
 ),
 
 dated as (
