@@ -442,6 +442,63 @@ def test_the_newer_route_is_asked_where_the_older_is_gone(upstream: Any, ask: Ca
     assert report.n_requests == 2
 
 
+AUDIO = "/api/v2/media/text-to-video-audio/models/free"
+
+
+def paged(number: int, total: int, rows: int = 20, *, more: bool | None = None) -> dict[str, Any]:
+    """Return one page of a made-up board of the newer route."""
+    return {
+        "tier": "free",
+        "pagination": {"page": number, "page_size": rows, "total_pages": total, "has_more": number < total if more is None else more},
+        "data": [
+            {"id": f"i{number}-{n}", "name": f"N{number}-{n}", "slug": "s", "model_creator": {"id": "c", "name": "C"}, "elo": 1200 - n, "ci_95": 9}
+            for n in range(rows)
+        ],
+    }  # fmt: skip
+
+
+def test_a04_all_pages_are_one_answer(upstream: Any, ask: Callable[..., FetchReport], place: Settings, source: Any) -> None:
+    asked: list[tuple[str | None, str | None]] = []
+
+    def answer(request: Request) -> Response:
+        asked.append((request.args.get("page"), request.headers.get("If-None-Match")))
+        return Response(json.dumps(paged(int(request.args["page"]), 3)), 200, {"ETag": '"same"'}, content_type="application/json")
+
+    upstream.expect_request(AUDIO).respond_with_handler(answer)
+    report = ask("text_to_video_audio")
+    assert [outcome.what for outcome in report.outcomes] == ["new"]
+    landed, _ = land_source(place, source("aa_api"))
+    assert [(landing.verdict, landing.n_rows) for landing in landed] == [("ok", 60)]
+    assert ask("text_to_video_audio").outcomes[0].what == "unchanged"
+    assert asked == [("1", None), ("2", None), ("3", None)] * 2, "a first page that is the same says nothing about the others"
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (paged(1, 2), "was given page 1 again"),
+        ({**paged(1, 2), "pagination": {}}, "was given one without a number"),
+        (None, "page 2 answers with HTTP 404"),
+        (paged(2, 2), "3 pages were announced and 2 came"),
+        (paged(2, 99, more=True), "was given page 2 again"),
+    ],
+    ids=["repeated", "repeated without a number", "missing", "too few", "endless"],
+)
+def test_a04_pages_that_are_repeated_missing_or_endless_are_not_stored(
+    upstream: Any, ask: Callable[..., FetchReport], place: Settings, second: Any, said: str
+) -> None:
+    def answer(request: Request) -> Response:
+        page = paged(1, 3) if request.args["page"] == "1" else second
+        return Response("", 404) if page is None else Response(json.dumps(page), 200, content_type="application/json")
+
+    upstream.expect_request(AUDIO).respond_with_handler(answer)
+    report = ask("text_to_video_audio")
+    assert report.outcomes[0].what == "refused"
+    assert said in report.outcomes[0].detail
+    assert len(upstream.log) <= 3
+    assert Snapshots(place.snapshots, "aa_api").of() == []
+
+
 def test_the_hub_is_asked_at_an_immutable_revision(
     upstream: Any, place: Settings, source: Callable[[str], Source], captures: Path
 ) -> None:

@@ -341,7 +341,8 @@ class _Asker:
             SourceChangedError: A page came twice, is missing, or there is no end.
         """
         pages = [first]
-        while (state := _page_state(pages[-1].body, paging))[2]:
+        one, total, _ = _page_state(first.body, paging)
+        while _page_state(pages[-1].body, paging)[2]:
             if len(pages) >= paging.most:
                 raise SourceChangedError(f"more than {paging.most} pages", first.url, "raise `most` if that is right.")
             reply = self.client.get(_with_query(first.url, {paging.param: str(len(pages) + 1)}), secret=self.secret)
@@ -350,14 +351,14 @@ class _Asker:
                     f"page {len(pages) + 1} answers with HTTP {reply.status}; nothing was stored", first.url, "fetch again later."
                 )
             number = _page_state(reply.body, paging)[0]
-            if (number is not None and number != len(pages) + 1) or any(reply.body == page.body for page in pages):
+            if (one is not None and number != len(pages) + 1) or any(reply.body == page.body for page in pages):
+                given = "one without a number" if number is None and one is not None else f"page {number or 1} again"
                 raise SourceChangedError(
-                    f"asked for page {len(pages) + 1} and was given page {number} again; nothing was stored",
+                    f"asked for page {len(pages) + 1} and was given {given}; nothing was stored",
                     first.url,
                     "fetch again later.",
                 )
             pages.append(reply)
-        total = state[1]
         if total and total != len(pages):
             raise SourceChangedError(
                 f"{total} pages were announced and {len(pages)} came; nothing was stored", first.url, "fetch again later."
@@ -473,8 +474,8 @@ def _plan(source: Source, shelf: Snapshots, name: str, request: Request) -> Outc
 
 
 def _validators(last: Receipt | None, url: str) -> dict[str, str]:
-    """Return the headers that make a question conditional; only for the address they were given for."""
-    if last is None or last.route != "http" or last.url != public_url(url):
+    """Return the headers that make a question conditional; only for the one page at the address they were given for."""
+    if last is None or last.route != "http" or last.url != public_url(url) or last.parts:
         return {}
     found = {"If-None-Match": last.etag, "If-Modified-Since": last.last_modified}
     return {name: value for name, value in found.items() if value}
