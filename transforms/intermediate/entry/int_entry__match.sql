@@ -1,6 +1,6 @@
 /*---
 description: >
-  Every key a board has ever shown, with the model, laboratory and company it counts to and why. Curated rows decide; for a key without one, or outside the dates of its rows,
+  Every key a board has ever shown, and every name on a list of releases that a person matched, with the model, laboratory and company it counts to and why. Curated rows decide; for a key without one, or outside the dates of its rows,
   the maker's name may still give the company, and a rule may propose a model in `evidence`, but nothing is matched by rule. Such rows stay, as `unmatched:<source>:<key>`.
 grain: [source_id, entry_key, valid_from]
 nullable: [valid_to, variant, has_audio, first_seen_on, last_seen_on, creator_name]
