@@ -76,7 +76,7 @@ def compare(
         if measure.share:
             _shares(measure, rows, found)
     if rule.score:
-        _ranks(rule.score, rows, found)
+        _ranks(rule.score, _newest(rule, rows), found)
     if last is not None and last_day is not None:
         _against(rule, rows, last, day, last_day, found)
     return found
@@ -90,6 +90,7 @@ def _against(rule: Distrust, rows: list[Row], last: list[Row], day: date, last_d
         newest, before = _top(rule.newest_of, rows), _top(rule.newest_of, last)
         if newest is not None and before is not None and newest < before:
             found.suspicions.append(f"an old copy: {rule.newest_of} went back from {before} to {newest}")
+        _earlier(rule, rule.newest_of, rows, last, newest, found)
     ours, theirs = _keyed(rule, now), _keyed(rule, then)
     _membership(rule, ours, theirs, days, last_day, found)
     pairs = [(theirs[key], ours[key]) for key in ours if key in theirs]
@@ -114,6 +115,29 @@ def _against(rule: Distrust, rows: list[Row], last: list[Row], day: date, last_d
     restated = [rule_label(rule, new) for old, new in pairs if rule.restated and any(old[name] != new[name] for name in told)]
     if restated:
         found.revisions.append(f"restated: {len(restated)} of {len(pairs)} known rows have other values ({_some(restated)})")
+
+
+def _earlier(rule: Distrust, column: str, rows: list[Row], last: list[Row], newest: Any, found: Finding) -> None:  # noqa: ANN401
+    """Judge what both vintages tell of earlier publications: another value for one is a revision, if it is in reason."""
+    known = {(row[column], *(row[name] for name in rule.key)): row for row in last}
+    told: dict[Any, list[tuple[Row, Row]]] = {}
+    for row in rows:
+        was = known.get((row[column], *(row[name] for name in rule.key)))
+        if was is not None and row[column] not in (None, newest):
+            told.setdefault(row[column], []).append((was, row))
+    for day, pairs in sorted(told.items()):
+        others = [rule_label(rule, new) for old, new in pairs if old != new]
+        if not others:
+            continue
+        one = Finding()
+        if rule.score:
+            _score(rule, rule.score, pairs, [], 1, one)
+        for measure in rule.measures:
+            _measure(rule, measure, pairs, [], 1, one)
+        found.suspicions += [f"{column} {day}: {text}" for text in one.suspicions]
+        found.revisions.append(
+            f"{column} {day} is told anew: {len(others)} of {len(pairs)} rows have other values ({_some(others)})"
+        )
 
 
 def core(table: Table, rows: list[Row]) -> Iterator[list[Any]]:

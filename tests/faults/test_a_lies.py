@@ -361,6 +361,38 @@ def test_a12_votes_that_are_all_gone_are_no_revision(bench: Any, board: Board) -
     assert "appearances is missing now for 60 of 60" in bench.feed(page).reason
 
 
+def published(**ratings: float) -> dict[str, Any]:
+    """Return a made-up history of Arena's dataset: publications with the rating of their leader."""
+    return {
+        "rows": [
+            {
+                "leaderboard_publish_date": day.replace("_", "-").removeprefix("d"), "category": "overall", "rank": n + 1,
+                "model_name": f"m{n}", "organization": "o", "license": "l", "rating": (top - 7 * n) * factor,
+                "rating_lower": (top - 7 * n) * factor - 9, "rating_upper": (top - 7 * n) * factor + 9, "variance": 20.0, "vote_count": 900 + n,
+            }
+            for day, top in ratings.items()
+            for factor in (0.001 if top < 0 else 1,)
+            for top in (abs(top),)
+            for n in range(30)
+        ]
+    }  # fmt: skip
+
+
+def test_a12_a_publication_that_is_told_anew_is_a_revision_and_one_in_another_unit_is_not(
+    place: Settings, source: Callable[[str], Source], bench_of: Any
+) -> None:
+    bench = bench_of(place, source("arena_dataset"))
+    first = bench.feed(published(d2026_01_10=1500, d2026_02_10=1501))
+    assert (first.verdict, first.reason) == ("ok", ""), "each publication has ranks of its own"
+    assert bench.feed(published(d2026_01_10=1500, d2026_02_10=1501, d2026_02_20=1502)).verdict == "ok"
+    anew = bench.feed(published(d2026_01_10=1504, d2026_02_10=1501, d2026_02_20=1502))
+    assert (anew.verdict, anew.is_served) == ("revision", True)
+    assert "2026-01-10 is told anew: 30 of 30 rows" in anew.reason
+    wrong = bench.feed(published(d2026_01_10=-1504, d2026_02_10=1501, d2026_02_20=1502))
+    assert (wrong.verdict, wrong.is_served) == ("suspicious", False)
+    assert "2026-01-10: rating is spread 0.001 times as wide" in wrong.reason
+
+
 def test_a13_a_jump_is_noted_and_one_without_votes_is_quarantined(bench: Any, board: Board) -> None:
     bench.feed(board())
     jumped = board(votes=40)
