@@ -35,6 +35,7 @@ Objective: TypeAlias = Callable[[Floats], float]
 
 LOG_2PI = float(np.log(2 * np.pi))
 SWEEPS = 60
+ROUNDS, SETTLED = 60, 0.01  # of bringing a draw to its exact readings; it is there within this many noise sds
 
 
 @dataclass(frozen=True)
@@ -581,6 +582,9 @@ def _cut_normal(mean: Floats, sd: float, limits: Floats, uniforms: Floats) -> Fl
 class Draws:
     """Draws from a fit: the same seed gives the same numbers, whatever the number of threads.
 
+    A prior draw is moved until it meets perturbed figures by their exact readings, along the directions of the linear form
+    (randomise-then-optimise: Bardsley, Solonen, Haario, Laine 2014). Slacks and multipliers come from the linear form.
+
     Args:
         fit: The fit.
         seed: Of all base normals.
@@ -592,7 +596,10 @@ class Draws:
         self.allotted = allot(fitted.weights, n_draws)
         model = fitted.model
         self._shared = self._stack([f"g:{name}" for name in model.shared_names])
-        self._push = self._conditioned()
+        self.curved = {
+            key: [(place, k) for place, k in enumerate(model.members[key]) if not model.rows[k].is_linear] for key in model.series
+        }
+        self._push, self._bend = self._conditioned()
 
     def _stack(self, blocks: list[str]) -> Floats:
         """Return one row of normals per named block, shape (len(blocks), n)."""
@@ -620,18 +627,27 @@ class Draws:
             z[span] += gp_sd * process.gp_sd * (factor @ gps[process.name][:, at])
         return z
 
-    def _conditioned(self) -> Floats:
-        """Return for every draw what its rows push the base normals by: M^-1 (y + slack - y0), shape (K, n)."""
+    def _conditioned(self) -> tuple[Floats, Floats]:
+        """Return for every draw what its rows push the base normals by, M^-1 (y + slack - y0 - bend), and the bend, (K, n).
+
+        The bend is how far an exact reading of the draw lies from its linear form.
+        """
         model = self.fit.model
         n_rows = len(model.rows)
         predicted = np.zeros((n_rows, self.n_draws))
+        priors: dict[str, Floats] = {}
         for key in model.series:
             members = model.members[key]
             if len(members):
                 own, gps = self._base(key)
+                if self.curved[key]:
+                    priors[key] = np.zeros((len(model.series[key].mean), self.n_draws))
                 for j, solution in enumerate(self.fit.points):
                     at = np.flatnonzero(self.allotted == j)
-                    z = self._prior(key, solution, own, gps, at) - model.series[key].mean[:, None]
+                    z = self._prior(key, solution, own, gps, at)
+                    if self.curved[key]:
+                        priors[key][:, at] = z
+                    z -= model.series[key].mean[:, None]
                     predicted[np.ix_(members, at)] = solution.linear.mean[members][:, None] + solution.linear.gradients[key] @ z
         bias = self._stack([f"b:{source}" for source in model.sources])
         noise = self._stack([f"e:{row.key}" for row in model.rows])
@@ -641,7 +657,7 @@ class Draws:
         uniforms = np.array(
             [generator(self.seed, f"o:{model.rows[k].key}").random((SWEEPS, self.n_draws)) for k in open_rows]
         ).reshape(len(open_rows), SWEEPS, self.n_draws)
-        push = np.zeros((n_rows, self.n_draws))
+        push, bend = np.zeros((n_rows, self.n_draws)), np.zeros((n_rows, self.n_draws))
         for j, solution in enumerate(self.fit.points):
             at = np.flatnonzero(self.allotted == j)
             if not len(at) or not n_rows:
@@ -656,8 +672,49 @@ class Draws:
                 pull = -exact[open_rows] @ (model.y - solution.linear.mean)
                 centre = np.linalg.solve(precision, pull)
                 target[open_rows] += gibbs(centre, precision, limits, uniforms[:, :, at])
-            push[:, at] = cho_solve(factor, target - drawn, check_finite=False)
-        return push
+            linear = cho_solve(factor, target - drawn, check_finite=False)
+            push[:, at], bend[:, at] = self._settled(solution, factor, linear, {key: z[:, at] for key, z in priors.items()})
+        return push, bend
+
+    def _settled(
+        self, solution: Solution, factor: tuple[Floats, bool], push: Floats, priors: dict[str, Floats]
+    ) -> tuple[Floats, Floats]:
+        """Return push and bend of some draws of one theta once exact readings stand in for linear ones.
+
+        Args:
+            solution: The linear form.
+            factor: Of its matrix M.
+            push: What the linear form alone pushes by, (K, n).
+            priors: The prior draws of each series with rows that are not linear, (S, n).
+        """
+        cross = {key: solution.cross(key) for key in priors}
+        states = {key: prior + cross[key] @ push for key, prior in priors.items()}
+        sd = np.sqrt(solution.noise)[:, None]
+        bend = np.zeros_like(push)
+        moving, curved = np.arange(push.shape[1]), list(priors)  # draws and series that have not come to rest
+        for _ in range(ROUNDS):
+            if not (len(moving) and curved):
+                break
+            change = np.zeros((len(push), len(moving)))
+            for key in curved:
+                ks = [k for _, k in self.curved[key]]
+                change[ks] = self._bends(key, solution, states[key][:, moving]) - bend[np.ix_(ks, moving)]
+            step = -cho_solve(factor, change, check_finite=False)
+            bend[:, moving] += change
+            push[:, moving] += step
+            for key in curved:
+                states[key][:, moving] += cross[key] @ step
+            is_moving = np.abs(change) > SETTLED * sd
+            curved = [key for key in curved if is_moving[[k for _, k in self.curved[key]]].any()]
+            moving = moving[is_moving.any(axis=0)]
+        return push, bend
+
+    def _bends(self, key: str, solution: Solution, z: Floats) -> Floats:
+        """Return exact less linear reading of the rows of a series that are not linear, (rows, n), at states z (S, n)."""
+        item, loss, rows = self.fit.model.series[key], self.fit.model.loss, self.fit.model.rows
+        places, ks = (list(part) for part in zip(*self.curved[key], strict=True))
+        linear = solution.linear.mean[ks][:, None] + solution.linear.gradients[key][places] @ (z - item.mean[:, None])
+        return np.array([evaluate_many(item, rows[k], z, loss) for k in ks]) - linear
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, Floats]]]:
         """Yield each series with its processes, each of shape (T, n), one series at a time to keep memory low."""
@@ -671,25 +728,23 @@ class Draws:
                     z[:, at] = self._prior(key, solution, own, gps, at) + solution.cross(key) @ self._push[:, at]
             yield key, {name: z[span] for name, span in item.spans.items()}
 
-    def linearisation_error(self, key: str, processes: Mapping[str, Floats], n_checked: int = 200) -> dict[str, float]:
-        """Return for each non-linear row of a series the rms error of its linearisation over its noise sd."""
-        model = self.fit.model
-        item, out = model.series[key], {}
-        at = np.arange(min(n_checked, self.n_draws))
-        z = np.concatenate([processes[process.name][:, at] for process in item.processes])
-        for place, k in enumerate(model.members[key]):
-            row = model.rows[k]
-            if row.is_linear:
-                continue
-            exact = evaluate_many(item, row, z, model.loss)
-            linear = np.empty(len(at))
-            for j, solution in enumerate(self.fit.points):
-                mine = self.allotted[at] == j
-                gradient = solution.linear.gradients[key][place]
-                linear[mine] = solution.linear.mean[k] + gradient @ (z[:, mine] - item.mean[:, None])
-            noise = np.sqrt(self.fit.best.noise[k] + model.slack_var[k])
-            out[row.key] = float(np.sqrt(np.mean((exact - linear) ** 2)) / noise)
-        return out
+    def reading_error(self, key: str, processes: Mapping[str, Floats]) -> dict[str, float]:
+        """Return for each row of a series that is not linear what its draws still miss, rms over its noise sd.
+
+        The distance between the exact reading of a draw and the reading it was conditioned on: nought where it settled.
+        """
+        model, curved = self.fit.model, self.curved[key]
+        if not curved:
+            return {}
+        z = np.concatenate([processes[process.name] for process in model.series[key].processes])
+        ks = [k for _, k in curved]
+        missed = -self._bend[ks]
+        for j, solution in enumerate(self.fit.points):
+            mine = np.flatnonzero(self.allotted == j)
+            if len(mine):
+                missed[:, mine] += self._bends(key, solution, z[:, mine])
+        noise = np.sqrt(self.fit.best.noise + model.slack_var)[ks]
+        return {model.rows[k].key: float(rms) for k, rms in zip(ks, np.sqrt((missed**2).mean(axis=1)) / noise, strict=True)}
 
 
 def evaluate_many(series: Series, row: Row, z: Floats, loss: Loss | None) -> Floats:
@@ -704,5 +759,6 @@ def evaluate_many(series: Series, row: Row, z: Floats, loss: Loss | None) -> Flo
         if part.ages is not None and loss is not None:
             early, hazard = (z[series.spans[name].start] for name in (loss.early_name, loss.hazard_name))
             exponent += loss.log_survival(early, hazard, part.ages[:, None])
-        total += part.coefficient * (logsumexp(exponent, axis=0) + part.shift)
+        top = exponent.max(axis=0)
+        total += part.coefficient * (top + np.log(np.exp(exponent - top).sum(axis=0)) + part.shift)
     return total

@@ -16,9 +16,7 @@ def read_priors(table: pl.DataFrame) -> dict[str, Split]:
     """
     return {
         name: Split(distribution, p05, p50, p95).checked(name)
-        for name, distribution, p05, p50, p95 in table.select(
-            "assumption_name", "distribution", "p05", "p50", "p95"
-        ).iter_rows()
+        for name, distribution, p05, p50, p95 in table.select("assumption_name", "distribution", "p05", "p50", "p95").iter_rows()
     }
 
 

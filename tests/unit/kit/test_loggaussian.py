@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 from datamoat.errors import ModelFailedError
 from datamoat.kit.loggaussian import (
@@ -120,6 +121,26 @@ def test_a_total_after_constant_flow_gives_the_flow() -> None:
     state = solution.state_mean("p")
     assert np.exp(state[0] + state[MONTHS]) == pytest.approx(13_683_017, rel=1e-6)
     assert spread(solution, place=MONTHS) == pytest.approx(0.070588, abs=1e-6)
+
+
+def test_a_total_under_strong_growth_is_met_draw_by_draw_and_near_the_exact_posterior() -> None:
+    n_months, sd = 60, 0.3
+    years = np.arange(n_months) / 12
+    series = Series("p", (Process("users", 0 * years, own={"level": 1 + 0 * years, "growth": 0.5 * years}),))
+    total = Row("a", "p", np.log(n_months) + 1, (LogSum(("users",), 0, n_months),), "A", "volume", sd, 0.0)
+    solution = at_mode(Model([series], [total]))
+    draws = Draws(Fit(solution.model, solution, [solution], np.ones(1), solution.evidence), seed=3, n_draws=20_000)
+    states = dict(draws)["p"]
+    assert draws.reading_error("p", states)["a"] < 0.01
+    level, growth = np.meshgrid(np.linspace(-6, 6, 401), np.linspace(-3, 3, 401), indexing="ij")
+    said = logsumexp(level[..., None] + growth[..., None] * years, axis=-1)
+    density = np.exp(-0.5 * (level**2 + (growth / 0.5) ** 2 + ((total.value - said) / sd) ** 2))
+    density /= density.sum()
+    at_end = level + growth * years[-1]
+    mean = (density * at_end).sum()
+    spread_at_end = np.sqrt((density * (at_end - mean) ** 2).sum())
+    assert abs(states["users"][-1].mean() - mean) < 0.2 * spread_at_end  # the linear form alone is 0.29 away
+    assert states["users"][-1].std() == pytest.approx(spread_at_end, rel=0.12)  # and 0.18 too narrow
 
 
 def test_order_of_rows_and_series_changes_nothing() -> None:

@@ -41,7 +41,7 @@ TABLES = {
     "int_volume__fit": ("scenario_id", "parameter"),
 }
 NULLABLE = (
-    "left_out_log_mean", "left_out_log_sd", "left_out_z", "linearisation_error", "assumption_id", "fact_id", "event_id",
+    "left_out_log_mean", "left_out_log_sd", "left_out_z", "reading_error", "assumption_id", "fact_id", "event_id",
     "variance_without", "shift_without",
 )  # fmt: skip
 
@@ -106,7 +106,7 @@ def model(
             drawn.append(_lists(scenario, key, place.launched, whole))
             quantiles.append(_quantiles(scenario, key, place.launched, whole))
             if scenario == "baseline":
-                errors |= draws.linearisation_error(key, processes)
+                errors |= draws.reading_error(key, processes)
             lost = (loss.early.at(processes[EARLY][0]), loss.hazard.at(processes[HAZARD][0]))
             for child, (parent, share, seconds) in shares.items():
                 if parent == key:
@@ -165,7 +165,7 @@ def _observation_fit(fitted: Fit, errors: dict[str, float]) -> pl.DataFrame:
             "left_out_log_sd": sd,
             "left_out_z": (built.y - centre) / sd,
             "robust_weight": built.weight,
-            "linearisation_error": pl.Series([errors.get(row.key) for row in built.rows], dtype=pl.Float64),
+            "reading_error": pl.Series([errors.get(row.key) for row in built.rows], dtype=pl.Float64),
         }
     ).with_columns(pl.col("left_out_log_mean", "left_out_log_sd", "left_out_z").fill_nan(None))
 

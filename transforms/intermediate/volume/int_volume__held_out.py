@@ -40,7 +40,9 @@ def model(
     out = []
     for cut in CUTS:
         known = {row.key for row in rows if ends[row.key] <= cut}
-        early = fit(Model(built, [row for row in rows if row.key in known], build_loss(priors)), seed=settings["seed"], n_points=1)
+        early = fit(
+            Model(built, [row for row in rows if row.key in known], build_loss(priors)), seed=settings["seed"], n_points=1
+        )
         whole = Model(built, rows, build_loss(priors))
         weights = {row.key: weight for row, weight in zip(early.model.rows, early.model.weight, strict=True)}
         whole.weight = np.array([weights.get(row.key, 1.0) for row in whole.rows])
