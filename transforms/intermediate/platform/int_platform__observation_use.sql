@@ -9,6 +9,7 @@ caveats:
   - A pair of removed videos and removal rate is one reading; it stands at the removed videos' row, with the rounding of
     the printed rate as an interval.
   - A refused row is refused for what it says, not for disagreeing; disagreement is only flagged.
+  - A count whose page does not say when it was made is a floor of unknown age, whatever words it comes in.
 ---*/
 
 with constants as (
@@ -21,6 +22,7 @@ with constants as (
         max(p50) filter (where name = 'rate_half_width_exact') as half_width_exact,
         max(p50) filter (where name = 'rate_half_width_about') as half_width_about,
         max(p50) filter (where name = 'relay_log_distance') as relay_distance,
+        max(ln(p50)) filter (where name = 'unit_fault_factor') as unit_fault,
         max(p50) filter (where name = 'photo_post_share_tiktok') as photo_share,
         max(ln((1 - p05) / (1 - p95)) / 3.2897073) filter (where name = 'photo_post_share_tiktok') as photo_sd,
         max(p50) filter (where name = 'cger_definition_bias') as removal_bias_sd,
@@ -165,8 +167,15 @@ readings as (
         p.rate_fact_id,
         p.rate_citation_id,
         p.rate,
-        case when p.rate_bound = 'at_most' then 'at_least' when p.fact_id is not null then 'interval' else s.bound end
-            as bound,
+        case
+            when p.rate_bound = 'at_most' then 'at_least'
+            when p.fact_id is not null then 'interval'
+            when
+                s.period_basis = 'assumed' and s.bound in ('about', 'exact')
+                and s.observation_kind not in ('duration_new', 'duration_stock')
+                then 'at_least'
+            else s.bound
+        end as bound,
         case when p.rate_bound = 'exact' then c.half_width_exact else c.half_width_about end as half_width,
         case
             when p.fact_id is not null then ln(s.value / p.rate / s.period_n_days)
@@ -175,11 +184,13 @@ readings as (
             when s.metric in ('uploads_per_quarter', 'uploads_per_year') then ln(s.value / s.period_n_days)
             when s.metric = 'hours_uploaded_per_minute' then ln(s.value * 1440)
             when s.metric = 'posts_per_day' then ln(s.value * (1 - c.photo_share))
+            when s.ruling = 'over_posts' then ln(s.value / (1 - c.photo_share))
             else ln(s.value)
         end as log_value,
         case
             when p.fact_id is not null then 0.0
-            when s.metric = 'posts_per_day' then sqrt(c.photo_sd * c.photo_sd + c.about_sd * c.about_sd)
+            when s.metric = 'posts_per_day' or s.ruling = 'over_posts'
+                then sqrt(c.photo_sd * c.photo_sd + case when s.bound = 'about' then c.about_sd else 0.0 end ** 2)
             when s.metric = 'works_per_day' then c.works_sd
             when s.bound = 'about' then c.about_sd
             else 0.0
@@ -241,7 +252,7 @@ against as (
         list_sort(list(distinct b.fact_id)) as contradicts_fact_ids,
         list_sort(list(distinct b.citation_id)) as contradicts_citation_ids,
         max(case
-            when abs(a.log_value - b.log_value) > ln(100) then 'a factor of more than 100 apart: a unit is wrong'
+            when abs(a.log_value - b.log_value) > c.unit_fault then 'so far apart that a unit is wrong'
             when
                 a.bound = 'at_least' and a.log_value > b.log_value + ln(1.1)
                 then 'a floor above a figure of another source'
@@ -250,9 +261,10 @@ against as (
                 then 'a figure below a floor of another source'
             else 'a factor of more than 2 apart'
         end) as contradiction,
-        max(case when abs(a.log_value - b.log_value) > ln(100) then 1 else 0 end) = 1 as is_unit_suspect,
-        sum(case when abs(a.log_value - b.log_value) > ln(100) then 1 else 0 end) as n_far
+        max(case when abs(a.log_value - b.log_value) > c.unit_fault then 1 else 0 end) = 1 as is_unit_suspect,
+        sum(case when abs(a.log_value - b.log_value) > c.unit_fault then 1 else 0 end) as n_far
     from kept as a
+    cross join constants as c
     inner join kept as b
         on
             a.platform_id = b.platform_id
@@ -265,7 +277,7 @@ against as (
             and coalesce(a.ruling, '') not in ('logical_floor', 'stale_floor')
             and coalesce(b.ruling, '') not in ('logical_floor', 'stale_floor')
             and (
-                abs(a.log_value - b.log_value) > ln(100)
+                abs(a.log_value - b.log_value) > c.unit_fault
                 or (
                     a.originator != b.originator
                     and a.period_start_on <= b.period_end_on
@@ -285,6 +297,7 @@ crowd as (
         a.fact_id,
         count(*) as n_near
     from kept as a
+    cross join constants as c
     inner join kept as b
         on
             a.platform_id = b.platform_id
@@ -294,7 +307,7 @@ crowd as (
             and b.is_reading
             and a.period_start_on <= b.period_end_on + interval 400 day
             and b.period_start_on <= a.period_end_on + interval 400 day
-            and abs(a.log_value - b.log_value) <= ln(100)
+            and abs(a.log_value - b.log_value) <= c.unit_fault
     group by a.fact_id
 ),
 
@@ -313,6 +326,12 @@ decided as (
     from kept as k
     left join against as g on k.fact_id = g.fact_id
     left join crowd as w on k.fact_id = w.fact_id
+),
+
+settled as (
+    select d.* replace (coalesce(d.unused_reason, r.unused_reason) as unused_reason)  -- a rate shares the lot of its count
+    from decided as d
+    left join decided as r on d.fact_id = r.rate_fact_id
 )
 
 select
@@ -365,7 +384,7 @@ select
         list_filter([d.citation_id, d.rate_citation_id], lambda x: x is not null),  -- noqa: RF02
         coalesce(d.contradicts_citation_ids, []::varchar[])
     ))) as citation_ids
-from decided as d
+from settled as d
 cross join constants as c
 left join staging.stg_reference__assumptions as n on n.name = 'obs_sd_' || d.noise_family || '_t' || d.tier
 left join staging.stg_reference__assumptions as b on b.name = 'obs_bias_' || d.noise_family || '_t' || d.tier
