@@ -103,6 +103,12 @@ def _set_numbers(path: Path, numbers: Mapping[str, Percentiles]) -> None:
             near = sorted(row["name"] for row in rows if name.split("_")[0] in row["name"])
             raise UsageError(f"no assumption is called {name!r}", str(path.name), f"did you mean one of {near[:8]}?")
         row = known[name]
+        if row["is_read"] == "false":
+            raise UsageError(
+                f"no model reads {row['assumption_id']} {row['name']}, so that nothing would change",
+                f"--set {name}",
+                "`datamoat query \"from meta.assumptions where is_read\"` lists what an estimate rests on.",
+            )
         row |= dict(zip(("p05", "p50", "p95"), map(repr, values), strict=True))
         if len(set(values)) == 1:
             row["distribution"] = "fixed"

@@ -9,13 +9,13 @@ from datamoat.errors import UsageError
 from datamoat.project import read_project
 from datamoat.whatif import _drop_facts, _set_numbers, leading_to, read_number
 
-HEADER = "assumption_id,name,distribution,p05,p50,p95\n"
+HEADER = "assumption_id,name,distribution,p05,p50,p95,is_read\n"
 
 
 @pytest.fixture
 def assumptions(tmp_path: Path) -> Path:
     path = tmp_path / "assumptions.csv"
-    path.write_text(HEADER + "A001,yield_share,beta,0.1,0.2,0.3\nA002,yield_more,lognormal,1,2,3\n")
+    path.write_text(HEADER + "A001,yield_share,beta,0.1,0.2,0.3,true\nA002,yield_more,lognormal,1,2,3,false\n")
     return path
 
 
@@ -41,7 +41,7 @@ def test_one_number_fixes_an_assumption_and_leaves_the_others_alone(assumptions:
     _set_numbers(assumptions, {"yield_share": (0.5, 0.5, 0.5)})
     one, two = rows(assumptions)
     assert (one["distribution"], one["p05"], one["p95"]) == ("fixed", "0.5", "0.5")
-    assert two == {"assumption_id": "A002", "name": "yield_more", "distribution": "lognormal", "p05": "1", "p50": "2", "p95": "3"}
+    assert list(two.values()) == ["A002", "yield_more", "lognormal", "1", "2", "3", "false"]
 
 
 def test_three_numbers_keep_the_distribution_and_ids_work_too(assumptions: Path) -> None:
@@ -52,6 +52,11 @@ def test_three_numbers_keep_the_distribution_and_ids_work_too(assumptions: Path)
 def test_an_unknown_assumption_is_refused_with_its_neighbours(assumptions: Path) -> None:
     with pytest.raises(UsageError, match=r"yield_more.*yield_share"):
         _set_numbers(assumptions, {"yield_shard": (1.0, 1.0, 1.0)})
+
+
+def test_an_assumption_that_no_model_reads_is_refused_before_anything_is_built(assumptions: Path) -> None:
+    with pytest.raises(UsageError, match="no model reads A002 yield_more"):
+        _set_numbers(assumptions, {"yield_more": (1.0, 1.0, 1.0)})
 
 
 def test_a_dropped_fact_is_ruled_out_once(tmp_path: Path) -> None:
