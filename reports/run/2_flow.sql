@@ -1,5 +1,5 @@
 /*---
-description: Platforms with the largest flow that rests on published figures, in the newest month, with 90 % intervals
+description: Platforms with the largest flow that rests on published figures, projected from last_counted_on to the newest month, with 90 % intervals
 ---*/
 select
     platform_id,
@@ -9,10 +9,12 @@ select
     round(upload_hours_per_day_p50 / 1e6, 2) as p50,
     round(upload_hours_per_day_p95 / 1e6, 2) as p95,
     basis,
-    n_observations
+    n_observations,
+    last_counted_on
 from marts.platform_volume
 where
     scenario_id = 'baseline'
+    and is_in_totals
     and basis in ('measured', 'reported')
     and month = (select max(month) from marts.platform_volume)
 order by upload_hours_per_day_p50 desc

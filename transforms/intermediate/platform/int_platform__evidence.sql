@@ -3,6 +3,7 @@ description: >
   What stands behind a platform's estimate in each month and scenario: measured (an official or academic count of videos
   within eighteen months), reported (some statement about uploads), modelled (users or lengths only), prior_only (nothing).
 grain: [platform_id, month, scenario_id]
+nullable: [last_counted_on]
 ---*/
 
 with months as (
@@ -50,6 +51,9 @@ scored as (
         m.platform_id,
         m.month,
         count(u.fact_id) as n_observations,
+        max(u.period_end_on) filter (
+            where u.noise_family = 'volume' and u.observation_kind not in ('duration_new', 'duration_stock')
+        ) as last_counted_on,
         max(case
             when u.fact_id is null then 0
             when u.noise_family != 'volume' or u.observation_kind in ('duration_new', 'duration_stock') then 1
@@ -106,6 +110,7 @@ select
         else 'modelled'
     end as basis,
     s.n_observations,
+    s.last_counted_on,
     list_sort(list_distinct(list_concat(coalesce(s.citation_ids, []::varchar[]), c.assumption_citation_ids)))
         as citation_ids,
     c.assumption_ids
