@@ -68,7 +68,7 @@ said as (
     union all
     select
         4,
-        'Videos and hours give different orders: ' || evidence || '.'
+        'Hours lie far closer together than videos: ' || evidence || '.'
     from marts.claim_check
     where claim_id = 'tiktok-gets-more-hours-than-youtube'
 )
