@@ -100,6 +100,13 @@ def test_a_hard_floor_has_the_stated_quantiles() -> None:
     assert np.quantile(draws, [0.05, 0.5, 0.95]) == pytest.approx([20.766, 21.394, 22.978], abs=0.03)
 
 
+def test_a_hard_ceiling_is_the_mirror_of_a_hard_floor() -> None:
+    ceiling = stated("a", 3e8**2 / 1e9, 1, "A", slack=(-np.inf, 0.0))
+    draws = drawn(Model([flat()], [ceiling]))["p"]["users"][3]
+    assert draws.mean() == pytest.approx(2 * LOG_PRIOR - 21.5702, abs=4 * 0.7125 / 200)
+    assert draws.std() == pytest.approx(0.7125, rel=0.025)
+
+
 def test_a_soft_floor_lets_the_truth_lie_a_little_above_and_rarely_below() -> None:
     draws = drawn(Model([flat()], [stated("a", 1e9, 2, "A", slack=(0.0, np.inf), slack_sd=0.5)]))["p"]["users"][3]
     assert (draws.mean(), draws.std()) == pytest.approx((21.0319, 0.3345), abs=0.008)

@@ -23,6 +23,7 @@ with constants as (
         max(p50) filter (where name = 'rate_half_width_about') as half_width_about,
         max(p50) filter (where name = 'relay_log_distance') as relay_distance,
         max(ln(p50)) filter (where name = 'unit_fault_factor') as unit_fault,
+        max(p50) filter (where name = 'part_below_total') as part_below_total,
         max(p50) filter (where name = 'photo_post_share_tiktok') as photo_share,
         max(ln((1 - p05) / (1 - p95)) / 3.2897073) filter (where name = 'photo_post_share_tiktok') as photo_sd,
         max(p50) filter (where name = 'cger_definition_bias') as removal_bias_sd,
@@ -274,8 +275,8 @@ against as (
             and b.is_reading
             and a.period_start_on <= b.period_end_on + interval 400 day
             and b.period_start_on <= a.period_end_on + interval 400 day
-            and coalesce(a.ruling, '') not in ('logical_floor', 'stale_floor')
-            and coalesce(b.ruling, '') not in ('logical_floor', 'stale_floor')
+            and coalesce(a.ruling, '') not in ('logical_floor', 'stale_floor', 'part_of_total')
+            and coalesce(b.ruling, '') not in ('logical_floor', 'stale_floor', 'part_of_total')
             and (
                 abs(a.log_value - b.log_value) > c.unit_fault
                 or (
@@ -368,6 +369,7 @@ select
     case
         when d.unused_reason is not null or d.log_value is null then null
         when d.bound = 'interval' or d.ruling = 'logical_floor' then null
+        when d.ruling = 'part_of_total' then c.part_below_total
         when d.ruling = 'stale_floor' then c.overshoot_stale
         when d.bound not in ('at_least', 'at_most') then null
         when d.source_kind = 'academic' then c.overshoot_study
