@@ -107,7 +107,7 @@ def _set_numbers(path: Path, numbers: Mapping[str, Percentiles]) -> None:
             raise UsageError(
                 f"no model reads {row['assumption_id']} {row['name']}, so that nothing would change",
                 f"--set {name}",
-                "`datamoat query \"from meta.assumptions where is_read\"` lists what an estimate rests on.",
+                '`datamoat query "from meta.assumptions where is_read"` lists what an estimate rests on.',
             )
         row |= dict(zip(("p05", "p50", "p95"), map(repr, values), strict=True))
         if len(set(values)) == 1:
