@@ -11,6 +11,7 @@ from datamoat.kit.association import (
     TRIPLE,
     Effect,
     Groups,
+    Halves,
     Tested,
     arrangements,
     auc_effect,
@@ -50,12 +51,10 @@ class Rated:
     Attributes:
         r: Draws, shape (n_draws, n).
         points: Published ratings, shape (n,).
-        n_again: How many draws leave-one-out uses.
     """
 
     r: Floats
     points: Floats
-    n_again: int
 
     @cached_property
     def ranks(self) -> Floats:
@@ -68,9 +67,9 @@ class Rated:
         return reliability(self.r)
 
     @cached_property
-    def without(self) -> Floats:
-        """Ranks without each company, over the first draws."""
-        return ranks_without(self.r[: self.n_again])
+    def without(self) -> Halves:
+        """Ranks without each company."""
+        return ranks_without(self.r)
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def link(
         v: Draws of volume, shape (n_draws, n); minus infinity for none; for groups 1 and 0.
         medians: Median volumes, shape (n,); minus infinity for none.
         rated: Ratings of the same companies, with as many draws or more.
-        looks: How hard to look; Kendall's statistic and leave-one-out use the first `n_draws_again` draws.
+        looks: How hard to look; Kendall's statistic uses the first `n_draws_again` draws.
         ranks: `standard_ranks(v)`, where a caller has them already.
         test: The permutation test, where a caller has looked harder already.
     """
@@ -148,14 +147,15 @@ def link(
 
 def _of_ranks(statistic: str, v: Floats, medians: Floats, rated: Rated, looks: Looks, ranks: Floats, test: Tested | None) -> Link:
     """Return a link by ranks."""
-    some, r = slice(None, looks.n_draws_again), rated.r[: len(v)]
+    r = rated.r[: len(v)]
     lowest = np.where(np.isneginf(medians), np.finfo(float).min, medians)
     if statistic == "spearman":
         matrix = product_matrix(ranks, rated.ranks[: len(v)])
         test = test or permutation_test(matrix, arrangements(v, r), n_random=looks.n_random_again, seed=looks.seed)
-        without = leave_one_out(ranks_without(v[some]), rated.without)
+        without = leave_one_out(ranks_without(v), rated.without[..., : len(v)])
         plain = plain_spearman(lowest, rated.points)
     else:
+        some = slice(None, looks.n_draws_again)
         test = test or kendall_test(v[some], r[some], n_random=looks.n_random_pairs, seed=looks.seed)
         without = leave_one_out_kendall(v[some], r[some])
         plain = float(stats.kendalltau(lowest, rated.points).statistic)
@@ -188,7 +188,7 @@ def _of_groups(statistic: str, group: Groups, rated: Rated, looks: Looks) -> Lin
         reliability_v=1.0,
         reliability_r=rated.reliability,
         power=_number(group_power(n_in, n - n_in, LATENT_OF_INTEREST, rated.reliability)),
-        without=without_one(group, r[: looks.n_draws_again]),
+        without=without_one(group, r),
     )
 
 

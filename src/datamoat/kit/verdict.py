@@ -19,6 +19,7 @@ from datamoat.kit.association import (
     permutation_test,
     product_matrix,
     projection,
+    ranks_without,
     reliability,
     standard_ranks,
     worst_p_without_one,
@@ -79,11 +80,11 @@ class Looks:
     """How hard to look.
 
     Attributes:
-        n_random: Permutations of the headline's test.
-        n_random_again: Of other definitions, of leave-one-out and of partial tests.
+        n_random: Permutations of the headline's test, and of the test without the company that raises p most.
+        n_random_again: Of other definitions, of the headline's partial tests and of the search for that company.
         n_random_pairs: Of Kendall's statistic, which runs over pairs of pairs.
         n_draws_other: Draws, from the first, for definitions other than the headline.
-        n_draws_again: Draws, from the first, for Kendall's statistic, leave-one-out and partial tests of other definitions.
+        n_draws_again: Draws, from the first, for Kendall's statistic and for partial tests of other definitions.
         seed: Of all permutations.
     """
 
@@ -116,8 +117,9 @@ def examine(v: Floats, r: Floats, owners: Groups, controls: Floats, rule: Thresh
     partial = partial_test(ranks_v, held)
     worst = carrier = None
     if n >= rule.min_n_companies and test.value > 0 and test.p < rule.max_p:
-        some = slice(None, looks.n_draws_again)
-        worst, carrier = worst_p_without_one(v[some], r[some], n_random=looks.n_random_again, seed=looks.seed)
+        worst, carrier = worst_p_without_one(
+            ranks_without(v), ranks_without(r), n_random=looks.n_random, n_random_again=looks.n_random_again, seed=looks.seed
+        )
     return Evidence(
         n_companies=n,
         n_with_platform=int(owners.sum()),

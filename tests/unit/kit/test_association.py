@@ -140,9 +140,16 @@ def test_a_correlation_of_two_lists_is_scipys() -> None:
 def test_the_worst_p_without_one_is_the_largest_of_the_tests_without_one() -> None:
     v, r = world(17, 7)
     each = [a.permutation_test(a.spearman_matrix(*(np.delete(x, i, axis=1) for x in (v, r)))).p for i in range(7)]
-    worst, culprit = a.worst_p_without_one(v, r)
+    worst, culprit = a.worst_p_without_one(a.ranks_without(v), a.ranks_without(r), n_random_again=99)
     assert worst == pytest.approx(max(each), abs=1e-12)
     assert culprit == int(np.argmax(each))
+
+
+def test_the_worst_p_is_looked_at_as_hard_as_the_headlines() -> None:
+    v, r = world(17, 12)
+    worst, culprit = a.worst_p_without_one(a.ranks_without(v), a.ranks_without(r), n_random=20_000, n_random_again=199)
+    rest = a.spearman_matrix(*(np.delete(x, culprit, axis=1) for x in (v, r)))
+    assert worst == a.permutation_test(rest, n_random=20_000).p
 
 
 def test_the_partial_statistic_is_the_correlation_of_residual_ranks() -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from datamoat.kit.association import spearman_matrix
 from datamoat.kit.link import Rated, link
 from datamoat.kit.verdict import Looks
 
@@ -13,7 +14,7 @@ def field(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, Rated]:
     rng = np.random.default_rng(seed)
     points = np.sort(1_000 + 100 * rng.standard_normal(n))[::-1]
     v = np.exp(rng.standard_normal(n) + 0.2 * rng.standard_normal((40, n)))
-    return v, np.median(v, axis=0), Rated(points + 4 * rng.standard_normal((40, n)), points, LOOKS.n_draws_again)
+    return v, np.median(v, axis=0), Rated(points + 4 * rng.standard_normal((40, n)), points)
 
 
 @pytest.mark.parametrize("statistic", ["spearman", "kendall_tau_b"])
@@ -44,10 +45,8 @@ def test_a_group_of_one_has_a_number_and_no_interval(statistic: str) -> None:
 
 def test_too_few_ties_in_ratings_and_ties_in_volume_are_reasons() -> None:
     v, medians, rated = field(9)
-    assert (
-        link("spearman", v[:, :2], medians[:2], Rated(rated.r[:, :2], rated.points[:2], 20), LOOKS).reason == "too_few_companies"
-    )
-    assert link("spearman", v, medians, Rated(rated.r, np.full(9, 5.0), 20), LOOKS).reason == "ratings_tied"
+    assert link("spearman", v[:, :2], medians[:2], Rated(rated.r[:, :2], rated.points[:2]), LOOKS).reason == "too_few_companies"
+    assert link("spearman", v, medians, Rated(rated.r, np.full(9, 5.0)), LOOKS).reason == "ratings_tied"
     assert link("spearman", np.ones((40, 9)), np.ones(9), rated, LOOKS).reason == "volumes_tied"
 
 
@@ -59,3 +58,12 @@ def test_companies_without_volume_share_the_last_place() -> None:
     assert found.plain is not None
     assert np.isfinite(found.plain)
     assert found.effect is not None
+
+
+def test_one_company_is_left_out_of_all_the_draws_the_statistic_is_a_mean_of() -> None:
+    v, medians, rated = field(12)
+    found = link("spearman", v, medians, rated, LOOKS)
+    assert found.without is not None
+    for i in range(12):
+        rest = np.trace(spearman_matrix(np.delete(v, i, axis=1), np.delete(rated.r, i, axis=1)))
+        assert found.without[i] == pytest.approx(rest, abs=1e-12)

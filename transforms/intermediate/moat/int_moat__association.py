@@ -287,8 +287,8 @@ def look_at(
     looks: Looks,
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of one board, without its keys."""
-    ways = {way: standing_of(frame, volumes, mirrored, looks) for way, frame in board.items()}
-    panels: dict[tuple[str, str, str], Panel] = {}
+    ways = {way: standing_of(frame, volumes, mirrored) for way, frame in board.items()}
+    panels: dict[tuple[str, str, str, bool], Panel] = {}
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in PER_BOARD}
     auc = None
     for definition in definitions:
@@ -307,7 +307,7 @@ def look_at(
     return found
 
 
-def standing_of(board: pl.DataFrame, volumes: Volumes, mirrored: Floats, looks: Looks) -> Standing:
+def standing_of(board: pl.DataFrame, volumes: Volumes, mirrored: Floats) -> Standing:
     """Return the companies of one board, which comes best first; equal ratings by error and the source's key, never by name."""
     companies, months = board["company_id"].to_list(), board["volume_month"].to_list()
     rows = np.array([volumes.row[key] for key in zip(companies, months, strict=True)], dtype=np.intp)
@@ -320,7 +320,7 @@ def standing_of(board: pl.DataFrame, volumes: Volumes, mirrored: Floats, looks: 
         "not_prior_only": ~volumes.is_prior_only[rows],
     }
     r = ratings + board["rating_se"].to_numpy() * mirrored[:, : len(rows)]
-    rated = {name: Rated(r[:, among], ratings[among], looks.n_draws_again) for name, among in counted.items()}
+    rated = {name: Rated(r[:, among], ratings[among]) for name, among in counted.items()}
     return Standing(
         company_ids=companies,
         months=months,
@@ -393,16 +393,15 @@ def controls_of(way: Standing, kept: np.ndarray[Any, np.dtype[np.intp]], panel: 
     return np.column_stack(columns)
 
 
-def panel_of(field: Field, way: Standing, panel: str, looks: Looks) -> Panel:
+def panel_of(field: Field, way: Standing, panel: str, some: slice, n_random: int, seed: int) -> Panel:
     """Return a panel of controls for a population; companies of unknown resolution are left out of the one that needs it."""
     is_needed = panel == "all_controls"
     counted = np.isfinite(way.lines[field.kept]) if is_needed else np.ones(len(field.kept), dtype=bool)
     if counted.sum() < TRIPLE:
         return Panel(counted, 0, None)
     basis = projection(controls_of(way, field.kept[counted], panel))
-    some = slice(None, looks.n_draws_again)
     ranks = field.rated.ranks[some] if counted.all() else standard_ranks(field.rated.r[some, counted])
-    held = hold_fixed(ranks, basis, n_random=looks.n_random_pairs, seed=looks.seed)
+    held = hold_fixed(ranks, basis, n_random=n_random, seed=seed)
     return Panel(counted, basis.shape[1], held)
 
 
@@ -410,21 +409,23 @@ def confounder_row(
     definition: dict[str, Any],
     field: Field,
     way: Standing,
-    panels: dict[tuple[str, str, str], Panel],
+    panels: dict[tuple[str, str, str, bool], Panel],
     looks: Looks,
 ) -> dict[str, Any]:
-    """Return what is left of one definition's association with the controls held fixed."""
+    """Return what is left of one definition's association with the controls held fixed; the headline's is that of its test."""
+    is_headline = bool(definition["is_headline"])
+    some = slice(None, None if is_headline else looks.n_draws_again)
+    n_random = looks.n_random_again if is_headline else looks.n_random_pairs
     row: dict[str, Any] = {"definition_id": definition["definition_id"], "n_companies": len(field.kept)}
     is_computable = len(field.kept) >= TRIPLE
-    v = field.v[: looks.n_draws_again]
-    ranks = field.ranks[: looks.n_draws_again]
+    v, ranks = field.v[some], field.ranks[some]
     day = standard_ranks(way.day[None, field.kept]) if is_computable else None
     row["date_with_volume"] = None if day is None else float((ranks * day).mean())
-    row["date_with_rating"] = None if day is None else float((field.rated.ranks[: looks.n_draws_again] * day).mean())
+    row["date_with_rating"] = None if day is None else float((field.rated.ranks[some] * day).mean())
     for name in PANELS:
-        key = (definition["population"], definition["representative"], name)
+        key = (definition["population"], definition["representative"], name, is_headline)
         if key not in panels:
-            panels[key] = panel_of(field, way, name, looks)
+            panels[key] = panel_of(field, way, name, some, n_random, looks.seed)
         panel = panels[key]
         among = ranks if panel.counted.all() else standard_ranks(v[:, panel.counted]) if panel.held else ranks
         tested = partial_test(among, panel.held)
@@ -497,7 +498,7 @@ def returns(
                 & (pl.col("company_id") != missing["company_id"])
             )
             entries = pl.concat([others, coming[place]]).sort(BEST_FIRST, descending=WORST_LAST)
-            way = standing_of(entries, volumes, mirrored, looks)
+            way = standing_of(entries, volumes, mirrored)
             again, _ = test_row(field_of(headline, way, volumes, looks), way, rule, looks)
             row |= {"spearman_if_returned": again["spearman"], "verdict_if_returned": again["verdict"]}
         found.append(row)
