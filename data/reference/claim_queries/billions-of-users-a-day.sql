@@ -7,21 +7,30 @@ with short as (
 newest as (
     select
         found.platform_id,
-        arg_max(found.value, found.period_end_on) as n_users
+        found.value as n_users,
+        found.period_end_on
     from marts.platform_observation as found
     inner join short on found.platform_id = short.platform_id
     where
         found.metric = 'daily_active_users'
         and found.verification <> 'UNVERIFIED'
         and found.value is not null
-    group by found.platform_id
+    qualify row_number() over (
+        partition by found.platform_id
+        order by found.period_end_on desc, found.value desc, found.fact_id asc
+    ) = 1
 ),
 
 seen as (
     select
+        (select count(*) from short) as n_short,
         count(*) as n_platforms,
         max(n_users) as largest,
-        sum(n_users::decimal(38, 3))::double as all_of_them
+        sum(n_users::decimal(38, 3))::double as all_of_them,
+        string_agg(
+            platform_id || ' ' || round(n_users / 1e6, 0)::integer || ' million (' || strftime(period_end_on, '%Y-%m') || ')', ', '
+            order by n_users desc, platform_id asc
+        ) as said
     from newest
 )
 
@@ -31,11 +40,11 @@ select
     case
         when n_platforms = 0 then 'no_data'
         when largest >= 2e9 then 'true'
-        when all_of_them < 1e9 then 'false'
+        when n_platforms = n_short and all_of_them < 2e9 then 'false'
         else 'cannot_tell'
     end as verdict,
-    n_platforms || ' platforms state daily users: largest ' || round(largest / 1e6, 0) || ' million, sum '
-    || round(all_of_them / 1e6, 0) || ' million, overlap unknown; the others state none' as evidence,
+    n_platforms || ' of ' || n_short || ' short-video platforms state daily users: ' || coalesce(said, 'none')
+    || '; ' || coalesce(round(all_of_them / 1e6, 0)::integer, 0) || ' million together, overlap unknown' as evidence,
     null::double as gap_to_leader,
     null::boolean as gap_exceeds_interval
 from seen

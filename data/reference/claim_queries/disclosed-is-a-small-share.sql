@@ -1,5 +1,7 @@
 with stated as (
-    select disclosed_to_available_ratio_p50 as ratio
+    select
+        stage_kind = 'raw' as is_raw,
+        disclosed_to_available_ratio_p50 as ratio
     from marts.training_disclosure
     where disclosed_to_available_ratio_p50 is not null
 ),
@@ -8,7 +10,11 @@ seen as (
     select
         count(*) as n_stated,
         avg(case when ratio < 0.1 then 1 else 0 end) as share_below,
-        median(ratio) as middle
+        median(ratio) as middle,
+        count(*) filter (where is_raw) as n_raw,
+        count(*) filter (where is_raw and ratio < 0.1) as n_raw_below,
+        count(*) filter (where not is_raw) as n_sets,
+        count(*) filter (where not is_raw and ratio < 0.1) as n_sets_below
     from stated
 )
 
@@ -23,8 +29,8 @@ select
     end as verdict,
     case
         when n_stated = 0 then 'no figure can be compared'
-        else n_stated || ' figures, median ratio ' || round(middle, 3) || ', ' || round(100 * share_below, 0)
-            || ' % of them below one tenth'
+        else n_stated || ' figures, median ratio ' || round(middle, 3) || '; below one tenth are ' || n_sets_below || ' of '
+            || n_sets || ' sets trained on and ' || n_raw_below || ' of ' || n_raw || ' raw pools'
     end as evidence,
     null::double as gap_to_leader,
     null::boolean as gap_exceeds_interval

@@ -46,6 +46,7 @@ select
     case
         when days.status not in ('ok', 'unchanged') then 'no_data'
         when gaps.gap is null or gaps.place = 1 then 'not_testable'
+        when gaps.gap <= 0 then 'false'
         when gaps.gap = gaps.first_gap then 'cannot_tell'
         when gaps.gap > gaps.first_gap then 'true'
         else 'false'
