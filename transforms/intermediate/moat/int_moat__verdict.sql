@@ -32,8 +32,8 @@ with thresholds as (
         max(threshold_value) filter (where threshold_id = 'min_n_companies')::integer as min_n_companies,
         max(threshold_value) filter (where threshold_id = 'min_n_with_platform')::integer as min_n_with_platform,
         max(threshold_value) filter (where threshold_id = 'min_volume_reliability') as min_volume_reliability,
-        max(threshold_value) filter (where threshold_id = 'max_p') as max_p,
         max(threshold_value) filter (where threshold_id = 'max_p_leave_one_out') as max_p_leave_one_out,
+        max(threshold_value) filter (where threshold_id = 'min_partial_share') as min_partial_share,
         max(threshold_value) filter (where threshold_id = 'effect_of_interest') as effect_of_interest
     from staging.stg_reference__moat_thresholds
 ),
@@ -87,12 +87,12 @@ select
     case headline.verdict_reason
         when 'too_few_companies'
             then
-                'Cannot tell: ' || headline.n_companies || ' companies stand on this board, and a test needs '
+                'Cannot tell: companies on this board: ' || headline.n_companies || ', and a test needs '
                 || thresholds.min_n_companies || '.'
         when 'too_few_platform_owners'
             then
-                'Cannot tell: ' || headline.n_with_platform
-                || ' company on this board owns a platform, so that volumes differ by little more than a common prior.'
+                'Cannot tell: companies on this board that own a platform: ' || headline.n_with_platform
+                || ', so that volumes differ by little more than a common prior.'
         when 'ratings_tied' then 'Cannot tell: all companies have the same rating.'
         when 'volumes_tied' then 'Cannot tell: all companies have the same volume.'
         when 'volumes_too_uncertain'
@@ -159,10 +159,21 @@ select
             then
                 'More companies on the board, or a clearer order: with ' || headline.n_companies
                 || ' companies only a strong link can show.'
-        when 'interval_includes_zero' then 'Narrower volumes (see input_importance) or more companies.'
-        when 'one_company_carries_it' then 'The same order without ' || headline.carrier_name || '.'
-        when 'partly_date_and_openness' then 'Owners ahead of companies whose models are as new and as closed.'
-        else 'More companies.'
+        else
+            -- Every condition that fails, since mending the first alone would change nothing.
+            'Needed: ' || concat_ws(
+                '; and ',
+                case when headline.effect_p05 <= 0 then 'narrower volumes (see input_importance) or more companies' end,
+                case
+                    when headline.worst_p_without_one > thresholds.max_p_leave_one_out
+                        then 'the same order without ' || headline.carrier_name
+                end,
+                case
+                    when
+                        coalesce(headline.partial_spearman, 0) < thresholds.min_partial_share * headline.spearman
+                        then 'owners ahead of companies whose models are as new and as closed'
+                end
+            ) || '.'
     end as what_would_change_it
 from headline
 cross join thresholds
