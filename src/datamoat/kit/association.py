@@ -301,14 +301,14 @@ def leave_one_out_difference(group: Groups, r: Floats) -> Floats:
 
 
 def leave_one_out_auc(group: Groups, r: Floats) -> Floats:
-    """Return, for each company, AUC - 1/2 without it. Shape (n,); NaN where a group would be empty."""
+    """Return, for each company, the chance of being ahead without it. Shape (n,); NaN where a group would be empty."""
     wins = ((1 + np.sign(r[:, group, None] - r[:, None, ~group])) / 2).mean(axis=0)
     n_in, n_out = wins.shape
     without = np.full(group.size, np.nan)
     if n_in > 1:
-        without[group] = (wins.sum() - wins.sum(axis=1)) / ((n_in - 1) * n_out) - 0.5
+        without[group] = (wins.sum() - wins.sum(axis=1)) / ((n_in - 1) * n_out)
     if n_out > 1:
-        without[~group] = (wins.sum() - wins.sum(axis=0)) / (n_in * (n_out - 1)) - 0.5
+        without[~group] = (wins.sum() - wins.sum(axis=0)) / (n_in * (n_out - 1))
     return without
 
 
@@ -385,7 +385,7 @@ def mean_difference_effect(group: Groups, r: Floats) -> Effect | None:
 
 
 def auc_effect(group: Groups, r: Floats) -> Effect | None:
-    """Return AUC - 1/2 with the 90 % interval of Hanley and McNeil (1982), clipped to [-1/2, 1/2]."""
+    """Return the chance of being ahead (AUC) with the 90 % interval of Hanley and McNeil (1982), clipped to [0, 1]."""
     n_in, n_out = int(group.sum()), int((~group).sum())
     if min(n_in, n_out) < PAIR:
         return None
@@ -393,7 +393,7 @@ def auc_effect(group: Groups, r: Floats) -> Effect | None:
     q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     var = (auc * (1 - auc) + (n_in - 1) * (q1 - auc**2) + (n_out - 1) * (q2 - auc**2)) / (n_in * n_out)
     half = Z90 * sqrt(max(var, 0))
-    return Effect(*(float(np.clip(x - 0.5, -0.5, 0.5)) for x in (auc - half, auc, auc + half)))
+    return Effect(*(float(np.clip(x, 0, 1)) for x in (auc - half, auc, auc + half)))
 
 
 def rank_power(n: int, latent: float, reliability_v: float = 1.0, reliability_r: float = 1.0, alpha: float = 0.05) -> float:

@@ -1,6 +1,6 @@
 """One definition of a link, put to one board: the statistic, its p, its effect, its power and what one company does to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -37,10 +37,10 @@ from datamoat.kit.seeds import Floats
 from datamoat.kit.verdict import Looks
 
 LATENT_OF_INTEREST = 0.5  # the correlation whose power is printed beside every p
-# For each statistic of two groups: its matrix, its effect, itself without one company.
+# For each statistic of two groups: its matrix, its effect, itself without one company, and its value where groups do not differ.
 GROUP_STATISTICS = {
-    "mean_difference": (difference_matrix, mean_difference_effect, leave_one_out_difference),
-    "auc": (auc_matrix, auc_effect, leave_one_out_auc),
+    "mean_difference": (difference_matrix, mean_difference_effect, leave_one_out_difference, 0.0),
+    "auc": (auc_matrix, auc_effect, leave_one_out_auc, 0.5),
 }
 
 
@@ -81,7 +81,7 @@ class Link:
         reason: `computed`, or why there is no number.
         test: The statistic, a mean over draws, and its permutation test.
         plain: The same statistic once, on medians of volume and published ratings: what a reader can recompute.
-        effect: Corrected rank correlation for rank statistics; rating points or AUC - 1/2 for groups.
+        effect: Corrected rank correlation for rank statistics; rating points or the chance of being ahead for groups.
         reliability_v: Share of the variance of volumes that is between companies; 1 for membership of a group.
         reliability_r: The same of ratings.
         power: Chance of p < 0.05 if the latent correlation were 0.5.
@@ -176,14 +176,15 @@ def _of_ranks(statistic: str, v: Floats, medians: Floats, rated: Rated, looks: L
 
 def _of_groups(statistic: str, group: Groups, rated: Rated, looks: Looks) -> Link:
     """Return a link by membership, which is known and has no draws."""
-    (matrix_of, effect_of, without_one), n_in = GROUP_STATISTICS[statistic], int(group.sum())
+    (matrix_of, effect_of, without_one, nothing), n_in = GROUP_STATISTICS[statistic], int(group.sum())
     n, r = group.size, rated.r
     ties = arrangements(group[None].astype(float), r)
+    test = permutation_test(matrix_of(group, r), ties, n_random=looks.n_random_again, seed=looks.seed)
     return Link(
         n_companies=n,
         reason="computed" if min(n_in, n - n_in) >= PAIR else "one_company_is_a_group",
-        test=permutation_test(matrix_of(group, r), ties, n_random=looks.n_random_again, seed=looks.seed),
-        plain=float(np.trace(matrix_of(group, rated.points[None]))),
+        test=replace(test, value=nothing + test.value),
+        plain=nothing + float(np.trace(matrix_of(group, rated.points[None]))),
         effect=effect_of(group, r),
         reliability_v=1.0,
         reliability_r=rated.reliability,

@@ -120,7 +120,7 @@ def test_leave_one_out_is_the_statistic_without_that_company() -> None:
         assert rho[i] == pytest.approx(np.trace(a.spearman_matrix(*rest)), abs=1e-9)
         assert tau[i] == pytest.approx(a.kendall_test(*rest, n_random=9).value, abs=1e-9)
         assert means[i] == pytest.approx(np.trace(a.difference_matrix(np.delete(group, i), rest[1])), abs=1e-9)
-        assert auc[i] == pytest.approx(np.trace(a.auc_matrix(np.delete(group, i), rest[1])), abs=1e-9)
+        assert auc[i] == pytest.approx(0.5 + np.trace(a.auc_matrix(np.delete(group, i), rest[1])), abs=1e-9)
 
 
 def test_a_group_of_one_cannot_be_left_out() -> None:

@@ -43,6 +43,16 @@ def test_a_group_of_one_has_a_number_and_no_interval(statistic: str) -> None:
     assert found.power is None
 
 
+def test_the_chance_of_being_ahead_is_one_half_where_groups_are_alike_and_one_where_one_is_above() -> None:
+    ratings = np.tile(np.arange(8.0), (40, 1))
+    for member, chance in (([1, 0, 0, 1, 1, 0, 0, 1], 0.5), ([0, 0, 0, 0, 1, 1, 1, 1], 1.0)):
+        group = np.tile(np.array(member, dtype=float), (40, 1))
+        found = link("auc", group, group[0], Rated(ratings, ratings[0]), LOOKS)
+        assert found.test is not None
+        assert found.effect is not None
+        assert (found.test.value, found.plain, found.effect.p50) == pytest.approx((chance, chance, chance))
+
+
 def test_too_few_ties_in_ratings_and_ties_in_volume_are_reasons() -> None:
     v, medians, rated = field(9)
     assert link("spearman", v[:, :2], medians[:2], Rated(rated.r[:, :2], rated.points[:2]), LOOKS).reason == "too_few_companies"

@@ -24,7 +24,8 @@ caveats:
   - Boards share models and days share boards; rows are not independent evidence, and their p-values are not to be multiplied or counted.
   - Among platform owners there are five to seven companies; no test among them can show anything, and power_at_half says so.
   - value is a mean over draws and value_at_medians is not. Companies without a platform differ by little but chance, so that medians put them in an order which draws take back; the two can be 0.15 apart.
-  - The effect of a rank statistic is a corrected rank correlation, also where the statistic is Kendall's; that of a difference is in rating points.
+  - The effect of a rank statistic is a corrected rank correlation, also where the statistic is Kendall's; that of a difference is in rating points; that of auc is a chance, and one half is no difference.
+  - citation_ids is the union over the board's companies; marts.company_moat has each company's on the same board_id and captured_on.
 ---*/
 
 select

@@ -30,6 +30,7 @@ rows: {min: 10}
 caveats:
   - cannot_tell is an answer. With about 20 companies it is the expected one even for a true correlation of 0.5.
   - Days are not independent and boards share models. One verdict over boards, by the quarter, is in moat_answer.
+  - "citation_ids is the union over the row's companies. Two steps take it apart: from marts.company_moat where board_id, captured_on are the row's and scenario_id = 'baseline' has the figures and citation_ids of each company; unnest(citation_ids) joined to meta.citations on citation_id has each page, and marts.platform_observation on citation_id what was read there."
   - rho_measurement_only is the spread of the correlation over draws; noise shrinks it, and it is neither test nor effect.
 ---*/
 
