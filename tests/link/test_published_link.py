@@ -70,7 +70,11 @@ def test_plain_scipy_finds_the_same_statistic_in_the_public_table(con: duckdb.Du
             difference, auc = rows["has-platform-difference"], rows["has-platform-auc"]
             assert difference["value"] == pytest.approx(ratings[owners].mean() - ratings[~owners].mean(), abs=1e-9)
             chance = stats.mannwhitneyu(ratings[owners], ratings[~owners]).statistic / owners.sum() / (~owners).sum()
-            assert auc["value_at_medians"] == pytest.approx(chance - 0.5, abs=1e-9)
+            assert auc["value_at_medians"] == pytest.approx(chance, abs=1e-9)
+            published = con.sql(
+                "select auc_platform from marts.moat_test where board_id = ? and captured_on = ?", params=[board_id, captured_on]
+            ).fetchall()
+            assert published == [(auc["value"],)]
             compared += 2
     assert compared >= 50
 
@@ -98,6 +102,30 @@ def test_the_headline_is_the_mean_over_draws_of_scipys_correlation(published: Se
         rho = [stats.spearmanr(v, r).statistic for v, r in zip(volume, rating, strict=True)]
         said = found(con, board_id, captured_on)["headline"]["value"]
         assert said == pytest.approx(np.mean(rho), abs=1e-9)
+
+
+def test_the_comparison_of_medians_has_the_interval_numpy_finds(published: Settings, con: duckdb.DuckDBPyConnection) -> None:
+    answer = con.sql("from marts.moat_answer order by quarter_on desc limit 1").pl().row(0, named=True)
+    read = {tuple(board.rsplit(" ", 1)) for board in answer["boards_read"]}
+    found = pl.read_parquet(published.lake / "intermediate" / "int_moat__association.parquet")
+    values: dict[str, list[tuple[float, dict[str, float]]]] = {"headline": [], "short-usable-hours": []}
+    for row in found.iter_rows(named=True):
+        if (row["board_id"], str(row["captured_on"])) in read and row["definition_id"] in values:
+            without = dict(zip(row["company_ids"], row["values_without_one"], strict=True))
+            values[row["definition_id"]].append((row["value"], without))
+    companies = sorted({company for boards in values.values() for _, without in boards for company in without})
+    left_out = np.array(
+        [
+            np.median([without.get(company, value) for value, without in values["short-usable-hours"]])
+            - np.median([without.get(company, value) for value, without in values["headline"]])
+            for company in companies
+        ]
+    )
+    half = 1.6448536 * np.sqrt((len(companies) - 1) / len(companies) * ((left_out - left_out.mean()) ** 2).sum())
+    difference = answer["median_short_spearman"] - answer["median_spearman"]
+    assert answer["short_difference"] == pytest.approx(difference, abs=1e-6)
+    assert answer["short_difference_p05"] == pytest.approx(difference - half, abs=1e-5)
+    assert answer["short_difference_p95"] == pytest.approx(difference + half, abs=1e-5)
 
 
 def test_every_claim_asked_again_in_its_own_words_gives_its_own_rows(con: duckdb.DuckDBPyConnection) -> None:

@@ -60,6 +60,10 @@ def test_the_corrected_interval_holds_the_truth_about_nine_times_in_ten() -> Non
     assert worlds.coverage(by_name("middling effect, 25 companies"), 120) >= 0.83
 
 
+def test_the_interval_of_a_comparison_of_medians_holds_the_difference_about_nine_times_in_ten() -> None:
+    assert worlds.compared(0.6, 0.0, 100) >= 0.83
+
+
 @pytest.mark.slow
 def test_the_long_table_of_worlds_meets_the_promises() -> None:
     shares = {world.name: worlds.verdicts(world, 1_000)["supported"] / 1_000 for world in worlds.WORLDS}

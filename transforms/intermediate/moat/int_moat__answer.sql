@@ -2,7 +2,20 @@
 description: >
   The verdict over boards for each quarter, by the rule of decision 0010: the last complete board of the quarter of each of the four primary boards, and of the control boards the last up to then.
 grain: [quarter_on]
-nullable: [median_spearman, median_short_spearman, median_control_spearman, median_partial_share, median_power_at_half, median_owners_spearman, n_led_without_platform_before]
+nullable:
+  - median_spearman
+  - median_short_spearman
+  - median_control_spearman
+  - short_difference
+  - short_difference_p05
+  - short_difference_p95
+  - control_difference
+  - control_difference_p05
+  - control_difference_p95
+  - median_partial_share
+  - median_power_at_half
+  - median_owners_spearman
+  - n_led_without_platform_before
 ---*/
 
 with thresholds as (
@@ -67,10 +80,123 @@ controls as (
     select
         quarters.quarter_on,
         tests.board_id,
+        tests.captured_on,
         tests.spearman
     from (select distinct quarter_on from primaries) as quarters
     inner join tests on tests.board_role = 'control' and quarters.quarter_on >= tests.quarter_on
     qualify row_number() over (partition by quarters.quarter_on, tests.board_id order by tests.captured_on desc) = 1
+),
+
+-- How sure the two comparisons of medians are: each company of the quarter is left out of all boards at once (jackknife).
+readings as (
+    select
+        quarter_on,
+        board_id,
+        captured_on,
+        'all' as part,
+        'headline' as definition_id,
+        spearman as value
+    from primaries
+    union all
+    select
+        quarter_on,
+        board_id,
+        captured_on,
+        'short' as part,
+        'short-usable-hours' as definition_id,
+        short_spearman as value
+    from primaries
+    union all
+    select
+        quarter_on,
+        board_id,
+        captured_on,
+        'control' as part,
+        'headline' as definition_id,
+        spearman as value
+    from controls
+),
+
+left_out as (
+    select
+        board_id,
+        captured_on,
+        definition_id,
+        unnest(company_ids) as company_id,
+        unnest(values_without_one) as value_without
+    from intermediate.int_moat__association
+    where definition_id in ('headline', 'short-usable-hours')
+),
+
+companies as (
+    select
+        readings.quarter_on,
+        left_out.company_id,
+        bool_or(readings.part <> 'control') as is_on_primary
+    from readings
+    inner join left_out
+        on
+            readings.board_id = left_out.board_id
+            and readings.captured_on = left_out.captured_on
+            and readings.definition_id = left_out.definition_id
+    group by readings.quarter_on, left_out.company_id
+),
+
+medians_without as (
+    select
+        readings.quarter_on,
+        companies.company_id,
+        companies.is_on_primary,
+        median(coalesce(left_out.value_without, readings.value)) filter (where readings.part = 'all') as without_all,
+        median(coalesce(left_out.value_without, readings.value)) filter (where readings.part = 'short')
+            as without_short,
+        median(coalesce(left_out.value_without, readings.value)) filter (where readings.part = 'control')
+            as without_control
+    from readings
+    inner join companies on readings.quarter_on = companies.quarter_on
+    left join left_out
+        on
+            readings.board_id = left_out.board_id
+            and readings.captured_on = left_out.captured_on
+            and readings.definition_id = left_out.definition_id
+            and companies.company_id = left_out.company_id
+    group by readings.quarter_on, companies.company_id, companies.is_on_primary
+),
+
+differences as (
+    select
+        quarter_on,
+        company_id,
+        case when is_on_primary then (without_short - without_all)::decimal(18, 12) end as short_difference,
+        (without_control - without_all)::decimal(18, 12) as control_difference
+    from medians_without
+),
+
+centres as (
+    select
+        quarter_on,
+        count(short_difference) as n_short,
+        count(control_difference) as n_control,
+        sum(short_difference)::double / count(short_difference) as short_centre,
+        sum(control_difference)::double / count(control_difference) as control_centre
+    from differences
+    group by quarter_on
+),
+
+errors as (
+    select
+        differences.quarter_on,
+        1.6448536 * sqrt(
+            (centres.n_short - 1) / centres.n_short
+            * sum(((differences.short_difference - centres.short_centre) ** 2)::decimal(18, 15))::double
+        ) as short_half_width,
+        1.6448536 * sqrt(
+            (centres.n_control - 1) / centres.n_control
+            * sum(((differences.control_difference - centres.control_centre) ** 2)::decimal(18, 15))::double
+        ) as control_half_width
+    from differences
+    inner join centres on differences.quarter_on = centres.quarter_on
+    group by differences.quarter_on, centres.n_short, centres.n_control
 ),
 
 control_medians as (
@@ -124,6 +250,10 @@ judged as (
         pages.assumption_ids,
         coalesce(control_medians.n_control_boards, 0) as n_control_boards,
         control_medians.median_control_spearman,
+        round(counted.median_short_spearman - counted.median_spearman, 6) as short_difference,
+        round(control_medians.median_control_spearman - counted.median_spearman, 6) as control_difference,
+        errors.short_half_width,
+        errors.control_half_width,
         lag(counted.n_led_without_platform) over (order by counted.quarter_on) as n_led_without_platform_before,
         thresholds.min_n_boards,
         case
@@ -150,6 +280,7 @@ judged as (
     cross join thresholds
     inner join pages on counted.quarter_on = pages.quarter_on
     left join control_medians on counted.quarter_on = control_medians.quarter_on
+    left join errors on counted.quarter_on = errors.quarter_on
 )
 
 select
@@ -163,8 +294,14 @@ select
     n_interval_below,
     median_spearman,
     median_short_spearman,
+    short_difference,
+    round(short_difference - short_half_width, 6) as short_difference_p05,
+    round(short_difference + short_half_width, 6) as short_difference_p95,
     n_control_boards,
     median_control_spearman,
+    control_difference,
+    round(control_difference - control_half_width, 6) as control_difference_p05,
+    round(control_difference + control_half_width, 6) as control_difference_p95,
     median_partial_share,
     median_power_at_half,
     median_owners_spearman,
@@ -181,23 +318,27 @@ select
             then
                 'Supported: on ' || n_supported || ' of ' || n_primary_boards
                 || ' primary boards companies with more usable video rank higher,'
-                || ' and short video alone does at least as well.'
+                || ' and short video alone does at least as well (median correlation '
+                || round(median_short_spearman, 2) || ' against ' || round(median_spearman, 2) || ').'
         when 'effect_below_interest'
             then
-                'Not supported: on ' || n_interval_below
+                'Not supported: on ' || n_interval_below || ' of ' || n_primary_boards
                 || ' primary boards even the upper end of the corrected correlation is too small to matter.'
         when 'explained_by_date_and_openness'
             then
-                'Not supported: ' || n_positive
-                || ' primary boards show a correlation, and release date and open weights account for most of it.'
+                'Not supported: on ' || n_positive || ' of ' || n_primary_boards || ' primary boards more usable video'
+                || ' goes with a better place, and release date and open weights account for most of it.'
         when 'controls_as_strong'
             then
-                'Not supported: ' || n_positive
-                || ' primary boards show a correlation, and boards where video cannot help show one as strong.'
+                'Not supported: on ' || n_positive || ' of ' || n_primary_boards || ' primary boards more usable video'
+                || ' goes with a better place, and boards where video cannot help show as much (median correlation '
+                || round(median_control_spearman, 2) || ' against ' || round(median_spearman, 2) || ').'
         when 'short_video_does_worse'
             then
-                'Not supported as a claim about short video: ' || n_positive
-                || ' primary boards show a correlation with all hours, and short-video hours alone do worse.'
+                'Not supported as a claim about short video: on ' || n_positive || ' of ' || n_primary_boards
+                || ' primary boards more usable video of all kinds goes with a better place, but short video alone does'
+                || ' worse (median correlation ' || round(median_short_spearman, 2) || ' against '
+                || round(median_spearman, 2) || ').'
         else
             'Cannot tell: ' || n_supported || ' of ' || n_primary_boards || ' primary boards support it and '
             || n_not_supported || ' speak against it; ' || min_n_boards || ' would be needed.'

@@ -302,7 +302,7 @@ def look_at(
         found["int_moat__association"].append(association_row(definition, field, result))
         found["int_moat__confounder"].append(confounder_row(definition, field, way, panels, looks))
         if definition["statistic"] == "auc" and definition["measure"] == "has_platform" and result.test is not None:
-            auc = result.test.value + 0.5
+            auc = result.test.value
     found["int_moat__test"][0]["auc_platform"] = auc
     return found
 
@@ -380,7 +380,16 @@ def association_row(definition: dict[str, Any], field: Field, result: Link) -> d
         "leave_one_out_low": without and without[0],
         "leave_one_out_high": without and without[1],
         "leave_one_out_driver": without and field.company_ids[without[2]],
+        "company_ids": field.company_ids,
+        "values_without_one": values_without_one(result),
     }
+
+
+def values_without_one(result: Link) -> list[float | None]:
+    """Return the statistic without each company; none where it cannot be computed."""
+    if result.without is None:
+        return [None] * result.n_companies
+    return [round(x, DECIMALS) if np.isfinite(x) else None for x in result.without.tolist()]
 
 
 def controls_of(way: Standing, kept: np.ndarray[Any, np.dtype[np.intp]], panel: str) -> Floats:
