@@ -102,10 +102,24 @@ def standard_ranks(x: Floats) -> Floats:
 
     A row product divided by n is Spearman's correlation. Shape (n_draws, n), as given. Minus infinity stands for "none".
     """
-    ranks = stats.rankdata(x, axis=1)
+    ranks = row_ranks(x)
     centred = ranks - ranks.mean(axis=1, keepdims=True)
     spread = np.sqrt((centred**2).mean(axis=1, keepdims=True))
     return np.asarray(np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0))
+
+
+def row_ranks(x: Floats) -> Floats:
+    """Return ranks in each row, ties sharing the mean: scipy's, by a shorter way where no row has a tie.
+
+    Draws seldom tie, and a build ranks thousands of tables of some hundred short rows, where scipy's checks cost most.
+    """
+    order = np.argsort(x, axis=1)
+    inside = np.take_along_axis(x, order, axis=1)
+    if (inside[:, 1:] == inside[:, :-1]).any() or np.isnan(x).any():
+        return np.asarray(stats.rankdata(x, axis=1))
+    ranks = np.empty(x.shape)
+    np.put_along_axis(ranks, order, np.arange(1.0, x.shape[1] + 1)[None], axis=1)
+    return ranks
 
 
 def spearman_matrix(v: Floats, r: Floats) -> Floats:
@@ -140,7 +154,7 @@ def auc_matrix(group: Groups, r: Floats) -> Floats:
 
     The Mann-Whitney identity: the mean rank inside less the mean rank outside, over n, is 2 AUC - 1 halved.
     """
-    return difference_matrix(group, stats.rankdata(r, axis=1)) / group.size
+    return difference_matrix(group, row_ranks(r)) / group.size
 
 
 def permutation_test(matrix: Floats, ties: float = 1.0, *, n_random: int = 99_999, seed: int = 0) -> Tested:

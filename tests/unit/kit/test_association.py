@@ -53,6 +53,12 @@ def test_the_matrix_agrees_with_scipy_draw_by_draw(seed: int) -> None:
     assert a.kendall_test(v, r, n_random=9).value == pytest.approx(tau, abs=1e-9)
 
 
+def test_ranks_are_scipys_with_ties_and_without() -> None:
+    x, _ = world(4, 9, 30)
+    for rows in (x, np.round(x), np.where(x > 0, x, -np.inf), x[:, :1]):
+        assert np.array_equal(a.row_ranks(rows), stats.rankdata(rows, axis=1))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_scipys_own_permutation_test_gives_the_same_exact_p(seed: int) -> None:
     v, r = world(seed, 6)

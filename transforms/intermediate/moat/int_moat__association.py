@@ -124,6 +124,7 @@ class Standing:
     rows: np.ndarray[Any, np.dtype[np.intp]]
     counted: dict[str, Groups]
     rated: dict[str, Rated]
+    dated: dict[str, Floats]
     day: Floats
     is_open: Floats
     has_sound: Floats
@@ -132,7 +133,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Field:
-    """The companies one definition counts on one board: who, how rated, how much video."""
+    """The companies one definition counts on one board: who, how rated, how much video, in which order released."""
 
     company_ids: list[str]
     kept: np.ndarray[Any, np.dtype[np.intp]]
@@ -141,6 +142,7 @@ class Field:
     medians: Floats
     owners: Groups
     ranks: Floats
+    dated: Floats
 
 
 @dataclass(frozen=True)
@@ -327,6 +329,7 @@ def standing_of(board: pl.DataFrame, volumes: Volumes, mirrored: Floats) -> Stan
         rows=rows,
         counted=counted,
         rated=rated,
+        dated={name: ranks_of(board["day"].to_numpy()[among]) for name, among in counted.items()},
         day=board["day"].to_numpy(),
         is_open=board["is_open"].to_numpy(),
         has_sound=board["has_sound"].to_numpy(),
@@ -351,7 +354,13 @@ def field_of(definition: dict[str, Any], way: Standing, volumes: Volumes, looks:
         medians=volumes.medians[measure][rows],
         owners=way.counted["platform_owners"][kept],
         ranks=standard_ranks(v) if len(kept) else v,
+        dated=way.dated[definition["population"]],
     )
+
+
+def ranks_of(x: Floats) -> Floats:
+    """Return standardised ranks of one list."""
+    return np.asarray(standard_ranks(x[None])[0]) if len(x) else x
 
 
 def association_row(definition: dict[str, Any], field: Field, result: Link) -> dict[str, Any]:
@@ -392,13 +401,13 @@ def values_without_one(result: Link) -> list[float | None]:
     return [round(x, DECIMALS) if np.isfinite(x) else None for x in result.without.tolist()]
 
 
-def controls_of(way: Standing, kept: np.ndarray[Any, np.dtype[np.intp]], panel: str) -> Floats:
+def controls_of(way: Standing, kept: np.ndarray[Any, np.dtype[np.intp]], panel: str, dated: Floats) -> Floats:
     """Return the controls of a panel, shape (n, k): rank of release day; open weights; sound; rank of resolution."""
-    columns = [standard_ranks(way.day[None, kept])[0]]
+    columns = [dated]
     if panel != "date":
         columns.append(way.is_open[kept])
     if panel == "all_controls":
-        columns += [way.has_sound[kept], standard_ranks(way.lines[None, kept])[0]]
+        columns += [way.has_sound[kept], ranks_of(way.lines[kept])]
     return np.column_stack(columns)
 
 
@@ -408,7 +417,8 @@ def panel_of(field: Field, way: Standing, panel: str, some: slice, n_random: int
     counted = np.isfinite(way.lines[field.kept]) if is_needed else np.ones(len(field.kept), dtype=bool)
     if counted.sum() < TRIPLE:
         return Panel(counted, 0, None)
-    basis = projection(controls_of(way, field.kept[counted], panel))
+    among = field.kept[counted]
+    basis = projection(controls_of(way, among, panel, field.dated if counted.all() else ranks_of(way.day[among])))
     ranks = field.rated.ranks[some] if counted.all() else standard_ranks(field.rated.r[some, counted])
     held = hold_fixed(ranks, basis, n_random=n_random, seed=seed)
     return Panel(counted, basis.shape[1], held)
@@ -428,9 +438,8 @@ def confounder_row(
     row: dict[str, Any] = {"definition_id": definition["definition_id"], "n_companies": len(field.kept)}
     is_computable = len(field.kept) >= TRIPLE
     v, ranks = field.v[some], field.ranks[some]
-    day = standard_ranks(way.day[None, field.kept]) if is_computable else None
-    row["date_with_volume"] = None if day is None else float((ranks * day).mean())
-    row["date_with_rating"] = None if day is None else float((field.rated.ranks[some] * day).mean())
+    row["date_with_volume"] = float((ranks * field.dated).mean()) if is_computable else None
+    row["date_with_rating"] = float((field.rated.ranks[some] * field.dated).mean()) if is_computable else None
     for name in PANELS:
         key = (definition["population"], definition["representative"], name, is_headline)
         if key not in panels:
@@ -448,7 +457,7 @@ def confounder_row(
 def test_row(field: Field, way: Standing, rule: Thresholds, looks: Looks) -> tuple[dict[str, Any], Tested | None]:
     """Return the headline in one row, and its test."""
     is_enough = len(field.kept) >= TRIPLE
-    controls = controls_of(way, field.kept, "date_open") if is_enough else np.zeros((len(field.kept), 1))
+    controls = controls_of(way, field.kept, "date_open", field.dated) if is_enough else np.zeros((len(field.kept), 1))
     found = examine(np.log(field.v), _or_tied(field), field.owners, controls, rule, looks)
     verdict, reason = judge(found, rule)
     test = found.test
