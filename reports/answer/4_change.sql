@@ -9,6 +9,12 @@ with newest as (
 
 said as (
     select
+        0 as place,
+        '' as name,
+        'The verdict: ' || what_would_change_it as sentence
+    from newest
+    union all
+    select
         1 as place,
         tests.board_id as name,
         tests.board_id || ' (' || tests.verdict || '): ' || tests.what_would_change_it as sentence

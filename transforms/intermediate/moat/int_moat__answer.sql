@@ -343,6 +343,29 @@ select
             'Cannot tell: ' || n_supported || ' of ' || n_primary_boards || ' primary boards support it and '
             || n_not_supported || ' speak against it; ' || min_n_boards || ' would be needed.'
     end as verdict_text,
+    case verdict_reason
+        when 'enough_boards_support_it'
+            then
+                'Fewer than ' || min_n_boards || ' boards that support it (now ' || n_supported
+                || '), or short video alone doing worse than all video.'
+        when 'effect_below_interest'
+            then 'Intervals that reach a correlation that matters on more boards.'
+        when 'too_few_boards_agree'
+            then
+                'Boards that support it: now ' || n_supported || ', and ' || min_n_boards
+                || ' would do with short video as strong; boards with a clear correlation: now ' || n_positive
+                || ', and ' || min_n_boards || ' would let the counter-checks decide.'
+        else
+            'Fewer than ' || min_n_boards || ' boards with a clear correlation (now ' || n_positive
+            || ') would make it cannot tell; '
+            || case verdict_reason
+                when 'short_video_does_worse' then 'short video alone doing as well as all video'
+                when 'controls_as_strong' then 'a weaker link where video cannot help'
+                else 'more left after release date and open weights'
+            end
+            || ', with ' || min_n_boards || ' boards that support it (now ' || n_supported
+            || '), would make it supported.'
+    end as what_would_change_it,
     citation_ids,
     assumption_ids
 from judged

@@ -51,6 +51,7 @@ select
     verdict,
     verdict_reason,
     verdict_text,
+    what_would_change_it,
     citation_ids,
     assumption_ids
 from intermediate.int_moat__answer
