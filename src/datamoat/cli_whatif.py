@@ -1,14 +1,19 @@
 """The command that changes an assumption and shows what follows."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from datamoat.errors import UsageError
 from datamoat.settings import Settings, read_settings
 
+if TYPE_CHECKING:
+    from datamoat.whatif_verdicts import Verdicts
+
 TARGET, KEYS = "marts.company_volume", ("company_id", "month", "scenario_id")
+VOLUMES = "intermediate.int_company__volume_draws"  # what the mart's quantiles are taken of; the verdicts are judged on it
 
 
 def register(app: typer.Typer) -> None:
@@ -32,67 +37,84 @@ def whatif(
 
     Example: datamoat whatif --set A021=0.1 --set access.bytedance.tiktok=none
     """
-    from datamoat.render import rows as show
-
     if not numbers and not dropped:
         raise UsageError("nothing is changed", "datamoat whatif", "give --set NAME=VALUE or --drop FACT.")
     settings = read_settings()
-    if not refit and numbers and not dropped and scenario == "baseline" and month is None:
-        asked = {name.strip(): value.strip() for name, _, value in (text.partition("=") for text in numbers)}
-        if _from_draws(settings, asked, quantity, limit, as_json=as_json):
+    show = _Shown(quantity, limit, as_json=as_json)
+    asked = [text.partition("=") for text in numbers or ()]
+    if not refit and not dropped and scenario == "baseline" and month is None:
+        from datamoat.whatif_draws import answer_from_draws
+
+        held = {name.strip(): value.strip() for name, _, value in asked}
+        found = answer_from_draws(settings, held, quantity, show.volumes_from_draws)
+        if found is not None:
+            show.verdicts(found.verdicts)
             return
-    from datamoat.lake import quoted
-    from datamoat.whatif import Change, compare, read_number, twin
-
-    if any(text.startswith("access.") for text in numbers or ()):
+    if any(name.strip().startswith("access.") for name, *_ in asked):
         raise UsageError(
-            "an access is changed in the draws alone", "--set access.…", "leave --drop, --month and --scenario away."
+            "an access is changed in the draws alone",
+            "--set access.…",
+            "ask about it by itself: without --drop, --month, --scenario, --refit, three numbers, or what acts before the fit.",
         )
+    _refit(settings, show, numbers or [], dropped or [], scenario, month and month.date())
+
+
+def _refit(settings: Settings, show: "_Shown", numbers: list[str], dropped: list[str], scenario: str, month: date | None) -> None:
+    """Answer from a twin in which the tables that the volumes rest on are built anew."""
+    from datamoat.lake import path_of, quoted
+    from datamoat.whatif import Change, compare, read_number, twin
+    from datamoat.whatif_verdicts import at_hand, verdicts_if
+
+    change = Change(dict(read_number(text) for text in numbers), tuple(dropped))
     typer.echo("refit: what is asked acts before or in the fit, so the tables it leads to are built anew", err=True)
-    change = Change(dict(read_number(text) for text in numbers or ()), tuple(dropped or ()))
-    with twin(settings, change, TARGET, lambda line: typer.echo(line, err=True)) as other:
+    with twin(settings, change, TARGET, lambda line: typer.echo(line, err=True)) as lake:
         where = f"scenario_id = {quoted(scenario)}"
-        columns, found = compare(settings, other, TARGET, KEYS, quantity, where, month and month.date())
-    show(columns, found[:limit], as_json=as_json)
-    if not found:
-        typer.echo(f"nothing in {quantity} changes", err=True)
+        columns, found = compare(settings, path_of(lake, TARGET), TARGET, KEYS, show.quantity, where, month)
+        show.volumes("refit", columns, found)
+        with at_hand(settings) as con:
+            show.verdicts(verdicts_if(settings, con, f"from read_parquet({quoted(str(path_of(lake, VOLUMES)))})"))
 
 
-def _from_draws(settings: Settings, asked: dict[str, str], quantity: str, limit: int, *, as_json: bool) -> bool:
-    """Answer from the published draws, if they can; return whether they could."""
-    import json
+class _Shown:
+    """Prints what was found: tables as they come, or one JSON object at the end."""
 
-    from datamoat.published import open_published
-    from datamoat.whatif_draws import BOARD_COLUMNS, acts_after_the_fit, answer_from_draws
+    def __init__(self, quantity: str, limit: int, *, as_json: bool) -> None:
+        self.quantity = quantity
+        self._limit = limit
+        self._as_json = as_json
+        self._told: dict[str, Any] = {}
 
-    with open_published(settings) as con:
-        if not acts_after_the_fit(con, asked):
-            return False
-    if not as_json:
-        answer_from_draws_aloud(settings, asked, quantity, limit)
-        return True
-    found = answer_from_draws(settings, asked, quantity)
-    told = {
-        "from": "draws",
-        "n_draws": found.n_draws,
-        "volumes": [dict(zip(found.columns, row, strict=True)) for row in found.volumes],
-        "boards": [dict(zip(BOARD_COLUMNS, row, strict=True)) for row in found.boards],
-    }
-    typer.echo(json.dumps(told, default=str, indent=1))
-    return True
-
-
-def answer_from_draws_aloud(settings: Settings, asked: dict[str, str], quantity: str, limit: int) -> None:
-    """Print the volumes as soon as they are known, then the verdicts."""
-    from datamoat.render import rows as show
-    from datamoat.whatif_draws import BOARD_COLUMNS, answer_from_draws
-
-    def told(columns: tuple[str, ...], volumes: list[tuple[Any, ...]], n_draws: int) -> None:
+    def volumes_from_draws(self, columns: Sequence[str], found: list[tuple[Any, ...]], n_draws: int) -> None:
+        """Show the volumes, and that nothing was fitted."""
         typer.echo(f"from the published draws ({n_draws:,}); nothing was fitted again", err=True)
-        show(columns, volumes[:limit], title=f"{quantity} in the last month, companies that change most")
-        if not volumes:
-            typer.echo(f"nothing in {quantity} changes")
+        self.volumes("draws", columns, found, n_draws=n_draws)
 
-    found = answer_from_draws(settings, asked, quantity, told)
-    typer.echo()
-    show(BOARD_COLUMNS, found.boards, title="Primary boards, as published and if")
+    def volumes(self, made_from: str, columns: Sequence[str], found: list[tuple[Any, ...]], **more: object) -> None:
+        """Show the volumes."""
+        from datamoat.render import rows
+
+        if self._as_json:
+            listed = [dict(zip(columns, row, strict=True)) for row in found]
+            self._told = {"from": made_from, **more, "volumes": listed}
+        elif found:
+            rows(columns, found[: self._limit], title=f"{self.quantity} by company, the largest moves first")
+        else:
+            typer.echo(f"nothing in {self.quantity} changes")
+
+    def verdicts(self, found: "Verdicts") -> None:
+        """Show the verdicts, and close."""
+        import json
+
+        from datamoat.render import rows
+
+        if self._as_json:
+            typer.echo(json.dumps(self._told | {"boards": found.boards, "answer": found.answer}, default=str, indent=1))
+            return
+        typer.echo()
+        rows(
+            list(found.boards[0]), [tuple(board.values()) for board in found.boards], title="Primary boards, as published and if"
+        )
+        typer.echo()
+        told = [{name: value for name, value in answer.items() if name != "verdict_text"} for answer in found.answer]
+        rows(list(told[0]), [tuple(answer.values()) for answer in told], title="Over boards, the newest quarter")
+        typer.echo(f"If so: {found.answer[-1]['verdict_text']}")

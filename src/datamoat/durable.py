@@ -7,8 +7,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from datamoat.errors import BusyError, PublishRefusedError
 
 TEMPORARY = ".part"  # every unfinished file ends so, and the next start sweeps it away
@@ -82,6 +80,8 @@ def one_asker(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
     Raises:
         BusyError: Somebody else is asking this source.
     """
+    from filelock import FileLock, Timeout  # who only reads waits for no lock
+
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
@@ -104,6 +104,8 @@ def one_writer(data: Path, verb: str, wait_seconds: float = 0.0) -> Iterator[Non
     Raises:
         BusyError: Somebody else holds it after `wait_seconds`; the error says who and what they do.
     """
+    from filelock import FileLock, Timeout  # who only reads waits for no lock
+
     data.mkdir(parents=True, exist_ok=True)
     note = data / ".writer.json"
     lock = FileLock(data / ".lock")

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from datamoat.errors import ContentError
-from datamoat.sources import UniqueKeys
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,6 +38,18 @@ OUTSIDE = re.compile(r"^(read_|parquet_|glob$|sniff_|query|sqlite_|postgres_|get
 HEADER = re.compile(r"\A\s*/\*---\n(?P<yaml>.*?)\n---\*/\s*", re.DOTALL)
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 BUILD_FILE = "transforms/build.yml"
+
+
+class UniqueKeys(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice, of which YAML would keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build one mapping; a key may be there once."""
+        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"key given twice: {', '.join(twice)}", node.start_mark)
+        return super().construct_mapping(node, deep=deep)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from datamoat.errors import ContentError, UsageError
+from datamoat.project import UniqueKeys
 
 ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 REFERENCE = "reference"  # facts of our own: they come in through data/reference, not through a source.yml
@@ -355,18 +356,6 @@ def host_allowed(host: str, hosts: tuple[str, ...]) -> bool:
     """Tell whether a host is on a list; an entry with a leading dot admits subdomains only."""
     host = host.lower().rstrip(".")
     return any(host == entry or (entry.startswith(".") and host.endswith(entry)) for entry in hosts)
-
-
-class UniqueKeys(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice, of which YAML would keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Build one mapping; a key may be there once."""
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
-        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
-        if twice:
-            raise yaml.constructor.ConstructorError(None, None, f"key given twice: {', '.join(twice)}", node.start_mark)
-        return super().construct_mapping(node, deep=deep)
 
 
 def read_source(folder: Path) -> Source:

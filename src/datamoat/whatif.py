@@ -21,6 +21,7 @@ from datamoat.errors import UsageError
 from datamoat.lake import identifier, path_of, quoted
 from datamoat.project import Project, read_project
 from datamoat.settings import Settings
+from datamoat.whatif_draws import number_of
 
 ASSUMPTIONS = "assumptions.csv"
 DROPPED = "observation_rulings.csv"
@@ -57,7 +58,7 @@ def read_number(text: str) -> tuple[str, Percentiles]:
 
 @contextmanager
 def twin(settings: Settings, change: Change, target: str, progress: Progress = lambda _: None) -> Iterator[Path]:
-    """Build the tables that lead to `target` with the change, and yield the Parquet file of it.
+    """Build the tables that lead to `target` with the change, and yield the lake they are in.
 
     Raises:
         UsageError: An assumption or fact is not known.
@@ -78,7 +79,7 @@ def twin(settings: Settings, change: Change, target: str, progress: Progress = l
         project = leading_to(read_project(content), target)
         made = replace(settings, content=content, data=data)
         build_models(made, project, as_of, progress)
-        yield path_of(made.lake, target)
+        yield made.lake
 
 
 def leading_to(project: Project, target: str) -> Project:
@@ -109,6 +110,8 @@ def _set_numbers(path: Path, numbers: Mapping[str, Percentiles]) -> None:
                 f"--set {name}",
                 '`datamoat query "from meta.assumptions where is_read"` lists what an estimate rests on.',
             )
+        for value in values:
+            number_of(name, repr(value), row["distribution"])
         row |= dict(zip(("p05", "p50", "p95"), map(repr, values), strict=True))
         if len(set(values)) == 1:
             row["distribution"] = "fixed"
@@ -143,7 +146,7 @@ def compare(
     where: str = "true",
     month: date | None = None,
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Return the rows of a mart whose quantiles of `quantity` differ between the lake and a twin, largest change first.
+    """Return the rows of a mart whose quantiles of `quantity` differ between the lake and a twin, the median that moves most first.
 
     Args:
         settings: Of the build at hand.
@@ -175,7 +178,7 @@ def compare(
             f" after AS (from read_parquet({quoted(str(other))}) where {where})"
             f" select {', '.join(f'a.{identifier(key)}' for key in keys)}, {ends}, b.{quantity}_p50 / a.{quantity}_p50 AS ratio"
             f" from before AS a join after AS b on {on}"
-            f" where a.month = {chosen} and abs(ln(b.{quantity}_p50 / a.{quantity}_p50)) + abs(ln(b.{quantity}_p95 / a.{quantity}_p95)) > 1e-6"
-            f" order by abs(ln(b.{quantity}_p50 / a.{quantity}_p50)) desc, {', '.join(f'a.{identifier(key)}' for key in keys)}"
+            f" where a.month = {chosen} and greatest(abs(b.{quantity}_p50 / a.{quantity}_p50 - 1), abs(b.{quantity}_p95 / a.{quantity}_p95 - 1)) > 1e-6"
+            f" order by abs(b.{quantity}_p50 - a.{quantity}_p50) desc, {', '.join(f'a.{identifier(key)}' for key in keys)}"
         )
         return [column[0] for column in found.description], found.fetchall()

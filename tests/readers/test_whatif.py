@@ -6,7 +6,8 @@ import pytest
 from datamoat.errors import UsageError
 from datamoat.published import open_published
 from datamoat.settings import Settings
-from datamoat.whatif_draws import BOARD_COLUMNS, acts_after_the_fit, answer_from_draws
+from datamoat.whatif_draws import Answer, answer_from_draws
+from datamoat.whatif_verdicts import Verdicts, at_hand, verdicts_if
 
 
 @pytest.fixture(scope="module")
@@ -14,15 +15,25 @@ def con(published: Settings) -> duckdb.DuckDBPyConnection:
     return open_published(published)
 
 
-def test_what_acts_after_the_fit_is_told_from_what_needs_a_new_one(con: duckdb.DuckDBPyConnection) -> None:
-    assert acts_after_the_fit(con, {"A021": "0.1", "dup_share_hours": "0.2", "access.bytedance.tiktok": "none"})
-    assert not acts_after_the_fit(con, {"A021": "0.1", "A001": "20"})
-    assert not acts_after_the_fit(con, {"A021": "0.05,0.1,0.2"})
-    assert not acts_after_the_fit(con, {"no_such_assumption": "1"})
+@pytest.fixture(scope="module")
+def unchanged(published: Settings) -> Verdicts:
+    with at_hand(published) as beside:
+        return verdicts_if(published, beside, "from published.marts.company_moat_draws")
+
+
+def answered(published: Settings, numbers: dict[str, str], quantity: str = "usable_hours") -> Answer:
+    found = answer_from_draws(published, numbers, quantity)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("numbers", [{"A021": "0.1", "A001": "20"}, {"A021": "0.05,0.1,0.2"}, {"no_such_assumption": "1"}])
+def test_what_needs_a_new_fit_is_not_answered_from_the_draws(published: Settings, numbers: dict[str, str]) -> None:
+    assert answer_from_draws(published, numbers) is None
 
 
 def test_a_number_held_in_the_draws_gives_what_the_macro_gives(published: Settings, con: duckdb.DuckDBPyConnection) -> None:
-    found = {row[0]: row for row in answer_from_draws(published, {"A021": "0.1"}).volumes}
+    found = {row[0]: row for row in answered(published, {"A021": "0.1"}).volumes}
     wanted = con.sql(
         "select company_id, usable_hours_p05, usable_hours_p50, usable_hours_p95 from marts.moat_whatif(usable_share := 0.1)"
     ).fetchall()
@@ -31,20 +42,36 @@ def test_a_number_held_in_the_draws_gives_what_the_macro_gives(published: Settin
         assert list(found[company][4:7]) == pytest.approx(quantiles, rel=1e-9), company
 
 
-def test_without_an_effect_nothing_changes_and_the_verdicts_are_the_published_ones(
-    published: Settings, con: duckdb.DuckDBPyConnection
-) -> None:
-    found = answer_from_draws(published, {"access.bytedance.tiktok": "0.5"}, "first_party_stock_hours")
+def test_the_published_volumes_give_the_published_verdicts_to_the_letter(unchanged: Verdicts) -> None:
+    assert len(unchanged.boards) == 4
+    for board in unchanged.boards:
+        assert board["spearman_if"] == pytest.approx(board["spearman"], abs=1e-9), board["board_id"]
+        assert board["p_if"] == pytest.approx(board["p_permutation"], abs=0.01), board["board_id"]
+        assert board["verdict_if"] == board["verdict"], board["board_id"]
+    published, if_so = ({name: value for name, value in row.items() if name != "which"} for row in unchanged.answer)
+    assert if_so == published
+
+
+def test_the_draws_of_the_link_are_made_again_from_what_they_were_made_of(con: duckdb.DuckDBPyConnection) -> None:
+    n, worst = con.sql(
+        "select count(*) as n, max(greatest(abs(a.usable_hours / b.usable_hours - 1), abs(a.short_usable_hours / b.short_usable_hours - 1)))"
+        " as worst from marts.whatif_moat_draws() as a join marts.company_moat_draws as b using (company_id, month, draw)"
+    ).fetchall()[0]
+    assert n > 50_000
+    assert worst < 1e-9
+
+
+def test_without_an_effect_nothing_changes_and_the_verdicts_are_the_published_ones(published: Settings) -> None:
+    found = answered(published, {"access.bytedance.tiktok": "0.5"}, "first_party_stock_hours")
     assert found.volumes == []  # access does not change what a platform holds
-    boards = [
-        dict(zip(BOARD_COLUMNS, row, strict=True)) for row in answer_from_draws(published, {"tiktok_us_share": "0.1"}).boards
-    ]
-    assert len(boards) == 4
-    for board in boards:
-        assert board["spearman_if"] == pytest.approx(board["spearman"], abs=0.02), board["board_id"]
-    n_same = sum(board["verdict"] == board["verdict_if"] for board in boards)
-    assert n_same >= 3
-    assert con.sql("select count(*) as n from marts.moat_test where board_role = 'primary'").fetchall()[0][0] > 4
+
+
+def test_short_video_out_of_reach_leaves_the_control_of_the_answer_and_changes_its_correlation(published: Settings) -> None:
+    numbers = {f"access.{owned}": "none" for owned in ("bytedance.tiktok", "bytedance.douyin", "kuaishou.kuaishou")}
+    before, after = answered(published, numbers).verdicts.answer
+    assert after["median_spearman"] < before["median_spearman"]
+    assert after["median_short_spearman"] < before["median_short_spearman"]
+    assert after["verdict_text"]
 
 
 def test_medians_from_the_draws_are_the_published_ones_within_their_error(
@@ -60,7 +87,7 @@ def test_medians_from_the_draws_are_the_published_ones_within_their_error(
 
 
 def test_taking_an_access_away_lowers_that_company_alone(published: Settings) -> None:
-    found = answer_from_draws(published, {"access.bytedance.tiktok": "none"})
+    found = answered(published, {"access.bytedance.tiktok": "none"})
     assert [row[0] for row in found.volumes] == ["bytedance"]
     assert found.volumes[0][-1] < 1
 
@@ -72,6 +99,9 @@ def test_taking_an_access_away_lowers_that_company_alone(published: Settings) ->
         ({"access.bytedance": "none"}, "no access"),
         ({"A021": "much"}, "is no number"),
         ({"A021": "nan"}, "is not finite"),
+        ({"A021": "-0.1"}, "cannot be"),
+        ({"A018": "1.5"}, "is not a share"),
+        ({"access.bytedance.tiktok": "2"}, "is not a share"),
         ({"access.x'; drop table y; --.z": "none"}, "no access"),
     ],
 )

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from datamoat.kit.association import row_ranks
+
 DIGITS = 12  # beyond them only the order of additions is left
 
 
@@ -35,6 +37,4 @@ def kendall_tau_b(a: Sequence[float], b: Sequence[float]) -> float | None:
 
 def average_ranks(values: Sequence[float]) -> npt.NDArray[np.float64]:
     """Return ranks from 1 for the smallest; equal values share the mean of their places."""
-    _, place, count = np.unique(np.asarray(values, float), return_inverse=True, return_counts=True)
-    last = np.cumsum(count)
-    return np.asarray((last - (count - 1) / 2)[place], float)
+    return np.asarray(row_ranks(np.asarray(values, float)[None])[0], float)

@@ -9,6 +9,7 @@ a sum over companies needs the draws only once: with `M = sum_s v_s r_s' / (S n)
 That is why the permutation is done here and not by `scipy.stats.permutation_test`: that function calls the statistic for
 each permutation and makes its own permutations each time; with one matrix and one shared set of permutations a test costs
 milliseconds, and there are thousands. Given the same matrix as statistic, scipy gives the same exact p (see the tests).
+scipy is imported where it is called: a what-if asks for ranks and permutations alone and is over before scipy would be read.
 
 A correlation shrinks by the noise of what is correlated, so the mean over draws is the statistic of a test and never the
 size of an effect; `corrected_effect` is that, after Spearman's correction for attenuation. Neither is the spread over draws.
@@ -23,8 +24,6 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
-from scipy.special import ndtr
 
 from datamoat.kit.seeds import Floats, generator
 
@@ -109,16 +108,22 @@ def standard_ranks(x: Floats) -> Floats:
 
 
 def row_ranks(x: Floats) -> Floats:
-    """Return ranks in each row, ties sharing the mean: scipy's, by a shorter way where no row has a tie.
+    """Return ranks from 1 in each row, ties sharing the mean rank: what `scipy.stats.rankdata` gives along the rows.
 
-    Draws seldom tie, and a build ranks thousands of tables of some hundred short rows, where scipy's checks cost most.
+    Draws seldom tie, and a build ranks thousands of tables of some hundred short rows, where scipy's checks cost most;
+    nor does a question that is answered in a second wait for the import of scipy's statistics. No value may be missing.
     """
-    order = np.argsort(x, axis=1)
-    inside = np.take_along_axis(x, order, axis=1)
-    if (inside[:, 1:] == inside[:, :-1]).any() or np.isnan(x).any():
-        return np.asarray(stats.rankdata(x, axis=1))
+    order = np.argsort(x, axis=1, kind="stable")
+    ordered = np.take_along_axis(x, order, axis=1)
+    place = np.arange(1.0, x.shape[1] + 1)[None]
+    is_next = ordered[:, 1:] != ordered[:, :-1]
+    if not is_next.all():
+        edge = np.ones((len(x), 1), dtype=bool)
+        first = np.maximum.accumulate(np.where(np.hstack([edge, is_next]), place, 0), axis=1)
+        last = np.minimum.accumulate(np.where(np.hstack([is_next, edge]), place, np.inf)[:, ::-1], axis=1)[:, ::-1]
+        place = (first + last) / 2
     ranks = np.empty(x.shape)
-    np.put_along_axis(ranks, order, np.arange(1.0, x.shape[1] + 1)[None], axis=1)
+    np.put_along_axis(ranks, order, place, axis=1)
     return ranks
 
 
@@ -394,6 +399,8 @@ def mean_difference_effect(group: Groups, r: Floats) -> Effect | None:
     middle = float(inside.mean() - outside.mean())
     if inside.var() == 0 and outside.var() == 0:
         return Effect(middle, middle, middle)
+    from scipy import stats
+
     interval = stats.ttest_ind(inside, outside, equal_var=False).confidence_interval(0.90)
     return Effect(float(interval.low), middle, float(interval.high))
 
@@ -421,12 +428,16 @@ def rank_power(n: int, latent: float, reliability_v: float = 1.0, reliability_r:
     rho = 6 / np.pi * np.arcsin(latent * sqrt(reliability_v * reliability_r) / 2)
     critical, se = _critical_z(n, alpha), sqrt((1 + rho**2 / 2) / (n - 3))
     above, below = (critical - np.arctanh(rho)) / se, (-critical - np.arctanh(rho)) / se
+    from scipy.special import ndtr
+
     return float(ndtr(-above) + ndtr(below))
 
 
 @lru_cache(maxsize=256)
 def _critical_z(n: int, alpha: float) -> float:
     """Return the two-sided critical correlation of `n` companies, on Fisher's scale."""
+    from scipy import stats
+
     t = float(stats.t.ppf(1 - alpha / 2, n - 2))
     return float(np.arctanh(t / sqrt(n - 2 + t**2)))
 
@@ -441,6 +452,8 @@ def group_power(n_in: int, n_out: int, latent: float, reliability_r: float = 1.0
         return float("nan")
     n, rho = n_in + n_out, latent * sqrt(reliability_r)
     d = rho / sqrt(n_in * n_out / n**2 * (1 - rho**2))
+    from scipy import stats
+
     shift, critical = d * sqrt(n_in * n_out / n), stats.t.ppf(1 - alpha / 2, n - 2)
     return float(stats.nct.sf(critical, n - 2, shift) + stats.nct.cdf(-critical, n - 2, shift))
 
