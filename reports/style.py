@@ -33,3 +33,41 @@ def log_axis(title: str, width: int) -> Any:
         " : datum.value >= 1e3 ? format(datum.value / 1e3, ',') + ' k' : format(datum.value, ',')"
     )
     return alt.Axis(title=title, labelExpr=said, tickCount=4 if width < NARROW else 7, labelOverlap=True)
+
+
+# What readers call the boards, in the order in which they are shown.
+BOARDS = {
+    "aa_text_to_video": "Artificial Analysis: text to video",
+    "aa_image_to_video": "Artificial Analysis: image to video",
+    "aa_text_to_video_audio": "Artificial Analysis: text to video with sound",
+    "arena_text_to_video": "Arena: text to video",
+    "arena_image_to_video": "Arena: image to video",
+    "arena_video_edit": "Arena: video edit",
+    "vbench_total": "VBench: total",
+    "aa_text_to_image": "Artificial Analysis: text to image",
+    "aa_text_to_speech": "Artificial Analysis: text to speech",
+    "arena_text_to_image": "Arena: text to image",
+    "arena_text": "Arena: text",
+}
+
+
+def board(board_id: str, width: int) -> str:
+    """Return what a board is called; a board that is new here keeps its id."""
+    name = BOARDS.get(board_id, board_id.replace("_", " "))
+    return name if width >= NARROW else name.replace("Artificial Analysis", "AA")
+
+
+def short(company: str) -> str:
+    """Return a company's name without what stands in brackets."""
+    return company.split(" (", maxsplit=1)[0].replace(" Technology", "").replace(" Group", "")
+
+
+def broken(text: str, n_characters: int) -> str:
+    """Return a text in lines, parted by a bar; `LINES` makes lines of them on an axis."""
+    lines = [""]
+    for word in text.split():
+        lines[-1:] = [f"{lines[-1]} {word}".strip()] if len(lines[-1]) + len(word) < n_characters else [lines[-1], word]
+    return "|".join(lines)
+
+
+LINES = "split(datum.label, '|')"  # an axis shows a broken text in full: it cuts nothing

@@ -33,7 +33,7 @@ FACTS = """
         first.company_name as first_name, first.best_entry_name as first_entry, first.best_rating as first_rating,
         case
             when first.best_rating_low is null then 'the board gave no interval that day'
-            else '95 %: ' || round(first.best_rating_low)::integer || ' to ' || round(first.best_rating_high)::integer
+            else format('95 %: {{:,}} to {{:,}}', round(first.best_rating_low)::integer, round(first.best_rating_high)::integer)
         end as first_interval
     from test, most, free, first
 """
@@ -61,6 +61,9 @@ def _panel(con: Any, style: Any, board: str, name: str) -> Panel:
     """Return the panel of one board."""
     relation = con.sql(ROWS.format(board=board))
     rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+    rows = [{**row, "company_name": style.short(row["company_name"])} for row in rows]
+    has_interval = any(row["best_rating_low"] is not None for row in rows)
+    rating = "Best rating (95 % interval)" if has_interval else "Best rating (the board gave no interval)"
 
     def draw(width: int) -> Any:
         owners = _apart([row for row in rows if row["has_platform"]], rows)
@@ -68,14 +71,14 @@ def _panel(con: Any, style: Any, board: str, name: str) -> Panel:
         is_wide = width >= style.NARROW
         scale = alt.Scale(zero=False, nice=False, domain=_domain(rows))
         left = width * 0.56 if is_wide else width - 70
-        scatter = _scatter(owners, style, scale, left)
-        strip = _strip(others, style, scale, width - left - 130 if is_wide else width - 70, labelled=not is_wide)
+        scatter = _scatter(owners, style, scale, left, rating)
+        strip = _strip(others, style, scale, width - left - 130 if is_wide else width - 70, None if is_wide else rating)
         joined = alt.hconcat(scatter, strip, spacing=12) if is_wide else alt.vconcat(scatter, strip, spacing=18)
         return style.themed(joined, width)
 
     return Panel(
         f"rating-by-volume-{board.replace('_', '-')}",
-        f"{name}: {{free_name}} is number {{free_rank}} without a platform, and {{most_name}}, which could use the most video, is number {{most_rank}}",
+        f"{name}: {{free_name}} is number {{free_rank}} without a platform, and {{most_name}}, with the most usable video by the median, is number {{most_rank}}",
         (
             (
                 "On {captured_on:day}, {first_name} leads with {first_entry} at {first_rating:n} points ({first_interval})."
@@ -99,11 +102,6 @@ def _panel(con: Any, style: Any, board: str, name: str) -> Panel:
     )
 
 
-def _short(name: str) -> str:
-    """Return a company's name without what stands in brackets."""
-    return name.split(" (", maxsplit=1)[0].replace(" Technology", "").replace(" Group", "")
-
-
 def _domain(rows: list[dict[str, Any]]) -> list[float]:
     """Return a range of ratings that holds every interval."""
     low = min(row["best_rating_low"] or row["best_rating"] for row in rows)
@@ -120,7 +118,7 @@ def _apart(
     placed = []
     for row in sorted(some, key=lambda row: -row["best_rating"]):
         at = min(row["best_rating"], placed[-1]["label_at"] - gap) if placed else row["best_rating"]
-        placed.append({**row, "label_at": at, "name": _short(row["company_name"])})
+        placed.append({**row, "label_at": at, "name": row["company_name"]})
     under = low - placed[-1]["label_at"] if placed else 0
     for i, row in enumerate(reversed(placed)):  # the lowest labels would leave the chart: lift them, and those they push
         if under > 0:
@@ -128,7 +126,7 @@ def _apart(
     return placed
 
 
-def _scatter(rows: list[dict[str, Any]], style: Any, scale: Any, width: float) -> Any:
+def _scatter(rows: list[dict[str, Any]], style: Any, scale: Any, width: float, rating: str) -> Any:
     """Return companies with a platform: rating by usable hours."""
     base = alt.Chart(alt.Data(values=rows))
     x = alt.X(
@@ -136,28 +134,28 @@ def _scatter(rows: list[dict[str, Any]], style: Any, scale: Any, width: float) -
         scale=alt.Scale(type="log"),
         axis=style.log_axis("Hours it could use (log scale, 90 % interval)", int(width)),
     )
-    y = alt.Y("best_rating:Q", scale=scale, axis=alt.Axis(title="Best rating (95 % interval)"))
+    y = alt.Y("best_rating:Q", scale=scale, axis=alt.Axis(title=rating))
     across = base.mark_rule(color=style.BLUE, opacity=0.45, strokeWidth=2).encode(
         x=alt.X("usable_hours_p05:Q", scale=alt.Scale(type="log"), axis=style.log_axis("Hours it could use (log scale, 90 % interval)", int(width))),
         x2="usable_hours_p95:Q", y=y,
     )  # fmt: skip
     down = base.mark_rule(color=style.BLUE, opacity=0.45, strokeWidth=2).encode(
         x=x,
-        y=alt.Y("best_rating_low:Q", scale=scale, axis=alt.Axis(title="Best rating (95 % interval)")),
+        y=alt.Y("best_rating_low:Q", scale=scale, axis=alt.Axis(title=rating)),
         y2="best_rating_high:Q",
     )
     points = base.mark_circle(color=style.BLUE, size=80, opacity=1).encode(x=x, y=y)
     names = base.mark_text(align="left", dx=9, dy=-9, fontSize=12, fontWeight="bold", color=style.INK).encode(
-        x=x, y=alt.Y("label_at:Q", scale=scale, axis=alt.Axis(title="Best rating (95 % interval)")), text="name:N"
+        x=x, y=alt.Y("label_at:Q", scale=scale, axis=alt.Axis(title=rating)), text="name:N"
     )
     return (across + down + points + names).properties(width=width, height=430, title="Companies with a platform")
 
 
-def _strip(rows: list[dict[str, Any]], style: Any, scale: Any, width: float, *, labelled: bool) -> Any:
+def _strip(rows: list[dict[str, Any]], style: Any, scale: Any, width: float, rating: str | None) -> Any:
     """Return companies without a platform: rating alone, each named."""
     base = alt.Chart(alt.Data(values=rows)).transform_calculate(point="0.04", elbow="0.16", text="0.18")
     place = alt.Scale(domain=[0, 1])
-    axis = alt.Axis(title="Best rating (95 % interval)") if labelled else alt.Axis(title=None, labels=False, ticks=False)
+    axis = alt.Axis(title=rating) if rating else alt.Axis(title=None, labels=False, ticks=False)
     x = alt.X("point:Q", scale=place, axis=None)
     y = alt.Y("best_rating:Q", scale=scale, axis=axis)
     down = base.mark_rule(color=style.ORANGE, opacity=0.45, strokeWidth=2).encode(

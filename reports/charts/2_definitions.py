@@ -40,44 +40,36 @@ FACTS = (
 """
 )
 HEADINGS = ("definition", "board", "statistic", "value", "effect, 5 %", "effect, 95 %", "p", "companies", "owners", "headline")
-NAMES = {
-    "aa_text_to_video": "Artificial Analysis, text", "aa_image_to_video": "Artificial Analysis, image",
-    "arena_text_to_video": "Arena, text", "arena_image_to_video": "Arena, image",
-}  # fmt: skip
 
 
 def panels(con: Any, style: Any) -> list[Panel]:
     """Return the panel."""
     relation = con.sql(ROWS)
     rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
-    order = list(dict.fromkeys(row["definition_title"] for row in rows))
+    labels = _labels(rows)
+    boards = sorted({row["board_id"] for row in rows}, key=list(style.BOARDS).index)
 
     def draw(width: int) -> Any:
         is_wide = width >= style.NARROW
-        data = [
-            {
-                **row,
-                "board": NAMES.get(row["board_id"], row["board_id"]),
-                "lines": _broken(row["definition_title"], 52 if is_wide else 24),
-            }
-            for row in rows
-        ]
-        wanted = [_broken(title, 52 if is_wide else 24) for title in order]
+        lines = {title: style.broken(label, 52 if is_wide else 24) for title, label in labels.items()}
+        data = [{**row, "board": style.board(row["board_id"], width), "lines": lines[row["definition_title"]]} for row in rows]
+        names = [style.board(board, width) for board in boards]
         base = alt.Chart(alt.Data(values=data))
         y = alt.Y(
-            "lines:N", sort=wanted, axis=alt.Axis(title=None, labelLimit=360, labelExpr="split(datum.label, '|')", grid=True)
+            "lines:N", sort=list(lines.values()), axis=alt.Axis(title=None, labelLimit=360, labelExpr=style.LINES, grid=True)
         )
         x = alt.X(
             "value:Q", scale=alt.Scale(domain=[-0.4, 0.8]), axis=alt.Axis(title="Rank correlation with rating", format=".1f")
         )
+        key = alt.Legend(title=None, columns=2 if is_wide else 1)
         colour = alt.Color(
-            "board:N", sort=list(NAMES.values()), title=None,
-            scale=alt.Scale(domain=list(NAMES.values()), range=[style.BLUE, style.SKY, style.ORANGE, style.PINK]),
-        )  # fmt: skip
-        shape = alt.Shape(
             "board:N",
-            title=None,
-            scale=alt.Scale(domain=list(NAMES.values()), range=["circle", "square", "triangle-up", "diamond"]),
+            sort=names,
+            legend=key,
+            scale=alt.Scale(domain=names, range=[style.BLUE, style.SKY, style.ORANGE, style.PINK]),
+        )
+        shape = alt.Shape(
+            "board:N", legend=key, scale=alt.Scale(domain=names, range=["circle", "square", "triangle-up", "diamond"])
         )
         spread = base.mark_rule(color=style.GREY, strokeWidth=1.5).encode(y=y, x=alt.X("min(value):Q"), x2="max(value):Q")
         marks = base.mark_point(filled=True, size=75, opacity=0.95).encode(x=x, y=y, color=colour, shape=shape)
@@ -85,8 +77,11 @@ def panels(con: Any, style: Any) -> list[Panel]:
         head = base.transform_filter("datum.is_headline").mark_bar(color="#fff2c2", height=alt.RelativeBandSize(1)).encode(
             y=y, x=alt.value(0), x2=alt.value(width - (330 if is_wide else 175))
         )  # fmt: skip
-        drawn = (head + spread + zero + marks).properties(
-            width=width - (330 if is_wide else 175), height=(28 if is_wide else 42) * len(order)
+        word = alt.Chart(alt.Data(values=[row for row in data if row["is_headline"]][:1])).mark_text(
+            text="headline", align="left", dx=5, fontSize=11, color=style.QUIET
+        ).encode(y=y, x=alt.value(0))  # fmt: skip
+        drawn = (head + spread + zero + marks + word).properties(
+            width=width - (330 if is_wide else 175), height=(28 if is_wide else 42) * len(lines)
         )
         return style.themed(drawn, width)
 
@@ -102,7 +97,8 @@ def panels(con: Any, style: Any) -> list[Panel]:
                     " {short_video:r2}. {n_positive:n} of the {n_definitions:n} are above zero."
                 ),
                 (
-                    "Lines with few companies say little whatever they show. Differences in rating points and chances of being ahead are"
+                    "Numbers in brackets are companies, where a definition counts fewer than the board has; lines with few say little whatever"
+                    " they show. Differences in rating points and chances of being ahead are"
                     " other units, and stand in marts.moat_association."
                 ),
             ),
@@ -114,9 +110,14 @@ def panels(con: Any, style: Any) -> list[Panel]:
     ]
 
 
-def _broken(title: str, width: int) -> str:
-    """Return a title in lines, parted by a bar."""
-    lines = [""]
-    for word in title.split():
-        lines[-1:] = [f"{lines[-1]} {word}".strip()] if len(lines[-1]) + len(word) < width else [lines[-1], word]
-    return "|".join(lines)
+def _labels(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Return what each definition is called, with the number of companies where it is not the headline's."""
+    companies: dict[str, list[int]] = {}
+    for row in rows:
+        companies.setdefault(row["definition_title"], []).append(row["n_companies"])
+    head = next(row["definition_title"] for row in rows if row["is_headline"])
+    labels: dict[str, str] = {}
+    for title, n in companies.items():
+        counted = str(min(n)) if min(n) == max(n) else f"{min(n)}–{max(n)}"
+        labels[title] = title if n == companies[head] else f"{title} ({counted})"
+    return labels

@@ -38,10 +38,6 @@ FACTS = f"""
         (select string_agg(company_name || ' (' || place || ')', '; ' order by board_id) from may) as may_leading
 """
 HEADINGS = ("board", "day", "company", "entry", "rating", "entries in first place", "reading")
-NAMES = {
-    "aa_text_to_video": "Artificial Analysis: text", "aa_image_to_video": "Artificial Analysis: image", "arena_text_to_video": "Arena: text",
-    "arena_image_to_video": "Arena: image", "arena_video_edit": "Arena: edit",
-}  # fmt: skip
 
 
 def panels(con: Any, style: Any) -> list[Panel]:
@@ -56,10 +52,13 @@ def panels(con: Any, style: Any) -> list[Panel]:
     def draw(width: int) -> Any:
         is_wide = width >= style.NARROW
         data = [
-            {"board": NAMES[row["board_id"]] if is_wide else NAMES[row["board_id"]].replace("Artificial Analysis", "AA"),
-             "day": row["captured_on"].isoformat(), "company": _short(row["company_name"])}
+            {
+                "board": style.board(row["board_id"], width),
+                "day": row["captured_on"].isoformat(),
+                "company": style.short(row["company_name"]),
+            }
             for row in rows
-        ]  # fmt: skip
+        ]
         palette = [
             style.BLUE,
             style.ORANGE,
@@ -72,15 +71,14 @@ def panels(con: Any, style: Any) -> list[Panel]:
             "#7a4d00",
             "#5d3a9b",
         ]
-        shapes = ["circle", "square", "triangle-up", "diamond", "cross", "stroke", "triangle-down", "circle", "square", "diamond"]
-        shown = [_short(name) for name in companies]
+        shown = [style.short(name) for name in companies]
         lanes = alt.Chart(alt.Data(values=data)).mark_tick(thickness=3 if is_wide else 2, size=16, opacity=1).encode(
             x=alt.X("day:T", axis=alt.Axis(title=None, format="%b %Y", labelAngle=0, tickCount={"interval": "month", "step": 3 if is_wide else 6}, labelOverlap=True, grid=True)),
             y=alt.Y("company:N", sort=shown, axis=alt.Axis(title=None, labelLimit=140)),
             color=alt.Color("company:N", sort=shown, legend=None, scale=alt.Scale(domain=shown, range=palette[: len(shown)])),
         )  # fmt: skip
-        del shapes
-        boards = [name if is_wide else name.replace("Artificial Analysis", "AA") for name in NAMES.values()]
+        read = {row["board_id"] for row in rows}
+        boards = [style.board(board, width) for board in style.BOARDS if board in read]
         panels_of = [
             lanes.transform_filter(f"datum.board === '{board}'").properties(
                 width=width - (150 if is_wide else 125), height=alt.Step(18), title=board
@@ -110,8 +108,3 @@ def panels(con: Any, style: Any) -> list[Panel]:
             draw,
         )
     ]
-
-
-def _short(name: str) -> str:
-    """Return a company's name without what stands in brackets."""
-    return name.split(" (", maxsplit=1)[0].replace(" Technology", "").replace(" Group", "")

@@ -28,6 +28,7 @@ FLOW_FACTS = """
     most_hours as (from now order by upload_hours_per_day_p50 desc, platform_id limit 1),
     pair as (
         select
+            count(*) as n_draws,
             avg(case when a.uploads_per_day > b.uploads_per_day then 1.0 else 0.0 end) as p_uploads,
             avg(case when a.upload_hours_per_day > b.upload_hours_per_day then 1.0 else 0.0 end) as p_hours
         from marts.platform_volume_draws as a
@@ -38,7 +39,7 @@ FLOW_FACTS = """
         u.month, u.platform_name as uploads_name, u.uploads_per_day_p05 as u05, u.uploads_per_day_p50 as u50, u.uploads_per_day_p95 as u95,
         h.platform_name as hours_name, h.upload_hours_per_day_p05 as h05, h.upload_hours_per_day_p50 as h50, h.upload_hours_per_day_p95 as h95,
         y.uploads_per_day_p50 as y_uploads, y.upload_hours_per_day_p05 as y05, y.upload_hours_per_day_p50 as y50, y.upload_hours_per_day_p95 as y95,
-        pair.p_uploads, pair.p_hours,
+        pair.p_uploads, pair.p_hours, pair.n_draws,
         case
             when u.platform_name <> h.platform_name
             then u.platform_name || ' takes in the most videos, ' || h.platform_name || ' the most hours'
@@ -98,11 +99,11 @@ def panels(con: Any, style: Any) -> list[Panel]:
                 (
                     "In {month:month}: {uploads_name} has about {u50:many} uploads a day (90 %: {u05:many} to {u95:many}) and {hours_name}"
                     " about {h50:many} hours a day ({h05:many} to {h95:many}). YouTube, with {y_uploads:many} uploads, adds {y50:many} hours"
-                    " ({y05:many} to {y95:many}). TikTok is ahead of YouTube in uploads in {p_uploads:share} of possible worlds, in hours in"
-                    " {p_hours:share}."
+                    " ({y05:many} to {y95:many}). TikTok is ahead of YouTube in uploads in {p_uploads:share} of {n_draws:n} possible"
+                    " worlds, in hours in {p_hours:share}."
                 ),
                 (
-                    "Dots are medians, lines 90 % intervals, on logarithmic axes. {n_prior:n} platforms have published nothing that could be"
+                    "The platforms with the most hours; marks are medians, lines 90 % intervals, on logarithmic axes. {n_prior:n} platforms have published nothing that could be"
                     " used; they are marked prior only. Parts of a platform (Shorts, Reels) are inside it."
                 ),
             ),
@@ -139,11 +140,12 @@ def _bars(rows: list[dict[str, Any]], style: Any, width: int, measure: str, titl
     """Return medians with their intervals, largest first, on a logarithmic axis."""
     is_wide = width >= style.NARROW
     own = int(width / 2 - 135) if is_wide else width - 140
-    data = [{**row, "basis": SAID[row["basis"]]} for row in rows]
+    lines = {row["platform_name"]: style.broken(row["platform_name"], 18) for row in rows}
+    data = [{**row, "basis": SAID[row["basis"]], "lines": lines[row["platform_name"]]} for row in rows]
     base = alt.Chart(alt.Data(values=data))
-    order = [row["platform_name"] for row in sorted(rows, key=lambda row: -row[f"{measure}_p50"])]
-    y = alt.Y("platform_name:N", sort=order, axis=alt.Axis(title=None, labelLimit=120))
-    scale, axis = alt.Scale(type="log"), style.log_axis("", own // 2 if own < 300 else own)
+    order = [lines[row["platform_name"]] for row in sorted(rows, key=lambda row: -row[f"{measure}_p50"])]
+    y = alt.Y("lines:N", sort=order, axis=alt.Axis(title=None, labelLimit=125, labelExpr=style.LINES))
+    scale, axis = alt.Scale(type="log"), style.log_axis("log scale, 90 % interval", own // 2 if own < 300 else own)
     colour = alt.Color(
         "basis:N", title=None, scale=alt.Scale(domain=list(SAID.values()), range=[style.GREEN, style.BLUE, style.ORANGE, style.GREY]),
     )  # fmt: skip
@@ -154,4 +156,4 @@ def _bars(rows: list[dict[str, Any]], style: Any, width: int, measure: str, titl
         x=alt.X(f"{measure}_p50:Q", scale=scale, axis=axis), y=y, color=colour,
         shape=alt.Shape("basis:N", title=None, scale=alt.Scale(domain=list(SAID.values()), range=["circle", "square", "triangle-up", "diamond"])),
     )  # fmt: skip
-    return (lines + marks).properties(width=own, height=alt.Step(24), title=title)
+    return (lines + marks).properties(width=own, height=alt.Step(30), title=title)

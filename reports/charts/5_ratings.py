@@ -62,7 +62,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
         is_wide = width >= style.NARROW
         data = [
             {
-                "company": _short(r["company_name"]),
+                "company": style.short(r["company_name"]),
                 "day": r["captured_on"].isoformat(),
                 "rating": r["best_rating"],
                 "scale": r["scale_id"],
@@ -101,9 +101,28 @@ def panels(con: Any, style: Any) -> list[Panel]:
         )
         layers = lines + dots + labels
         if earlier:
-            layers += alt.Chart(alt.Data(values=earlier)).mark_point(shape="cross", size=40, color=style.GREY).encode(x=x, y=y)
+            before = alt.Chart(alt.Data(values=earlier))
+            layers += before.mark_point(shape="cross", size=40, color=style.GREY, filled=True, opacity=1).encode(x=x, y=y)
+            if is_wide:  # on a phone there is no room beside the crosses; the sentence below says it
+                layers += (
+                    alt.Chart(alt.Data(values=[min(earlier, key=lambda row: row["day"])]))
+                    .mark_text(
+                        text=["leader alone", "is known"],
+                        align="left",
+                        baseline="top",
+                        dx=6,
+                        dy=8,
+                        fontSize=11,
+                        color=style.QUIET,
+                    )
+                    .encode(x=x, y=y)
+                )
         if breaks:
-            layers += alt.Chart(alt.Data(values=breaks)).mark_rule(strokeDash=[5, 4], color=style.INK).encode(x=x)
+            at = alt.Chart(alt.Data(values=breaks))
+            layers += at.mark_rule(strokeDash=[5, 4], color=style.INK).encode(x=x)
+            layers += at.mark_text(
+                text=["new", "scale"], align="right", baseline="top", dx=-5, fontSize=11, color=style.QUIET
+            ).encode(x=x, y=alt.value(4))
         return style.themed(layers.properties(width=width - (165 if is_wide else 150), height=400), width)
 
     return [
@@ -126,8 +145,3 @@ def panels(con: Any, style: Any) -> list[Panel]:
             draw,
         )
     ]
-
-
-def _short(name: str) -> str:
-    """Return a company's name without what stands in brackets."""
-    return name.split(" (", maxsplit=1)[0].replace(" Technology", "").replace(" Group", "")

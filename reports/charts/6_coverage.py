@@ -21,27 +21,37 @@ FACTS = """
     from marts.board_status
 """
 HEADINGS = ("board", "reading", "days", "first", "last")
-ORDER = ("ok", "unchanged", "partial", "empty", "error")
+SAID = {
+    "ok": "complete", "unchanged": "complete, as before", "partial": "leader and a few places", "empty": "empty answer",
+    "error": "broken answer",
+}  # fmt: skip
 
 
 def panels(con: Any, style: Any) -> list[Panel]:
     """Return the panel."""
-    days = [{"board": b.replace("_", " "), "day": d.isoformat(), "status": s} for b, d, s in con.sql(DAYS).fetchall()]
+    read = con.sql(DAYS).fetchall()
+    found = {status for *_, status in read}
+    words = {status: word for status, word in SAID.items() if status in found}
+    colours = dict(zip(SAID, (style.BLUE, style.SKY, style.ORANGE, "#111111", style.PINK), strict=True))
+    ids = {board_id for board_id, *_ in read}
+    boards = [board_id for board_id in style.BOARDS if board_id in ids] + sorted(ids - set(style.BOARDS))
 
     def draw(width: int) -> Any:
         is_wide = width >= style.NARROW
+        names = {board_id: style.board(board_id, width) for board_id in boards}
+        days = [{"board": names[b], "day": d.isoformat(), "status": words[s]} for b, d, s in read]
         chart = (
             alt.Chart(alt.Data(values=days))
             .mark_tick(thickness=2.5 if is_wide else 2, size=15, opacity=1)
             .encode(
                 x=alt.X("day:T", axis=alt.Axis(title=None, format="%b %Y", labelAngle=0, tickCount={"interval": "month", "step": 3 if is_wide else 6}, labelOverlap=True, grid=True)),
-                y=alt.Y("board:N", axis=alt.Axis(title=None, labelLimit=180)),
+                y=alt.Y("board:N", sort=list(names.values()), axis=alt.Axis(title=None, labelLimit=290)),
                 color=alt.Color(
-                    "status:N", title=None, sort=list(ORDER),
-                    scale=alt.Scale(domain=list(ORDER), range=[style.BLUE, style.SKY, style.ORANGE, "#111111", style.PINK]),
+                    "status:N", title=None, sort=list(words.values()),
+                    scale=alt.Scale(domain=list(words.values()), range=[colours[status] for status in words]),
                 ),
             )
-            .properties(width=width - (200 if is_wide else 165), height=alt.Step(26))
+            .properties(width=width - (285 if is_wide else 190), height=alt.Step(26))
         )  # fmt: skip
         return style.themed(chart, width)
 

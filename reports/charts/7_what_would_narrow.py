@@ -23,7 +23,7 @@ CHOSEN = f"""
 ROWS = (
     CHOSEN
     + """
-    select company_name, input_title, variance_share, one_more
+    select company_name, input_title, is_common, variance_share, one_more
     from inputs qualify row_number() over (partition by company_id order by variance_share desc, input_title) <= 6
     order by company_name, variance_share desc, input_title
 """
@@ -48,7 +48,14 @@ FACTS = (
     from b, k, g
 """
 )
-HEADINGS = ("company", "input", "share of the variance", "share that one more official figure would take away")
+REACH = {True: "common to all companies: moves no rank", False: "of its own: can move a rank"}
+HEADINGS = (
+    "company",
+    "input",
+    "common to all companies",
+    "share of the variance",
+    "share that one more official figure would take away",
+)
 
 
 def panels(con: Any, style: Any) -> list[Panel]:
@@ -61,7 +68,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
         charts = []
         for name in dict.fromkeys(row["company_name"] for row in rows):
             own = [
-                {**row, "lines": _broken(row["input_title"], 48 if is_wide else 24)}
+                {**row, "reach": REACH[row["is_common"]], "lines": style.broken(row["input_title"], 48 if is_wide else 24)}
                 for row in rows
                 if row["company_name"] == name
             ]
@@ -69,20 +76,24 @@ def panels(con: Any, style: Any) -> list[Panel]:
             y = alt.Y(
                 "lines:N",
                 sort=[row["lines"] for row in own],
-                axis=alt.Axis(title=None, labelExpr="split(datum.label, '|')", labelLimit=330),
+                axis=alt.Axis(title=None, labelExpr=style.LINES, labelLimit=330),
             )
             x = alt.X(
                 "variance_share:Q",
                 scale=alt.Scale(domain=[0, 0.85]),
                 axis=alt.Axis(title="Share of the variance of usable hours", format="%"),
             )
-            bars = base.mark_bar(color=style.BLUE, height=15).encode(x=x, y=y)
+            colour = alt.Color(
+                "reach:N", title=None, sort=list(REACH.values()),
+                scale=alt.Scale(domain=list(REACH.values()), range=[style.GREY, style.BLUE]),
+            )  # fmt: skip
+            bars = base.mark_bar(height=15).encode(x=x, y=y, color=colour)
             said = base.mark_text(align="left", dx=4, fontSize=12, color=style.INK).encode(
                 x=x, y=y, text=alt.Text("variance_share:Q", format=".0%")
             )
             charts.append(
                 (bars + said).properties(
-                    width=width - (345 if is_wide else 180), height=alt.Step(36 if is_wide else 62), title=name.split(" (")[0]
+                    width=width - (345 if is_wide else 180), height=alt.Step(36 if is_wide else 62), title=style.short(name)
                 )
             )
         return style.themed(alt.vconcat(*charts, spacing=14), width)
@@ -97,7 +108,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
                     " {k_share:share}, for {g_name} “{g_title}” with {g_share:share}. {common} What is known of the first: {b_reason}"
                 ),
                 (
-                    "Bars are first-order shares of the variance of the logarithm, inputs of one kind added up; the rest arises together or"
+                    "Grey bars are common to all companies and blue ones are a company's own. They are first-order shares of the variance of the logarithm, inputs of one kind added up; the rest arises together or"
                     " from many small inputs."
                 ),
             ),
@@ -107,11 +118,3 @@ def panels(con: Any, style: Any) -> list[Panel]:
             draw,
         )
     ]
-
-
-def _broken(title: str, width: int) -> str:
-    """Return a title in lines, parted by a bar."""
-    lines = [""]
-    for word in title.split():
-        lines[-1:] = [f"{lines[-1]} {word}".strip()] if len(lines[-1]) + len(word) < width else [lines[-1], word]
-    return "|".join(lines)
