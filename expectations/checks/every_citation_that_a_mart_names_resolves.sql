@@ -19,6 +19,11 @@ with named as (
     from marts.training_disclosure
     union all
     select distinct
+        'marts.board_status.citation_ids' as named_by,
+        unnest(citation_ids) as id
+    from marts.board_status
+    union all
+    select distinct
         'marts.company_moat.citation_ids' as named_by,
         unnest(citation_ids) as id
     from marts.company_moat

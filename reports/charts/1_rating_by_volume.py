@@ -115,7 +115,7 @@ def _apart(
     """Return rows with a place for each label, so that no two labels of the strip touch."""
     low, high = _domain(rows)
     gap = pixels * (high - low) / height
-    placed = []
+    placed: list[dict[str, Any]] = []
     for row in sorted(some, key=lambda row: -row["best_rating"]):
         at = min(row["best_rating"], placed[-1]["label_at"] - gap) if placed else row["best_rating"]
         placed.append({**row, "label_at": at, "name": row["company_name"]})

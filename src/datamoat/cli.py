@@ -370,7 +370,7 @@ def diff(
             d.n_added,
             d.n_removed,
             d.n_changed,
-            ", ".join(f"{k} ({n})" for k, n in d.columns.items()),
+            d.told,
         )
         for d in found
     ]

@@ -21,6 +21,8 @@ class Difference:
         n_removed: Keys that are gone.
         n_changed: Rows whose key stayed and whose values did not.
         columns: The columns in which rows changed, with how many rows each.
+        came: Columns that are new.
+        went: Columns that are gone.
     """
 
     table_name: str
@@ -30,11 +32,19 @@ class Difference:
     n_removed: int
     n_changed: int
     columns: dict[str, int]
+    came: tuple[str, ...] = ()
+    went: tuple[str, ...] = ()
 
     @property
     def is_none(self) -> bool:
         """Whether nothing differs."""
-        return not (self.n_added or self.n_removed or self.n_changed)
+        return not (self.n_added or self.n_removed or self.n_changed or self.came or self.went)
+
+    @property
+    def told(self) -> str:
+        """The columns that differ, in a line: changed ones with how many rows, new ones with +, gone ones with -."""
+        changed = [f"{name} ({n})" for name, n in self.columns.items()]
+        return ", ".join([*changed, *(f"+{name}" for name in self.came), *(f"-{name}" for name in self.went)])
 
 
 def attach(con: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
@@ -78,10 +88,15 @@ def changed_rows(con: duckdb.DuckDBPyConnection, name: str, limit: int) -> tuple
     return list(relation.columns), relation.fetchall()
 
 
+def _columns(con: duckdb.DuckDBPyConnection, side: str, name: str) -> list[str]:
+    """Return the columns a mart has on one side."""
+    return [row[0] for row in con.sql(f"describe {side}.marts.{identifier(name)}").fetchall()]
+
+
 def _shared(con: duckdb.DuckDBPyConnection, name: str) -> list[str]:
     """Return the columns a mart has on both sides."""
-    before = {row[0] for row in con.sql(f"describe before.marts.{identifier(name)}").fetchall()}
-    return [row[0] for row in con.sql(f"describe after.marts.{identifier(name)}").fetchall() if row[0] in before]
+    before = set(_columns(con, "before", name))
+    return [column for column in _columns(con, "after", name) if column in before]
 
 
 def _difference(con: duckdb.DuckDBPyConnection, name: str, grain: list[str]) -> Difference:
@@ -98,4 +113,6 @@ def _difference(con: duckdb.DuckDBPyConnection, name: str, grain: list[str]) -> 
         con.sql(f"select count(*) AS n from {side}.marts.{identifier(name)}").fetchall()[0][0] for side in ("before", "after")
     )
     moved = {column: n for column, n in zip(others, each, strict=True) if n}
-    return Difference(name, n_before, n_after, n_after - n_both, n_before - n_both, n_changed, moved)
+    was, now = _columns(con, "before", name), _columns(con, "after", name)
+    came, went = (tuple(column for column in one if column not in other) for one, other in ((now, was), (was, now)))
+    return Difference(name, n_before, n_after, n_after - n_both, n_before - n_both, n_changed, moved, came, went)

@@ -123,6 +123,10 @@ def lineage_of(con: duckdb.DuckDBPyConnection, table: str, column: str) -> tuple
             inputs[file] = hashes.get(file)
         elif name.startswith("raw."):
             inputs[f"snapshots of {name.removeprefix('raw.').split('__')[0]}"] = hashes.get("snapshots")
+        elif name == "meta.snapshots":
+            inputs["snapshots"] = hashes.get("snapshots")
+        elif name == "meta.sources":
+            inputs["reference/sources.csv"] = hashes.get("reference/sources.csv")
     return tuple(path), inputs
 
 
@@ -131,7 +135,7 @@ def drawn(trace: Trace, shown: int = SHOWN_REASONS) -> str:
 
     Args:
         trace: What to draw.
-        shown: How many reasons to draw; 0 draws all.
+        shown: How many reasons, and tables and files of the path, to draw; 0 draws all.
     """
     unit = f" {trace.unit}" if trace.unit else ""
     interval = (
@@ -139,7 +143,8 @@ def drawn(trace: Trace, shown: int = SHOWN_REASONS) -> str:
     )
     lines = [
         f"{text_of(trace.value)}{unit}{interval}",
-        f"marts.{trace.table}.{trace.column} where " + ", ".join(f"{name}={text_of(_text(value))}" for name, value in trace.key.items()),
+        f"marts.{trace.table}.{trace.column} where "
+        + ", ".join(f"{name}={text_of(_text(value))}" for name, value in trace.key.items()),
         f"as of {trace.as_of}, build {trace.build_id}: {text_of(trace.means)}",
     ]
     children: dict[str, list[dict[str, Any]]] = {}
@@ -153,11 +158,17 @@ def drawn(trace: Trace, shown: int = SHOWN_REASONS) -> str:
         lines += _branch(row, children.get(row["id"], []), "└─ " if last else "├─ ", "   " if last else "│  ")
     if len(wanted) < len(top):
         lines.append(f"└─ and {len(top) - len(wanted)} more: --all, or from marts.why(…)")
-    steps = [
-        ", ".join(name for name in trace.path if name.startswith(f"{layer}.")) for layer in ("staging", "intermediate", "marts")
-    ]
+    if not top:
+        lines.append("└─ no page and no assumption: it is made of the files below alone")
+    steps = []
+    for layer in ("staging", "intermediate", "marts"):
+        names = [name for name in trace.path if name.startswith(f"{layer}.")]
+        steps.append(", ".join(names) if not shown or len(names) <= shown else f"{len(names)} {layer} tables (--all names them)")
     lines += [f"path: {' → '.join(step for step in steps if step)}"]
-    lines += [f"file: {name}  sha256 {(digest or 'unknown')[:16]}" for name, digest in trace.inputs.items()]
+    files = list(trace.inputs.items())
+    lines += [f"file: {name}  sha256 {(digest or 'unknown')[:16]}" for name, digest in files[: shown or None]]
+    if shown and len(files) > shown:
+        lines.append(f"file: and {len(files) - shown} more: --all")
     return "\n".join(lines)
 
 

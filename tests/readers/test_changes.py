@@ -51,6 +51,19 @@ def test_the_first_build_has_no_differences(made: Settings) -> None:
     assert change(made) == []
 
 
+def test_a_column_that_came_is_a_difference(fresh: Settings, publish: Publish) -> None:
+    edit(fresh, "transforms/marts/volume/lab_volume.sql", "select *", "select *, uploads as views")
+    edit(fresh, "transforms/columns.yml", "n_seen:", "views: {type: DOUBLE, unit: views, means: The same again.}\nn_seen:")
+    publish(fresh)
+    current, earlier = kept_builds(fresh)[:2]
+    with duckdb.connect() as con:
+        attach(con, "before", earlier.path)
+        attach(con, "after", current.path)
+        found = {difference.table_name: difference for difference in differences(con)}
+    assert (found["lab_volume"].told, found["lab_volume"].is_none) == ("+views", False)
+    assert found["source_freshness"].is_none
+
+
 def test_an_edited_fact_is_a_correction(fresh: Settings, publish: Publish) -> None:
     edit(fresh, "data/reference/facts.csv", "p03,", "p03,")
     text = (fresh.reference / "facts.csv").read_text().replace(",-3,true,", ",-33,true,")

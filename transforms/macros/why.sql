@@ -23,9 +23,16 @@ keys as (
         j ->> '$.entry_key' as entry_key,
         (j ->> '$.captured_on')::date as captured_on,
         (j ->> '$.month')::date as month,
+        (j ->> '$.previous_on')::date as previous_on,
         j ->> '$.company_a' as company_a,
         j ->> '$.company_b' as company_b,
-        json_exists(j, '$.citation_ids') or json_exists(j, '$.citation_id') or json_exists(j, '$.assumption_ids') as has_own
+        j ->> '$.board_a' as board_a,
+        j ->> '$.board_b' as board_b,
+        j ->> '$.fact_id' as fact_id,
+        j ->> '$.claim_id' as claim_id,
+        coalesce(json_array_length(j -> '$.citation_ids'), 0) > 0
+        or coalesce(json_array_length(j -> '$.assumption_ids'), 0) > 0
+        or coalesce(j ->> '$.citation_id', j ->> '$.assumption_id') is not null as has_own
     from chosen
 ),
 
@@ -41,24 +48,44 @@ own_ids as (
     from keys
 ),
 
--- A table without reasons of its own borrows those of the board's day, of both companies, or of the platform's month.
+-- A row without reasons of its own borrows those of its entry, of its boards' readings, of its companies, of its platform's
+-- month, or of the figure it is about.
 borrowed_ids as (
     select unnest(b.citation_ids) as id
     from marts.leaderboard as b
     inner join keys as k
-        on
-            not k.has_own and b.board_id = k.board_id
-            and (k.captured_on is null or b.captured_on = k.captured_on)
-            and (k.entry_key is null or b.entry_key = k.entry_key)
+        on not k.has_own and b.board_id = k.board_id and b.entry_key = k.entry_key and b.captured_on in (k.captured_on, k.previous_on)
+    union all
+    select unnest(b.citation_ids) as id
+    from marts.board_status as b
+    inner join keys as k
+        on not k.has_own and b.board_id = k.board_id and (k.captured_on is null or b.captured_on in (k.captured_on, k.previous_on))
+    union all
+    select unnest(read_last.citation_ids) as id
+    from (
+        select
+            b.board_id,
+            arg_max(b.citation_ids, b.captured_on) as citation_ids
+        from marts.board_status as b
+        inner join keys as k on b.board_id in (k.board_a, k.board_b) and k.captured_on >= b.captured_on
+        where b.status in ('ok', 'unchanged')
+        group by b.board_id
+    ) as read_last
     union all
     select unnest(v.citation_ids || v.assumption_ids) as id
     from marts.company_volume as v
     inner join keys as k
-        on not k.has_own and v.company_id in (k.company_a, k.company_b) and v.month = k.month and v.scenario_id = 'baseline'
+        on
+            not k.has_own and v.company_id in (k.company_id, k.company_a, k.company_b) and v.month = k.month
+            and v.scenario_id = 'baseline'
     union all
     select unnest(v.citation_ids || v.assumption_ids) as id
     from marts.platform_volume as v
     inner join keys as k on not k.has_own and v.platform_id = k.platform_id and v.month = k.month and v.scenario_id = 'baseline'
+    union all
+    select o.citation_id as id
+    from marts.platform_observation as o
+    inner join keys as k on o.fact_id = k.fact_id
 ),
 
 ids as (
@@ -134,7 +161,7 @@ facts as (
         c.sha256
     from cited as c
     inner join marts.platform_observation as o on c.citation_id = o.citation_id and o.is_used
-    where table_name != 'leaderboard'
+    where table_name != 'leaderboard' and not exists (select 1 from keys as k where k.fact_id <> o.fact_id)
 ),
 
 pages as (
@@ -179,6 +206,26 @@ pages_of_assumptions as (
     inner join meta.citations as c on a.citation_id = c.citation_id
 ),
 
+-- What a claim is decided by is a question to other tables; it is said, and they can be asked in turn.
+questions as (
+    select
+        1 as depth,
+        'query' as kind,
+        q.claim_id as id,
+        null::varchar as parent_id,
+        null::double as variance_share,
+        q.evidence as says,
+        'Decided by the query in marts.claim_check.sql, which reads '
+        || array_to_string(list_sort(list_distinct(regexp_extract_all(q.sql, 'marts\.[a-z_]+'))), ', ') || '.' as detail,
+        null::varchar as verification,
+        null::varchar as url,
+        null::varchar as published_on,
+        null::varchar as read_on,
+        null::varchar as sha256
+    from marts.claim_check as q
+    inner join keys as k on q.claim_id = k.claim_id and q.captured_on = k.captured_on and q.board_id = k.board_id
+),
+
 others as (
     select
         1 as depth,
@@ -208,6 +255,8 @@ from (
     select * from pages
     union all
     select * from pages_of_assumptions
+    union all
+    select * from questions
     union all
     select * from others
 )

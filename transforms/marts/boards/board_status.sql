@@ -38,6 +38,8 @@ select
     days.n_leaders,
     days.n_votes_total,
     days.content_sha256,
-    days.is_latest_usable
+    days.is_latest_usable,
+    case when readings.citation_id is null then [] else [readings.citation_id] end as citation_ids
 from intermediate.int_board__status as days
 inner join staging.stg_reference__boards as boards on days.board_id = boards.board_id
+left join intermediate.int_board__capture as readings on days.capture_id = readings.capture_id
