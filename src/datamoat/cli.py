@@ -1,6 +1,7 @@
 """The command line: one verb a step, no logic. Exit codes: 0 good, 1 degraded or refused (told why), 2 usage."""
 
 import contextlib
+import difflib
 import json
 import re
 import sys
@@ -258,7 +259,8 @@ def show(
             return
         full = table if "." in table else f"marts.{table}"
         if full not in known:
-            raise UsageError(f"there is no table {table!r}", "the published file", f"choose one of {', '.join(known)}.")
+            near = difflib.get_close_matches(full, known, 3) or [name for name in known if name.startswith("marts.")]
+            raise UsageError(f"there is no table {table!r}", "the published file", f"did you mean one of {', '.join(near)}?")
         schema, name = full.split(".")
         if not as_json:
             typer.echo(f"{full}\n{known[full][0]}\n")
@@ -313,6 +315,8 @@ def ask(con: "duckdb.DuckDBPyConnection", sql: str, limit: int, seconds: int) ->
         return list(relation.columns), (relation.limit(limit + 1) if limit else relation).fetchall()
     except duckdb.InterruptException as failure:
         raise UsageError(f"the query ran longer than {seconds} s", sql, "narrow it, or give --seconds.") from failure
+    except duckdb.OutOfMemoryException as failure:
+        raise UsageError("the query needs more memory than it may take", sql, "narrow it, or set DATAMOAT_MEMORY.") from failure
     except duckdb.Error as failure:
         raise UsageError(
             str(failure).strip(), sql, "`datamoat show` lists the tables, `datamoat show TABLE` its columns."

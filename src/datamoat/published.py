@@ -44,7 +44,8 @@ def open_published(settings: Settings) -> duckdb.DuckDBPyConnection:
     if not settings.published.is_file():
         raise PublishRefusedError("nothing is published yet", str(settings.published), "run `datamoat run`.")
     try:
-        return duckdb.connect(str(settings.published), read_only=True, config={**READ_ONLY})
+        limits = {"memory_limit": settings.memory_limit}  # one question does not take the machine
+        return duckdb.connect(str(settings.published), read_only=True, config={**READ_ONLY, **limits})
     except duckdb.Error as failure:
         raise PublishRefusedError(
             f"the published file cannot be opened: {failure}",

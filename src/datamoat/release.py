@@ -203,7 +203,7 @@ def open_release(settings: Settings, entry: Entry) -> duckdb.DuckDBPyConnection:
             str(folder),
             f"`datamoat verify {folder}` tells what changed; bring a copy.",
         )
-    return duckdb.connect(str(database), read_only=True, config={**READ_ONLY})
+    return duckdb.connect(str(database), read_only=True, config={**READ_ONLY, "memory_limit": settings.memory_limit})
 
 
 def _about(content: Path) -> dict[str, Any]:
