@@ -33,9 +33,10 @@ def test_an_untouched_bundle_is_good_and_its_tables_are_compared(made: Settings,
     assert verdict.registered_on is not None
 
 
-def test_two_hundred_single_bit_flips_are_all_caught(bundle: Path) -> None:
-    dice = random.Random(20261124)  # noqa: S311  (a fixed seed)
-    for path in [*files(bundle), *dice.choices(files(bundle), k=200)]:
+@pytest.mark.parametrize("n_flips", [200, pytest.param(1000, marks=pytest.mark.slow)])
+def test_every_one_of_many_single_bit_flips_is_caught(bundle: Path, n_flips: int) -> None:
+    dice = random.Random(n_flips)  # noqa: S311  (a fixed seed)
+    for path in [*files(bundle), *dice.choices(files(bundle), k=n_flips)]:
         body = path.read_bytes()
         place, bit = dice.randrange(len(body)), 1 << dice.randrange(8)
         with path.open("r+b") as handle:
@@ -83,6 +84,19 @@ def test_a_tampered_bundle_is_caught(bundle: Path, what: str) -> None:
     TAMPER[what](bundle, one, other)
     assert check_bytes(bundle)[0]
     assert not verify_bundle(None, bundle).is_good
+
+
+@pytest.mark.slow
+def test_every_one_of_two_hundred_tamperings_is_caught(kept_bundle: Path, tmp_path: Path) -> None:
+    dice = random.Random(200)  # noqa: S311  (a fixed seed)
+    for i in range(200):
+        what = dice.choice(sorted(TAMPER))
+        damaged = tmp_path / str(i)
+        shutil.copytree(kept_bundle, damaged, copy_function=shutil.copyfile)
+        one, other = dice.sample([path for path in files(damaged) if path.name != "SHA256SUMS"], 2)
+        TAMPER[what](damaged, one, other)
+        assert check_bytes(damaged)[0], (what, one, other)
+        shutil.rmtree(damaged)
 
 
 def test_a_path_in_the_list_that_leaves_the_bundle_is_not_followed(bundle: Path, tmp_path: Path) -> None:
