@@ -36,7 +36,7 @@ from datamoat.sources import read_sources
 BUILD_FILE = "build.json"
 HASHES = "hashes.json"  # of a kept result; written last, so that half a result is none
 KEPT_RESULTS = 3
-NO_SETTING = {"known", "causes"}  # of transforms/build.yml: what is about inputs, not about models
+NO_SETTING = {"known", "public", "causes"}  # of transforms/build.yml: what is about inputs, not about models
 Progress = Callable[[str], None]
 
 
@@ -208,13 +208,14 @@ def _raw_tables(
             known.setdefault(name, relation.known)
     if as_of is None:
         return
-    for name, expression in known.items():  # computed for all before any row goes: an expression may read other tables
+    late = [*known.items(), *(project.build.get("public") or {}).items()]
+    for i, (name, expression) in enumerate(late):  # computed for all before any row goes: an expression may read other tables
         con.execute(
-            f"create temp table _late_{name} as select rowid AS row_id from raw.{name}"
+            f"create temp table _late_{i} as select rowid AS row_id from raw.{name}"
             f" where ({expression}) > date {quoted(as_of.isoformat())}"
         )
-    for name in known:
-        con.execute(f"delete from raw.{name} where rowid in (select row_id from _late_{name})")
+    for i, (name, _) in enumerate(late):
+        con.execute(f"delete from raw.{name} where rowid in (select row_id from _late_{i})")
 
 
 def _newest_date(con: duckdb.DuckDBPyConnection, project: Project) -> date:

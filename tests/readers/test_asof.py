@@ -10,8 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from datamoat.asof import rebuild_as_of
+from datamoat.build import build_models
 from datamoat.cli import app
 from datamoat.errors import UsageError
+from datamoat.project import read_project
 from datamoat.settings import Settings
 
 DAY = date(2026, 3, 10)
@@ -54,6 +56,22 @@ def test_a_late_fact_about_an_early_day_changes_no_answer_of_before_it_was_publi
     facts = fresh.reference / "facts.csv"
     facts.write_text(facts.read_text() + 'late,"""of March, told in November""",7.5,1,true,2026-11-02,C1\n')
     assert answer() == before
+
+
+def test_a_fact_whose_page_came_later_is_left_out_and_moves_no_builds_date(fresh: Settings) -> None:
+    about = fresh.content / "transforms" / "build.yml"
+    page = "(select c.published_on::date from raw.reference__citations as c where c.citation_id = reference__facts.citation_ids)"
+    about.write_text(about.read_text() + f"public: {{reference__facts: '{page} + 60'}}\n")  # the page is of 2026-01-02
+
+    def n_facts(day: date) -> int:
+        _, con = rebuild_as_of(fresh, day, lambda _: None)
+        with con:
+            return int(con.sql("select count(*) as n from marts.lab_volume").fetchall()[0][0])
+
+    assert n_facts(date(2026, 3, 31)) == 30
+    assert build_models(fresh, read_project(fresh.content)).as_of == date(2026, 3, 28)  # of the newest fact, not of a page
+    about.write_text(about.read_text().replace("+ 60", "+ 90"))
+    assert n_facts(date(2026, 3, 31)) == 0
 
 
 def test_nothing_but_the_build_can_be_reached_and_the_published_file_stays(fresh: Settings) -> None:

@@ -27,6 +27,11 @@ TABLES = {
     "int_moat__test": ("board_id", "captured_on"),
     "int_moat__missing_effect": ("board_id", "model_id", "missing_from"),
 }
+# A build as of an early day may have no entry that is missing; its table has columns all the same.
+MISSING_EFFECT = {
+    "board_id": pl.String, "model_id": pl.String, "missing_from": pl.Date, "captured_on": pl.Date, "is_company_best": pl.Boolean,
+    "spearman": pl.Float64, "verdict": pl.String, "spearman_if_returned": pl.Float64, "verdict_if_returned": pl.String,
+}  # fmt: skip
 NULLABLE = (
     "value",
     "value_at_medians",
@@ -193,7 +198,7 @@ def model(
             rows[name] += [{"board_id": board_id, "captured_on": captured_on, **row} for row in found]
     rows["int_moat__missing_effect"] = returns(returning, contenders, rows["int_moat__test"], volumes, mirrored, rule, looks)
     return {
-        name: pl.DataFrame(found, infer_schema_length=None)
+        name: pl.DataFrame(found, MISSING_EFFECT if name == "int_moat__missing_effect" else None, infer_schema_length=None)
         .with_columns(cs.by_dtype(pl.Null).cast(pl.Float64))
         # The last digits of a matrix product depend on how many threads made it.
         .with_columns(cs.float().round(DECIMALS))
