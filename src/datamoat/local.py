@@ -2,6 +2,7 @@
 
     python -m datamoat.local start [PORT]     starts what is not running, and says where it is and who may log in
     python -m datamoat.local stop             stops it
+    python -m datamoat.local airflow WORD …   says something to it by Airflow's own command line
     python -m datamoat.local health URL PART  exits 0 if a part of a running Airflow says it is well (for containers)
 
 Meant for one person at one machine: SQLite, one executor, four tasks at a time, an address that only this machine
@@ -32,12 +33,15 @@ from datamoat.errors import DatamoatError, ModelFailedError, UsageError
 from datamoat.settings import read_settings
 from datamoat.sources import read_sources
 
-SERVICES = ("api-server", "dag-processor", "scheduler")
+# All three write their logs where the api-server reads them; the scheduler's server for logs would listen to everybody.
+SERVICES = {"api-server": (), "dag-processor": (), "scheduler": ("--skip-serve-logs",)}
 USER = "admin"
 PORT = 8080
 START_SECONDS = 300.0
 STOP_SECONDS = 30.0
 LOCKED, LOCKED_TRIES = 503, 20
+LOCKED_SECONDS = 20  # how long one writer of SQLite waits for another; 5 unless said
+OPEN = urllib.request.build_opener(urllib.request.ProxyHandler({})).open  # nobody stands between us and our own server
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class Airflow:
         asked = urllib.request.Request(self.address + path, data, headers, method=method)  # noqa: S310  (loopback, http)
         for patience in reversed(range(LOCKED_TRIES)):
             try:
-                with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
+                with OPEN(asked, timeout=2 * LOCKED_SECONDS) as answer:
                     text = answer.read()
                 break
             except urllib.error.HTTPError as refusal:
@@ -93,7 +97,11 @@ class Airflow:
 
 
 def describe(home: Path, port: int, given: Mapping[str, str] = os.environ) -> Airflow:
-    """Return the Airflow of a home; settings that the environment has already are kept."""
+    """Return the Airflow of a home; settings that the environment has already are kept.
+
+    Connections to SQLite are not pooled: Airflow may leave a read open in one that met a locked database, and every
+    later write by the same connection would be refused at once.
+    """
     settings = read_settings()
     keys = _keys(home)
     here = f"http://127.0.0.1:{port}"
@@ -106,6 +114,8 @@ def describe(home: Path, port: int, given: Mapping[str, str] = os.environ) -> Ai
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{here}/execution/",
         "AIRFLOW__CORE__FERNET_KEY": keys["fernet"],
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout={LOCKED_SECONDS}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_ENABLED": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
@@ -118,11 +128,13 @@ def describe(home: Path, port: int, given: Mapping[str, str] = os.environ) -> Ai
         "DATAMOAT_ROOT": str(settings.content),
         "DATAMOAT_DATA": str(settings.data),
     }
-    return Airflow(home, port, {**wanted, **given, "AIRFLOW_HOME": str(home)})
+    direct = ",".join(filter(None, (given.get("NO_PROXY") or given.get("no_proxy"), "127.0.0.1")))
+    always = {"AIRFLOW_HOME": str(home), "NO_PROXY": direct, "no_proxy": direct}  # tasks talk to the server beside them
+    return Airflow(home, port, {**wanted, **given, **always})
 
 
-def start(airflow: Airflow, services: tuple[str, ...] = SERVICES) -> str:
-    """Make the database, start the processes, wait until they are well, make the pools; return a token.
+def start(airflow: Airflow) -> str:
+    """Make the database, start the processes that do not run, wait until they are well, make the pools; return a token.
 
     Raises:
         UsageError: The port is taken by somebody else.
@@ -130,25 +142,20 @@ def start(airflow: Airflow, services: tuple[str, ...] = SERVICES) -> str:
     """
     logs = airflow.home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    if not running(airflow):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", airflow.port))
-            except OSError as failure:
-                raise UsageError(
-                    f"port {airflow.port} is taken", "this machine", "stop what listens there, or say `make airflow PORT=18080`."
-                ) from failure
+    pids = running(airflow)
+    if "api-server" not in pids:
+        _refuse_a_taken_port(airflow.port)
+    if not pids:
         _run(airflow, logs / "migrate.log", "db", "migrate")
-        pids = {}
-        for name in services:
+    for name, flags in SERVICES.items():
+        if name not in pids:
             with (logs / f"{name}.log").open("ab") as log:
                 process = subprocess.Popen(  # noqa: S603  (our own program, no shell)
-                    [_program(), *name.split()], env=dict(airflow.environment), stdout=log, stderr=log, start_new_session=True
+                    [_program(), name, *flags], env=dict(airflow.environment), stdout=log, stderr=log, start_new_session=True
                 )
             pids[name] = process.pid
             process.returncode = 0  # it is meant to outlive this process; `_is_ours` collects it if it does not
-        write_json(airflow.record, {"port": airflow.port, "pids": pids})
+            write_json(airflow.record, {"port": airflow.port, "pids": pids})
     token = _wait(airflow, logs)
     for name, about in schedule.pools(read_sources(Path(airflow.environment["DATAMOAT_ROOT"]))).items():
         with contextlib.suppress(urllib.error.HTTPError):  # it is there already
@@ -176,7 +183,7 @@ def is_well(address: str, part: str | None = None) -> bool:
     """Ask a server how a part of Airflow is: an api-server by part, a scheduler's own health address without."""
     try:
         path = "/health" if part is None else "/api/v2/monitor/health"
-        with urllib.request.urlopen(address + path, timeout=10) as answer:  # noqa: S310  (an address of our own)
+        with OPEN(address + path, timeout=10) as answer:
             said = answer.read()
         return part is None or bool(json.loads(said)[part]["status"] == "healthy")
     except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
@@ -198,6 +205,8 @@ def main(words: list[str]) -> int:
     if verb == "health" and words[1:]:
         return 0 if is_well(words[1], words[2] if words[2:] else None) else 1
     home = read_settings().data / "airflow"
+    if verb == "airflow" and words[1:]:
+        return subprocess.run([_program(), *words[1:]], env=dict(describe(home, PORT).environment), check=False).returncode  # noqa: S603
     if verb == "stop":
         stopped = stop(describe(home, PORT))
         sys.stdout.write(f"stopped {', '.join(stopped)}\n" if stopped else "nothing was running\n")
@@ -217,12 +226,14 @@ def main(words: list[str]) -> int:
     sys.stdout.flush()
     token = start(airflow)
     dags = airflow.call("/api/v2/dags?limit=200", token=token)["dags"]
+    broken = airflow.call("/api/v2/importErrors", token=token)["import_errors"]
     off = [one["dag_id"] for one in dags if one["is_paused"]]
     sys.stdout.write(
         f"Airflow is at {airflow.address} after {time.monotonic() - began:.0f} s, {len(dags)} flows\n"
         f"  log in    {USER} / {json.loads(airflow.passwords.read_text())[USER]}\n"
         f"  switched off, because they ask a publisher: {', '.join(off) or 'none'}\n"
-        f"  logs in   {home / 'logs'}\n"
+        + "".join(f"  not read  {one['filename']}: {one['stack_trace'].strip().splitlines()[-1]}\n" for one in broken)
+        + f"  logs in   {home / 'logs'}\n"
         "  stop it   make airflow-stop\n"
     )
     return 0
@@ -240,21 +251,43 @@ def _keys(home: Path) -> dict[str, str]:
     return kept
 
 
+def _refuse_a_taken_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as failure:
+            raise UsageError(
+                f"port {port} is taken", "this machine", "stop what listens there, or say `make airflow PORT=18080`."
+            ) from failure
+
+
 def _wait(airflow: Airflow, logs: Path) -> str:
-    """Wait until scheduler and dag-processor are well and every flow is read; return a token."""
+    """Wait until scheduler and dag-processor are well and every file of flows is read; return a token."""
     end = time.monotonic() + START_SECONDS
+    missing = "no process was well"
     while time.monotonic() < end:
-        dead = [name for name in json.loads(airflow.record.read_text())["pids"] if name not in running(airflow)]
-        if dead and dead[0] not in running(airflow):
-            raise ModelFailedError(f"{dead[0]} died at once", str(logs / f"{dead[0]}.log"), "read the end of that file.")
+        alive = running(airflow)
+        for name in SERVICES:
+            if name not in alive:
+                raise ModelFailedError(f"{name} died at once", str(logs / f"{name}.log"), "read the end of that file.")
         with contextlib.suppress(OSError, ValueError, KeyError, http.client.HTTPException):
             health = airflow.call("/api/v2/monitor/health")
             if all(health[part]["status"] == "healthy" for part in ("scheduler", "dag_processor")):
                 token = airflow.token()
-                if airflow.call("/api/v2/dags?limit=200", token=token)["total_entries"] > len(SERVICES):
+                unread = _unread(airflow, token)
+                if not unread:
                     return token
+                missing = f"no flow was read from {', '.join(sorted(unread))}"
         time.sleep(0.5)
-    raise ModelFailedError(f"Airflow was not well after {START_SECONDS:g} s", str(logs), "read the logs there.")
+    raise ModelFailedError(f"{missing} after {START_SECONDS:g} s", str(logs), "read the logs there.")
+
+
+def _unread(airflow: Airflow, token: str) -> set[str]:
+    """Return the files of flows that Airflow knows neither a flow nor an error of yet."""
+    known = {one["relative_fileloc"] for one in airflow.call("/api/v2/dags?limit=200", token=token)["dags"]}
+    known |= {Path(one["filename"]).name for one in airflow.call("/api/v2/importErrors", token=token)["import_errors"]}
+    return {path.name for path in Path(airflow.environment["AIRFLOW__CORE__DAGS_FOLDER"]).glob("*.py")} - known
 
 
 def _run(airflow: Airflow, log: Path, *words: str) -> None:

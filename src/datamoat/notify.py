@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 log = logging.getLogger("datamoat.notify")
 WEBHOOK, MAIL_TO, MAIL_FROM, MAIL_HOST = (f"DATAMOAT_{name}" for name in ("WEBHOOK", "MAIL_TO", "MAIL_FROM", "MAIL_HOST"))
 SECONDS = 10
+ENDED = {"success", "failed"}
 MOST = 1500  # characters of a message
 SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|WEBHOOK|CREDENTIAL|_CONN|CONN_|BROKER|BACKEND", re.IGNORECASE)
 SHORTEST_SECRET = 6
@@ -39,8 +40,13 @@ def failed(context: Mapping[str, Any]) -> None:
 
 
 def late(context: Mapping[str, Any] | None = None, *, dag_id: str = "?", minutes: float = 0) -> None:
-    """Tell that a run is not through by its deadline; the run goes on."""
+    """Tell that a run is not through by its deadline; the run goes on.
+
+    One that failed before its deadline was told of then: Airflow calls for it too, and there is nothing to add.
+    """
     run = ((context or {}).get("dag_run")) or {}
+    if isinstance(run, Mapping) and run.get("state") in ENDED:
+        return
     run_id = run.get("dag_run_id") or run.get("run_id") if isinstance(run, Mapping) else getattr(run, "run_id", None)
     tell(f"{dag_id} is not through {minutes:g} minutes after it was queued (run {run_id or '?'}); it goes on")
 

@@ -3,7 +3,9 @@
 import importlib.util
 import json
 import os
+import random
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -155,6 +157,27 @@ def write_content(root: Path) -> Path:
         )
         path.write_text(text, encoding="utf-8")
     return root
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Return a function that finds a port nobody listens on.
+
+    It is taken from below the ports the kernel deals out: between finding and using it, no connection of another test
+    comes to sit on it.
+    """
+
+    def find() -> int:
+        while True:
+            port = random.randrange(20_000, 32_000)  # noqa: S311  (no secret)
+            with socket.socket() as probe:
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+                return port
+
+    return find
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -36,12 +35,6 @@ GIVEN = {
     "POSTGRES_PASSWORD": "only-here-1", "REDIS_PASSWORD": "only-here-2", "AIRFLOW_JWT_SECRET": "only-here-3-at-least-32-characters-long",
     "AIRFLOW_FERNET_KEY": "Y2hhbmdlLW1lLWNoYW5nZS1tZS1jaGFuZ2UtbWUhISE=", "AIRFLOW_EXECUTOR": "CeleryExecutor",
 }  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -154,7 +147,7 @@ def postgres(folder: Path, port: int) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def stack(world: Any, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(world: Any, checkout: Path, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     if shutil.which("redis-server") is None:
         pytest.skip("Redis is not installed: `make test-celery` brings it")
     folder = tmp_path_factory.mktemp("stack")

@@ -1,10 +1,10 @@
 """A real scheduler: three processes on a fresh home, upstreams on loopback, asked by REST alone."""
 
+import contextlib
 import hashlib
 import json
 import os
 import signal
-import socket
 import time
 import urllib.error
 from collections.abc import Callable, Iterator
@@ -19,6 +19,7 @@ import pytest
 from datamoat import local
 
 pytest.importorskip("airflow")
+psutil = pytest.importorskip("psutil")  # Airflow brings it
 
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
 PATIENCE = 300.0  # this machine may be shared; what it took is printed
@@ -34,6 +35,7 @@ class Scheduler:
     token: str
     began: float
     well_after: float
+    exported_after: float = 0.0
 
     def get(self, path: str) -> Any:
         return self.airflow.call(f"/api/v2/{path}", token=self.token)
@@ -56,17 +58,27 @@ class Scheduler:
     def log(self, dag: str, run: str, task: str) -> str:
         return str(self.get(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/1?full_content=true"))
 
+    def processes(self) -> list[Any]:
+        """Return every process of this Airflow: what was started, and what that started."""
+        found = []
+        for pid in local.running(self.airflow).values():
+            found += [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        return found
+
     def until(self, what: str, true: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-        end = time.monotonic() + seconds
+        """Wait until something is true; a question that was not answered is put again, a dead process is told at once."""
+        end, refused = time.monotonic() + seconds, ""
         while time.monotonic() < end:
-            found = true()
+            try:
+                found = true()
+            except OSError as failure:
+                found, refused = None, f"; {failure}"
             if found:
                 return found
+            for name in set(local.SERVICES) - set(local.running(self.airflow)):
+                pytest.fail(f"{name} died: {(self.airflow.home / 'logs' / f'{name}.log').read_text()[-3000:]}")
             time.sleep(0.5)
-        runs = {
-            dag: [(run["dag_run_id"], run["state"]) for run in self.runs(dag)] for dag in ("build_warehouse", "export_tables")
-        }
-        pytest.fail(f"not after {seconds:g} s: {what}; {runs}")
+        return pytest.fail(f"not after {seconds:g} s: {what}{refused}; {sorted(self.standing())}")
 
     def ended(self, dag: str, run: str) -> str:
         def state() -> str | None:
@@ -75,34 +87,29 @@ class Scheduler:
 
         return str(self.until(f"{dag} {run} ended", state))
 
-    def quiet(self) -> bool:
-        """Tell whether nothing is running or waiting, twice in a row."""
-        for _ in range(2):
-            for dag in (
-                "ingest__reference",
-                "ingest__example_board",
-                "ingest__example_models",
-                "build_warehouse",
-                "export_tables",
-            ):
-                if any(run["state"] not in ENDED for run in self.runs(dag)):
-                    return False
-            time.sleep(2)
-        return True
+    def standing(self) -> set[tuple[str, str, str]]:
+        """Return every run of every flow with its state."""
+        found = self.get("dags/~/dagRuns?limit=100")
+        assert found["total_entries"] <= 100
+        return {(run["dag_id"], run["dag_run_id"], run["state"]) for run in found["dag_runs"]}
 
+    def settle(self) -> None:
+        """Wait until nothing runs and nothing waits to run.
 
-def memory(pids: Any) -> int:
-    """Return the megabytes of the processes' sessions, shared pages split among those who share them."""
-    total = 0
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            try:
-                if os.getsid(int(folder.name)) in pids:
-                    lines = (folder / "smaps_rollup").read_text().splitlines()
-                    total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-            except OSError:
-                continue
-    return total // 1000
+        An event waits in a queue from the moment its task ends until the run it sets off is made. So when all runs have
+        ended, both queues are empty, and there are the same runs as before, there is nothing more to come.
+        """
+
+        def settled() -> bool:
+            before = self.standing()
+            if any(state not in ENDED for *_, state in before):
+                return False
+            queued = [
+                self.get(f"dags/{dag}/assets/queuedEvents")["total_entries"] for dag in ("build_warehouse", "export_tables")
+            ]
+            return queued == [0, 0] and self.standing() == before
+
+        self.until("nothing runs and nothing waits", settled)
 
 
 def published(world: Any) -> str:
@@ -110,15 +117,13 @@ def published(world: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def scheduler(world: Any) -> Iterator[Scheduler]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def started(world: Any, free_port: Callable[[], int]) -> Iterator[Scheduler]:
     world.home.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in world.environment.items():
             patch.setenv(name, value)
-        airflow = local.describe(world.home, port, {**world.environment, "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10"})
+        given = {**world.environment, "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10"}
+        airflow = local.describe(world.home, free_port(), given)
         began = time.monotonic()
         try:
             token = local.start(airflow)
@@ -127,59 +132,89 @@ def scheduler(world: Any) -> Iterator[Scheduler]:
             local.stop(airflow)
 
 
+@pytest.fixture(scope="module")
+def scheduler(started: Scheduler) -> Scheduler:
+    """Return a scheduler whose one switched-on source was ingested by the clock, built, published and exported."""
+    world = started.world
+    started.switch_on("ingest__example_board")
+
+    def exported() -> bool:
+        folders = [path.parent.name for path in world.settings.exports.glob("datamoat-*/datapackage.json")]
+        return folders != [] and listed(world)[0] == 3 and f"datamoat-{listed(world)[1]}" in folders
+
+    started.until("a scheduled run led to an export with its rows", exported)
+    started.exported_after = time.monotonic() - started.began
+    return started
+
+
+def listed(world: Any) -> tuple[int, str]:
+    """Return how many entries are published, and by which build."""
+    if not world.settings.published.is_file():
+        return (0, "")
+    with duckdb.connect(str(world.settings.published), read_only=True) as con:
+        found: tuple[int, str] = con.sql("select (select count(*) from marts.listed), build_id from meta.build").fetchall()[0]
+    return found
+
+
 def test_a_scheduled_ingest_leads_to_a_published_file_and_an_export(
     scheduler: Scheduler, record_property: Callable[[str, object], None]
 ) -> None:
-    scheduler.switch_on("ingest__example_board")
-
-    def exported() -> Any:
-        runs = [run for run in scheduler.runs("ingest__example_board") if run["state"] in ENDED]
-        folders = list(scheduler.world.settings.exports.glob("datamoat-*/datapackage.json"))
-        if not runs or not folders or not scheduler.world.settings.published.is_file():
-            return None
-        with duckdb.connect(str(scheduler.world.settings.published), read_only=True) as con:
-            n, build_id = con.sql("select (select count(*) from marts.listed), build_id from meta.build").fetchall()[0]
-        return (runs[0], build_id) if n == 3 and any(build_id in str(folder) for folder in folders) else None
-
-    run, build_id = scheduler.until("a scheduled run led to an export with its rows", exported)
-    took = time.monotonic() - scheduler.began
+    scheduler.settle()
+    (run,) = scheduler.runs("ingest__example_board")
     assert (run["run_type"], run["state"]) == ("scheduled", "success")
-    builds = [one for one in scheduler.runs("build_warehouse") if one["state"] == "success"]
-    assert {one["run_type"] for one in builds} == {"asset_triggered"}
+    builds = scheduler.runs("build_warehouse")
+    assert {(one["run_type"], one["state"]) for one in builds} == {("asset_triggered", "success")}
     events = scheduler.get("assets/events?limit=100")["asset_events"]
     landed = next(one["extra"] for one in events if one["source_dag_id"] == "ingest__example_board")
     assert landed["n_rows"] == 3
     assert landed["verdicts"] == {"ok": 1}
     assert landed["snapshot_ids"][0].startswith("example_board/entries/")
+    n, build_id = listed(scheduler.world)
+    assert n == 3
     assert build_id in [one["extra"]["build_id"] for one in events if one["source_dag_id"] == "build_warehouse"]
-    pids = set(local.running(scheduler.airflow).values())
+    megabytes = sum(process.memory_full_info().pss for process in scheduler.processes()) // 1_000_000
     measured = (
-        f"well after {scheduler.well_after:.1f} s, export after {took:.1f} s, {memory(pids)} MB, load {os.getloadavg()[0]:.1f}"
+        f"well after {scheduler.well_after:.1f} s, export after {scheduler.exported_after:.1f} s, {megabytes} MB, "
+        f"load {os.getloadavg()[0]:.1f}"
     )
     record_property("measured", measured)
+
+
+def test_it_listens_to_this_machine_alone(scheduler: Scheduler) -> None:
+    listens = {
+        (process.name(), socket.laddr.ip)
+        for process in scheduler.processes()
+        for socket in process.net_connections(kind="inet")
+        if socket.status == psutil.CONN_LISTEN
+    }
+    assert {address for _, address in listens} == {"127.0.0.1"}, listens
 
 
 def test_an_upstream_that_turns_empty_is_quarantined_and_named_while_the_old_file_stays(
     scheduler: Scheduler, lists: Callable[..., None]
 ) -> None:
-    scheduler.until("all is quiet", scheduler.quiet)
+    scheduler.settle()
     before, n_builds = published(scheduler.world), len(scheduler.runs("build_warehouse"))
     lists(0)
     run = scheduler.trigger("ingest__example_board")
     assert scheduler.ended("ingest__example_board", run) == "failed"
     assert scheduler.tasks("ingest__example_board", run) == {"fetch": "success", "land": "skipped", "judge": "failed"}
-    log = scheduler.log("ingest__example_board", run, "judge")
-    assert "entries is quarantined since" in log
-    assert "ALARM ingest__example_board.judge failed" in log
-    assert any("example_board" in posted and "quarantined" in posted for posted in scheduler.world.upstream.posted)
+    # A task is told of after its state is: that may be a moment later.
+    scheduler.until("somebody was told", lambda: any("quarantined" in posted for posted in scheduler.world.upstream.posted))
+    told = "ALARM ingest__example_board.judge failed"
+    scheduler.until("the log tells it", lambda: told in scheduler.log("ingest__example_board", run, "judge"))
+    assert "entries is quarantined since" in scheduler.log("ingest__example_board", run, "judge")
     status = scheduler.world.datamoat("status")
     assert (status.returncode, "example_board quarantined: entries" in status.stdout) == (1, True)
+    scheduler.settle()
     assert published(scheduler.world) == before
     assert len(scheduler.runs("build_warehouse")) == n_builds
 
 
-def test_a_worker_killed_in_the_middle_of_a_build_leaves_the_old_file_and_the_next_try_is_clean(scheduler: Scheduler) -> None:
-    scheduler.until("all is quiet", scheduler.quiet)
+@pytest.fixture(scope="module")
+def killed(scheduler: Scheduler) -> dict[str, Any]:
+    """Kill a build in the middle of it and let its flow end; return what readers had before and after, and the run."""
+    scheduler.settle()
     world, before = scheduler.world, published(scheduler.world)
     facts = world.content / "data" / "reference" / "facts.csv"
     facts.write_text(facts.read_text() + "youtube,9.0,2026-06-01\n")
@@ -198,30 +233,46 @@ def test_a_worker_killed_in_the_middle_of_a_build_leaves_the_old_file_and_the_ne
     pid = scheduler.until("a build is under way", building)
     time.sleep(0.5)
     os.kill(pid, signal.SIGKILL)
-    assert published(world) == before
     scheduler.until("the dead builder let go", lambda: building() != pid or not Path(f"/proc/{pid}").exists())
+    after = published(world)
     world.hold.unlink()
     run = next(run["dag_run_id"] for run in scheduler.runs("build_warehouse") if run["dag_run_id"] not in known)
-    assert scheduler.ended("build_warehouse", run) == "success"
-    tries = {
-        one["task_id"]: one["try_number"]
-        for one in scheduler.get(f"dags/build_warehouse/dagRuns/{run}/taskInstances")["task_instances"]
-    }
-    assert tries == {"build": 2, "audit": 1, "publish": 1}
+    return {"before": before, "after": after, "run": run, "state": scheduler.ended("build_warehouse", run)}
+
+
+def test_a_worker_killed_in_the_middle_of_a_build_leaves_the_old_file_and_the_next_try_is_clean(
+    scheduler: Scheduler, killed: dict[str, Any]
+) -> None:
+    world = scheduler.world
+    assert killed["after"] == killed["before"]
+    assert killed["state"] == "success"
+    tasks = scheduler.get(f"dags/build_warehouse/dagRuns/{killed['run']}/taskInstances")["task_instances"]
+    assert {one["task_id"]: one["try_number"] for one in tasks} == {"build": 2, "audit": 1, "publish": 1}
     with duckdb.connect(str(world.settings.published), read_only=True) as con:
         assert con.sql("select count(*) from marts.lab_volume").fetchall() == [(3,)]
+    scheduler.settle()
     assert list(world.data.rglob("*.part")) == []
 
 
+def test_a_run_that_is_not_through_by_its_deadline_is_told_of_and_one_that_failed_before_it_is_not(
+    scheduler: Scheduler, killed: dict[str, Any]
+) -> None:
+    posted = scheduler.world.upstream.posted
+    told = f"build_warehouse is not through 0.3 minutes after it was queued (run {killed['run']})"
+    scheduler.until("the killed build was told of as late", lambda: any(told in text for text in posted))
+    failed = [run["dag_run_id"] for run in scheduler.runs("ingest__example_board") if run["state"] == "failed"]
+    assert [text for text in posted for run in failed if f"(run {run})" in text] == []
+
+
 def test_two_ingests_that_land_together_give_one_build_after_another(scheduler: Scheduler, lists: Callable[..., None]) -> None:
-    scheduler.until("all is quiet", scheduler.quiet)
+    scheduler.settle()
     lists(3, 0.5)
     scheduler.switch_on("ingest__example_models")  # it runs at once
     run = scheduler.trigger("ingest__example_board")
     assert scheduler.ended("ingest__example_board", run) == "success"
     scheduler.until("the other source ran", lambda: scheduler.runs("ingest__example_models"))
-    scheduler.until("all is quiet", scheduler.quiet)
-    assert [one["state"] for one in scheduler.runs("ingest__example_models")] == ["success"]
+    scheduler.settle()
+    assert {one["state"] for one in scheduler.runs("ingest__example_models")} == {"success"}
     builds = sorted((one["start_date"], one["end_date"], one["state"]) for one in scheduler.runs("build_warehouse"))
     assert {state for *_, state in builds} == {"success"}
     assert all(first[1] <= second[0] for first, second in pairwise(builds))
@@ -233,35 +284,45 @@ def test_two_ingests_that_land_together_give_one_build_after_another(scheduler: 
 def test_history_is_landed_by_a_backfill_and_a_second_one_changes_nothing(
     scheduler: Scheduler, lists: Callable[..., None]
 ) -> None:
-    scheduler.until("all is quiet", scheduler.quiet)
+    scheduler.settle()
     lists(3, 0.5)
     world, days = scheduler.world, ("2026-09-01", "2026-09-02")
     inbox = world.data / "inbox" / "example_board" / "entries"
     inbox.mkdir(parents=True)
     for number, day in enumerate(days):
         (inbox / f"{day}.json").write_bytes(world.listing(3, number / 10))
-    n_asked = len(world.upstream.asked)
 
-    def backfill(again: str) -> set[str]:
+    def questions() -> int:
+        """Return how often a publisher was asked beyond once for every run that is no backfill."""
+        runs = [run for dag in ("ingest__example_board", "ingest__example_models") for run in scheduler.runs(dag)]
+        return len(world.upstream.asked) - sum(run["run_type"] != "backfill" for run in runs)
+
+    def backfill(again: str) -> dict[str, str]:
+        """Go through the days and return when each began."""
         wanted = {
             "dag_id": "ingest__example_board", "from_date": f"{days[0]}T00:00:00Z", "to_date": f"{days[-1]}T23:59:59Z",
             "reprocess_behavior": again, "max_active_runs": 1, "run_backwards": False, "dag_run_conf": {},
         }  # fmt: skip
-        made = scheduler.airflow.call("/api/v2/backfills", wanted, scheduler.token)["id"]
-        scheduler.until("the backfill is done", lambda: scheduler.get(f"backfills/{made}")["completed_at"])
-        scheduler.until("all is quiet", scheduler.quiet)
-        return {run["state"] for run in scheduler.runs("ingest__example_board") if run["run_type"] == "backfill"}
+        known = "backfills?dag_id=ingest__example_board"
+        scheduler.until("no other is under way", lambda: all(one["completed_at"] for one in scheduler.get(known)["backfills"]))
+        scheduler.airflow.call("/api/v2/backfills", wanted, scheduler.token)
+        scheduler.settle()
+        runs = [run for run in scheduler.runs("ingest__example_board") if run["run_type"] == "backfill"]
+        assert [(run["logical_date"][:10], run["state"]) for run in runs] == [(day, "success") for day in days]
+        return {run["logical_date"]: run["start_date"] for run in runs}
 
-    assert backfill("none") == {"success"}
+    n_questions = questions()
+    first = backfill("none")
     with duckdb.connect(str(world.settings.published), read_only=True) as con:
         history = con.sql(
             "select captured_on::varchar, min(value) from marts.listed where captured_on < '2026-10-01' group by all order by 1"
         ).fetchall()
     assert history == [(day, 10.0 + number / 10) for number, day in enumerate(days)]
     before, n_builds = published(world), len(scheduler.runs("build_warehouse"))
-    assert backfill("completed") == {"success"}
+    second = backfill("completed")
+    assert all(second[day] > first[day] for day in first)  # it did go through them again
     assert (published(world), len(scheduler.runs("build_warehouse"))) == (before, n_builds)
-    assert len(world.upstream.asked) == n_asked  # nobody was asked for a day that is over
+    assert questions() == n_questions  # nobody was asked for a day that is over
 
 
 def test_no_secret_reaches_a_log_a_template_an_event_a_receipt_or_an_export(scheduler: Scheduler) -> None:
@@ -274,12 +335,23 @@ def test_no_secret_reaches_a_log_a_template_an_event_a_receipt_or_an_export(sche
         assert world.canary not in json.dumps(scheduler.get(path))
     with pytest.raises(urllib.error.HTTPError, match="403"):
         scheduler.get("config")
+    scheduler.settle()
     needle = world.canary.encode()
     searched = [path for root in (world.home, world.data, world.content) for path in root.rglob("*") if path.is_file()]
     assert len(searched) > 50
-    assert [str(path) for path in searched if needle in path.read_bytes()] == []
+    leaks = []
+    for path in searched:
+        with contextlib.suppress(FileNotFoundError):  # Airflow's own files come and go
+            leaks += [str(path)] if needle in path.read_bytes() else []
+    assert leaks == []
 
 
-def test_a_run_that_is_not_through_by_its_deadline_is_told_of(scheduler: Scheduler) -> None:
-    told = "build_warehouse is not through 0.3 minutes after it was queued (run asset_triggered__"
-    scheduler.until("the killed build was told of as late", lambda: any(told in text for text in scheduler.world.upstream.posted))
+def test_a_part_that_died_is_started_again_and_the_others_are_left_alone(scheduler: Scheduler) -> None:
+    scheduler.settle()
+    before = local.running(scheduler.airflow)
+    os.killpg(before["scheduler"], signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(before["scheduler"])], timeout=30)
+    scheduler.token = local.start(scheduler.airflow)
+    after = local.running(scheduler.airflow)
+    assert {name for name in before if after[name] != before[name]} == {"scheduler"}
+    assert scheduler.ended("ingest__reference", scheduler.trigger("ingest__reference")) == "success"

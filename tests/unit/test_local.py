@@ -46,6 +46,17 @@ def test_what_a_person_set_in_the_environment_is_kept(here: local.Airflow) -> No
     assert (found["AIRFLOW__CORE__PARALLELISM"], found["AA_API_KEY"]) == ("2", "k")
 
 
+def test_a_proxy_of_the_environment_stands_between_nobody_and_this_machine(
+    here: local.Airflow, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    httpserver.expect_request("/api/v2/version").respond_with_json({"version": "3"})
+    assert local.Airflow(here.home, httpserver.port, {}).call("/api/v2/version") == {"version": "3"}
+    assert here.environment["NO_PROXY"] == "127.0.0.1"
+    assert local.describe(here.home, 18099, {"no_proxy": "example.org"}).environment["NO_PROXY"] == "example.org,127.0.0.1"
+
+
 def test_a_port_that_is_taken_is_said(here: local.Airflow) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

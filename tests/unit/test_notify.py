@@ -82,6 +82,12 @@ def test_a_name_with_control_characters_cannot_write_a_line_of_its_own(caplog: p
 
 
 def test_a_late_run_is_told_of_with_its_name(caplog: pytest.LogCaptureFixture) -> None:
-    notify.late({"dag_run": {"dag_run_id": "r9"}}, dag_id="build_warehouse", minutes=60)
+    notify.late({"dag_run": {"dag_run_id": "r9", "state": "running"}}, dag_id="build_warehouse", minutes=60)
     assert caplog.records[0].levelno == logging.ERROR
     assert caplog.messages == ["ALARM build_warehouse is not through 60 minutes after it was queued (run r9); it goes on"]
+
+
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_a_run_that_is_through_is_not_told_of_as_late(state: str, caplog: pytest.LogCaptureFixture) -> None:
+    notify.late({"dag_run": {"dag_run_id": "r9", "state": state}}, dag_id="build_warehouse", minutes=60)
+    assert caplog.messages == []
