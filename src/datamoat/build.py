@@ -7,6 +7,7 @@ written last: without it there is no build to audit.
 
 import hashlib
 import importlib.util
+import io
 import json
 import shutil
 import time
@@ -24,7 +25,7 @@ import pyarrow.parquet as pq
 import datamoat
 from datamoat import describe
 from datamoat.changes import input_rows
-from datamoat.durable import cannot_write, part_of, put_in_place, write_json
+from datamoat.durable import cannot_write, part_of, put_in_place, write_json, write_whole
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError
 from datamoat.lake import Known, content_of, identifier, lake_connection, path_of, quoted, view
 from datamoat.land import land_all, landing_rows, raw_relations
@@ -381,11 +382,9 @@ def _link(kept: Path, path: Path) -> None:
 
 def _store_frame(con: duckdb.DuckDBPyConnection, lake: Path, table_id: str, frame: pl.DataFrame) -> None:
     """Write an engine's own table into the lake."""
-    path = path_of(lake, table_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = part_of(path)
-    frame.write_parquet(part, compression="zstd")
-    part.replace(path)
+    path, buffer = path_of(lake, table_id), io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd")
+    write_whole(path, buffer.getvalue())
     view(con, table_id, path)
 
 

@@ -1,14 +1,17 @@
 """Files that are whole or absent: written beside, flushed, then renamed; and one writer at a time."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from datamoat.errors import BusyError, PublishRefusedError
 
+# What a disk answers that is full, broken, read-only or closed to us.
+REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM}
 TEMPORARY = ".part"  # every unfinished file ends so, and the next start sweeps it away
 
 
@@ -79,22 +82,17 @@ def one_asker(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
 
     Raises:
         BusyError: Somebody else is asking this source.
+        PublishRefusedError: The disk is full, read-only or closed to us.
     """
-    from filelock import FileLock, Timeout  # who only reads waits for no lock
 
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=wait_seconds)
-    except Timeout as held:
-        raise BusyError(
+    def busy() -> BusyError:
+        return BusyError(
             f"another process is asking {folder.name}", str(folder), "wait for it to end, or stop it; nothing was changed."
-        ) from held
-    try:
+        )
+
+    with _locked(folder, wait_seconds, busy):
         sweep(folder)
         yield
-    finally:
-        lock.release()
 
 
 @contextlib.contextmanager
@@ -103,32 +101,52 @@ def one_writer(data: Path, verb: str, wait_seconds: float = 0.0) -> Iterator[Non
 
     Raises:
         BusyError: Somebody else holds it after `wait_seconds`; the error says who and what they do.
+        PublishRefusedError: The disk is full, read-only or closed to us.
     """
-    from filelock import FileLock, Timeout  # who only reads waits for no lock
-
-    data.mkdir(parents=True, exist_ok=True)
     note = data / ".writer.json"
-    lock = FileLock(data / ".lock")
-    try:
-        lock.acquire(timeout=wait_seconds)
-    except Timeout as held:
+
+    def busy() -> BusyError:
         try:
             other = json.loads(note.read_text())
         except (OSError, ValueError):
             other = {}
-        raise BusyError(
+        return BusyError(
             f"another process is writing: {other.get('verb', 'unknown')} (pid {other.get('pid', '?')})",
             str(data),
             "wait for it to end, or stop it; nothing was changed.",
-        ) from held
+        )
+
+    with _locked(data, wait_seconds, busy):
+        try:
+            with contextlib.suppress(OSError):  # who writes is for people to read; the lock is what counts
+                note.write_text(json.dumps({"pid": os.getpid(), "verb": verb}))
+            for folder in ("lake", "warehouse", "exports"):
+                sweep(data / folder)
+            sweep_snapshots(data / "snapshots")
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                note.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, wait_seconds: float, busy: Callable[[], BusyError]) -> Iterator[None]:
+    """Hold the lock of a folder; whatever the disk refuses meanwhile is told as our error."""
+    from filelock import FileLock, Timeout  # who only reads waits for no lock
+
+    lock = FileLock(folder / ".lock")
     try:
-        note.write_text(json.dumps({"pid": os.getpid(), "verb": verb}))
-        for folder in ("lake", "warehouse", "exports"):
-            sweep(data / folder)
-        sweep_snapshots(data / "snapshots")
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=wait_seconds)
         yield
+    except Timeout as held:
+        raise busy() from held
+    except OSError as failure:
+        if failure.errno not in REFUSALS:
+            raise
+        named = failure.filename2 or failure.filename
+        raise cannot_write(Path(os.fsdecode(named)) if named else folder, failure) from failure
     finally:
-        note.unlink(missing_ok=True)
         lock.release()
 
 
