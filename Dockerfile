@@ -3,9 +3,9 @@ FROM python:3.11.14-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /opt/datamoat
 RUN python -m venv /opt/venv
-# The hashed lock that holds the scheduler too; a byte that differs from it stops the build.
-COPY requirements-dev.lock ./
-RUN /opt/venv/bin/pip install --require-hashes --no-deps -r requirements-dev.lock
+# The hashed lock of what runs here, the scheduler and its workers with it; a byte that differs from it stops the build.
+COPY requirements-airflow.lock ./
+RUN /opt/venv/bin/pip install --require-hashes --no-deps -r requirements-airflow.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
 COPY transforms ./transforms

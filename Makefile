@@ -19,6 +19,11 @@ help:  ## list the commands
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
 	@touch $@
 
+.venv/airflow: requirements-airflow.lock .venv/core
+	@echo "adding Airflow from requirements-airflow.lock (once)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements-airflow.lock
+	@touch $@
+
 setup: .venv/core  ## create the environment for the main job
 
 run: .venv/core  ## build, audit and publish what is here, offline, and say what came out (the main job)
@@ -34,7 +39,7 @@ test-celery: .venv/dev  ## two workers, Redis and PostgreSQL from Debian's packa
 	@command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || (apt-get update -qq && apt-get install -y -qq redis-server postgresql)
 	@$(BIN)/python -m pytest -m celery -s
 
-airflow: .venv/dev  ## Airflow on this machine, loopback only; PORT=18080 for another port
+airflow: .venv/airflow  ## Airflow on this machine, loopback only; PORT=18080 for another port
 	@$(BIN)/python -m datamoat.local start $(PORT)
 
 airflow-stop:  ## stop it
@@ -68,7 +73,8 @@ bench: .venv/dev  ## time and memory of the main jobs, medians of 5, in one run
 
 lock: pyproject.toml  ## resolve the pins anew
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra reports pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra reports --extra airflow --extra celery --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra reports --extra airflow --extra celery -c requirements.lock pyproject.toml -o requirements-airflow.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra reports --extra airflow --extra celery --extra dev -c requirements-airflow.lock pyproject.toml -o requirements-dev.lock
 
 clean:  ## delete what can be rebuilt (never the snapshots)
 	rm -rf data/lake data/warehouse data/exports .pytest_cache .mypy_cache .ruff_cache .hypothesis

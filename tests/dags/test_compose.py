@@ -137,6 +137,22 @@ def test_the_image_copies_what_is_there_and_runs_as_nobody_special(checkout: Pat
     assert all("@" in image or re.search(r":\d+\.\d+\.\d+-", image) for image in re.findall(r"^FROM (\S+)", text, re.MULTILINE))
 
 
+def pins(path: Path) -> dict[str, str]:
+    """Return what a lock pins, with the versions."""
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_the_image_holds_what_runs_and_nothing_of_the_tests(checkout: Path) -> None:
+    lock = next(iter(re.findall(r"-r (\S+\.lock)", (checkout / "Dockerfile").read_text(encoding="utf-8"))))
+    core, image, dev = (pins(checkout / name) for name in ("requirements.lock", lock, "requirements-dev.lock"))
+    assert core.items() < image.items() < dev.items()
+    assert {"apache-airflow", "apache-airflow-providers-celery", "psycopg2-binary", "redis", "duckdb"} <= set(image)
+    assert {"pytest", "ruff", "mypy", "sqlfluff", "hypothesis", "frictionless", "mlcroissant"} & set(image) == set()
+    text = (checkout / lock).read_text(encoding="utf-8")
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links", text)
+    assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=[A-Za-z0-9])", text))
+
+
 @pytest.mark.skipif(shutil.which("docker") is None, reason="no client of Docker here")
 def test_the_client_of_docker_reads_it_too(checkout: Path, example: dict[str, str], tmp_path: Path) -> None:
     known = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
