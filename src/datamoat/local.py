@@ -143,6 +143,9 @@ def start(airflow: Airflow) -> str:
     logs = airflow.home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     pids = running(airflow)
+    for name, pid in _recorded(airflow).items():
+        if name not in pids:
+            _end_orphans(pid)
     if "api-server" not in pids:
         _refuse_a_taken_port(airflow.port)
     if not pids:
@@ -165,7 +168,7 @@ def start(airflow: Airflow) -> str:
 
 def stop(airflow: Airflow) -> list[str]:
     """Stop what was started, gently first; return the names of what was running."""
-    alive = running(airflow)
+    alive, groups = running(airflow), _recorded(airflow).values()
     for sign, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
         for pid in alive.values():
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
@@ -175,6 +178,8 @@ def stop(airflow: Airflow) -> list[str]:
             time.sleep(0.2)
         if not running(airflow):
             break
+    for pid in groups:
+        _end_orphans(pid)
     airflow.record.unlink(missing_ok=True)
     return list(alive)
 
@@ -192,11 +197,7 @@ def is_well(address: str, part: str | None = None) -> bool:
 
 def running(airflow: Airflow) -> dict[str, int]:
     """Return the processes on record that are alive and still ours."""
-    try:
-        pids = json.loads(airflow.record.read_text())["pids"]
-    except (OSError, ValueError, KeyError):
-        return {}
-    return {name: pid for name, pid in pids.items() if _is_ours(pid)}
+    return {name: pid for name, pid in _recorded(airflow).items() if _is_ours(pid)}
 
 
 def main(words: list[str]) -> int:
@@ -307,6 +308,24 @@ def _program() -> str:
     if not path.is_file():
         raise UsageError("Airflow is not installed here", str(path.parent), "run `make airflow`, which brings it.")
     return str(path)
+
+
+def _recorded(airflow: Airflow) -> dict[str, int]:
+    """Return the processes that were started, whether they are alive or not."""
+    try:
+        pids: dict[str, int] = json.loads(airflow.record.read_text())["pids"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return pids
+
+
+def _end_orphans(group: int) -> None:
+    """End what a process that was killed has left behind: its workers wait for work for ever."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        pid = int(folder.name)
+        with contextlib.suppress(OSError):
+            if os.getpgid(pid) == group and b"airflow" in (folder / "cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
 
 
 def _is_ours(pid: int) -> bool:

@@ -15,7 +15,7 @@ from datamoat.sources import REFERENCE, Source, read_sources
 
 WRITER = "datamoat_writer"  # one slot: one process at a time lands, builds, publishes or exports
 WAREHOUSE, EXPORT, RELEASE = "warehouse", "exported_tables", "dated_release"
-OWN = "our own facts"
+OWN = "Our own facts"
 INBOX = "host_inbox"  # the pool of what people bring in
 PAGES = "host_of_watched_pages"
 # What a failed step means: the error, whether to try again, after how many minutes, and why. The first that fits counts.

@@ -349,9 +349,14 @@ def test_no_secret_reaches_a_log_a_template_an_event_a_receipt_or_an_export(sche
 def test_a_part_that_died_is_started_again_and_the_others_are_left_alone(scheduler: Scheduler) -> None:
     scheduler.settle()
     before = local.running(scheduler.airflow)
-    os.killpg(before["scheduler"], signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(before["scheduler"])], timeout=30)
+    killed = psutil.Process(before["scheduler"])
+    orphans = killed.children(recursive=True)
+    killed.kill()
+    psutil.wait_procs([killed], timeout=30)
+    assert orphans != []
     scheduler.token = local.start(scheduler.airflow)
     after = local.running(scheduler.airflow)
     assert {name for name in before if after[name] != before[name]} == {"scheduler"}
+    _, alive = psutil.wait_procs(orphans, timeout=30)
+    assert alive == []
     assert scheduler.ended("ingest__reference", scheduler.trigger("ingest__reference")) == "success"
