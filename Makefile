@@ -47,7 +47,9 @@ airflow-stop:  ## stop it
 
 check: .venv/dev  ## format, lint, types, SQL, import rules, content
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check -q .
 	@$(BIN)/mypy
+	@MYPYPATH=src $(BIN)/mypy --explicit-package-bases transforms reports
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/sqlfluff lint -q transforms/*/*/*.sql
 	@$(BIN)/datamoat check

@@ -25,7 +25,11 @@ def in_libreoffice(path: Path) -> str:
     if program is None:
         pytest.skip("LibreOffice is not installed")
     profile = f"-env:UserInstallation={(path.parent / 'profile').as_uri()}"
-    return converted([program, profile, "--headless", f"--infilter=CSV:44,34,{UTF_8},1", "--convert-to", "fods", path.name], path, path.with_suffix(".fods"))
+    return converted(
+        [program, profile, "--headless", f"--infilter=CSV:44,34,{UTF_8},1", "--convert-to", "fods", path.name],
+        path,
+        path.with_suffix(".fods"),
+    )
 
 
 def in_gnumeric(path: Path) -> str:

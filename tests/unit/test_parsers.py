@@ -145,8 +145,15 @@ def test_sources_cannot_be_changed_once_read() -> None:
         source.title = "x"  # type: ignore[misc]
 
 
+# What the kernel calls VmHWM: the peak of this program alone. `ru_maxrss` would begin with the peak of the process that
+# started it, which after other tests is more than a gigabyte.
+PEAK = """
+def peak_kib():
+    with open("/proc/self/status") as told:
+        return next(int(line.split()[1]) for line in told if line.startswith("VmHWM"))
+"""
 BIG = """
-import json, resource, sys
+import json, sys
 from datetime import date
 from pathlib import Path
 from datamoat.reading import read_answer
@@ -156,12 +163,14 @@ model = {"id": "0" * 36, "name": "n" * 60, "slug": "s" * 60, "model_creator": {"
          "rank": 1, "ci95": "-9/9", "appearances": 100, "release_date": "2026-01", "categories": []}
 body = json.dumps({"data": [{**model, "id": str(n)} for n in range(150_000)]}).encode()
 rows = read_answer(source, [body], "text_to_video", date(2026, 1, 31))[0]["entries"]
-print(len(body), len(rows), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(len(body), len(rows), peak_kib())
 """
 
 
 def test_an_answer_of_fifty_megabytes_is_read_in_less_than_a_gigabyte() -> None:
-    done = subprocess.run([sys.executable, "-c", BIG, str(SOURCES["aa_api"].folder)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK + BIG, str(SOURCES["aa_api"].folder)], capture_output=True, text=True, check=True
+    )
     n_bytes, n_rows, peak_kib = map(int, done.stdout.split())
     assert n_bytes > 45_000_000
     assert n_rows == 150_000
@@ -169,7 +178,7 @@ def test_an_answer_of_fifty_megabytes_is_read_in_less_than_a_gigabyte() -> None:
 
 
 TWICE = """
-import resource, sys
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from datamoat.land import land_source
@@ -188,13 +197,13 @@ for day in (1, 8):
 size = len(b"\\n".join(body))
 del body
 landed, _ = land_source(settings, source)
-print(size, [landing.verdict for landing in landed] == ["ok", "revision"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(size, [landing.verdict for landing in landed] == ["ok", "revision"], peak_kib())
 """
 
 
 def test_fifty_megabytes_are_compared_with_fifty_megabytes_in_less_than_a_gigabyte(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", TWICE, str(SOURCES["tiktok_enforcement"].folder), str(tmp_path)],
+        [sys.executable, "-c", PEAK + TWICE, str(SOURCES["tiktok_enforcement"].folder), str(tmp_path)],
         capture_output=True,
         text=True,
         check=True,

@@ -11,7 +11,12 @@ from datamoat.sources import Source, read_sources
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SOURCES = {source.id: source for source in read_sources(CHECKOUT)}
-SAMPLES = [(source.id, path) for source in SOURCES.values() for path in sorted((source.folder / "sample").glob("*")) if not path.name.endswith(".expected.json")]
+SAMPLES = [
+    (source.id, path)
+    for source in SOURCES.values()
+    for path in sorted((source.folder / "sample").glob("*"))
+    if not path.name.endswith(".expected.json")
+]
 DAY = date(2026, 1, 31)
 
 

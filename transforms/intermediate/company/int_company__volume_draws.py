@@ -118,7 +118,7 @@ def model(
     observed |= {part for part, parent in parents.iter_rows() if parent in observed}
     draws: list[pl.DataFrame] = []
     quantiles: list[pl.DataFrame] = []
-    pairs = importance = assumed = None
+    rest: dict[str, pl.DataFrame] = {}
     for scenario in SCENARIOS:
         fitted = "baseline" if scenario == "no_prior_only_platforms" else scenario
         drawn = (
@@ -149,28 +149,16 @@ def model(
                 keys = {"company_id": [name] * len(months), "month": months}
                 draws.append(long_draws(keys, shown, n, pl.Float64))
                 published[name] = {  # copies: a view would keep all draws of all columns in memory
-                    measure: None if shown[measure] is None else shown[measure].copy() for measure in COMPARED
+                    measure: None if (values := shown[measure]) is None else values.copy() for measure in COMPARED
                 }
         if scenario == "baseline":
-            pairs = _pairs(published, months)
-            assumed = _assumption_draws(others, access, given, named, settings["n_published_draws"])
-            importance = _importance(
-                others,
-                access,
-                platforms,
-                months,
-                given,
-                named,
-                int_platform__attribution.collect(),
-                int_platform__worth.collect(),
-            )
-    return {
-        "int_company__volume_draws": pl.concat(draws),
-        "int_company__volume_quantiles": pl.concat(quantiles),
-        "int_company__pair": pairs,
-        "int_company__importance": importance,
-        "int_volume__assumption_draws": assumed,
-    }
+            shares, worths = int_platform__attribution.collect(), int_platform__worth.collect()
+            rest = {
+                "int_company__pair": _pairs(published, months),
+                "int_company__importance": _importance(others, access, platforms, months, given, named, shares, worths),
+                "int_volume__assumption_draws": _assumption_draws(others, access, given, named, settings["n_published_draws"]),
+            }
+    return {"int_company__volume_draws": pl.concat(draws), "int_company__volume_quantiles": pl.concat(quantiles), **rest}
 
 
 def _arrays(mine: pl.DataFrame, months: list[date]) -> dict[str, Floats]:

@@ -145,7 +145,7 @@ def _lists(scenario: str, key: str, launched: int, whole: Volumes) -> pl.DataFra
 
 def _quantiles(scenario: str, key: str, launched: int, whole: Volumes) -> pl.DataFrame:
     """Return the 5th, 50th and 95th percentile of every quantity and month."""
-    columns = {}
+    columns: dict[str, Any] = {}
     for name in Volumes._fields:
         found = np.quantile(getattr(whole, name), QUANTILES, axis=1)
         columns |= {f"{name}_p{round(100 * q):02}": values for q, values in zip(QUANTILES, found, strict=True)}
@@ -240,10 +240,10 @@ def _worth(fitted: Fit, places: dict[str, Place], last: int, priors: dict[str, S
                 continue
             taken = Attribution(fitted.best, log_sum_gradient(fitted.best, {key: (parts[0], 1.0)}))
             for candidate, family in CANDIDATES.items():
-                sds = [priors[f"obs_{what}_{family}_t2"].p50 for what in ("sd", "bias")]
+                sd, bias_sd = (priors[f"obs_{what}_{family}_t2"].p50 for what in ("sd", "bias"))
                 about = parts_of(candidate, place, last, (today, today))
                 if about is not None:
-                    row = Row("new", key, 0.0, about, "new", family, *sds)
+                    row = Row("new", key, 0.0, about, "new", family, sd, bias_sd)
                     out.append((key, measure, candidate, taken.worth_of(row)))
     return pl.DataFrame(
         out,

@@ -66,6 +66,7 @@ def _history(answer: Answer) -> list[Row]:
 
 
 def _row(answer: Answer, entry: dict[str, Any], published: str) -> Row:
+    low, rating, high = (number(answer, entry, name, negative=True) for name in ("rating_lower", "rating", "rating_upper"))
     row = {
         "leaderboard_publish_date": published,
         "category": text(entry, "category"),
@@ -73,15 +74,14 @@ def _row(answer: Answer, entry: dict[str, Any], published: str) -> Row:
         "model_name": text(entry, "model_name"),
         "organization": text(entry, "organization", optional=True),
         "license": text(entry, "license", optional=True),
-        "rating": number(answer, entry, "rating", negative=True),
-        "rating_lower": number(answer, entry, "rating_lower", negative=True),
-        "rating_upper": number(answer, entry, "rating_upper", negative=True),
+        "rating": rating,
+        "rating_lower": low,
+        "rating_upper": high,
         "variance": number(answer, entry, "variance", optional=True),
         "vote_count": whole(answer, entry, "vote_count"),
     }
     exhaust(answer, entry, what="column")
-    low, rating, high = row["rating_lower"], row["rating"], row["rating_upper"]
-    if None not in (low, rating, high) and not low <= rating <= high:
+    if low is not None and rating is not None and high is not None and not low <= rating <= high:
         answer.doubt("a rating lies outside its own interval")
     return row
 
