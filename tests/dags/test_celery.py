@@ -185,9 +185,14 @@ def stack(world: Any, checkout: Path, free_port: Callable[[], int], tmp_path_fac
 
 
 def exported(folder: Path) -> dict[str, str]:
-    """Return the content hash of every table of an export."""
+    """Return the content hash of every table of an export but one.
+
+    `change` says what differs from the build published before: two sources that land one after the other are published
+    twice, and together once.
+    """
     package = json.loads((folder / "datapackage.json").read_text())
-    return {one["path"]: one["hash"] for one in package["resources"] if str(one.get("path", "")).endswith(".csv")}
+    tables = {one["path"]: one["hash"] for one in package["resources"] if str(one.get("path", "")).endswith(".csv")}
+    return {path: sha256 for path, sha256 in tables.items() if path != "csv/change.csv"}
 
 
 def test_two_workers_give_the_result_that_one_process_gives(stack: Stack, record_property: Callable[[str, object], None]) -> None:
