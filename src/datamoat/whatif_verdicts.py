@@ -46,8 +46,9 @@ ANSWER_READS = """
     create view intermediate.int_moat__evidence as from published.marts.moat_test;
     create view intermediate.int_moat__board as select distinct board_id, board_role from published.marts.moat_test;
     create table intermediate.int_moat__verdict as from published.marts.moat_test;
-    create table intermediate.int_moat__association as
-        select board_id, captured_on, definition_id, value from published.marts.moat_association;
+    create table intermediate.int_moat__association as  -- without the values that lack a company: how sure a median is is not asked
+        select board_id, captured_on, definition_id, value, []::varchar[] as company_ids, []::double[] as values_without_one
+        from published.marts.moat_association;
 """
 BOARDS = """
     select r.board_id, r.captured_on, r.board_role, t.spearman, t.p_permutation, t.verdict
