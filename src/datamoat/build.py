@@ -5,10 +5,12 @@ its grain by one ordered `COPY`, so the same inputs give the same bytes whatever
 written last: without it there is no build to audit.
 """
 
+import errno
 import hashlib
 import importlib.util
 import io
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -117,6 +119,9 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
             try:
                 _run(con, settings, project, model, constants, hashes)
             except (duckdb.Error, pl.exceptions.PolarsError, pa.ArrowException) as failure:
+                if os.strerror(errno.ENOSPC) in str(failure):  # the engines wrap what the disk says in errors of their own
+                    refused = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                    raise cannot_write(path_of(settings.lake, model.tables[0].id), refused) from failure
                 raise ModelFailedError(
                     f"{model.layer}.{model.name} did not run: {str(failure).strip()}",
                     str(model.path),

@@ -7,11 +7,13 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
+from datamoat import build
 from datamoat.build import BUILD_FILE, Build, build_models, read_build
-from datamoat.errors import ContentError, DatamoatError, ModelFailedError
+from datamoat.errors import ContentError, DatamoatError, ModelFailedError, PublishRefusedError
 from datamoat.lake import path_of
 from datamoat.project import read_project
 from datamoat.settings import Settings
@@ -158,3 +160,18 @@ def test_meta_says_what_was_read_and_how_columns_depend(settings: Settings) -> N
     assert snapshots.select("source_id", "request", "n_rows").rows() == [("reference", "facts", 2)]
     known = json.loads((settings.lake / BUILD_FILE).read_text())
     assert set(known["inputs"]) == {"reference/facts.csv", "snapshots", "content", "kit", "settings", "engine", "duckdb", "as_of"}
+
+
+@pytest.mark.parametrize("error", [duckdb.IOException, pl.exceptions.ComputeError])
+def test_d03_a_full_disk_is_told_as_one_also_where_an_engine_wraps_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def refuse(*_: object) -> None:
+        message = "could not write to file: No space left on device"
+        raise error(message)
+
+    monkeypatch.setattr(build, "_run", refuse)
+    with pytest.raises(PublishRefusedError, match="No space left on device") as failure:
+        built(settings)
+    assert "free space" in failure.value.fix
+    assert "mend" not in failure.value.fix

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datamoat.calibrate import calibrate
+from datamoat.calibrate import calibrate, code_hash
 from datamoat.kit.worlds import KINDS, coverage, fit_world, make_world
 
 
@@ -33,6 +33,11 @@ def test_twelve_worlds_are_held_as_often_as_stated() -> None:
     inside = covered("well_specified", 12, 25)
     assert np.all((inside[:, 0] > 0.40) & (inside[:, 0] < 0.60))
     assert np.all((inside[:, 1] > 0.83) & (inside[:, 1] < 0.96))
+
+
+def test_the_published_table_of_worlds_is_of_the_code_as_it_is(checkout: Path) -> None:
+    with (checkout / "data" / "reference" / "calibration_worlds.csv").open(newline="") as file:
+        assert {row["code_sha256"] for row in csv.DictReader(file)} == {code_hash()}, "run `make calibrate`"
 
 
 @pytest.mark.parametrize("kind", KINDS)
