@@ -8,6 +8,7 @@ from datamoat.kit.ask import ask
 GRAIN = ("claim_id", "board_id", "captured_on")
 NULLABLE = ("gap_to_leader", "gap_exceeds_interval")
 KEEP = True
+QUERY = "data/reference/claim_queries/{}.sql"
 VERDICTS = {"true", "false", "cannot_tell", "not_testable", "no_data"}
 TYPES: dict[str, type[pl.DataType]] = {
     "board_id": pl.String,
@@ -78,12 +79,9 @@ def model(
         "stg_reference__platform_observations": stg_reference__platform_observations,
         "stg_reference__training_disclosures": stg_reference__training_disclosures,
     }
-    said = ask(
-        dict(zip(claims["claim_id"], claims["sql"], strict=True)),
-        VIEWS,
-        {name: frame.collect() for name, frame in frames.items()},
-    )
-    return pl.concat([checked(claim_id, answer) for claim_id, answer in said.items()])
+    files = {QUERY.format(claim_id): sql for claim_id, sql in claims.select("claim_id", "sql").iter_rows()}
+    said = ask(files, VIEWS, {name: frame.collect() for name, frame in frames.items()})
+    return pl.concat([checked(claim_id, said[QUERY.format(claim_id)]) for claim_id in claims["claim_id"]])
 
 
 def checked(claim_id: str, answer: pl.DataFrame) -> pl.DataFrame:
@@ -96,7 +94,7 @@ def checked(claim_id: str, answer: pl.DataFrame) -> pl.DataFrame:
     if tuple(answer.columns) != tuple(TYPES) or words:
         raise ContentError(
             f"the query of {claim_id} gives {answer.columns}, {answer.height} rows, verdicts beyond the list: {sorted(words)}",
-            f"data/reference/claim_queries/{claim_id}.sql",
+            QUERY.format(claim_id),
             f"give {', '.join(TYPES)}; verdicts are {', '.join(sorted(VERDICTS))}.",
         )
     return answer.select(pl.col(name).cast(kind) for name, kind in TYPES.items()).select(
