@@ -14,19 +14,6 @@ from datamoat.errors import UsageError
 from datamoat.lake import identifier, quoted
 from datamoat.render import text_of
 
-EVIDENCE = (
-    "kind",
-    "id",
-    "parent_id",
-    "variance_share",
-    "says",
-    "detail",
-    "verification",
-    "url",
-    "published_on",
-    "read_on",
-    "sha256",
-)
 SHOWN_REASONS = 12
 LOW_HIGH = (("_p50", "_p05", "_p95"), ("", "_low", "_high"))
 
