@@ -59,7 +59,7 @@ def test_there_is_one_flow_for_each_source_and_five_more(bag: Any, checkout: Pat
 
 def test_reading_the_flows_loads_nothing_heavy(bag: Any) -> None:
     assert bag["heavy"] == []
-    light = {"errors", "notify", "schedule", "settings", "sources"}
+    light = {"errors", "notify", "project", "schedule", "settings", "sources"}
     assert {name.split(".")[1] for name in bag["ours"]} == light
 
 
