@@ -10,7 +10,7 @@ COMPANIES = ("bytedance", "kuaishou", "google")
 CHOSEN = f"""
     with inputs as (
         select
-            i.company_id, c.company_name, replace(i.input_title, '_', ' ') as input_title, min(a.reason) as reason,
+            i.company_id, c.company_name, i.input_title, min(a.reason) as reason,
             bool_and(i.platform_id is null) as is_common, sum(i.variance_share) as variance_share,
             max(i.variance_removed_by_one_more) as one_more
         from marts.input_importance as i

@@ -66,7 +66,6 @@ def _refit(settings: Settings, show: "_Shown", numbers: list[str], dropped: list
     from datamoat.whatif_verdicts import at_hand, verdicts_if
 
     change = Change(dict(read_number(text) for text in numbers), tuple(dropped))
-    typer.echo("refit: what is asked acts before or in the fit, so the tables it leads to are built anew", err=True)
     with twin(settings, change, TARGET, lambda line: typer.echo(line, err=True)) as lake:
         where = f"scenario_id = {quoted(scenario)}"
         columns, found = compare(settings, path_of(lake, TARGET), TARGET, KEYS, show.quantity, where, month)

@@ -78,6 +78,7 @@ def twin(settings: Settings, change: Change, target: str, progress: Progress = l
                 (data / shared).symlink_to(settings.data / shared)
         project = leading_to(read_project(content), target)
         made = replace(settings, content=content, data=data)
+        progress("refit: what is asked acts before or in the fit, so the tables it leads to are built anew")
         build_models(made, project, as_of, progress)
         yield made.lake
 

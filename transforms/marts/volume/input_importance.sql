@@ -23,7 +23,8 @@ select
         when i.input_kind = 'remainder' then 'All inputs below one in two thousand'
         when
             i.fact_id is not null
-            then o.metric || ' of ' || o.platform_id || ', ' || strftime(o.period_end_on, '%Y-%m')
+            then
+                p.name || ': ' || replace(o.metric, '_', ' ') || ', ' || strftime(o.period_end_on, '%Y-%m')
         when a.assumption_id is not null then a.description
         when e.event_id is not null then 'Declared: ' || e.event_title || '. ' || e.reason
         else 'Assumed share of another platform'
@@ -33,9 +34,9 @@ select
     case
         when i.fact_id is not null then o.platform_id
         else (
-            select p.platform_id
-            from staging.stg_reference__platforms as p
-            where p.platform_id = split_part(i.input_id, ':', -1)
+            select own.platform_id
+            from staging.stg_reference__platforms as own
+            where own.platform_id = split_part(i.input_id, ':', -1)
         )
     end as platform_id,
     i.variance_share,
@@ -44,6 +45,7 @@ select
     list_filter([i.assumption_id], lambda x: x is not null) as assumption_ids  -- noqa: RF02
 from intermediate.int_company__importance as i
 left join intermediate.int_platform__observation as o on i.fact_id = o.fact_id
+left join staging.stg_reference__platforms as p on o.platform_id = p.platform_id
 left join staging.stg_reference__assumptions as a on i.assumption_id = a.assumption_id
 left join staging.stg_reference__platform_events as e on split_part(i.input_id, ':', 1) = e.event_id
 order by i.company_id asc, i.measure asc, i.variance_share desc, i.input_id asc
