@@ -179,7 +179,7 @@ def test_the_group_difference_is_exact_although_ratings_are_drawn(look: Callable
         ([1300.0 - i for i in range(9)], [True] + [False] * 8, "too_few_platform_owners"),
     ],
 )
-def test_a_board_with_nothing_to_test_cannot_tell_and_says_why(
+def test_e12_a_board_with_nothing_to_test_cannot_tell_and_says_why(
     look: Callable[..., dict[str, pl.DataFrame]], ratings: list[float], owners: list[bool], reason: str
 ) -> None:
     flags = np.array(owners)

@@ -44,7 +44,7 @@ def width(quantity: str) -> pl.Expr:
     return (pl.col(f"{quantity}_p95") / pl.col(f"{quantity}_p05")).log()
 
 
-def test_doubling_every_uncertainty_widens_every_interval(fitted: dict[str, pl.DataFrame]) -> None:
+def test_e05_doubling_every_uncertainty_widens_every_interval(fitted: dict[str, pl.DataFrame]) -> None:
     last = fitted["whole"].filter(pl.col("month") == MONTH)
     for quantity in ("uploads_per_day", "upload_hours_per_day", "stock_hours"):
         wide, base = (

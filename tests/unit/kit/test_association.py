@@ -143,13 +143,6 @@ def test_a_correlation_of_two_lists_is_scipys() -> None:
     assert a.plain_spearman(x, np.ones(6)) == 0.0
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 2), (50, 25)])
-def test_ranks_are_those_of_scipy_ties_and_none_included(shape: tuple[int, int]) -> None:
-    x = np.round(np.random.default_rng(3).standard_normal(shape), 1)
-    x[0, 0] = -np.inf
-    assert (a.row_ranks(x) == stats.rankdata(x, axis=1)).all()
-
-
 def test_the_worst_p_without_one_is_the_largest_of_the_tests_without_one() -> None:
     v, r = world(17, 7)
     each = [a.permutation_test(a.spearman_matrix(*(np.delete(x, i, axis=1) for x in (v, r)))).p for i in range(7)]

@@ -53,7 +53,7 @@ def test_the_chance_of_being_ahead_is_one_half_where_groups_are_alike_and_one_wh
         assert (found.test.value, found.plain, found.effect.p50) == pytest.approx((chance, chance, chance))
 
 
-def test_too_few_ties_in_ratings_and_ties_in_volume_are_reasons() -> None:
+def test_e12_too_few_ties_in_ratings_and_ties_in_volume_are_reasons() -> None:
     v, medians, rated = field(9)
     assert link("spearman", v[:, :2], medians[:2], Rated(rated.r[:, :2], rated.points[:2]), LOOKS).reason == "too_few_companies"
     assert link("spearman", v, medians, Rated(rated.r, np.full(9, 5.0)), LOOKS).reason == "ratings_tied"

@@ -240,7 +240,7 @@ def test_refitting_like_another_estimates_nothing_anew() -> None:
     assert np.allclose(one, two)
 
 
-def test_doubling_every_uncertainty_widens_every_interval() -> None:
+def test_e05_doubling_every_uncertainty_widens_every_interval() -> None:
     def fitted(factor: float) -> Model:
         rows = [stated("a", 1e9, 2, "A"), stated("b", 5e8, 3, "B", slack=(0.0, np.inf), slack_sd=0.4 * factor)]
         return Model(
@@ -251,7 +251,7 @@ def test_doubling_every_uncertainty_widens_every_interval() -> None:
     assert np.all(wide.std(axis=1) > 1.5 * narrow.std(axis=1))
 
 
-def test_a_thousand_and_ten_thousand_draws_agree_within_their_own_error() -> None:
+def test_e07_a_thousand_and_ten_thousand_draws_agree_within_their_own_error() -> None:
     model = Model([flat()], [stated("a", 1e9, 2, "A"), stated("b", 5e8, 3, "B")])
     few, many = (drawn(model, n)["p"]["users"][0] for n in (1_000, 10_000))
     sd = many.std()
@@ -293,7 +293,7 @@ def test_the_correlation_of_wandering_does_not_depend_on_how_many_months_follow(
     assert np.array_equal(matern(10, 6.0), matern(20, 6.0)[:10, :10])
 
 
-def test_draws_are_the_same_bytes_on_one_thread_and_on_two(pytestconfig: pytest.Config) -> None:
+def test_e06_draws_are_the_same_bytes_on_one_thread_and_on_two(pytestconfig: pytest.Config) -> None:
     code = (
         "import hashlib\n"
         "from datamoat.kit.worlds import fit_world, make_world\n"

@@ -40,19 +40,19 @@ def by_name(name: str) -> "worlds.World":
 
 
 @pytest.mark.parametrize("name", ["no effect, 20 companies", "no effect, 26 companies, poor volumes"])
-def test_no_effect_is_called_supported_in_at_most_one_world_in_twenty(name: str) -> None:
+def test_e02_no_effect_is_called_supported_in_at_most_one_world_in_twenty(name: str) -> None:
     assert worlds.verdicts(by_name(name), 60)["supported"] <= 3
 
 
-def test_a_strong_effect_among_25_companies_is_found() -> None:
+def test_e01_a_strong_effect_among_25_companies_is_found() -> None:
     assert worlds.verdicts(by_name("strong effect, 25 companies"), 40)["supported"] >= 38
 
 
-def test_six_companies_never_give_a_verdict() -> None:
+def test_e01_six_companies_never_give_a_verdict() -> None:
     assert worlds.verdicts(by_name("strong effect, 6 companies"), 20) == {"cannot_tell": 20}
 
 
-def test_a_confounder_that_drives_both_is_seldom_called_supported() -> None:
+def test_e03_a_confounder_that_drives_both_is_seldom_called_supported() -> None:
     assert worlds.verdicts(by_name("release date drives both"), 40)["supported"] <= 4
 
 
@@ -65,7 +65,7 @@ def test_the_interval_of_a_comparison_of_medians_holds_the_difference_about_nine
 
 
 @pytest.mark.slow
-def test_the_long_table_of_worlds_meets_the_promises() -> None:
+def test_e01_e02_e03_the_long_table_of_worlds_meets_the_promises() -> None:
     shares = {world.name: worlds.verdicts(world, 1_000)["supported"] / 1_000 for world in worlds.WORLDS}
     assert shares["no effect, 20 companies"] <= 0.05
     assert shares["no effect, 26 companies, poor volumes"] <= 0.05

@@ -22,14 +22,14 @@ def test_a_world_is_a_function_of_its_seed() -> None:
     assert not np.allclose(one.truth["p00"], other.truth["p00"])
 
 
-def test_a_few_small_worlds_are_held_about_as_often_as_stated() -> None:
+def test_e01_a_few_small_worlds_are_held_about_as_often_as_stated() -> None:
     inside = covered("well_specified", 4, 8)
     assert np.all((inside[:, 0] > 0.25) & (inside[:, 0] < 0.75))
     assert np.all(inside[:, 1] > 0.78)
 
 
 @pytest.mark.slow
-def test_twelve_worlds_are_held_as_often_as_stated() -> None:
+def test_e01_twelve_worlds_are_held_as_often_as_stated() -> None:
     inside = covered("well_specified", 12, 25)
     assert np.all((inside[:, 0] > 0.40) & (inside[:, 0] < 0.60))
     assert np.all((inside[:, 1] > 0.83) & (inside[:, 1] < 0.96))
