@@ -13,6 +13,7 @@ from datamoat.kit.strict import Row, oddities, shown
 from datamoat.sources import Distrust, Flag, Measure, Rows, Score, Table, When
 
 Verdict = Literal["ok", "unchanged", "revision", "suspicious", "error"]
+NEWCOMERS = 2  # so many new rows are ordinary on a list of any length, however large a share of a short one they are
 FEW = 8  # below so many shared entries a spread says little, and its bound is doubled
 VOTES_FALL_SHARE = 0.001  # of the votes of shared entries: less is the ordinary tidying of single votes
 ONE_FALL_SHARE = 0.2  # of one entry's votes
@@ -228,7 +229,7 @@ def _membership(rule: Distrust, ours: dict[Any, Row], theirs: dict[Any, Row], da
         )
     elif left:
         found.notes.append(f"left: {_some(left)}")
-    if len(came) / len(theirs) > rule.new.after(days) and len(came) > 2:  # noqa: PLR2004
+    if len(came) / len(theirs) > rule.new.after(days) and len(came) > NEWCOMERS:
         found.suspicions.append(
             f"{len(came)} rows unheard of beside {len(theirs)} known; at most {rule.new.after(days):.0%} are expected ({_some(came)})"
         )
