@@ -29,9 +29,10 @@ from datamoat import describe
 from datamoat.changes import input_rows
 from datamoat.durable import cannot_write, part_of, put_in_place, write_json, write_whole
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError
+from datamoat.fingerprint import code_hash, versions
 from datamoat.lake import Known, content_of, identifier, lake_connection, path_of, quoted, view
 from datamoat.land import land_all, landing_rows, raw_relations
-from datamoat.project import LAYERS, Model, Project, Table, content_hash, kit_hash, kit_of
+from datamoat.project import LAYERS, Model, Project, Table, content_hash
 from datamoat.reference import ReferenceTable, read_reference
 from datamoat.settings import Settings
 from datamoat.sources import read_sources
@@ -181,10 +182,10 @@ def input_hashes(settings: Settings, project: Project, facts: tuple[ReferenceTab
         **{f"reference/{table.name}.csv": table.sha256 for table in facts},
         "snapshots": hashlib.sha256(json.dumps(served).encode()).hexdigest(),
         "content": content_hash(project),
-        "kit": kit_hash(),
+        "code": code_hash(*(model.path for model in project.models if not model.is_sql)),
         "settings": hashlib.sha256(json.dumps(_plain(project.build), sort_keys=True, default=str).encode()).hexdigest(),
         "engine": datamoat.__version__,
-        "duckdb": duckdb.__version__,
+        **versions(),
     }
 
 
@@ -354,13 +355,10 @@ def _in_order(frame: pl.DataFrame, grain: tuple[str, ...]) -> bool:
 
 def _kept_key(model: Model, constants: dict[str, Any], hashes: dict[str, str]) -> str:
     """Return the hash of everything a kept model's result depends on."""
-    digest = hashlib.sha256(model.text.encode())
-    for path in [] if model.is_sql else kit_of(model.text):
-        digest.update(path.read_bytes())
+    code = hashlib.sha256(model.text.encode()).hexdigest() if model.is_sql else code_hash(model.path)
     depends = {read: hashes[read] for read in model.reads}
     taken = {name: str(value) for name, value in _constants_of(model, constants).items()}
-    digest.update(json.dumps([depends, taken, pl.__version__, duckdb.__version__], sort_keys=True).encode())
-    return digest.hexdigest()[:24]
+    return hashlib.sha256(json.dumps([code, depends, taken, versions()], sort_keys=True).encode()).hexdigest()[:24]
 
 
 def _constants_of(model: Model, constants: dict[str, Any]) -> dict[str, Any]:

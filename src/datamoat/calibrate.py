@@ -4,27 +4,23 @@ The table is a reference file: it costs minutes, depends on nothing but the code
 """
 
 import csv
-import hashlib
 import sys
 from pathlib import Path
 
 import numpy as np
 
+from datamoat.fingerprint import code_hash
 from datamoat.kit import worlds
 
 FIELDS = (
     "world_kind", "quantity", "n_worlds", "n_truths", "covered_50_share", "covered_90_share", "rmse", "mean_sd", "log_score",
     "first_seed", "code_sha256",
 )  # fmt: skip
-MODULES = ("accumulate", "loggaussian", "quantiles", "seeds", "uploads", "worlds")
 
 
-def code_hash() -> str:
-    """Return the hash of the modules the table depends on."""
-    digest = hashlib.sha256()
-    for name in MODULES:
-        digest.update((Path(worlds.__file__).parent / f"{name}.py").read_bytes())
-    return digest.hexdigest()
+def stamp() -> str:
+    """Return the hash of the code the table depends on."""
+    return code_hash(Path(worlds.__file__))
 
 
 def calibrate(kind: str, n_worlds: int, n_places: int = 15, first_seed: int = 1_000) -> list[dict[str, object]]:
@@ -54,7 +50,7 @@ def calibrate(kind: str, n_worlds: int, n_places: int = 15, first_seed: int = 1_
             "mean_sd": round(float(sd[:, i].mean()), 4),
             "log_score": round(float(score[:, i].mean()), 4),
             "first_seed": first_seed,
-            "code_sha256": code_hash(),
+            "code_sha256": stamp(),
         }
         for i, quantity in enumerate(worlds.QUANTITIES)
     ]

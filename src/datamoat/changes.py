@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from datamoat.fingerprint import versions
 from datamoat.lake import identifier, quoted
 from datamoat.published import published_build
 from datamoat.reference import DESCRIPTOR, ReferenceTable
@@ -168,9 +169,9 @@ class _Causes:
             ).fetchall()
         }
         changed = {name for name, (new, old) in inputs.items() if new != old}
-        if changed & {"kit", "settings"}:
+        if changed & {"code", "settings"}:
             self._models |= programs
-        self._all_move = bool(changed & {"engine", "duckdb"})
+        self._all_move = bool(changed & {"engine", *versions()})
         self._is_later = "as_of" in changed
         self._answers = "snapshots" in changed
         self._rows: dict[str, set[str]] = {}

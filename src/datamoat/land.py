@@ -13,11 +13,12 @@ from typing import Any
 import polars as pl
 
 import datamoat
-from datamoat import distrust, reading, snapshots
+from datamoat import distrust, reading
 from datamoat.accepted import Acceptance, read_accepted
 from datamoat.distrust import Verdict, compare
 from datamoat.durable import write_json, write_whole
 from datamoat.errors import SourceChangedError
+from datamoat.fingerprint import code_hash
 from datamoat.kit import strict
 from datamoat.kit.strict import Row
 from datamoat.settings import Settings
@@ -588,9 +589,8 @@ def _raw(settings: Settings) -> Path:
 
 @cache
 def _engine_hash() -> str:
-    """Return a hash of the code that reads and judges."""
-    files = [Path(str(module.__file__)) for module in (strict, distrust, reading, snapshots)] + [Path(__file__)]
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files) + datamoat.__version__.encode()).hexdigest()
+    """Return a hash of the code that reads and validates responses."""
+    return hashlib.sha256((code_hash(Path(__file__)) + datamoat.__version__).encode()).hexdigest()
 
 
 def _code_hash(source: Source) -> str:

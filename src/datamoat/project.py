@@ -291,43 +291,12 @@ def tables_in(tree: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 def content_hash(project: Project) -> str:
-    """Return a hash of everything in the content tree and the engine's kit that can move a number."""
+    """Return a hash of everything in the content tree that can change a number."""
     digest = hashlib.sha256()
-    kit = Path(__file__).parent / "kit"
     words = (project.content / "transforms" / "columns.yml", project.content / BUILD_FILE)
-    spoken = (*(model.path for model in project.models), *(macro.path for macro in project.macros))
-    for path in (*spoken, *words, *sorted(kit.rglob("*.py"))):
+    for path in (*(model.path for model in project.models), *(macro.path for macro in project.macros), *words):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
-
-
-def kit_hash() -> str:
-    """Return a hash of the engine's kit: what models that are programs call."""
-    digest = hashlib.sha256()
-    for path in sorted((Path(__file__).parent / "kit").rglob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-def kit_of(text: str) -> list[Path]:
-    """Return the kit's modules that a program imports, and those they import in turn, in order of name."""
-    kit = Path(__file__).parent / "kit"
-    found: set[Path] = set()
-    waiting = [text]
-    while waiting:
-        for node in ast.walk(ast.parse(waiting.pop())):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                named = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif isinstance(node, ast.Import):
-                named = [alias.name for alias in node.names]
-            else:
-                continue
-            paths = {kit / f"{name.removeprefix('datamoat.kit.')}.py" for name in named if name.startswith("datamoat.kit.")}
-            for path in sorted(paths - found):
-                if path.is_file():
-                    found.add(path)
-                    waiting.append(path.read_text(encoding="utf-8"))
-    return sorted(found)
 
 
 def _model_files(transforms: Path) -> list[Path]:

@@ -14,6 +14,7 @@ import pytest
 from datamoat import build
 from datamoat.build import BUILD_FILE, Build, build_models, read_build
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError, PublishRefusedError
+from datamoat.fingerprint import NUMERIC_STACK, versions
 from datamoat.lake import path_of
 from datamoat.project import read_project
 from datamoat.settings import Settings
@@ -109,8 +110,11 @@ def test_a_kept_model_runs_again_only_when_its_inputs_or_code_change(settings: S
     built(settings)
     assert count.read_text() == "xx"
     edit(POLARS, "Sum them.", "Sum them all.")
+    built(settings)
+    assert count.read_text() == "xx", "a docstring is no code"
+    edit(POLARS, 'log.write("x")', 'log.write("y")')
     build = built(settings)
-    assert count.read_text() == "xxx"
+    assert count.read_text() == "xxy"
     assert build.tables["intermediate.int_lab__uploads"]["n_rows"] == 2
 
 
@@ -159,7 +163,24 @@ def test_meta_says_what_was_read_and_how_columns_depend(settings: Settings) -> N
     snapshots = pl.read_parquet(path_of(settings.lake, "meta.snapshots"))
     assert snapshots.select("source_id", "request", "n_rows").rows() == [("reference", "facts", 2)]
     known = json.loads((settings.lake / BUILD_FILE).read_text())
-    assert set(known["inputs"]) == {"reference/facts.csv", "snapshots", "content", "kit", "settings", "engine", "duckdb", "as_of"}
+    own = {"reference/facts.csv", "snapshots", "content", "code", "settings", "engine", "as_of"}
+    assert set(known["inputs"]) == own | set(versions())
+
+
+@pytest.mark.parametrize("library", ["python", *NUMERIC_STACK])
+def test_another_version_of_the_numeric_stack_changes_every_cached_key_and_the_build(
+    settings: Settings, edit: Edit, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    edit(MART, "rows: {min: 1}", "rows: {min: 1}\nkeep: true")
+    edit(POLARS, 'GRAIN = ("lab_id",)', 'GRAIN = ("lab_id",)\nKEEP = True')
+    first = built(settings)
+    before = {path.parent.name: path.name for path in (settings.lake / "kept").glob("*/*") if path.is_dir()}
+    monkeypatch.setattr(build, "versions", lambda: versions() | {library: "0.0"})
+    second = built(settings)
+    after = [(path.parent.name, path.name) for path in (settings.lake / "kept").glob("*/*") if path.is_dir()]
+    assert second.build_id != first.build_id
+    assert len(before) == 2
+    assert {name for name, key in after if before[name] != key} == set(before)
 
 
 @pytest.mark.parametrize("error", [duckdb.IOException, pl.exceptions.ComputeError])

@@ -1,0 +1,132 @@
+"""What a result depends on: the programs behind it and the versions of what they run on.
+
+One closure of modules serves the cache of results, the stamp of a landing and the stamp of the calibration table.
+"""
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import platform
+from pathlib import Path
+
+from datamoat.errors import ContentError
+
+OWN = ("datamoat", "moat")  # the packages whose modules are followed
+NUMERIC_STACK = ("duckdb", "numpy", "polars", "pyarrow", "scipy")
+
+
+def versions() -> dict[str, str]:
+    """Return the version of Python and of every library that can change a computed number."""
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in NUMERIC_STACK}}
+
+
+def closure(*programs: Path) -> tuple[Path, ...]:
+    """Return the files of our own packages that some programs import, directly or through each other, in order of name.
+
+    Args:
+        programs: Python files; they are not part of the result unless they are imported.
+
+    Raises:
+        ContentError: A module of ours is imported that does not exist, or by a relative name.
+    """
+    found: set[Path] = set()
+    waiting = list(programs)
+    while waiting:
+        program = waiting.pop()
+        new = set(_imported(program)) - found
+        found |= new
+        waiting += new
+    return tuple(sorted(found))
+
+
+def code_hash(*programs: Path) -> str:
+    """Return a hash of what some programs and their closure compute: comments, docstrings and where a module lives do not count."""
+    texts = {_shape_of(path) for path in programs} | {_shape_of(path) for path in closure(*programs)}
+    return hashlib.sha256(json.dumps(sorted(texts)).encode()).hexdigest()
+
+
+@functools.cache
+def package_folder(name: str) -> Path | None:
+    """Return the folder of an installed package, or None."""
+    specification = importlib.util.find_spec(name)
+    return Path(specification.origin).parent if specification and specification.origin else None
+
+
+@functools.cache
+def _tree(path: Path, _modified: int) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _parsed(path: Path) -> ast.Module:
+    return _tree(path, path.stat().st_mtime_ns)
+
+
+def _imports_of(path: Path, node: ast.stmt) -> list[tuple[Path, str]]:
+    """Return, for an import statement, each file of our own that it names, with the name that is bound to it."""
+    if isinstance(node, ast.Import):
+        names = [(alias.name, "", alias.asname or "") for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.level:
+        raise ContentError("a relative import", f"{path}:{node.lineno}", "write the whole name of the module.")
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        names = [(node.module, alias.name, alias.asname or "") for alias in node.names]
+    else:
+        return []
+    found = []
+    for module, member, bound in names:
+        if module.split(".")[0] not in OWN:
+            continue
+        file = _file_of(module)
+        if file is None:
+            raise ContentError(
+                f"{module} is imported and does not exist", f"{path}:{node.lineno}", "correct the name of the module."
+            )
+        below = _file_of(f"{module}.{member}") if member else None
+        found += [(each, f"{member} {bound}") for each in (file, below) if each is not None]
+    return found
+
+
+def _imported(path: Path) -> list[Path]:
+    """Return the files of our own modules that one file imports."""
+    statements = [node for node in ast.walk(_parsed(path)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return [file for node in statements for file, _ in _imports_of(path, node)]
+
+
+def _file_of(module: str) -> Path | None:
+    """Return the file of a module, or None where there is none."""
+    package, *rest = module.split(".")
+    root = package_folder(package)
+    if root is None:
+        return None
+    place = root.joinpath(*rest)
+    return next((file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()), None)
+
+
+def _shape_of(path: Path) -> str:
+    """Return the syntax tree of a file as text, the same on every supported Python; imports of ours by what they bind."""
+    bound = sorted(
+        f"{name}={hashlib.sha256(_shape(_parsed(file)).encode()).hexdigest()}"
+        for node in ast.walk(_parsed(path))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for file, name in _imports_of(path, node)
+    )
+    return _shape(_parsed(path)) + "\n".join(bound)
+
+
+def _shape(node: object) -> str:
+    """Return a syntax tree as text, without docstrings and without imports of ours."""
+    if isinstance(node, list):
+        return "[" + ",".join(text for item in node if (text := _shape(item))) + "]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return ""  # a docstring
+    if isinstance(node, ast.Import) and any(alias.name.split(".")[0] in OWN for alias in node.names):
+        return ""
+    if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in OWN:
+        return ""
+    fields = {name: getattr(node, name, None) for name in sorted(node._fields)}
+    inner = ",".join(f"{name}={_shape(value)}" for name, value in fields.items() if value is not None and value != [])
+    return f"{type(node).__name__}({inner})"

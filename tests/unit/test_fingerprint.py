@@ -1,0 +1,74 @@
+"""What a cached result depends on: the whole closure of modules, by what they compute, and the numeric stack."""
+
+from pathlib import Path
+
+import pytest
+
+from datamoat import fingerprint
+from datamoat.errors import ContentError
+from datamoat.fingerprint import NUMERIC_STACK, closure, code_hash, versions
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a package `moat` in which `a` imports `b.c`, and `b.c` imports `b.d`."""
+    root = tmp_path / "moat"
+    (root / "b").mkdir(parents=True)
+    (root / "__init__.py").write_text('"""Top."""\n')
+    (root / "b" / "__init__.py").write_text('"""Below."""\n')
+    (root / "a.py").write_text('"""A."""\nfrom moat.b import c\n\n\ndef f():\n    """Do."""\n    return c.g()\n')
+    (root / "b" / "c.py").write_text('"""C."""\nfrom moat.b.d import h\n\n\ndef g():\n    return h()\n')
+    (root / "b" / "d.py").write_text('"""D."""\n\n\ndef h():\n    return 1\n')
+    monkeypatch.setattr(fingerprint, "package_folder", {"moat": root}.get)
+    return root
+
+
+def test_the_closure_follows_packages_and_modules_imported_by_other_modules(package: Path) -> None:
+    found = {path.relative_to(package).as_posix() for path in closure(package / "a.py")}
+    assert found == {"b/__init__.py", "b/c.py", "b/d.py"}
+
+
+@pytest.mark.parametrize("module", ["b/c.py", "b/d.py"])
+def test_a_change_anywhere_in_the_closure_changes_the_hash(package: Path, module: str) -> None:
+    before = code_hash(package / "a.py")
+    text = (package / module).read_text()
+    (package / module).write_text(text.replace("return ", "return 2 * "))
+    assert code_hash(package / "a.py") != before
+
+
+def test_the_name_taken_from_a_module_is_part_of_the_hash(package: Path) -> None:
+    (package / "b" / "d.py").write_text("def h():\n    return 1\n\n\ndef k():\n    return 2\n")
+    before = code_hash(package / "a.py")
+    (package / "b" / "c.py").write_text('"""C."""\nfrom moat.b.d import k as h\n\n\ndef g():\n    return h()\n')
+    assert code_hash(package / "a.py") != before
+
+
+def test_words_about_code_do_not_change_the_hash(package: Path) -> None:
+    before = code_hash(package / "a.py")
+    text = (package / "b" / "d.py").read_text()
+    (package / "b" / "d.py").write_text("# a comment\n" + text.replace("D.", "Another docstring."))
+    assert code_hash(package / "a.py") == before
+
+
+def test_a_module_that_moves_with_its_text_does_not_change_the_hash(package: Path) -> None:
+    before = code_hash(package / "a.py")
+    (package / "b" / "d.py").rename(package / "b" / "e.py")
+    (package / "b" / "c.py").write_text((package / "b" / "c.py").read_text().replace("moat.b.d", "moat.b.e"))
+    assert code_hash(package / "a.py") == before
+
+
+def test_an_import_that_cannot_be_resolved_is_an_error_with_its_line(package: Path) -> None:
+    (package / "a.py").write_text("from moat.b.x import y\n")
+    with pytest.raises(ContentError, match=r"moat\.b\.x is imported and does not exist") as failure:
+        closure(package / "a.py")
+    assert failure.value.where.endswith("a.py:1")
+
+
+def test_a_relative_import_is_refused(package: Path) -> None:
+    (package / "a.py").write_text("from .b import c\n")
+    with pytest.raises(ContentError, match="relative import"):
+        closure(package / "a.py")
+
+
+def test_the_versions_name_python_and_the_whole_numeric_stack() -> None:
+    assert set(versions()) == {"python", *NUMERIC_STACK}
