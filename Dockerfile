@@ -30,5 +30,5 @@ WORKDIR /opt/datamoat
 USER 10001:10001
 VOLUME /data
 EXPOSE 8080
-HEALTHCHECK --interval=30s --timeout=15s --start-period=60s CMD ["python", "-m", "datamoat.local", "health", "http://127.0.0.1:8080", "metadatabase"]
+HEALTHCHECK --interval=30s --timeout=15s --start-period=60s CMD ["python", "-m", "datamoat.orchestration.airflow_local", "health", "http://127.0.0.1:8080", "metadatabase"]
 CMD ["airflow", "api-server"]

@@ -40,10 +40,10 @@ test-celery: .venv/dev  ## two workers, Redis and PostgreSQL from Debian's packa
 	@$(BIN)/python -m pytest -m celery -s
 
 airflow: .venv/airflow  ## Airflow on this machine, loopback only; PORT=18080 for another port
-	@$(BIN)/python -m datamoat.local start $(PORT)
+	@$(BIN)/python -m datamoat.orchestration.airflow_local start $(PORT)
 
 airflow-stop:  ## stop it
-	@$(BIN)/python -m datamoat.local stop
+	@$(BIN)/python -m datamoat.orchestration.airflow_local stop
 
 check: .venv/dev  ## format, lint, types, SQL, import rules, content
 	@$(BIN)/ruff check .
@@ -54,9 +54,9 @@ check: .venv/dev  ## format, lint, types, SQL, import rules, content
 	@$(BIN)/sqlfluff lint -q transforms/*/*/*.sql
 	@$(BIN)/datamoat check
 
-calibrate: .venv/dev  ## made worlds in number: verdicts and intervals against a known truth (minutes)
-	@$(BIN)/python tests/unit/kit/link_worlds.py
-	@$(BIN)/python -m datamoat.calibrate data/reference/calibration_worlds.csv
+calibrate: .venv/dev  ## many simulated data sets: verdicts and intervals against a known truth (minutes)
+	@$(BIN)/python tests/moat/link/simulated_boards.py
+	@$(BIN)/python tests/moat/volume/calibrate.py data/reference/calibration_worlds.csv
 
 report: run  ## draw the report: one HTML page and its charts, in data/exports/report
 	@$(BIN)/datamoat report

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from airflow import sdk
 
-from datamoat import notify, schedule
+from datamoat.orchestration import notify, schedule
+from datamoat.project.sources import read_sources
 from datamoat.settings import find_content
-from datamoat.sources import read_sources
 
 POLICY = sdk.ExceptionRetryPolicy(
     [sdk.RetryRule(error, sdk.RetryAction(act), timedelta(minutes=wait), why) for error, act, wait, why in schedule.RULES]
@@ -35,19 +35,19 @@ def build_warehouse():
 
     @sdk.task(doc_md="Compute every table from the facts and the snapshots; readers see nothing of it yet.")
     def build():
-        from datamoat import verbs
+        from datamoat.orchestration import tasks as verbs
 
         return verbs.build()
 
     @sdk.task(doc_md="Check every claim about the build; a critical one that does not hold ends the run.")
     def audit(built):
-        from datamoat import verbs
+        from datamoat.orchestration import tasks as verbs
 
         return verbs.audit(built["build_id"])
 
     @sdk.task(outlets=[WAREHOUSE], doc_md="Let the audited build take the place of the file that readers open.")
     def publish(audited, outlet_events=None):
-        from datamoat import verbs
+        from datamoat.orchestration import tasks as verbs
 
         outlet_events[WAREHOUSE].extra = facts = audited | verbs.publish(audited["build_id"])
         return facts

@@ -5,9 +5,9 @@ from datetime import timedelta
 from airflow import sdk
 from airflow.sdk.exceptions import AirflowSkipException
 
-from datamoat import notify, schedule
+from datamoat.orchestration import notify, schedule
+from datamoat.project.sources import REFERENCE, read_sources
 from datamoat.settings import find_content
-from datamoat.sources import REFERENCE, read_sources
 
 POLICY = sdk.ExceptionRetryPolicy(
     [sdk.RetryRule(error, sdk.RetryAction(act), timedelta(minutes=wait), why) for error, act, wait, why in schedule.RULES]
@@ -28,13 +28,13 @@ def ingest(source_id, title, about, when, tags, host):
     def flow():
         @sdk.task(pool=host, doc_md="Ask politely, and keep the answer as received; a backfill looks into the inbox.")
         def fetch(dag_run=None):
-            from datamoat import verbs
+            from datamoat.orchestration import tasks as verbs
 
             return verbs.fetch(source_id, past_day(dag_run))
 
         @sdk.task(pool=schedule.WRITER, outlets=[landed], trigger_rule="all_done", doc_md="Read what came into tables.")
         def land(dag_run=None, outlet_events=None):
-            from datamoat import verbs
+            from datamoat.orchestration import tasks as verbs
 
             outlet_events[landed].extra = facts = verbs.land(source_id, past_day(dag_run))
             if not facts["is_new"]:
@@ -43,7 +43,7 @@ def ingest(source_id, title, about, when, tags, host):
 
         @sdk.task(trigger_rule="none_failed", doc_md="Fail, naming it, when the newest answer is not to be believed.")
         def judge():
-            from datamoat import verbs
+            from datamoat.orchestration import tasks as verbs
 
             return verbs.judge(source_id)
 

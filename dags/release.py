@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from airflow import sdk
 
-from datamoat import notify, schedule
+from datamoat.orchestration import notify, schedule
 
 POLICY = sdk.ExceptionRetryPolicy(
     [sdk.RetryRule(error, sdk.RetryAction(act), timedelta(minutes=wait), why) for error, act, wait, why in schedule.RULES]
@@ -30,7 +30,7 @@ def export_tables():
         outlets=[EXPORT], doc_md="Write the tables of the published file; a build that was exported before is left as it is."
     )
     def export(outlet_events=None):
-        from datamoat import verbs
+        from datamoat.orchestration import tasks as verbs
 
         outlet_events[EXPORT].extra = facts = verbs.export()
         return facts
@@ -45,7 +45,7 @@ def release():
 
     @sdk.task(outlets=[RELEASE], doc_md="Write the bundle with its seal; write the seal down where the bundle is not.")
     def export_release(outlet_events=None):
-        from datamoat import verbs
+        from datamoat.orchestration import tasks as verbs
 
         outlet_events[RELEASE].extra = facts = verbs.release()
         return facts

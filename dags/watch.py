@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from airflow import sdk
 
-from datamoat import notify, schedule
+from datamoat.orchestration import notify, schedule
 
 POLICY = sdk.ExceptionRetryPolicy(
     [sdk.RetryRule(error, sdk.RetryAction(act), timedelta(minutes=wait), why) for error, act, wait, why in schedule.RULES]
@@ -22,7 +22,7 @@ def watch_pages():
 
     @sdk.task(pool=schedule.PAGES, doc_md="Compare the visible text of every cited page with what it was the week before.")
     def watch():
-        from datamoat import verbs
+        from datamoat.orchestration import tasks as verbs
 
         return verbs.watch()
 

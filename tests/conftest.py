@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from datamoat.audit import Worker, audit_build
-from datamoat.build import build_models
-from datamoat.project import read_project
-from datamoat.publish import publish_warehouse
+from datamoat.build.run import build_models
+from datamoat.project.read import read_project
+from datamoat.publish.audit import Worker, audit_build
+from datamoat.publish.warehouse import publish_warehouse
 from datamoat.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[1]

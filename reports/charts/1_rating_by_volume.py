@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from datamoat.report import Panel
+from datamoat.views.report import Panel
 
 BOARDS = (("aa_text_to_video", "Artificial Analysis, text to video"), ("arena_text_to_video", "Arena, text to video"))
 ROWS = """

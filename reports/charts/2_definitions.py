@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from datamoat.report import Panel
+from datamoat.views.report import Panel
 
 NEWEST = """
     with boards as (

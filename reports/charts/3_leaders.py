@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from datamoat.report import Panel
+from datamoat.views.report import Panel
 
 ROWS = """
     select s.board_id, s.captured_on, c.company_name, s.leader_entry_name, s.leader_rating, s.n_leaders, s.status

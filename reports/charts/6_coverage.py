@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from datamoat.report import Panel
+from datamoat.views.report import Panel
 
 ROWS = """
     select board_id, status, count(*) as n_days, min(captured_on) as first_on, max(captured_on) as last_on

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from datamoat.scaffold import write_source
+from datamoat.project.scaffold import write_source
 from datamoat.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -110,7 +110,7 @@ class World:
 
     def datamoat(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the command line in this world."""
-        call = [sys.executable, "-m", "datamoat.cli", *words]
+        call = [sys.executable, "-m", "datamoat", *words]
         return subprocess.run(call, env=self.environment, capture_output=True, text=True, check=False, cwd=self.content)
 
     def python(self, code: str, *words: str, seconds: float = 300) -> Any:

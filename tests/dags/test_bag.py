@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from datamoat import schedule
-from datamoat.sources import read_sources
+from datamoat.orchestration import schedule
+from datamoat.project.sources import read_sources
 
 pytest.importorskip("airflow")
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]

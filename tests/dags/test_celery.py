@@ -24,7 +24,7 @@ import duckdb
 import pytest
 import yaml
 
-from datamoat import local
+from datamoat.orchestration import airflow_local as local
 
 pytest.importorskip("airflow")
 pytestmark = [pytest.mark.celery, pytest.mark.xdist_group("airflow")]
@@ -230,7 +230,7 @@ def test_two_workers_give_the_result_that_one_process_gives(stack: Stack, record
     shutil.copytree(stack.world.data / "snapshots", stack.folder / "alone" / "snapshots")
     for verb in ("run", "export"):
         subprocess.run(
-            [sys.executable, "-m", "datamoat.cli", verb], env=alone, check=True, capture_output=True, cwd=stack.world.content
+            [sys.executable, "-m", "datamoat", verb], env=alone, check=True, capture_output=True, cwd=stack.world.content
         )
     assert exported(next((stack.folder / "alone" / "exports").glob("datamoat-*"))) == exported(folder) != {}
     measured = f"both sources to an export in {took:.1f} s; tasks {ran}, load {os.getloadavg()[0]:.1f}"

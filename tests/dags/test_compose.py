@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from datamoat import local, notify, settings, sources
+from datamoat import settings
+from datamoat.orchestration import airflow_local as local
+from datamoat.orchestration import notify
+from datamoat.project import sources
 
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")

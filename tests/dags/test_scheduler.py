@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from datamoat import local
+from datamoat.orchestration import airflow_local as local
 
 pytest.importorskip("airflow")
 psutil = pytest.importorskip("psutil")  # Airflow brings it

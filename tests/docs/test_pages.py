@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from datamoat.cli import app
-from datamoat.pages import CONSOLE, pages, refreshed, written_by_hand
-from datamoat.project import read_project
-from datamoat.published import open_published
+from datamoat.cli.app import app
+from datamoat.project.read import read_project
 from datamoat.settings import Settings
+from datamoat.storage.warehouse import open_published
+from datamoat.views.docs import CONSOLE, pages, refreshed, written_by_hand
 
 PAGES = [path.relative_to(Path(__file__).parents[2]).as_posix() for path in written_by_hand(Path(__file__).parents[2])]
 

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from datamoat.audit import Audit
-from datamoat.build import build_models
-from datamoat.durable import write_json
-from datamoat.project import read_project
-from datamoat.publish import publish_warehouse
+from datamoat.build.run import build_models
+from datamoat.project.read import read_project
+from datamoat.publish.audit import Audit
+from datamoat.publish.warehouse import publish_warehouse
 from datamoat.settings import Settings
+from datamoat.storage.files import write_json
 
 READER = """
 import sys, time, duckdb

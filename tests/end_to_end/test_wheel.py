@@ -29,7 +29,7 @@ def test_the_wheel_carries_the_content_and_checks_it_outside_a_checkout(checkout
     environment = {**os.environ, "PYTHONPATH": str(installed), "XDG_DATA_HOME": str(tmp_path / "home")}
     for name in ("DATAMOAT_ROOT", "DATAMOAT_DATA"):
         environment.pop(name, None)
-    code = f"import datamoat; assert datamoat.__file__.startswith({str(installed)!r}); from datamoat.cli import app; app()"
+    code = f"import datamoat; assert datamoat.__file__.startswith({str(installed)!r}); from datamoat.cli.app import app; app()"
     told = subprocess.run(
         [sys.executable, "-c", code, "check"], cwd=elsewhere, env=environment, capture_output=True, text=True, check=False
     )

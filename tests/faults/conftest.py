@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import stamina
 
-from datamoat.land import Landing, land_source, read_landings, rows_of
+from datamoat.ingest.land import Landing, land_source, read_landings, rows_of
+from datamoat.project.sources import Source, read_source
 from datamoat.settings import Settings
-from datamoat.snapshots import Snapshots
-from datamoat.sources import Source, read_source
+from datamoat.storage.snapshots import Snapshots
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BEGIN = date(2026, 3, 1)

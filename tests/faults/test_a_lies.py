@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from datamoat.errors import SourceChangedError
-from datamoat.fetch import _page_state
-from datamoat.kit.strict import parse_count, parse_number
-from datamoat.land import land_source, raw_relations, read_landings, states
+from datamoat.ingest.fetch import _page_state
+from datamoat.ingest.land import land_source, raw_relations, read_landings, states
+from datamoat.parsing import parse_count, parse_number
+from datamoat.project.sources import Paging, Source
 from datamoat.settings import Settings
-from datamoat.snapshots import Snapshots
-from datamoat.sources import Paging, Source
+from datamoat.storage.snapshots import Snapshots
 
 Board = Callable[..., dict[str, Any]]
 
@@ -621,7 +621,7 @@ def test_after_a_fault_is_gone_the_result_is_as_if_it_had_never_been(
 def test_an_accepted_snapshot_is_served_and_the_decision_is_a_line_in_a_file(
     tmp_path: Path, source: Callable[[str], Source], board: Board, bench_of: Any
 ) -> None:
-    from datamoat.accepted import Acceptance, read_accepted, write_acceptance
+    from datamoat.project.acceptances import Acceptance, read_accepted, write_acceptance
 
     settings = Settings(tmp_path / "content", tmp_path / "data")
     (tmp_path / "content/data/reference").mkdir(parents=True)

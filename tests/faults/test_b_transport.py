@@ -20,14 +20,14 @@ import stamina
 from werkzeug import Request, Response
 
 from datamoat.errors import SourceChangedError, UsageError
-from datamoat.fetch import FetchReport, fetch_source
-from datamoat.fetch.http import Client, retry_after
-from datamoat.kit.strict import Answer, load_json
-from datamoat.land import land_source
-from datamoat.reading import read_answer
+from datamoat.ingest.fetch import FetchReport, fetch_source
+from datamoat.ingest.http_client import Client, retry_after
+from datamoat.ingest.land import land_source
+from datamoat.ingest.parse import read_answer
+from datamoat.parsing import Answer, load_json
+from datamoat.project.sources import Source
 from datamoat.settings import Settings
-from datamoat.snapshots import Snapshots
-from datamoat.sources import Source
+from datamoat.storage.snapshots import Snapshots
 
 OLD = "/api/v2/data/media/text-to-video"
 NEW = "/api/v2/media/text-to-video/models/free"

@@ -14,11 +14,11 @@ from werkzeug import Response
 from werkzeug.serving import WSGIRequestHandler
 
 from datamoat.errors import UsageError
-from datamoat.fetch import bring_in, fetch_source
-from datamoat.land import land_source, landing_rows, read_landings, states
+from datamoat.ingest.fetch import bring_in, fetch_source
+from datamoat.ingest.land import land_source, landing_rows, read_landings, states
+from datamoat.project.sources import Source
 from datamoat.settings import Settings
-from datamoat.snapshots import Snapshots
-from datamoat.sources import Source
+from datamoat.storage.snapshots import Snapshots
 
 OLD = "/api/v2/data/media/text-to-video"
 TODAY = datetime(2026, 11, 24, 12, tzinfo=UTC)

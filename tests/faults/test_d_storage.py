@@ -13,13 +13,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from datamoat.audit import Worker, audit_build
-from datamoat.build import build_models
-from datamoat.project import read_project
-from datamoat.publish import publish_warehouse
-from datamoat.published import published_build
-from datamoat.scaffold import write_source
+from datamoat.build.run import build_models
+from datamoat.project.read import read_project
+from datamoat.project.scaffold import write_source
+from datamoat.publish.audit import Worker, audit_build
+from datamoat.publish.warehouse import publish_warehouse
 from datamoat.settings import Settings
+from datamoat.storage.warehouse import published_build
 
 STEPS = ("fetch", "land", "build", "audit", "publish", "export")
 COLUMNS = """
@@ -188,7 +188,7 @@ def test_d09_d12_it_runs_with_little_memory_one_core_few_files_locale_c_and_an_o
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "DATAMOAT"))}
     environment |= {"LC_ALL": "C", "DATAMOAT_MEMORY": "512MB", "DATAMOAT_ROOT": str(odd), "DATAMOAT_DATA": str(odd / "the data")}
     for verb in ("run", "export", "status"):
-        call = [sys.executable, "-m", "datamoat.cli", verb]
+        call = [sys.executable, "-m", "datamoat", verb]
         done = subprocess.run(call, env=environment, cwd=odd, capture_output=True, text=True, check=False, preexec_fn=starve)
         assert done.returncode == 0, done.stdout + done.stderr
     assert len(list((odd / "the data" / "exports").glob("datamoat-*/datapackage.json"))) == 1

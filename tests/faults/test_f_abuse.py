@@ -26,15 +26,15 @@ import pytest
 import yaml
 from werkzeug import Request, Response
 
-from datamoat import cli_sources
+from datamoat.cli import sources as cli_sources
 from datamoat.errors import ContentError, DatamoatError, SourceChangedError, SourceUnavailableError
-from datamoat.fetch import fetch_source, public_url
-from datamoat.fetch.guard import check_url, public_addresses
-from datamoat.kit.strict import oddities, open_zip, shown
-from datamoat.land import land_source, raw_relations, read_landings
-from datamoat.reading import read_answer
+from datamoat.ingest.fetch import fetch_source, public_url
+from datamoat.ingest.land import land_source, raw_relations, read_landings
+from datamoat.ingest.parse import read_answer
+from datamoat.ingest.ssrf_guard import check_url, public_addresses
+from datamoat.parsing import oddities, open_zip, shown
+from datamoat.project.sources import Source, read_source
 from datamoat.settings import Settings
-from datamoat.sources import Source, read_source
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DAY = date(2026, 3, 1)
@@ -394,7 +394,7 @@ def test_f10_a_reader_that_dies_takes_nobody_with_it(source: Callable[[str], Sou
 HARNESS = """
 import importlib.util, struct, sys
 from datamoat.errors import SourceChangedError
-from datamoat.kit.strict import Answer
+from datamoat.parsing import Answer
 spec = importlib.util.spec_from_file_location("parse", sys.argv[1])
 parse = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(parse)
@@ -446,7 +446,7 @@ def test_f10_three_hundred_mutations_of_a_binary_answer_harm_only_the_child(
 def test_f10_the_engine_reads_binary_answers_in_a_child_of_its_own(
     source: Callable[[str], Source], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datamoat import reading
+    from datamoat.ingest import parse as reading
 
     def never(*_: Any) -> Any:
         pytest.fail("a binary answer was read in the parent")
@@ -523,7 +523,7 @@ def test_f12_a_failure_carries_no_address_with_a_query(upstream: Any, place: Set
 
 
 def test_fetching_needs_no_frame_library_to_be_imported() -> None:
-    code = "import sys, datamoat.sources, datamoat.fetch; print([m for m in ('duckdb','polars','pandas','httpx2','numpy','pyarrow') if m in sys.modules])"
+    code = "import sys, datamoat.project.sources, datamoat.ingest.fetch; print([m for m in ('duckdb','polars','pandas','httpx2','numpy','pyarrow') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert issubclass(SourceChangedError, DatamoatError)

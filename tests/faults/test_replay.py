@@ -12,12 +12,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from datamoat.build import build_models
-from datamoat.fetch import bring_in
-from datamoat.land import Landing, land_source, raw_relations, read_landings
-from datamoat.project import Project, read_project
+from datamoat.build.run import build_models
+from datamoat.ingest.fetch import bring_in
+from datamoat.ingest.land import Landing, land_source, raw_relations, read_landings
+from datamoat.project.read import Project, read_project
+from datamoat.project.sources import Source, find_source
 from datamoat.settings import Settings
-from datamoat.sources import Source, find_source
 
 BOARDS = ("text-to-video", "image-to-video")
 PATTERNS: dict[str, list[tuple[str, str]]] = {

@@ -30,15 +30,15 @@ from typing import Any
 
 import duckdb
 
-from datamoat import verbs
-from datamoat.audit import Worker, audit_build
-from datamoat.build import build_models, read_build
-from datamoat.durable import one_writer
+from datamoat.build.run import build_models, read_build
 from datamoat.errors import DatamoatError
-from datamoat.export import export_tables
-from datamoat.project import read_project
-from datamoat.publish import publish_warehouse
+from datamoat.orchestration import tasks as verbs
+from datamoat.project.read import read_project
+from datamoat.publish.audit import Worker, audit_build
+from datamoat.publish.warehouse import publish_warehouse
+from datamoat.release.tables import export_tables
 from datamoat.settings import Settings, read_settings
+from datamoat.storage.files import one_writer
 
 SOURCE = "example_board"
 STEPS = ("fetch", "land", "build", "audit", "publish", "export")

@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from datamoat.answer import as_markdown, read_answer
-from datamoat.kit.seeds import normals
-from datamoat.project import read_project
-from datamoat.published import open_published
+from datamoat.project.read import read_project
 from datamoat.settings import Settings
+from datamoat.storage.warehouse import open_published
+from datamoat.views.answer import as_markdown, read_answer
+from moat.uncertainty.seeds import normals
 
 # Definitions whose companies are those of company_moat and whose volume is one of its columns.
 BY_RANK = {

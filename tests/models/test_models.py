@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 import yaml
 
-from datamoat.lake import identifier
-from datamoat.project import Model, Project, read_project
+from datamoat.project.read import Model, Project, read_project
+from datamoat.storage.lake import identifier
 
 FOLDER = Path(__file__).parent
 CASES = [

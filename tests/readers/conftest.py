@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from datamoat.audit import Result, Worker, audit_build
-from datamoat.build import build_models
-from datamoat.project import read_project
-from datamoat.publish import publish_warehouse
-from datamoat.release import make_release
+from datamoat.build.run import build_models
+from datamoat.project.read import read_project
+from datamoat.publish.audit import Result, Worker, audit_build
+from datamoat.publish.warehouse import publish_warehouse
+from datamoat.release.bundle import make_release
 from datamoat.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]

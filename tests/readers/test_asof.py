@@ -9,11 +9,11 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from datamoat.asof import rebuild_as_of
-from datamoat.build import build_models
-from datamoat.cli import app
+from datamoat.build.as_of import rebuild_as_of
+from datamoat.build.run import build_models
+from datamoat.cli.app import app
 from datamoat.errors import UsageError
-from datamoat.project import read_project
+from datamoat.project.read import read_project
 from datamoat.settings import Settings
 
 DAY = date(2026, 3, 10)

@@ -7,9 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from datamoat.compare import attach, differences
-from datamoat.published import kept_builds
+from datamoat.publish.diff import attach, differences
 from datamoat.settings import Settings
+from datamoat.storage.warehouse import kept_builds
 
 Publish = Callable[[Settings], Settings]
 UPLOADS = "transforms/intermediate/lab/int_lab__uploads.sql"

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from datamoat.errors import PublishRefusedError, UsageError
-from datamoat.export import FORMULA, export_tables, read_back
-from datamoat.lake import content_of, quoted
-from datamoat.release import make_release, open_release, record, register, released_by, seal_of, store
+from datamoat.release.bundle import make_release, open_release, record, register, released_by, seal_of, store
+from datamoat.release.tables import FORMULA, export_tables, read_back
+from datamoat.release.verify import rebuild_bundle, verify_bundle
 from datamoat.settings import Settings
-from datamoat.verify import rebuild_bundle, verify_bundle
+from datamoat.storage.lake import content_of, quoted
 
 TOP = {
     "CITATION.cff", "LICENSES", "README.md", "SHA256SUMS", "croissant.json", "csv", "datamoat.duckdb", "datapackage.json", "draws",

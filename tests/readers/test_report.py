@@ -10,10 +10,10 @@ import duckdb
 import pytest
 
 from datamoat.errors import ContentError
-from datamoat.project import read_yaml
-from datamoat.published import open_published
-from datamoat.report import SHOWN_ROWS, Panel, exact_text, read_panels, words, write_report
+from datamoat.project.read import read_yaml
 from datamoat.settings import Settings
+from datamoat.storage.warehouse import open_published
+from datamoat.views.report import SHOWN_ROWS, Panel, exact_text, read_panels, words, write_report
 
 pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
@@ -201,7 +201,7 @@ def test_values_are_said_as_people_say_them(value: object, form: str, said: str)
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{0}"
 CHART = """
 import altair as alt
-from datamoat.report import Panel
+from datamoat.views.report import Panel
 def panels(con, style):
     draw = lambda width: alt.Chart(alt.Data(values=[{{"a": 1, "n": {name!r}}}])).mark_text().encode(x="a:Q", text="n:N")
     return [Panel("one", "{{n}}", ("Text {{n}}.",), "select {sql} as n", "select {sql} as n, 1 as m", ("name <i>", "m"), draw)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from datamoat.export import SUMS
+from datamoat.release.tables import SUMS
 
 UTF_8 = 76  # what LibreOffice calls it
 HOSTILE = "a,b,c\n=1+2,x,-5\n"  # what a CSV that nobody guarded does

@@ -9,10 +9,10 @@ import duckdb
 import pytest
 
 from datamoat.errors import UsageError
-from datamoat.project import read_project
-from datamoat.published import open_published
+from datamoat.project.read import read_project
 from datamoat.settings import Settings
-from datamoat.trace import drawn, lineage_of, trace_number
+from datamoat.storage.warehouse import open_published
+from datamoat.views.trace import drawn, lineage_of, trace_number
 
 NUMBERS = ("DOUBLE", "FLOAT", "BIGINT", "INTEGER")
 

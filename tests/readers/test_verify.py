@@ -11,10 +11,10 @@ import duckdb
 import pytest
 
 from datamoat.errors import UsageError
-from datamoat.export import write_sums
-from datamoat.release import record, register, seal_of
+from datamoat.release.bundle import record, register, seal_of
+from datamoat.release.tables import write_sums
+from datamoat.release.verify import check_bytes, verify_bundle
 from datamoat.settings import Settings
-from datamoat.verify import check_bytes, verify_bundle
 
 
 def files(bundle: Path) -> list[Path]:
@@ -152,7 +152,7 @@ def test_nothing_is_opened_before_its_hash_is_right(bundle: Path, monkeypatch: p
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("datamoat.verify.duckdb.connect", refuse)
+    monkeypatch.setattr("datamoat.release.verify.duckdb.connect", refuse)
     assert [finding.path for finding in verify_bundle(None, bundle).findings] == ["datamoat.duckdb"]
 
 

@@ -4,10 +4,10 @@ import duckdb
 import pytest
 
 from datamoat.errors import UsageError
-from datamoat.published import open_published
+from datamoat.scenarios.draws import Answer, answer_from_draws
+from datamoat.scenarios.verdicts import Verdicts, at_hand, verdicts_if
 from datamoat.settings import Settings
-from datamoat.whatif_draws import Answer, answer_from_draws
-from datamoat.whatif_verdicts import Verdicts, at_hand, verdicts_if
+from datamoat.storage.warehouse import open_published
 
 
 @pytest.fixture(scope="module")

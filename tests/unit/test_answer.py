@@ -5,8 +5,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from datamoat.answer import as_markdown, read_answer
 from datamoat.errors import ContentError
+from datamoat.views.answer import as_markdown, read_answer
 
 
 @pytest.fixture

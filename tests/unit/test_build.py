@@ -11,13 +11,13 @@ import duckdb
 import polars as pl
 import pytest
 
-from datamoat import build
-from datamoat.build import BUILD_FILE, Build, build_models, read_build
+from datamoat.build import run as build
+from datamoat.build.run import BUILD_FILE, Build, build_models, read_build
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError, PublishRefusedError
-from datamoat.fingerprint import NUMERIC_STACK, versions
-from datamoat.lake import path_of
-from datamoat.project import read_project
+from datamoat.project.fingerprint import NUMERIC_STACK, versions
+from datamoat.project.read import read_project
 from datamoat.settings import Settings
+from datamoat.storage.lake import path_of
 
 Edit = Callable[[str, str, str], Path]
 MART = "transforms/marts/volume/lab_volume.sql"

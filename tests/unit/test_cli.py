@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from datamoat.cli import app, main
-from datamoat.render import text_of
+from datamoat.cli.app import app, main
+from datamoat.views.render import text_of
 
 Edit = Callable[[str, str, str], Path]
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
@@ -123,5 +123,5 @@ def test_f17_a_printed_value_cannot_steer_the_terminal(value: object, shown: str
 
 
 def test_the_module_runs_as_a_program() -> None:
-    told = subprocess.run([sys.executable, "-m", "datamoat.cli", "--version"], capture_output=True, text=True, check=True)
+    told = subprocess.run([sys.executable, "-m", "datamoat", "--version"], capture_output=True, text=True, check=True)
     assert told.stdout.strip().count(".") == 2

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from datamoat.cli import app
+from datamoat.cli.app import app
 from datamoat.errors import DatamoatError, SourceChangedError, UsageError
-from datamoat.project import read_project
+from datamoat.project.read import read_project
+from datamoat.project.sources import find_source, read_sources
 from datamoat.settings import Settings
-from datamoat.sources import find_source, read_sources
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 Run = Callable[..., Result]
@@ -187,7 +187,7 @@ def test_a_new_source_is_a_folder_that_reads_lands_and_lints_as_it_is(run: Run, 
     sample = folder / "sample" / "entries.json"
     done = run("fetch", "example_board", "--from", str(sample), "--request", "entries", "--on", "2026-03-01")
     assert done.exit_code == 0, done.output
-    from datamoat.land import raw_relations, read_landings, rows_of
+    from datamoat.ingest.land import raw_relations, read_landings, rows_of
 
     settings = Settings(content, tmp_path / "data")
     landing = read_landings(settings, source)[0]

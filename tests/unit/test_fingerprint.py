@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from datamoat import fingerprint
 from datamoat.errors import ContentError
-from datamoat.fingerprint import NUMERIC_STACK, closure, code_hash, versions
+from datamoat.project.fingerprint import NUMERIC_STACK, closure, code_hash, versions
+from datamoat.project import fingerprint
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from datamoat import local, schedule
 from datamoat.errors import UsageError
-from datamoat.sources import read_sources
+from datamoat.orchestration import airflow_local as local
+from datamoat.orchestration import schedule
+from datamoat.project.sources import read_sources
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_a_part_is_well_only_when_the_server_says_so(httpserver: Any) -> None:
 
 def test_words_that_are_no_command_print_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
     assert [local.main(words) for words in ([], ["restart"], ["start", "http"])] == [2, 2, 2]
-    assert "python -m datamoat.local start" in capsys.readouterr().err
+    assert "python -m datamoat.orchestration.airflow_local start" in capsys.readouterr().err
 
 
 def test_there_is_a_pool_for_the_writer_for_every_host_and_for_what_people_bring(checkout: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pytest
 
-from datamoat import notify
+from datamoat.orchestration import notify
 
 
 @pytest.fixture(autouse=True)

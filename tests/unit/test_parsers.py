@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datamoat.errors import SourceChangedError
-from datamoat.kit.strict import parse_count, parse_interval
-from datamoat.reading import read_answer
-from datamoat.sources import Source, read_source, read_sources
+from datamoat.ingest.parse import read_answer
+from datamoat.parsing import parse_count, parse_interval
+from datamoat.project.sources import Source, read_source, read_sources
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SOURCES = {source.id: source for source in read_sources(CHECKOUT)}
@@ -156,8 +156,8 @@ BIG = """
 import json, sys
 from datetime import date
 from pathlib import Path
-from datamoat.reading import read_answer
-from datamoat.sources import read_source
+from datamoat.ingest.parse import read_answer
+from datamoat.project.sources import read_source
 source = read_source(Path(sys.argv[1]))
 model = {"id": "0" * 36, "name": "n" * 60, "slug": "s" * 60, "model_creator": {"id": "c" * 36, "name": "Studio"}, "elo": 1000,
          "rank": 1, "ci95": "-9/9", "appearances": 100, "release_date": "2026-01", "categories": []}
@@ -181,10 +181,10 @@ TWICE = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from datamoat.land import land_source
+from datamoat.ingest.land import land_source
 from datamoat.settings import Settings
-from datamoat.snapshots import Snapshots
-from datamoat.sources import read_source
+from datamoat.storage.snapshots import Snapshots
+from datamoat.project.sources import read_source
 source = read_source(Path(sys.argv[1]))
 settings = Settings(source.folder.parents[2], Path(sys.argv[2]))
 for day in (1, 8):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from datamoat.audit import check_tables_exist
 from datamoat.errors import ContentError
-from datamoat.project import read_project
+from datamoat.project.read import read_project
+from datamoat.publish.audit import check_tables_exist
 
 Edit = Callable[[str, str, str], Path]
 MART = "transforms/marts/volume/lab_volume.sql"

@@ -12,17 +12,17 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from datamoat import audit as auditing
-from datamoat import publish as publishing
-from datamoat.audit import Audit, Result, Worker, audit_build
-from datamoat.build import Build, build_models, read_build
-from datamoat.durable import one_writer, write_whole
+from datamoat.build.run import Build, build_models, read_build
 from datamoat.errors import AuditFailedError, BusyError, PublishRefusedError, UsageError
-from datamoat.lake import path_of
-from datamoat.project import read_project
-from datamoat.publish import publish_warehouse, rollback
-from datamoat.published import Published, kept_builds, open_published, published_build
+from datamoat.project.read import read_project
+from datamoat.publish import audit as auditing
+from datamoat.publish import warehouse as publishing
+from datamoat.publish.audit import Audit, Result, Worker, audit_build
+from datamoat.publish.warehouse import publish_warehouse, rollback
 from datamoat.settings import Settings
+from datamoat.storage.files import one_writer, write_whole
+from datamoat.storage.lake import path_of
+from datamoat.storage.warehouse import Published, kept_builds, open_published, published_build
 
 Edit = Callable[[str, str, str], Path]
 FACTS = "data/reference/facts.csv"
@@ -230,8 +230,8 @@ def test_d03_a_full_disk_is_told_and_what_was_published_stands(settings: Setting
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
         "from datamoat.settings import read_settings\n"
-        "from datamoat.project import read_project\n"
-        "from datamoat.publish import publish_warehouse\n"
+        "from datamoat.project.read import read_project\n"
+        "from datamoat.publish.warehouse import publish_warehouse\n"
         "from datamoat.errors import PublishRefusedError\n"
         "s = read_settings()\n"
         "try:\n"
@@ -250,11 +250,11 @@ def test_d01_a_process_killed_at_any_moment_leaves_the_last_good_file(settings: 
     environment = {**os.environ, "DATAMOAT_ROOT": str(settings.content), "DATAMOAT_DATA": str(settings.data)}
     code = (
         "from datamoat.settings import read_settings\n"
-        "from datamoat.project import read_project\n"
-        "from datamoat.durable import one_writer\n"
-        "from datamoat.build import build_models\n"
-        "from datamoat.audit import audit_build, Worker\n"
-        "from datamoat.publish import publish_warehouse\n"
+        "from datamoat.project.read import read_project\n"
+        "from datamoat.storage.files import one_writer\n"
+        "from datamoat.build.run import build_models\n"
+        "from datamoat.publish.audit import audit_build, Worker\n"
+        "from datamoat.publish.warehouse import publish_warehouse\n"
         "class NoWorker(Worker):\n"
         "    def __init__(self): pass\n"
         "    def __exit__(self, *_): pass\n"
@@ -287,7 +287,7 @@ def test_d01_a_process_killed_at_any_moment_leaves_the_last_good_file(settings: 
 def test_d07_two_writers_at_once_are_told_apart(settings: Settings) -> None:
     with one_writer(settings.data, "run"):
         code = (
-            "from pathlib import Path\nfrom datamoat.durable import one_writer\nfrom datamoat.errors import BusyError\n"
+            "from pathlib import Path\nfrom datamoat.storage.files import one_writer\nfrom datamoat.errors import BusyError\n"
             f"try:\n    with one_writer(Path({str(settings.data)!r}), 'build'): print('in')\n"
             "except BusyError as failure: print(failure)\n"
         )
@@ -298,7 +298,7 @@ def test_d07_two_writers_at_once_are_told_apart(settings: Settings) -> None:
 
 def test_d08_the_lock_of_a_dead_process_is_free(settings: Settings) -> None:
     code = (
-        "import os\nfrom pathlib import Path\nfrom datamoat.durable import one_writer\n"
+        "import os\nfrom pathlib import Path\nfrom datamoat.storage.files import one_writer\n"
         f"with one_writer(Path({str(settings.data)!r}), 'run'): os.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from datamoat.errors import ContentError
-from datamoat.reference import read_reference
+from datamoat.project.reference import read_reference
 
 Edit = Callable[[str, str, str], Path]
 FACTS = "data/reference/facts.csv"

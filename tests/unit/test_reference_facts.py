@@ -13,7 +13,7 @@ import duckdb
 import frictionless
 import pytest
 
-from datamoat.reference import read_reference
+from datamoat.project.reference import read_reference
 
 Row = dict[str, str]
 REFERENCE = Path(__file__).resolve().parents[2] / "data" / "reference"

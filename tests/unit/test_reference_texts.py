@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from datamoat.errors import ContentError
-from datamoat.reference import read_reference
+from datamoat.project.reference import read_reference
 
 RESOURCES = [
     {

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from datamoat.reading import read_answer
-from datamoat.sources import Source, read_sources
+from datamoat.ingest.parse import read_answer
+from datamoat.project.sources import Source, read_sources
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SOURCES = {source.id: source for source in read_sources(CHECKOUT)}

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from datamoat import verbs
-from datamoat.audit import audit_build
-from datamoat.build import build_models
-from datamoat.durable import BusyError, one_asker, one_writer, part_of
+from datamoat.build.run import build_models
 from datamoat.errors import PublishRefusedError, SourceChangedError
-from datamoat.fetch import bring_in
-from datamoat.land import read_landings
-from datamoat.project import read_project
-from datamoat.publish import publish_warehouse
-from datamoat.scaffold import write_source
+from datamoat.ingest.fetch import bring_in
+from datamoat.ingest.land import read_landings
+from datamoat.orchestration import tasks as verbs
+from datamoat.project.read import read_project
+from datamoat.project.scaffold import write_source
+from datamoat.project.sources import find_source
+from datamoat.publish.audit import audit_build
+from datamoat.publish.warehouse import publish_warehouse
 from datamoat.settings import Settings
-from datamoat.sources import find_source
+from datamoat.storage.files import BusyError, one_asker, one_writer, part_of
 
 DAYS = ("2026-03-01", "2026-03-02", "2026-03-03")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from datamoat.ingest.page_monitor import Finding, seen_text, summary, watch_pages
 from datamoat.settings import Settings
-from datamoat.watch import Finding, seen_text, summary, watch_pages
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FIELDS = ("citation_id", "url", "verification", "page_sha256", "figure_as_stated")

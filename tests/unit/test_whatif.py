@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from datamoat.errors import UsageError
-from datamoat.project import read_project
-from datamoat.whatif import _drop_facts, _set_numbers, leading_to, read_number
+from datamoat.project.read import read_project
+from datamoat.scenarios.rebuild import _drop_facts, _set_numbers, leading_to, read_number
 
 HEADER = "assumption_id,name,distribution,p05,p50,p95,is_read\n"
 

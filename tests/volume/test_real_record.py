@@ -9,11 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from datamoat.build import build_models
-from datamoat.lake import path_of
-from datamoat.project import read_project
+from datamoat.build.run import build_models
+from datamoat.project.read import read_project
+from datamoat.scenarios.rebuild import leading_to
 from datamoat.settings import Settings
-from datamoat.whatif import leading_to
+from datamoat.storage.lake import path_of
 
 TABLE = "intermediate.int_platform__flow_quantiles"
 DROPPED, PLATFORM = "F0464", "bilibili"

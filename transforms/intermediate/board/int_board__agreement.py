@@ -9,7 +9,7 @@ from itertools import combinations
 
 import polars as pl
 
-from datamoat.kit.agreement import kendall_tau_b, spearman_rho
+from moat.link.agreement import kendall_tau_b, spearman_rho
 
 GRAIN = ("board_a", "board_b", "captured_on")
 NULLABLE = ("spearman", "kendall")

@@ -1,9 +1,11 @@
 """Every claim, decided by its own query on every board and day it is about, or once where it is not about a board (`no_board`)."""
 
+from collections.abc import Mapping
+
+import duckdb
 import polars as pl
 
 from datamoat.errors import ContentError
-from datamoat.kit.ask import ask
 
 GRAIN = ("claim_id", "board_id", "captured_on")
 NULLABLE = ("gap_to_leader", "gap_exceeds_interval")
@@ -80,7 +82,7 @@ def model(
         "stg_reference__training_disclosures": stg_reference__training_disclosures,
     }
     files = {QUERY.format(claim_id): sql for claim_id, sql in claims.select("claim_id", "sql").iter_rows()}
-    said = ask(files, VIEWS, {name: frame.collect() for name, frame in frames.items()})
+    said = run_queries(files, VIEWS, {name: frame.collect() for name, frame in frames.items()})
     return pl.concat([checked(claim_id, said[QUERY.format(claim_id)]) for claim_id in claims["claim_id"]])
 
 
@@ -100,3 +102,38 @@ def checked(claim_id: str, answer: pl.DataFrame) -> pl.DataFrame:
     return answer.select(pl.col(name).cast(kind) for name, kind in TYPES.items()).select(
         pl.lit(claim_id).alias("claim_id"), *TYPES
     )
+
+
+def run_queries(
+    queries: Mapping[str, str], views: Mapping[str, str], frames: Mapping[str, pl.DataFrame]
+) -> dict[str, pl.DataFrame]:
+    """Return the result of each query, by its name.
+
+    Args:
+        queries: SQL by name; it names the views.
+        views: For each table a query names, as `schema.table`, the SELECT over frames that stands for it.
+        frames: Tables by the names the views use.
+
+    Raises:
+        ContentError: A view or a query does not run; the name of the query is in the message.
+    """
+    with duckdb.connect() as con:
+        con.execute("set threads = 1")
+        for name, frame in frames.items():
+            con.register(name, frame)
+        for name, select in views.items():
+            con.execute(f"create schema if not exists {name.split('.')[0]}")
+            _run(con, f"create view {name} as {select}", name)
+        answers = {}
+        for name, query in queries.items():
+            _run(con, f"create or replace temp table answer as {query}", name)
+            answers[name] = con.sql("from answer").pl()
+    return answers
+
+
+def _run(con: duckdb.DuckDBPyConnection, statement: str, name: str) -> None:
+    """Run a statement; an error names whose it is."""
+    try:
+        con.execute(statement)
+    except duckdb.Error as failure:
+        raise ContentError(f"{name} does not run: {failure}", name, "correct the SQL; try it in a DuckDB prompt.") from failure

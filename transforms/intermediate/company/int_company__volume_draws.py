@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from datamoat.kit.attribution import eta_squared
-from datamoat.kit.layers import Assumptions, long_draws, quantile_columns, read_assumptions, stacked
-from datamoat.kit.seeds import Floats
+from moat.uncertainty.assumptions import Assumptions, long_draws, quantile_columns, read_assumptions, stacked
+from moat.uncertainty.seeds import Floats
+from moat.volume.attribution import eta_squared
 
 GRAIN = ("company_id", "month", "draw")
 KEEP = True

@@ -14,11 +14,11 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from datamoat.kit.association import TRIPLE, Groups, Held, Tested, hold_fixed, partial_test, projection, standard_ranks
-from datamoat.kit.link import Link, Rated, link
-from datamoat.kit.quantiles import Split
-from datamoat.kit.seeds import Floats, normals
-from datamoat.kit.verdict import Looks, Thresholds, examine, judge
+from moat.link.association import TRIPLE, Groups, Held, Tested, hold_fixed, partial_test, projection, standard_ranks
+from moat.link.specifications import Link, Rated, link
+from moat.link.verdict import Looks, Thresholds, examine, judge
+from moat.uncertainty.quantiles import Split
+from moat.uncertainty.seeds import Floats, normals
 
 KEEP = True
 TABLES = {

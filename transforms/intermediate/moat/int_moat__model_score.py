@@ -7,7 +7,7 @@ between boards beyond voting noise.
 import numpy as np
 import polars as pl
 
-from datamoat.kit.crossboard import cross_board_scores
+from moat.link.crossboard import cross_board_scores
 
 GRAIN = ("model_id",)
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from datamoat.kit.attribution import Attribution, log_sum_gradient
-from datamoat.kit.loggaussian import THETA, Draws, Fit, Model, Row, fit, fit_like
-from datamoat.kit.quantiles import Split
-from datamoat.kit.readings import read_places, read_priors, read_statements
-from datamoat.kit.seeds import normals
-from datamoat.kit.uploads import (
+from moat.uncertainty.quantiles import Split
+from moat.uncertainty.seeds import normals
+from moat.volume.attribution import Attribution, log_sum_gradient
+from moat.volume.loggaussian import THETA, Draws, Fit, Model, Row, fit, fit_like
+from moat.volume.observations import read_places, read_priors, read_statements
+from moat.volume.uploads import (
     DURATION,
     EARLY,
     HAZARD,

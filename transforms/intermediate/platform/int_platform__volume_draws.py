@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from datamoat.kit.layers import long_draws, quantile_columns, read_assumptions, stacked
+from moat.uncertainty.assumptions import long_draws, quantile_columns, read_assumptions, stacked
 
 GRAIN = ("platform_id", "month", "draw")
 KEEP = True

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from datamoat.kit.loggaussian import Model, fit, predict_later
-from datamoat.kit.readings import read_places, read_priors, read_statements
-from datamoat.kit.uploads import build_loss, build_rows, build_series, month_index
+from moat.volume.loggaussian import Model, fit, predict_later
+from moat.volume.observations import read_places, read_priors, read_statements
+from moat.volume.uploads import build_loss, build_rows, build_series, month_index
 
 GRAIN = ("known_until", "fact_id")
 KEEP = True

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from datamoat.kit.strict import (
+from datamoat.parsing import (
     Answer,
     Row,
     drop_sentinels,

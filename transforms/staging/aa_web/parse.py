@@ -1,6 +1,6 @@
 """Read archived answers of the public web route: the overall rating of each model; ratings by tag are left aside."""
 
-from datamoat.kit.strict import (
+from datamoat.parsing import (
     Answer,
     Row,
     drop_sentinels,

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from datamoat.kit.strict import (
+from datamoat.parsing import (
     Answer,
     Row,
     changed,

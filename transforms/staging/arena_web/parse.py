@@ -1,6 +1,6 @@
 """Read archived scrapes of arena.ai's ranking tables, in both shapes."""
 
-from datamoat.kit.strict import (
+from datamoat.parsing import (
     Answer,
     Row,
     drop_sentinels,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from datamoat.kit.strict import Answer, Row, changed, header_of, load_csv
+from datamoat.parsing import Answer, Row, changed, header_of, load_csv
 
 NEEDED = {
     "model": ("Model", "System"),

@@ -1,6 +1,6 @@
 """Read table 10 in its four readings: filled down or not, total or TOTAL, a number or a sentence."""
 
-from datamoat.kit.strict import Answer, Row, changed, header_of, load_csv, parse_count, parse_date, shown
+from datamoat.parsing import Answer, Row, changed, header_of, load_csv, parse_count, parse_date, shown
 
 STATES = frozenset(
     (

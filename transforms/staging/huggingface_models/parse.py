@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from datamoat.kit.strict import Answer, Row, changed, list_at, load_json, mapping, refuse_error, shown, take, text, whole
+from datamoat.parsing import Answer, Row, changed, list_at, load_json, mapping, refuse_error, shown, take, text, whole
 
 PLACEHOLDER = "2022-03-02"  # the Hub gives everything older than this day this day
 

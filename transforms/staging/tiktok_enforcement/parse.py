@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from datamoat.kit.strict import (
+from datamoat.parsing import (
     MISSING,
     Answer,
     Row,

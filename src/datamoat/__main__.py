@@ -1,0 +1,5 @@
+"""`python -m datamoat` is the command `datamoat`."""
+
+from datamoat.cli.app import main
+
+main()

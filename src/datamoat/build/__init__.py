@@ -1,0 +1,1 @@
+"""Models in graph order: inputs in, one Parquet file a table out."""

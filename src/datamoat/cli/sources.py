@@ -1,0 +1,376 @@
+"""The commands about live sources: fetch, plan, accept, diagnose, new-source, and the list of requests."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from datamoat.errors import SourceChangedError, UsageError
+from datamoat.settings import Settings, read_settings
+from datamoat.views.render import rows
+
+if TYPE_CHECKING:
+    from datamoat.ingest.fetch import FetchReport
+    from datamoat.ingest.land import Landing, RequestState
+    from datamoat.project.sources import Source
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+LAST_RUNS = 10
+SHOWN_BYTES = 240
+SHOWN_CHANGES = 40
+STEPS = {
+    "an empty list": "look at the publisher's page: if the list is empty there too, wait; if not, the route has died and another is needed.",
+    "a truncated list": "fetch again; if it stays short, `datamoat plan` shows who is missing, and `datamoat accept` lets it in.",
+    "another list": "compare by `datamoat plan`: the address may lead to another board now.",
+    "an old copy": "fetch again later: a cache in between has not caught up.",
+    "as if it were": "look at the publisher's note on units; if the unit changed, mend parse.py rather than accept.",
+    "is not there": "the format changed: read the captured bytes, mend parse.py, then `datamoat land` reads history anew.",
+    "has no": "the format changed: read the captured bytes, mend parse.py, then `datamoat land` reads history anew.",
+    "an error message": "do what the message says (a key, a quota), then fetch again.",
+    "HTML": "open the address in a browser; the page says what the publisher now wants.",
+    "HTTP": "wait and fetch again; if it stays, look at the publisher's status page.",
+}
+
+
+QUIET = {
+    "silent": "datamoat fetch {source} --request {request}",
+    "stale": "look at the publisher's page: it may have stopped, or moved to another address.",
+    "clock suspicious": "set this machine's clock, then fetch again.",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command()(fetch)
+    app.command()(plan)
+    app.command()(accept)
+    app.command()(diagnose)
+    app.command("new-source")(new_source)
+
+
+def fetch(
+    source: Annotated[list[str] | None, typer.Argument(help="Sources to ask; all that can be asked, if left out.")] = None,
+    request: Annotated[str | None, typer.Option(help="Only this request of the source.")] = None,
+    archived: Annotated[
+        str | None, typer.Option("--from", help="Bring in a file instead; {date} in the path brings in a history.")
+    ] = None,
+    on: Annotated[str | None, typer.Option(help="The day an archived file was received, YYYY-MM-DD.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked; open no socket.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask publishers for what is new, store it as received, and say at once whether it is to be believed.
+
+    Example: datamoat fetch aa_api --request text_to_video --dry-run
+    """
+    from datamoat.project.sources import find_source, read_sources
+    from datamoat.storage.files import one_writer
+
+    settings = read_settings()
+    named = [find_source(settings.content, one) for one in source or []]
+    if len(named) != 1 and (archived is not None or request is not None or on is not None):
+        raise UsageError(
+            "--from, --request and --on go with one source",
+            "the command line",
+            "datamoat fetch SOURCE --request NAME, and --from FILE --on YYYY-MM-DD to bring a file in.",
+        )
+    if archived is not None and request is None:
+        stem = Path(archived).stem.replace("-", "_")  # text-to-video.json answers text_to_video
+        request = stem if stem in named[0].fetch.requests else None
+    if archived is not None and request is None:
+        raise UsageError("--from needs to know what the file answers", "the command line", "add --request NAME.")
+    asked = named or [one for one in read_sources(settings.content) if one.fetch.protocol != "inbox"]
+    if dry_run:
+        told = [line for one in asked for line in _fetch_one(settings, one, request, archived, on, dry_run=True)]
+    else:
+        with one_writer(settings.data, "fetch"):
+            told = [line for one in asked for line in _fetch_one(settings, one, request, archived, on, alone=bool(named))]
+    is_good = all(line[3] in {"new", "unchanged", "planned"} for line in told)
+    bad = (
+        []
+        if dry_run
+        else [name for one in asked for name in _newest_bad(settings, one, {line[1] for line in told if line[0] == one.id})]
+    )
+    if archived is not None and not as_json and len(told) > LAST_RUNS:
+        counted = Counter(line[4] or "known already" for line in told)
+        typer.echo(
+            f"{len(told)} answers brought in for {told[0][0]} {told[0][1]}: "
+            + ", ".join(f"{n} {word}" for word, n in sorted(counted.items()))
+        )
+        told = [line for line in told if line[4] in {"suspicious", "error", "revision"}]
+    if told or as_json:
+        rows(("source", "request", "day", "answer", "verdict", "detail"), told, as_json=as_json)
+    raise typer.Exit(0 if is_good and not bad else 1)
+
+
+Told = tuple[str, str, str, str, str, str]
+
+
+def _fetch_one(
+    settings: Settings,
+    one: "Source",
+    request: str | None,
+    archived: str | None,
+    on: str | None,
+    *,
+    dry_run: bool = False,
+    alone: bool = True,
+) -> list[Told]:
+    """Ask one source, land what came, and return a line for each request; a source without its key does not stop others."""
+    from datamoat.errors import SourceUnavailableError
+    from datamoat.ingest.fetch import bring_in, fetch_source
+    from datamoat.ingest.land import land_source
+
+    try:
+        report: FetchReport
+        if archived is not None:
+            report = bring_in(settings, one, str(request), archived, on)
+        else:
+            report = fetch_source(settings, one, request, dry_run=dry_run)
+    except SourceUnavailableError as failure:
+        if alone:
+            raise
+        return [(one.id, "", "", "deferred", "", f"{failure.what}. {failure.fix}")]
+    landed = {landing.snapshot_id: landing for landing in land_source(settings, one)[0]} if report.snapshot_ids else {}
+    lines: list[Told] = []
+    for outcome in report.outcomes:
+        landing = landed.get(outcome.snapshot_id or "")
+        day = outcome.snapshot_id.split("/", 3)[2] if outcome.snapshot_id else ""
+        is_answer = landing is not None and outcome.what in {"new", "unchanged"}
+        detail = landing.reason or outcome.detail if landing is not None and is_answer else outcome.detail
+        lines.append((one.id, outcome.request, day, outcome.what, landing.verdict if landing else "", detail))
+    return lines
+
+
+def plan(
+    source: Annotated[str, typer.Argument(help="The source.")],
+    snapshot: Annotated[str | None, typer.Argument(help="The snapshot; the newest quarantined one, if left out.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a quarantined snapshot would change if it were served.
+
+    Example: datamoat plan aa_api
+    """
+    from datamoat.ingest.land import changes_of
+
+    settings = read_settings()
+    one, landing = _quarantined(settings, source, snapshot)
+    if not as_json:
+        typer.echo(f"{landing.snapshot_id} is {landing.verdict}: {landing.reason}\n")
+    changes = changes_of(settings, one, landing.snapshot_id)
+    rows(
+        ("table", "change", "key", "column", "served", "offered"),
+        changes if as_json else changes[:SHOWN_CHANGES],
+        as_json=as_json,
+    )
+    if as_json:
+        return
+    more = f", the first {SHOWN_CHANGES} shown (--json prints all)" if len(changes) > SHOWN_CHANGES else ""
+    serve = (
+        f"To serve it: datamoat accept {source} {landing.snapshot_id} --reason TEXT"
+        if landing.n_rows
+        else "It has no rows that could be served."
+    )
+    typer.echo(f"\n{len(changes)} changes{more}. {serve}")
+
+
+def accept(
+    source: Annotated[str, typer.Argument(help="The source.")],
+    snapshot: Annotated[str, typer.Argument(help="The snapshot to let in.")],
+    reason: Annotated[str, typer.Option(help="Why it is to be believed; kept in git.")],
+) -> None:
+    """Let a quarantined snapshot in, and keep the decision as a line that git keeps.
+
+    Example: datamoat accept aa_api aa_api/text_to_video/2026-11-24/0123456789ab --reason "the board was halved, says the publisher"
+    """
+    from datamoat.ingest.land import land_source
+    from datamoat.project.acceptances import Acceptance, write_acceptance
+    from datamoat.storage.files import one_writer
+
+    settings = read_settings()
+    if not reason.strip():
+        raise UsageError("an acceptance needs a reason", "--reason", "say what makes you believe it.")
+    with one_writer(settings.data, "accept"):
+        one, landing = _quarantined(settings, source, snapshot)
+        entry = Acceptance(
+            landing.snapshot_id, one.id, landing.request, landing.sha256, datetime.now(UTC).date(), " ".join(reason.split())
+        )
+        path = write_acceptance(settings, entry)
+        landed, _ = land_source(settings, one)
+    verdict = next((found.verdict for found in landed if found.snapshot_id == landing.snapshot_id), "?")
+    typer.echo(
+        f"{landing.snapshot_id} is now {verdict}; written to {path.relative_to(settings.content)}. Commit that file, then run `datamoat run`."
+    )
+
+
+def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json: AsJson = False) -> None:
+    """Show the last runs of a source against its bounds, the first bad one, its bytes, and what to do.
+
+    Example: datamoat diagnose aa_api
+    """
+    from datamoat.ingest.land import land_source, read_landings, states
+    from datamoat.project.sources import find_source
+    from datamoat.storage.snapshots import Snapshots
+
+    settings = read_settings()
+    one = find_source(settings.content, source)
+    if not read_landings(settings, one):
+        land_source(settings, one)
+    landings = sorted(
+        read_landings(settings, one), key=lambda landing: (landing.captured_on, landing.retrieved_at, landing.snapshot_id)
+    )
+    table = next(iter(one.tables.values()))
+    lines = []
+    for landing in landings[-LAST_RUNS:]:
+        bounds = one.fetch.requests[landing.request].rows or table.rows
+        lines.append(
+            (
+                landing.captured_on.isoformat(),
+                landing.request,
+                landing.verdict,
+                landing.n_rows,
+                f"{bounds.min} to {bounds.max or 'any'}",
+                landing.n_bytes,
+                landing.reason,
+            )
+        )
+    rows(("day", "request", "verdict", "n_rows", "expected", "n_bytes", "reason"), lines, as_json=as_json)
+    if as_json:
+        return
+    standing = states(settings, [one], datetime.now(UTC).date())
+    bad = [state for state in standing if state.state in {"quarantined", "failing"}]
+    quiet = [state for state in standing if state.state in QUIET]
+    if not landings:
+        typer.echo(f"\nNothing was ever fetched or brought in: datamoat fetch {one.id}")
+    for state in bad:
+        first = next(
+            landing
+            for landing in landings
+            if landing.request == state.request
+            and landing.captured_on == state.since
+            and landing.verdict in {"suspicious", "error"}
+        )
+        shelf = Snapshots(settings.snapshots, one.id)
+        receipt = shelf.get(first.snapshot_id)
+        served = f"data of {state.served_on} stay live" if state.served_on else "nothing is live"
+        typer.echo(f"\n{state.request}: {state.state} since {state.since}; {served}.")
+        typer.echo(f"  first bad:  {first.snapshot_id}\n  why:        {first.reason}")
+        typer.echo(f"  bytes:      data/snapshots/{receipt.body}")
+        begins = shelf.body(receipt)[:SHOWN_BYTES].decode(errors="replace")
+        typer.echo("  begins:     " + "".join(character if character.isprintable() else " " for character in begins))
+        if state.snapshot_id != first.snapshot_id and state.reason != first.reason:
+            typer.echo(f"  newest bad: {state.snapshot_id}\n  why:        {state.reason}")
+        typer.echo("  next step:  " + _next_step(state))
+    for state in quiet:
+        typer.echo(f"\n{state.request}: {state.state} since {state.since}; {state.reason}.")
+        typer.echo("  next step:  " + QUIET[state.state].format(source=one.id, request=state.request))
+    if landings and not (bad or quiet):
+        typer.echo("\nAll requests are served; nothing to do.")
+    raise typer.Exit(1 if bad else 0)
+
+
+def new_source(name: Annotated[str, typer.Argument(metavar="ID", help="Publisher and product, as publisher_product.")]) -> None:
+    """Write the folder of a new source, ready to be filled in.
+
+    Example: datamoat new-source example_board
+    """
+    from datamoat.project.scaffold import write_source
+
+    settings = read_settings()
+    folder = write_source(settings, name)
+    typer.echo(
+        f"wrote {folder.relative_to(settings.content)}/: fill source.yml, put one real answer's shape into sample/, write parse.py until"
+    )
+    typer.echo("`pytest tests/unit/test_samples.py` passes, name new columns in transforms/columns.yml, then `make check`.")
+
+
+def show_sources(*, as_json: bool = False) -> None:
+    """Print every request of every source and how it stands."""
+    from datamoat.ingest.land import states
+    from datamoat.project.sources import read_sources
+
+    settings = read_settings()
+    sources = read_sources(settings.content)
+    standing = {(state.source_id, state.request): state for state in states(settings, sources, datetime.now(UTC).date())}
+    lines = []
+    for one in sources:
+        for name, request in one.fetch.requests.items():
+            state = standing[one.id, name]
+            how = one.fetch.protocol if request.live else "inbox"
+            lines.append(
+                (
+                    one.id,
+                    name,
+                    how,
+                    one.fetch.every,
+                    state.state,
+                    str(state.since or ""),
+                    str(state.served_on or ""),
+                    request.about,
+                )
+            )
+    rows(("source", "request", "protocol", "every", "state", "since", "served", "about"), lines, as_json=as_json)
+
+
+def _quarantined(settings: Settings, source: str, snapshot: str | None) -> tuple["Source", "Landing"]:
+    """Return a source and one landing of it that is suspicious.
+
+    Raises:
+        UsageError: There is none, or the one named is not quarantined.
+        SourceChangedError: It could not be read, so there is nothing to serve.
+    """
+    from datamoat.ingest.land import land_source, read_landings
+    from datamoat.project.sources import find_source
+    from datamoat.storage.snapshots import Snapshots
+
+    one = find_source(settings.content, source)
+    land_source(settings, one)
+    landings = {
+        landing.snapshot_id: landing
+        for landing in sorted(read_landings(settings, one), key=lambda landing: (landing.captured_on, landing.retrieved_at))
+    }
+    if snapshot is None:
+        waiting = [landing for landing in landings.values() if landing.verdict == "suspicious"]
+        if not waiting:
+            raise UsageError(
+                f"{source} has nothing in quarantine",
+                f"data/snapshots/{source}",
+                f"`datamoat diagnose {source}` shows its last runs.",
+            )
+        return one, waiting[-1]
+    landing = landings[Snapshots(settings.snapshots, one.id).get(snapshot).snapshot_id]
+    if landing.verdict == "error" or (landing.verdict == "suspicious" and landing.n_rows == 0):
+        raise SourceChangedError(
+            f"{landing.snapshot_id} holds no rows that could be served: {landing.reason}",
+            f"data/snapshots/{source}",
+            f"`datamoat diagnose {source}` says what to do.",
+        )
+    if landing.verdict != "suspicious":
+        raise UsageError(
+            f"{landing.snapshot_id} is not in quarantine: its verdict is {landing.verdict}",
+            f"data/snapshots/{source}",
+            "there is nothing to accept.",
+        )
+    return one, landing
+
+
+def _next_step(state: "RequestState") -> str:
+    """Say what to do about the newest answer that is not to be believed; an error has no rows to be accepted."""
+    for sign, step in STEPS.items():
+        if sign in state.reason:
+            return step
+    if state.state == "quarantined":
+        return f"datamoat plan {state.source_id}, then accept it or mend the source."
+    return "read the captured bytes, mend parse.py, then `datamoat land` reads history anew."
+
+
+def _newest_bad(settings: Settings, source: "Source", requests: set[str]) -> list[str]:
+    """Return the requests whose newest snapshot is not to be believed."""
+    from datamoat.ingest.land import states
+
+    return [
+        state.request
+        for state in states(settings, [source], datetime.now(UTC).date())
+        if state.request in requests and state.state in {"quarantined", "failing"}
+    ]

@@ -1,0 +1,1 @@
+"""From an upstream response to raw tables: fetch, parse, validate, land."""

@@ -1,1 +1,0 @@
-"""Pure helpers that content may import: no state, no files, no clock."""

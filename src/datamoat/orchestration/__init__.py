@@ -1,0 +1,1 @@
+"""What the DAGs call, when they run, and who is notified."""

@@ -1,0 +1,307 @@
+"""Each step as one call for a scheduler: names and days in, plain facts out, one of our errors when a person must look.
+
+Every step finds its settings in the environment, waits for its turn to write, and may be run again: what was done
+before is not done twice. The facts go into the log and into the event that sets off the next step.
+"""
+
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from datamoat.errors import PublishRefusedError, SourceChangedError, SourceUnavailableError
+from datamoat.project.sources import REFERENCE, Source, find_source
+from datamoat.settings import Settings, read_settings
+from datamoat.storage.files import one_writer
+
+if TYPE_CHECKING:
+    from datamoat.ingest.fetch import FetchReport
+
+Facts = dict[str, Any]
+TURN_SECONDS = 1800.0  # how long a step waits for another process, the command line's included, to stop writing
+SERVED = {"ok", "unchanged", "revision"}
+
+
+def fetch(source_id: str, day: str | None = None) -> Facts:
+    """Ask a source for everything it has, and store what it answers.
+
+    A source that is not asked, and any source on a past `day`, is looked for in the inbox instead:
+    `data/inbox/<source>/<request>/<day>.<ext>`. Files stay where they are; the same file twice is one snapshot.
+
+    Args:
+        source_id: The source.
+        day: A past day (ISO) to bring in; None asks for what there is now.
+
+    Raises:
+        SourceUnavailableError: A request was not answered; what was answered is stored.
+        SourceChangedError: A request was answered with an error; the answer is stored as evidence.
+    """
+    from datamoat.ingest.fetch import fetch_source
+
+    settings = read_settings()
+    source = find_source(settings.content, source_id)
+    if day is not None or source.fetch.protocol == "inbox":
+        return _fetched(source, _from_inbox(settings, source, day))
+    report = fetch_source(settings, source)
+    bad = [outcome for outcome in report.outcomes if outcome.what not in {"new", "unchanged"}]
+    if bad:
+        told = "; ".join(f"{outcome.request} {outcome.what}: {outcome.detail}" for outcome in bad)
+        kind = SourceUnavailableError if any(outcome.what == "deferred" for outcome in bad) else SourceChangedError
+        raise kind(
+            f"{source_id} did not answer {len(bad)} of {len(report.outcomes)} requests: {told}",
+            f"data/snapshots/{source_id}",
+            f"`datamoat diagnose {source_id}` shows the answers; what was answered well is kept and lands.",
+        )
+    return _fetched(source, [report])
+
+
+def land(source_id: str, day: str | None = None) -> Facts:
+    """Read what came from a source into tables, judge it, and say whether readers have seen it.
+
+    `reference` reads the facts of our own. With a `day`, snapshots received on that day are read anew from their bytes.
+
+    Returns:
+        What the published file does not know yet: snapshots, their verdicts and rows; `is_new` tells whether what is
+        served differs from what it was made of.
+
+    Raises:
+        ContentError: A reference row, a receipt or a parser is malformed.
+    """
+    settings = read_settings()
+    with one_writer(settings.data, "land", TURN_SECONDS):
+        if source_id == REFERENCE:
+            return _land_reference(settings)
+        from datamoat.ingest.land import forget, land_source, read_landings
+
+        source = find_source(settings.content, source_id)
+        if day is not None:
+            forget(settings, source, date.fromisoformat(day))
+        fresh, _ = land_source(settings, source)
+        seen = _known_to_readers(settings, source_id)
+        unseen = [one for one in read_landings(settings, source) if (one.snapshot_id, one.verdict) not in seen]
+        gone = seen - {(one.snapshot_id, one.verdict) for one in read_landings(settings, source)}
+        return {
+            "source_id": source_id,
+            "snapshot_ids": [one.snapshot_id for one in unseen],
+            "verdicts": dict(sorted(Counter(one.verdict for one in unseen).items())),
+            "n_rows": sum(one.n_rows for one in unseen if one.is_served),
+            "n_read_now": len(fresh),
+            "is_new": any(one.is_served for one in unseen) or any(verdict in SERVED for _, verdict in gone),
+        }
+
+
+def judge(source_id: str) -> Facts:
+    """Fail, naming it, when the newest answer to a request of a source is not to be believed.
+
+    Raises:
+        SourceChangedError: It is quarantined, or the publisher answered with an error.
+    """
+    from datamoat.ingest.land import states
+
+    settings = read_settings()
+    source = find_source(settings.content, source_id)
+    standing = states(settings, [source], datetime.now(UTC).date())
+    bad = [state for state in standing if state.state in {"quarantined", "failing"}]
+    if bad:
+        told = "; ".join(
+            f"{state.request} is {state.state} since {state.since}, {_live(state.served_on)}: {state.reason}" for state in bad
+        )
+        raise SourceChangedError(
+            f"{source_id}: {told}",
+            ", ".join(str(state.snapshot_id) for state in bad),
+            f"`datamoat diagnose {source_id}`, then `datamoat plan {source_id}` and `datamoat accept`, or mend the source.",
+        )
+    return {"source_id": source_id, "states": {state.request: state.state for state in standing}}
+
+
+def build() -> Facts:
+    """Build every table; what readers see is not touched.
+
+    Raises:
+        ModelFailedError: A model did not run or did not yield what it promises.
+    """
+    from datamoat.build.run import build_models
+    from datamoat.project.read import read_project
+
+    settings = read_settings()
+    with one_writer(settings.data, "build", TURN_SECONDS):
+        made = build_models(settings, read_project(settings.content))
+    n_rows = sum(table["n_rows"] for name, table in made.tables.items() if name.startswith("marts."))
+    return {"build_id": made.build_id, "as_of": made.as_of.isoformat(), "n_tables": len(made.tables), "n_rows": n_rows}
+
+
+def audit(build_id: str) -> Facts:
+    """Check every claim about a build.
+
+    Raises:
+        AuditFailedError: A critical claim does not hold.
+        PublishRefusedError: Another build took its place meanwhile.
+    """
+    from datamoat.project.read import read_project
+    from datamoat.publish.audit import audit_build
+
+    settings = read_settings()
+    with one_writer(settings.data, "audit", TURN_SECONDS):
+        _same_build(settings, build_id)
+        audited = audit_build(settings, read_project(settings.content))
+    warned = [f"{result.table_name}: {result.claim}" for result in audited.warnings]
+    return {"build_id": build_id, "n_claims": len(audited.results), "warnings": warned}
+
+
+def publish(build_id: str) -> Facts:
+    """Let an audited build take the place of the published file.
+
+    Raises:
+        PublishRefusedError: It was not audited, another build took its place, or the disk refuses.
+    """
+    from datamoat.project.read import read_project
+    from datamoat.publish.warehouse import publish_warehouse
+
+    settings = read_settings()
+    with one_writer(settings.data, "publish", TURN_SECONDS):
+        _same_build(settings, build_id)
+        published = publish_warehouse(settings, read_project(settings.content))
+    return {
+        "build_id": published.build_id, "as_of": published.as_of.isoformat(), "n_bytes": published.n_bytes,
+        "is_new": published.is_new,
+    }  # fmt: skip
+
+
+def export() -> Facts:
+    """Write the published tables as Parquet and CSV.
+
+    Raises:
+        PublishRefusedError: Nothing is published, or the disk refuses.
+    """
+    from datamoat.release.tables import export_tables
+
+    settings = read_settings()
+    with one_writer(settings.data, "export", TURN_SECONDS):
+        folder = export_tables(settings)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {"export": folder.name, "n_files": len(files), "n_bytes": sum(path.stat().st_size for path in files)}
+
+
+def release() -> Facts:
+    """Keep the published build as a dated release.
+
+    Raises:
+        PublishRefusedError: Nothing is published, the clock runs behind the data, or a text names a person's address.
+    """
+    from datamoat.release.bundle import make_release
+
+    settings = read_settings()
+    with one_writer(settings.data, "release", TURN_SECONDS):
+        entry, folder = make_release(settings)
+    return {"release": folder.name, "build_id": entry.build_id, "released_on": entry.released_on.isoformat(), "seal": entry.seal}
+
+
+def watch() -> Facts:
+    """Look again at every page that a person transcribed and that can be looked at.
+
+    Raises:
+        SourceChangedError: A page is gone, moved, or no longer shows a figure that was taken from it.
+    """
+    from datamoat.ingest.page_monitor import summary, watch_pages
+
+    findings = watch_pages(read_settings())
+    alarms = [finding for finding in findings if finding.is_alarm]
+    if alarms:
+        told = "; ".join(f"{', '.join(one.citation_ids)} {one.state} ({one.url}): {one.detail}" for one in alarms[:10])
+        raise SourceChangedError(
+            f"{len(alarms)} of {len(findings)} cited pages: {told}",
+            "data/reference/citations.csv",
+            "read the page again; if the figure changed, add a row that supersedes the old one, and never edit the old one.",
+        )
+    changed = [f"{', '.join(one.citation_ids)}: {one.detail}" for one in findings if one.state == "changed"]
+    return {"n_pages": len(findings), "states": summary(findings), "changed": changed}
+
+
+def _fetched(source: Source, reports: list["FetchReport"]) -> Facts:
+    outcomes = [outcome for report in reports for outcome in report.outcomes]
+    return {
+        "source_id": source.id,
+        "n_requests": sum(report.n_requests for report in reports),
+        "answers": dict(sorted(Counter(outcome.what for outcome in outcomes).items())),
+        "snapshot_ids": [outcome.snapshot_id for outcome in outcomes if outcome.is_stored],
+    }
+
+
+def _from_inbox(settings: Settings, source: Source, day: str | None) -> list["FetchReport"]:
+    """Bring in the files of the inbox, of one day or of all days that are not known yet."""
+    from datamoat.ingest.fetch import bring_in
+    from datamoat.storage.snapshots import Snapshots
+
+    inbox = settings.data / "inbox" / source.id
+    known = {(receipt.request, receipt.captured_on) for receipt in Snapshots(settings.snapshots, source.id).of()}
+    reports = []
+    for request in source.fetch.requests:
+        for path in sorted((inbox / request).glob("*")):
+            on = _day_of(path)
+            if on is not None and (on.isoformat() == day if day else (request, on) not in known):
+                reports.append(bring_in(settings, source, request, path, on))
+    return reports
+
+
+def _day_of(path: Path) -> date | None:
+    """Return the day a file of the inbox is named after; None for anything else."""
+    try:
+        return date.fromisoformat(path.name[:10]) if path.is_file() and not path.is_symlink() else None
+    except ValueError:
+        return None
+
+
+def _land_reference(settings: Settings) -> Facts:
+    """Read the facts of our own; new are they when the published file was made of other facts, models or code."""
+    from datamoat.build.run import input_hashes
+    from datamoat.project.read import read_project
+    from datamoat.project.reference import read_reference
+    from datamoat.storage.warehouse import open_published
+
+    facts = read_reference(settings.reference)
+    inputs = {
+        name: value
+        for name, value in input_hashes(settings, read_project(settings.content), facts).items()
+        if name != "snapshots"
+    }
+    published: dict[str, str] = {}
+    if settings.published.is_file():
+        with open_published(settings) as con:
+            published = dict(con.sql("select input, sha256 from meta.inputs").fetchall())
+    changed = sorted(name for name, value in inputs.items() if published.get(name) != value)
+    gone = sorted(name for name in published if name.startswith("reference/") and name not in inputs)
+    return {
+        "source_id": REFERENCE,
+        "n_files": len(facts),
+        "n_rows": sum(fact.frame.height for fact in facts),
+        "changed": [*changed, *gone],
+        "is_new": bool(changed or gone),
+    }
+
+
+def _known_to_readers(settings: Settings, source_id: str) -> set[tuple[str, str]]:
+    """Return the snapshots of a source that the published file knows of, with their verdicts."""
+    from datamoat.storage.warehouse import open_published
+
+    if not settings.published.is_file():
+        return set()
+    with open_published(settings) as con:
+        known = "select snapshot_id, verdict from meta.snapshots where source_id = ?"
+        return set(con.execute(known, [source_id]).fetchall())
+
+
+def _same_build(settings: Settings, build_id: str) -> None:
+    """Refuse to go on with another build than the one this run made."""
+    from datamoat.build.run import read_build
+
+    here = read_build(settings.lake).build_id
+    if here != build_id:
+        raise PublishRefusedError(
+            f"this run is about build {build_id}, and the lake holds {here}",
+            str(settings.lake),
+            "nothing was published; the process that built it publishes it, or start the build again.",
+        )
+
+
+def _live(served_on: date | None) -> str:
+    return f"data of {served_on} stay live" if served_on else "nothing is live"

@@ -1,0 +1,1 @@
+"""The gate and the swap: audit, the published file, and what changed in it."""

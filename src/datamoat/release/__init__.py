@@ -1,0 +1,1 @@
+"""Files for others: tables, descriptors, bundles with checksums, and their verification."""

@@ -1,0 +1,1 @@
+"""Results with other inputs: which tables depend on them, rebuilt or recomputed from draws."""

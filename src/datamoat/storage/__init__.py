@@ -1,0 +1,1 @@
+"""Bytes on disk: whole files, the lake, the published file, snapshots."""

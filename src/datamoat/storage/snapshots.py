@@ -1,0 +1,223 @@
+"""Bytes as received, each with a receipt: addressed by content, append-only, never edited."""
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import datamoat
+from datamoat.errors import ContentError, UsageError
+from datamoat.storage.files import write_json, write_whole
+
+EXTENSION = re.compile(r"[a-z0-9]{1,8}")
+RECEIPT = ".receipt.json"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What is known about one answer besides its bytes.
+
+    Attributes:
+        snapshot_id: `source/request/day/first twelve digits of the hash`.
+        captured_on: The UTC day the answer was received.
+        retrieved_at: The UTC instant; midnight of `captured_on` where only the day is known (an archived answer).
+        status: The HTTP status; 200 for a file that a person brought in.
+        url: The address asked, without its query's secrets; a file name for what a person brought in.
+        revision: The immutable revision the address stands for, where there is one.
+        parts: Lengths of the pages, where the answer came in several.
+        body: Path of the bytes below the snapshots folder; an earlier one where the bytes were not new.
+        same_bytes_as: The snapshot whose bytes these are.
+        clock_note: Why the machine's clock is in doubt, where it is.
+    """
+
+    snapshot_id: str
+    source_id: str
+    request: str
+    captured_on: date
+    retrieved_at: datetime
+    url: str
+    status: int
+    n_bytes: int
+    sha256: str
+    body: str
+    route: str
+    content_type: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    revision: str | None = None
+    parts: tuple[int, ...] = ()
+    same_bytes_as: str | None = None
+    asked_by: str = f"datamoat {datamoat.__version__}"
+    clock_note: str | None = None
+
+    @property
+    def moment(self) -> tuple[date, datetime, str]:
+        """What puts snapshots of one request in order of time."""
+        return self.captured_on, self.retrieved_at, self.snapshot_id
+
+
+class Snapshots:
+    """The snapshots of one source.
+
+    Reads its receipts once; one instance serves one command.
+    """
+
+    def __init__(self, root: Path, source_id: str) -> None:
+        """Read the receipts of `source_id` below `root`."""
+        self.root, self.source_id = root, source_id
+        self.folder = root / source_id
+        self._receipts = {
+            receipt.snapshot_id: receipt for receipt in map(_read_receipt, sorted(self.folder.rglob(f"*{RECEIPT}")))
+        }
+        self._by_hash: dict[str, Receipt] = {}
+        for receipt in sorted(self._receipts.values(), key=lambda receipt: receipt.moment):
+            self._by_hash.setdefault(receipt.sha256, receipt)
+
+    def of(self, request: str | None = None) -> list[Receipt]:
+        """Return the receipts of a request, or of all, in order of time."""
+        return sorted(
+            (receipt for receipt in self._receipts.values() if request in (None, receipt.request)),
+            key=lambda receipt: receipt.moment,
+        )
+
+    def last(self, request: str) -> Receipt | None:
+        """Return the newest receipt of a request that holds an answer, not an error."""
+        good = [receipt for receipt in self.of(request) if receipt.status < 400]  # noqa: PLR2004
+        return good[-1] if good else None
+
+    def get(self, snapshot_id: str) -> Receipt:
+        """Return one receipt.
+
+        Raises:
+            UsageError: There is no such snapshot.
+        """
+        if snapshot_id not in self._receipts:
+            near = [known for known in self._receipts if snapshot_id and snapshot_id in known]
+            if len(near) == 1:
+                return self._receipts[near[0]]
+            raise UsageError(
+                f"{self.source_id} has no snapshot {snapshot_id!r}"
+                if not near
+                else f"{snapshot_id!r} fits {len(near)} snapshots",
+                f"data/snapshots/{self.source_id}",
+                f"`datamoat diagnose {self.source_id}` lists the last ones.",
+            )
+        return self._receipts[snapshot_id]
+
+    def store(
+        self,
+        request: str,
+        body: bytes,
+        *,
+        retrieved_at: datetime,
+        url: str,
+        route: str,
+        extension: str,
+        status: int = 200,
+        parts: tuple[int, ...] = (),
+        **more: Any,  # noqa: ANN401
+    ) -> Receipt:
+        """Keep `body` exactly as received, before anybody reads it, and return its receipt.
+
+        Equal bytes are stored once for a source; a later receipt points at the first copy, so "unchanged since" is a
+        fact on the disk. The same bytes for the same request on the same day are the same snapshot: nothing is written.
+        """
+        sha256 = hashlib.sha256(body).hexdigest()
+        day = retrieved_at.astimezone(UTC).date()
+        snapshot_id = f"{self.source_id}/{request}/{day.isoformat()}/{sha256[:12]}"
+        if snapshot_id in self._receipts:
+            return self._receipts[snapshot_id]
+        first = self._by_hash.get(sha256)
+        if first is None:
+            if not EXTENSION.fullmatch(extension):
+                extension = "bin"
+            path = self.folder / request / day.isoformat() / f"{sha256[:12]}.{extension}"
+            write_whole(path, body)
+            stored = str(path.relative_to(self.root))
+        else:
+            stored = first.body
+        receipt = Receipt(
+            snapshot_id, self.source_id, request, day, retrieved_at.astimezone(UTC).replace(microsecond=0), url, status,
+            len(body), sha256, stored, route, parts=parts, same_bytes_as=first.snapshot_id if first else None, **more,
+        )  # fmt: skip
+        self._write(receipt)
+        return receipt
+
+    def seen_again(self, earlier: Receipt, retrieved_at: datetime, clock_note: str | None = None) -> Receipt:
+        """Record that the publisher, asked on another day, said that nothing changed since `earlier`."""
+        day = retrieved_at.astimezone(UTC).date()
+        snapshot_id = f"{self.source_id}/{earlier.request}/{day.isoformat()}/{earlier.sha256[:12]}"
+        if snapshot_id in self._receipts:
+            return self._receipts[snapshot_id]
+        values = {field: getattr(earlier, field) for field in earlier.__dataclass_fields__}
+        values |= {
+            "snapshot_id": snapshot_id, "captured_on": day, "retrieved_at": retrieved_at.astimezone(UTC).replace(microsecond=0),
+            "same_bytes_as": earlier.same_bytes_as or earlier.snapshot_id, "clock_note": clock_note,
+            "asked_by": f"datamoat {datamoat.__version__}",
+        }  # fmt: skip
+        receipt = Receipt(**values)
+        self._write(receipt)
+        return receipt
+
+    def body(self, receipt: Receipt) -> bytes:
+        """Return the bytes of a snapshot, checked against the receipt's hash.
+
+        Raises:
+            ContentError: The file is gone or is not what was received.
+        """
+        path = self.root / receipt.body
+        try:
+            body = path.read_bytes()
+        except OSError as failure:
+            raise ContentError(
+                f"the bytes of {receipt.snapshot_id} cannot be read: {failure.strerror}",
+                f"data/snapshots/{receipt.body}",
+                "restore data/snapshots from its archive; this is the one folder that cannot be made again.",
+            ) from failure
+        if hashlib.sha256(body).hexdigest() != receipt.sha256:
+            raise ContentError(
+                f"the bytes of {receipt.snapshot_id} are not what was received",
+                f"data/snapshots/{receipt.body}",
+                "restore the file from its archive; a snapshot is never edited.",
+            )
+        return body
+
+    def pages(self, receipt: Receipt) -> list[bytes]:
+        """Return the bytes of a snapshot page by page; one page where the answer came in one."""
+        body = self.body(receipt)
+        if not receipt.parts:
+            return [body]
+        starts = [sum(receipt.parts[:index]) for index in range(len(receipt.parts))]
+        return [body[start : start + length] for start, length in zip(starts, receipt.parts, strict=True)]
+
+    def _write(self, receipt: Receipt) -> None:
+        path = self.folder / receipt.request / receipt.captured_on.isoformat() / f"{receipt.sha256[:12]}{RECEIPT}"
+        value = {key: entry for key, entry in asdict(receipt).items() if entry not in (None, ())}
+        value["captured_on"] = receipt.captured_on.isoformat()
+        value["retrieved_at"] = receipt.retrieved_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        write_json(path, value)
+        self._receipts[receipt.snapshot_id] = receipt
+        self._by_hash.setdefault(receipt.sha256, receipt)
+
+
+def _read_receipt(path: Path) -> Receipt:
+    """Return one receipt.
+
+    Raises:
+        ContentError: The file is not a receipt.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        value["captured_on"] = date.fromisoformat(value["captured_on"])
+        value["retrieved_at"] = datetime.fromisoformat(value["retrieved_at"])
+        value["parts"] = tuple(value.get("parts", ()))
+        return Receipt(**value)
+    except (OSError, ValueError, TypeError, KeyError) as failure:
+        raise ContentError(
+            f"not a receipt: {type(failure).__name__}",
+            f"data/snapshots/…/{path.name}",
+            "restore it from the archive of data/snapshots.",
+        ) from failure

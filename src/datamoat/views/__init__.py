@@ -1,0 +1,1 @@
+"""What readers see, read from the published file alone."""

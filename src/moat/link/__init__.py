@@ -1,0 +1,1 @@
+"""How volume is associated with rank: statistics, specifications and verdicts."""

@@ -1,0 +1,1 @@
+"""Quantiles, seeds and assumptions: how uncertainty becomes draws."""

@@ -1,0 +1,33 @@
+"""Write the calibration table that the build reads: simulated data sets of every kind, fitted, against their truth.
+
+The table is a reference file: it costs minutes and depends on nothing but the code and the seeds, whose hash it carries.
+Run as `python tests/moat/volume/calibrate.py OUT [N]`.
+"""
+
+import csv
+import sys
+from pathlib import Path
+
+from datamoat.project.fingerprint import code_hash
+from moat.volume import simulation
+
+FIELDS = (
+    "world_kind", "quantity", "n_worlds", "n_truths", "covered_50_share", "covered_90_share", "rmse", "mean_sd", "log_score",
+    "first_seed", "code_sha256",
+)  # fmt: skip
+
+
+def main(arguments: list[str]) -> int:
+    """Simulate, fit and write one table."""
+    out, n_worlds = Path(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 50
+    stamp = {"code_sha256": code_hash(Path(simulation.__file__))}
+    rows = [row | stamp for kind in simulation.KINDS for row in simulation.calibrate(kind, n_worlds)]
+    with out.open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,199 @@
+"""The shape of a platform: what is observed, what is lost, what a part is."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from datamoat.errors import ContentError
+from moat.uncertainty.assumptions import long_draws, quantile_columns, read_assumptions, stacked
+from moat.uncertainty.quantiles import Split
+from moat.volume.loggaussian import Row, Series, evaluate
+from moat.volume.observations import read_places, read_priors, read_statements
+from moat.volume.simulation import PRIORS
+from moat.volume.uploads import (
+    KINDS,
+    Event,
+    Place,
+    assumption_of,
+    build_loss,
+    build_rows,
+    build_series,
+    month_index,
+    month_start,
+    part_volumes,
+    parts_of,
+    volumes,
+    widened,
+    widened_rows,
+)
+
+LAST = month_index(date(2024, 12, 1))
+PLACE = Place("p", "short", month_index(date(2022, 1, 1)))
+FLAT = {
+    "users": np.full((36, 2), np.log(1e8)),
+    "rate": np.full((36, 2), np.log(0.1)),
+    "duration": np.full((36, 2), np.log(36.0)),
+    "early_loss": np.zeros((1, 2)),
+    "late_hazard": np.zeros((1, 2)),
+}
+
+
+def test_months_are_counted_from_the_epoch_and_back() -> None:
+    assert [month_start(month_index(day)) for day in (date(2004, 2, 29), date(2020, 1, 1), date(2026, 12, 31))] == [
+        date(2004, 2, 1), date(2020, 1, 1), date(2026, 12, 1),
+    ]  # fmt: skip
+
+
+def test_hours_are_uploads_times_seconds_and_stop_when_a_place_closes() -> None:
+    found = volumes(FLAT, PLACE._replace(ended=PLACE.launched + 30), build_loss(PRIORS))
+    assert found.uploads_per_day[0, 0] == pytest.approx(1e7)
+    assert found.upload_hours_per_day[0, 0] == pytest.approx(1e5)
+    assert np.all(found.uploads_per_day[30:] == 0)
+    assert np.all(np.diff(found.stock_hours[29:], axis=0) < 0)
+    assert found.stock_hours[0, 0] == pytest.approx(1e5 * 30.4375 * 0.8)
+
+
+def test_a_part_is_a_share_of_its_place_from_its_own_launch_on() -> None:
+    whole = volumes(FLAT, PLACE, build_loss(PRIORS))
+    part = part_volumes(
+        whole, PLACE, PLACE._replace(key="q", launched=PLACE.launched + 12), np.array([0.5, 0.2]), np.array([18.0, 18.0]),
+        (np.array([0.2, 0.2]), np.array([0.03, 0.03])),
+    )  # fmt: skip
+    assert part.uploads_per_day.shape == (24, 2)
+    assert part.uploads_per_day[0] == pytest.approx([5e6, 2e6])
+    assert part.upload_hours_per_day[0, 0] == pytest.approx(25_000)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_reads_back_what_constant_volumes_imply(kind: str) -> None:
+    expected = {
+        "users_monthly": 1e8, "users_daily": 1e8 * np.exp(-0.598), "uploads_per_day": 1e7, "hours_per_day": 1e5,
+        "duration_new": 36.0, "duration_stock": 36.0, "videos_uploaded": 1e7 * 30.4375 * 36, "hours_uploaded": 1e5 * 30.4375 * 36,
+    }  # fmt: skip
+    place = flat_series()
+    period = (date(2024, 12, 1), date(2024, 12, 31))
+    parts = parts_of(kind, PLACE, LAST, period, date(2024, 12, 31))
+    assert parts is not None
+
+    value, _ = evaluate(place, Row("a", "p", 0.0, parts, "s", "volume", 0.1, 0.1), place.mean, build_loss(PRIORS))
+    if kind in expected:
+        assert np.exp(value) == pytest.approx(expected[kind], rel=1e-9)
+    else:  # what is still public is less than what was uploaded
+        assert np.exp(value) < expected["videos_uploaded"]
+
+
+def flat_series() -> Series:
+    series = build_series(PLACE, LAST, PRIORS)
+    means = {"users": np.log(1e8), "rate": np.log(0.1), "duration": np.log(36.0)}
+    return replace(
+        series, processes=tuple(replace(p, mean=np.full(len(p.mean), means.get(p.name, p.mean[0]))) for p in series.processes)
+    )
+
+
+def test_a_statement_from_before_the_launch_is_left_out() -> None:
+    assert parts_of("uploads_per_day", PLACE, LAST, (date(2020, 1, 1), date(2020, 12, 31))) is None
+    cut = parts_of("uploads_per_day", PLACE, LAST, (date(2021, 7, 1), date(2022, 6, 30)))
+    assert cut is not None
+    assert (cut[0].start, cut[0].stop) == (0, 6)
+
+
+def test_a_launch_after_the_grid_and_a_missing_prior_are_refused() -> None:
+    with pytest.raises(ContentError, match="after the last month"):
+        build_series(PLACE._replace(launched=LAST + 1), LAST, PRIORS)
+    with pytest.raises(ContentError, match="prior_ramp_months"):
+        build_series(PLACE, LAST, {})
+
+
+def test_an_event_adds_a_step_and_a_bend_and_nothing_before() -> None:
+    event = Event("E1", "rate", PLACE.launched + 10, 0.5, 0.6)
+    rate = build_series(PLACE._replace(events=(event,)), LAST, PRIORS).processes[1]
+    assert np.all(rate.own["event:E1:step"][:10] == 0)
+    assert np.all(rate.own["event:E1:step"][10:] == 0.5)
+    assert rate.own["event:E1:slope"][22] == pytest.approx(0.6)
+    assert assumption_of("own", "p:event:E1:step") == ("E1", "p")
+
+
+def test_every_base_normal_of_the_model_has_an_assumption_behind_it() -> None:
+    series = build_series(PLACE, LAST, PRIORS)
+    for process in series.processes:
+        for name in process.shared:
+            assert assumption_of("shared", name)[0] in PRIORS
+        for name in process.own:
+            assert assumption_of("own", f"p:{name}")[0] in PRIORS
+        if process.gp_sd:
+            assert assumption_of("gp", f"p:{process.name}")[0] in PRIORS
+
+
+def test_widening_doubles_what_is_uncertain_and_leaves_the_middle() -> None:
+    wide = widened(PRIORS, 2)
+    assert wide["prior_users_level"].p50 == PRIORS["prior_users_level"].p50
+    assert wide["prior_users_level"].sd == pytest.approx(2 * PRIORS["prior_users_level"].sd)
+    assert wide["prior_users_wander"].p50 == 2 * PRIORS["prior_users_wander"].p50
+    row = Row("a", "p", 0.0, (), "s", "volume", 0.1, 0.2, 0.05, (-0.1, 0.1))
+    assert widened_rows([row], 2)[0].slack == (-0.2, 0.2)
+
+
+def test_tables_become_places_figures_and_priors() -> None:
+    series = pl.DataFrame(
+        {
+            "platform_id": ["a", "b", "late"], "class": ["short", "short", "long"], "launched_on": [date(2020, 1, 5), None, date(2030, 1, 1)],
+            "closed_on": [date(2023, 2, 10), None, None], "assumed_launch_on": [None, date(2021, 1, 1), None],
+            "share_assumption_id": [None, "A1", None],
+        }
+    )  # fmt: skip
+    events = pl.DataFrame(
+        {
+            "event_id": ["E1"],
+            "platform_id": ["a"],
+            "process": ["rate"],
+            "starts_on": [date(2021, 1, 1)],
+            "step_sd": [0.5],
+            "slope_sd": [0.5],
+        }
+    )
+    fitted, parts = read_places(series, events, LAST)
+    assert (list(fitted), list(parts)) == (["a"], ["b"])
+    assert fitted["a"].ended == month_index(date(2023, 2, 1)) + 1
+    assert fitted["a"].events[0].event_id == "E1"
+    used = pl.DataFrame(
+        {
+            "fact_id": ["F2", "F1"], "platform_id": ["a", "a"], "observation_kind": ["uploads_per_day"] * 2, "log_value": [1.0, 2.0],
+            "period_start_on": [date(2021, 1, 1), date(2010, 1, 1)], "period_end_on": [date(2021, 1, 31), date(2010, 1, 31)],
+            "seen_on": [date(2021, 1, 31)] * 2, "source_key": ["s"] * 2, "noise_family": ["volume"] * 2, "noise_sd": [0.1] * 2,
+            "bias_sd": [0.1] * 2, "extra_sd": [0.0] * 2, "slack_low": [0.0, None], "slack_high": [None, None], "slack_sd": [None, None],
+        }, schema_overrides={"slack_high": pl.Float64, "slack_sd": pl.Float64},
+    )  # fmt: skip
+    statements = read_statements(used)
+    assert [item.key for item in statements] == ["F1", "F2"]
+    rows = build_rows(fitted, LAST, statements)
+    assert [(row.key, row.slack) for row in rows] == [("F2", (0.0, np.inf))]
+    priors = read_priors(
+        pl.DataFrame({"assumption_name": ["x"], "distribution": ["beta"], "p05": [0.1], "p50": [0.2], "p95": [0.3]})
+    )
+    assert priors["x"] == Split("beta", 0.1, 0.2, 0.3)
+
+
+def test_an_assumption_is_the_same_number_wherever_it_is_drawn() -> None:
+    table = pl.DataFrame(
+        {"assumption_id": ["A1"], "name": ["x"], "distribution": ["beta"], "p05": [0.1], "p50": [0.2], "p95": [0.3]}
+    )
+    one, two = (read_assumptions(table, seed=1, n_draws=n) for n in (500, 500))
+    assert np.array_equal(one.draw("x", "a"), two.draw("x", "a"))
+    assert not np.array_equal(one.draw("x", "a"), one.draw("x", "b"))
+    wide = read_assumptions(table, seed=1, n_draws=500, widen=2.0)
+    assert wide.draw("x").std() > 1.7 * one.draw("x").std()
+    with pytest.raises(ContentError, match="'y'"):
+        one.draw("y")
+
+
+def test_draws_become_rows_and_quantiles_and_unknown_becomes_null() -> None:
+    values = np.array([[1.0, 2.0, 3.0], [np.nan, np.nan, np.nan]])
+    long = long_draws({"k": ["a", "b"]}, {"v": values, "w": None}, 2, pl.Float64)
+    assert long.rows() == [("a", 1, 1.0, None), ("a", 2, 2.0, None), ("b", 1, None, None), ("b", 2, None, None)]
+    found = quantile_columns({"v": values, "w": None}, 2)
+    assert found["v_p50"].to_list() == [2.0, None]
+    assert found["w_p05"].to_list() == [None, None]
+    assert stacked(pl.DataFrame({"x": [[1.0, 2.0], [3.0, 4.0]]}), "x").tolist() == [[1.0, 2.0], [3.0, 4.0]]
