@@ -17,12 +17,12 @@ from datamoat.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 COLUMNS = """
-platform_id: {type: VARCHAR, means: "A platform, as a slug."}
-lab_id: {type: VARCHAR, means: "A lab, as a slug."}
-uploads: {type: DOUBLE, unit: videos a day, means: Videos uploaded a day.}
-source_id: {type: VARCHAR, means: A source.}
-status: {type: VARCHAR, means: Its state., values: [fresh]}
-reason: {type: VARCHAR, means: Why.}
+platform_id: {type: VARCHAR, description: "A platform, as a slug."}
+lab_id: {type: VARCHAR, description: "A lab, as a slug."}
+uploads: {type: DOUBLE, unit: videos a day, description: Videos uploaded a day.}
+source_id: {type: VARCHAR, description: A source.}
+status: {type: VARCHAR, description: Its state., values: [fresh]}
+reason: {type: VARCHAR, description: Why.}
 """
 FILES = {
     "transforms/columns.yml": COLUMNS,

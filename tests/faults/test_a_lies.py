@@ -500,7 +500,7 @@ def test_a19_one_poisoned_rating_is_found_and_what_cannot_be_found_is_bounded(be
     hidden = board(votes=40)
     hidden["data"][30]["elo"] += 55
     landing = bench.feed(hidden)
-    move = bench.source.tables["entries"].distrust.score
+    move = bench.source.tables["entries"].anomaly_checks.score
     assert move is not None
     assert landing.is_served
     assert "moved by +55" in landing.reason, "what passes is told; no single entry can be moved further than this in a day"

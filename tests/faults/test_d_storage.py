@@ -23,10 +23,10 @@ from datamoat.storage.warehouse import published_build
 
 STEPS = ("fetch", "land", "build", "audit", "publish", "export")
 COLUMNS = """
-entry_name: {type: VARCHAR, means: "An entry, as listed."}
-captured_on: {type: DATE, means: Day of the capture.}
-snapshot_id: {type: VARCHAR, means: The snapshot a row is from.}
-value: {type: DOUBLE, unit: points, means: What the publisher counts.}
+entry_name: {type: VARCHAR, description: "An entry, as listed."}
+captured_on: {type: DATE, description: Day of the capture.}
+snapshot_id: {type: VARCHAR, description: The snapshot a row is from.}
+value: {type: DOUBLE, unit: points, description: What the publisher counts.}
 """
 MART = """/*---
 description: Every entry as listed.

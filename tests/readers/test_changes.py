@@ -53,7 +53,7 @@ def test_the_first_build_has_no_differences(made: Settings) -> None:
 
 def test_a_column_that_came_is_a_difference(fresh: Settings, publish: Publish) -> None:
     edit(fresh, "transforms/marts/volume/lab_volume.sql", "select *", "select *, uploads as views")
-    edit(fresh, "transforms/columns.yml", "n_seen:", "views: {type: DOUBLE, unit: views, means: The same again.}\nn_seen:")
+    edit(fresh, "transforms/columns.yml", "n_seen:", "views: {type: DOUBLE, unit: views, description: The same again.}\nn_seen:")
     publish(fresh)
     current, earlier = kept_builds(fresh)[:2]
     with duckdb.connect() as con:

@@ -97,7 +97,7 @@ def test_a_model_that_breaks_its_promise_stops_the_build(
 
 def test_a_kept_model_runs_again_only_when_its_inputs_or_code_change(settings: Settings, edit: Edit, tmp_path: Path) -> None:
     count = tmp_path / "runs"
-    edit(POLARS, 'GRAIN = ("lab_id",)', 'GRAIN = ("lab_id",)\nKEEP = True')
+    edit(POLARS, 'GRAIN = ("lab_id",)', 'GRAIN = ("lab_id",)\nCACHE = True')
     edit(
         POLARS,
         '    """Sum them."""\n',
@@ -119,15 +119,15 @@ def test_a_kept_model_runs_again_only_when_its_inputs_or_code_change(settings: S
 
 
 def test_a_kept_select_is_taken_from_where_it_is_kept(settings: Settings, edit: Edit) -> None:
-    edit(MART, "rows: {min: 1}", "rows: {min: 1}\nkeep: true")
+    edit(MART, "rows: {min: 1}", "rows: {min: 1}\ncache: true")
     first = built(settings)
-    (kept,) = (settings.lake / "kept" / "lab_volume").glob("*/lab_volume.parquet")
+    (kept,) = (settings.lake / "cache" / "lab_volume").glob("*/lab_volume.parquet")
     stamp = kept.stat().st_mtime_ns
     assert hashes(built(settings)) == hashes(first)
     assert kept.stat().st_mtime_ns == stamp
     edit(FACTS, "7.0", "8.0")
     assert hashes(built(settings)) != hashes(first)
-    assert len(list((settings.lake / "kept" / "lab_volume").iterdir())) == 2
+    assert len(list((settings.lake / "cache" / "lab_volume").iterdir())) == 2
     (kept.parent / "hashes.json").unlink()
     edit(FACTS, "8.0", "7.0")
     assert hashes(built(settings)) == hashes(first)
@@ -171,13 +171,13 @@ def test_meta_says_what_was_read_and_how_columns_depend(settings: Settings) -> N
 def test_another_version_of_the_numeric_stack_changes_every_cached_key_and_the_build(
     settings: Settings, edit: Edit, monkeypatch: pytest.MonkeyPatch, library: str
 ) -> None:
-    edit(MART, "rows: {min: 1}", "rows: {min: 1}\nkeep: true")
-    edit(POLARS, 'GRAIN = ("lab_id",)', 'GRAIN = ("lab_id",)\nKEEP = True')
+    edit(MART, "rows: {min: 1}", "rows: {min: 1}\ncache: true")
+    edit(POLARS, 'GRAIN = ("lab_id",)', 'GRAIN = ("lab_id",)\nCACHE = True')
     first = built(settings)
-    before = {path.parent.name: path.name for path in (settings.lake / "kept").glob("*/*") if path.is_dir()}
+    before = {path.parent.name: path.name for path in (settings.lake / "cache").glob("*/*") if path.is_dir()}
     monkeypatch.setattr(build, "versions", lambda: versions() | {library: "0.0"})
     second = built(settings)
-    after = [(path.parent.name, path.name) for path in (settings.lake / "kept").glob("*/*") if path.is_dir()]
+    after = [(path.parent.name, path.name) for path in (settings.lake / "cache").glob("*/*") if path.is_dir()]
     assert second.build_id != first.build_id
     assert len(before) == 2
     assert {name for name, key in after if before[name] != key} == set(before)

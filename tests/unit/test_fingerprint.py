@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from datamoat.errors import ContentError
-from datamoat.project.fingerprint import NUMERIC_STACK, closure, code_hash, versions
 from datamoat.project import fingerprint
+from datamoat.project.fingerprint import NUMERIC_STACK, closure, code_hash, versions
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def test_models_come_after_what_they_read(tree: Path) -> None:
         (POLARS, 'GRAIN = ("lab_id",)', "", "GRAIN"),
         (POLARS, "stg_reference__facts: pl.LazyFrame", "facts: pl.LazyFrame", "model() takes ['facts']"),
         (POLARS, '"""Uploads by lab."""', "import (", "no Python"),
-        ("transforms/columns.yml", "means: A source.", "meaning: A source.", "needs type and means"),
+        ("transforms/columns.yml", "description: A source.", "meaning: A source.", "needs type and description"),
         ("expectations/checks/no_lab_is_nameless.sql", "severity: critical", "severity: bad", "severity 'bad' is unknown"),
     ],
 )

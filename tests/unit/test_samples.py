@@ -38,5 +38,5 @@ def test_every_source_has_a_sample_a_parser_and_a_staging_model(source: Source) 
 def test_every_bound_has_a_reason(source: Source) -> None:
     for table in source.tables.values():
         assert table.rows.reason
-        assert table.distrust.gone.reason
-        assert table.distrust.new.reason
+        assert table.anomaly_checks.gone.reason
+        assert table.anomaly_checks.new.reason

@@ -28,7 +28,7 @@ def here(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("DATAMOAT_DATA", str(settings.data))
     write_source(settings, "example_board")
     words = settings.content / "transforms" / "columns.yml"
-    more = "entry_name: {type: VARCHAR, means: An entry.}\ncaptured_on: {type: DATE, means: Its day.}\nsnapshot_id: {type: VARCHAR, means: Its snapshot.}\nvalue: {type: DOUBLE, means: Its value.}\n"
+    more = "entry_name: {type: VARCHAR, description: An entry.}\ncaptured_on: {type: DATE, description: Its day.}\nsnapshot_id: {type: VARCHAR, description: Its snapshot.}\nvalue: {type: DOUBLE, description: Its value.}\n"
     words.write_text(words.read_text() + more)
     return settings
 

@@ -117,7 +117,7 @@ def output_tables(con: duckdb.DuckDBPyConnection, project: Project, build: "Buil
             "column_name": name,
             "type": kind,
             "unit": project.columns[name].unit,
-            "means": project.columns[name].means,
+            "description": project.columns[name].description,
             "allowed_values": list(project.columns[name].values),
             "is_key": name in table.grain,
             "is_nullable": name in table.nullable,
@@ -155,7 +155,7 @@ def _utc(value: object) -> object:
 def _lineage(project: Project, found: dict[str, dict[str, str]], lake: Path) -> pl.DataFrame:
     """Return the edges from column to column; read by sqlglot once for each state of the SQL, then kept."""
     digest = hashlib.sha256(json.dumps([found, [m.text for m in project.models]]).encode()).hexdigest()
-    kept = lake / "kept" / "lineage.json"
+    kept = lake / "cache" / "lineage.json"
     known = json.loads(kept.read_text()) if kept.is_file() else {}
     if known.get("of") != digest:
         edges = sorted({edge for model in project.models for edge in _edges(model, found)})

@@ -108,7 +108,7 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
         constants = {**{key: value for key, value in project.build.items() if key not in NO_SETTING}, "as_of": as_of}
         tables: dict[str, dict[str, Any]] = {}
         hashes: dict[str, str] = {}
-        contents = Known(settings.lake / "kept" / "contents.json")
+        contents = Known(settings.lake / "cache" / "contents.json")
         known_before = meta_tables.input_tables(sources, landing_rows(settings, sources), facts)
         known_before["input_rows"] = input_rows(settings.reference, facts)
         for name, frame in known_before.items():
@@ -249,8 +249,8 @@ def _run(
 ) -> None:
     """Run one model, or find its kept result, and let its tables' names stand for the files."""
     lake = settings.lake
-    key = _kept_key(model, constants, hashes) if model.is_kept else None
-    kept = lake / "kept" / model.name / key if key else None
+    key = _kept_key(model, constants, hashes) if model.is_cached else None
+    kept = lake / "cache" / model.name / key if key else None
     known = _read_hashes(kept) if kept else {}
     if model.is_sql:
         found = {row[0]: row[1] for row in con.sql(f"describe {model.text}").fetchall()}

@@ -272,7 +272,7 @@ def show(
             "select column_name, data_type, comment from duckdb_columns() where schema_name = ? and table_name = ? order by column_index",
             [schema, name],
         ).fetchall()
-        rows(("column", "type", "means"), described, as_json=as_json)
+        rows(("column", "type", "description"), described, as_json=as_json)
         if not as_json:
             typer.echo(f'\nTry: datamoat query "from {schema}.{identifier(name).strip(chr(34))} limit 5"')
 

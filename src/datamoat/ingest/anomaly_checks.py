@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from datamoat.parsing import Row, oddities, shown
-from datamoat.project.sources import Distrust, Flag, Measure, Rows, Score, Table, When
+from datamoat.project.sources import AnomalyChecks, Flag, Measure, Rows, Score, Table, When
 
 Verdict = Literal["ok", "unchanged", "revision", "suspicious", "error"]
 NEWCOMERS = 2  # so many new rows are ordinary on a list of any length, however large a share of a short one they are
@@ -67,7 +67,7 @@ def compare(
         bounds: The request's own bounds on the number of rows, where it has them.
     """
     found = Finding()
-    rule = table.distrust
+    rule = table.anomaly_checks
     _odd_names(rule, rows, found)
     if not _count_rows(bounds or table.rows, rows, last, last_day, found):
         return found
@@ -83,7 +83,7 @@ def compare(
     return found
 
 
-def _against(rule: Distrust, rows: list[Row], last: list[Row], day: date, last_day: date, found: Finding) -> None:
+def _against(rule: AnomalyChecks, rows: list[Row], last: list[Row], day: date, last_day: date, found: Finding) -> None:
     """Judge a vintage against the last good one."""
     days = max((day - last_day).days, 1)
     now, then = _newest(rule, rows), _newest(rule, last)
@@ -118,7 +118,7 @@ def _against(rule: Distrust, rows: list[Row], last: list[Row], day: date, last_d
         found.revisions.append(f"restated: {len(restated)} of {len(pairs)} known rows have other values ({_some(restated)})")
 
 
-def _earlier(rule: Distrust, column: str, rows: list[Row], last: list[Row], newest: Any, found: Finding) -> None:  # noqa: ANN401
+def _earlier(rule: AnomalyChecks, column: str, rows: list[Row], last: list[Row], newest: Any, found: Finding) -> None:  # noqa: ANN401
     """Judge what both vintages tell of earlier publications: another value for one is a revision, if it is in reason."""
     known = {(row[column], *(row[name] for name in rule.key)): row for row in last}
     told: dict[Any, list[tuple[Row, Row]]] = {}
@@ -143,7 +143,7 @@ def _earlier(rule: Distrust, column: str, rows: list[Row], last: list[Row], newe
 
 def core(table: Table, rows: list[Row]) -> Iterator[list[Any]]:
     """Return what two vintages must share to be copies: keys, ratings, votes and measures, without the trimmings."""
-    rule = table.distrust
+    rule = table.anomaly_checks
     named = [*table.grain, *(measure.column for measure in rule.measures)]
     if rule.score:
         named += [rule.score.column, *([rule.score.votes] if rule.score.votes else [])]
@@ -152,7 +152,7 @@ def core(table: Table, rows: list[Row]) -> Iterator[list[Any]]:
     return ([row[name] for name in named] for row in rows)
 
 
-def rule_label(rule: Distrust, row: Row) -> str:
+def rule_label(rule: AnomalyChecks, row: Row) -> str:
     """Return how a row is named in a message."""
     return str(row.get(rule.label) if rule.label else " ".join(str(row[name]) for name in rule.key))
 
@@ -186,7 +186,7 @@ def _count_rows(bounds: Rows, rows: list[Row], last: list[Row] | None, last_day:
     return True
 
 
-def _reissued(rule: Distrust, ours: dict[Any, Row], theirs: dict[Any, Row]) -> dict[Any, Any]:
+def _reissued(rule: AnomalyChecks, ours: dict[Any, Row], theirs: dict[Any, Row]) -> dict[Any, Any]:
     """Return the keys that are new under a name that one row had before and one row has now, each with the key it had."""
     if not rule.label:
         return {}
@@ -199,7 +199,9 @@ def _reissued(rule: Distrust, ours: dict[Any, Row], theirs: dict[Any, Row]) -> d
     }
 
 
-def _membership(rule: Distrust, ours: dict[Any, Row], theirs: dict[Any, Row], days: int, last_day: date, found: Finding) -> None:
+def _membership(
+    rule: AnomalyChecks, ours: dict[Any, Row], theirs: dict[Any, Row], days: int, last_day: date, found: Finding
+) -> None:
     """Judge who left and who came; a name that kept its place under another key is a proposal, not a loss."""
     reissued = _reissued(rule, ours, theirs)
     share, limit = len(reissued) / len(theirs), rule.gone.after(days)
@@ -237,7 +239,7 @@ def _membership(rule: Distrust, ours: dict[Any, Row], theirs: dict[Any, Row], da
         found.notes.append(f"new: {_some(came)}")
 
 
-def _score(rule: Distrust, score: Score, pairs: list[tuple[Row, Row]], fresh: list[Row], days: int, found: Finding) -> None:
+def _score(rule: AnomalyChecks, score: Score, pairs: list[tuple[Row, Row]], fresh: list[Row], days: int, found: Finding) -> None:
     """Judge ratings: the same scale, moved as a whole, stretched, or one entry torn out of its place."""
     rated = [(old, new) for old, new in pairs if old[score.column] is not None and new[score.column] is not None]
     lost = [rule_label(rule, new) for old, new in pairs if old[score.column] is not None and new[score.column] is None]
@@ -282,7 +284,7 @@ def _score(rule: Distrust, score: Score, pairs: list[tuple[Row, Row]], fresh: li
             )
 
 
-def _one_score(rule: Distrust, score: Score, old: Row, new: Row, shift: float, days: int, found: Finding) -> None:
+def _one_score(rule: AnomalyChecks, score: Score, old: Row, new: Row, shift: float, days: int, found: Finding) -> None:
     """Judge the move of one entry against the others."""
     moved = float(new[score.column]) - float(old[score.column]) - shift
     label = shown(rule_label(rule, new))
@@ -302,7 +304,7 @@ def _one_score(rule: Distrust, score: Score, old: Row, new: Row, shift: float, d
         found.notes.append(f"{score.column} of {label} moved by {moved:+.4g}")
 
 
-def _votes(rule: Distrust, column: str, pairs: list[tuple[Row, Row]], found: Finding) -> None:
+def _votes(rule: AnomalyChecks, column: str, pairs: list[tuple[Row, Row]], found: Finding) -> None:
     """Judge vote counts: withdrawn votes are a revision; one factor for all is a change of unit."""
     counted = [(old, new) for old, new in pairs if old[column] is not None and new[column] is not None]
     lost = sum(old[column] is not None and new[column] is None for old, new in pairs)
@@ -336,7 +338,9 @@ def _votes(rule: Distrust, column: str, pairs: list[tuple[Row, Row]], found: Fin
         found.revisions.append(f"votes of single entries fell by a fifth or more: {_some(fell)}")
 
 
-def _measure(rule: Distrust, measure: Measure, pairs: list[tuple[Row, Row]], fresh: list[Row], days: int, found: Finding) -> None:
+def _measure(
+    rule: AnomalyChecks, measure: Measure, pairs: list[tuple[Row, Row]], fresh: list[Row], days: int, found: Finding
+) -> None:
     """Judge a positive quantity by how many times its last good value it is, for each thing that is measured."""
     groups: dict[str, list[tuple[Row, Row]]] = {}
     for old, new in pairs:
@@ -430,7 +434,7 @@ def _ranks(score: Score, rows: list[Row], found: Finding) -> None:
         found.notes.append(f"{score.rank} has gaps")
 
 
-def _odd_names(rule: Distrust, rows: list[Row], found: Finding) -> None:
+def _odd_names(rule: AnomalyChecks, rows: list[Row], found: Finding) -> None:
     if rule.label:
         odd: dict[str, list[str]] = {}
         for row in rows:
@@ -447,15 +451,15 @@ def _spread(values: list[float]) -> float:
     return high - low
 
 
-def _fixed(rule: Distrust, score: Score, rated: list[tuple[Row, Row]]) -> list[str]:
+def _fixed(rule: AnomalyChecks, score: Score, rated: list[tuple[Row, Row]]) -> list[str]:
     return [rule_label(rule, new) for _, new in rated if float(new[score.column]) == 1000.0][:3]  # noqa: PLR2004
 
 
-def _keyed(rule: Distrust, rows: Iterable[Row]) -> dict[Any, Row]:
+def _keyed(rule: AnomalyChecks, rows: Iterable[Row]) -> dict[Any, Row]:
     return {tuple(row[name] for name in rule.key): row for row in rows}
 
 
-def _newest(rule: Distrust, rows: list[Row]) -> list[Row]:
+def _newest(rule: AnomalyChecks, rows: list[Row]) -> list[Row]:
     if not rule.newest_of:
         return rows
     newest = _top(rule.newest_of, rows)

@@ -14,7 +14,7 @@ import polars as pl
 
 import datamoat
 from datamoat.errors import SourceChangedError
-from datamoat.ingest import anomaly_checks as distrust
+from datamoat.ingest import anomaly_checks
 from datamoat.ingest import parse as reading
 from datamoat.ingest.anomaly_checks import Verdict, compare
 from datamoat.parsing import DOUBT, Row, shown
@@ -279,12 +279,14 @@ def changes_of(settings: Settings, source: Source, snapshot_id: str) -> list[tup
             {tuple(str(row[column]) for column in table.grain): row for row in rows} for rows in (served[name], offered[name])
         )
         changes += [
-            (name, "gone", " ".join(key), "", distrust.rule_label(table.distrust, then[key]), "")
+            (name, "gone", " ".join(key), "", anomaly_checks.rule_label(table.anomaly_checks, then[key]), "")
             for key in then
             if key not in now
         ]
         changes += [
-            (name, "new", " ".join(key), "", "", distrust.rule_label(table.distrust, now[key])) for key in now if key not in then
+            (name, "new", " ".join(key), "", "", anomaly_checks.rule_label(table.anomaly_checks, now[key]))
+            for key in now
+            if key not in then
         ]
         changes += [
             (name, "changed", " ".join(key), column, str(then[key][column]), str(now[key][column]))
@@ -386,7 +388,7 @@ def _judge(
             {name: ([row[column] for column in table.columns] for row in tables[name]) for name, table in source.tables.items()}
         ),
     )
-    core_sha256 = _hash({name: distrust.core(table, tables[name]) for name, table in source.tables.items()})
+    core_sha256 = _hash({name: anomaly_checks.core(table, tables[name]) for name, table in source.tables.items()})
     doubts = sorted(text.removeprefix(DOUBT) for text in notes if text.startswith(DOUBT))
     said = [
         f"{text} ({times} times)" if times > 1 else text for text, times in sorted(notes.items()) if not text.startswith(DOUBT)
@@ -397,22 +399,22 @@ def _judge(
     if last is not None and rows_sha256 == last.rows_sha256 and not (clashes or doubts):
         why = "; ".join([f"other bytes, the same rows as on {last.day}", *said])
         return landing("unchanged", why, n_rows, rows_sha256, core_sha256), last.tables
-    found = distrust.Finding(suspicions=clashes) if clashes else _compare(source, receipt, tables, last)
+    found = anomaly_checks.Finding(suspicions=clashes) if clashes else _compare(source, receipt, tables, last)
     if last is not None and core_sha256 in seen and core_sha256 != last.core_sha256 and not clashes:
         _old_copy(source, tables, seen[core_sha256], last.day, found)
     found.suspicions += doubts
     found.notes += said
     if acceptance is not None and n_rows:
-        found = distrust.Finding(
+        found = anomaly_checks.Finding(
             revisions=[f"accepted on {acceptance.accepted_on}: {acceptance.reason}"],
             notes=[*found.suspicions, *found.revisions, *found.notes],
         )
     return landing(found.verdict, found.reason, n_rows, rows_sha256, core_sha256), tables
 
 
-def _compare(source: Source, receipt: Receipt, tables: dict[str, list[Row]], last: _Vintage | None) -> distrust.Finding:
+def _compare(source: Source, receipt: Receipt, tables: dict[str, list[Row]], last: _Vintage | None) -> anomaly_checks.Finding:
     """Judge every table of a vintage and put the findings together."""
-    found = distrust.Finding()
+    found = anomaly_checks.Finding()
     for name, table in source.tables.items():
         one = compare(
             table, tables[name], last.tables[name] if last else None, day=receipt.captured_on,
@@ -424,13 +426,13 @@ def _compare(source: Source, receipt: Receipt, tables: dict[str, list[Row]], las
     return found
 
 
-def _old_copy(source: Source, tables: dict[str, list[Row]], first: date, replaced: date, found: distrust.Finding) -> None:
+def _old_copy(source: Source, tables: dict[str, list[Row]], first: date, replaced: date, found: anomaly_checks.Finding) -> None:
     """Judge a vintage that is one of long ago to the letter: a stale cache, unless nothing that counts went back."""
     text = f"an old copy: exactly the ratings and counts of {first}, which {replaced} had replaced"
     counted = any(
-        table.distrust.score is not None
-        and table.distrust.score.votes is not None
-        and row[table.distrust.score.votes] is not None
+        table.anomaly_checks.score is not None
+        and table.anomaly_checks.score.votes is not None
+        and row[table.anomaly_checks.score.votes] is not None
         for name, table in source.tables.items()
         for row in tables[name]
     )

@@ -15,7 +15,7 @@ FILE = "accepted_snapshots.csv"
 
 @dataclass(frozen=True)
 class Acceptance:
-    """One decision: this snapshot is to be served although the rules distrust it."""
+    """One decision: this snapshot is to be served although the checks found it suspicious."""
 
     snapshot_id: str
     source_id: str

@@ -58,7 +58,7 @@ class Column:
 
     name: str
     type: str
-    means: str
+    description: str
     unit: str | None = None
     values: tuple[str, ...] = ()
 
@@ -93,7 +93,7 @@ class Model:
     text: str
     reads: tuple[str, ...]
     tables: tuple[Table, ...]
-    is_kept: bool = False
+    is_cached: bool = False
     constants: tuple[str, ...] = ()  # of `settings` and `as_of`, those a Polars model takes
 
     @property
@@ -204,15 +204,15 @@ def read_columns(path: Path) -> dict[str, Column]:
     """Return the dictionary of columns by name."""
     columns = {}
     for name, entry in read_yaml(path).items():
-        unknown = set(entry) - {"type", "unit", "means", "values"} if isinstance(entry, dict) else {"(not a mapping)"}
-        if unknown or not {"type", "means"} <= set(entry):
+        unknown = set(entry) - {"type", "unit", "description", "values"} if isinstance(entry, dict) else {"(not a mapping)"}
+        if unknown or not {"type", "description"} <= set(entry):
             raise ContentError(
-                f"column {name!r} needs type and means, and may have unit and values; found {sorted(map(str, entry))}",
+                f"column {name!r} needs type and description, and may have unit and values; found {sorted(map(str, entry))}",
                 str(path),
-                f"write `{name}: {{type: DOUBLE, unit: hours, means: …}}`.",
+                f"write `{name}: {{type: DOUBLE, unit: hours, description: …}}`.",
             )
         columns[name] = Column(
-            name, str(entry["type"]), str(entry["means"]), entry.get("unit"), tuple(map(str, entry.get("values") or ()))
+            name, str(entry["type"]), str(entry["description"]), entry.get("unit"), tuple(map(str, entry.get("values") or ()))
         )
     return columns
 
@@ -243,7 +243,7 @@ def read_model(path: Path, transforms: Path) -> Model:
             tables = (_table_from_header(path.stem, layer, header, path),)
             constants = ("as_of",) if "getvariable" in sql else ()
             reads = tuple(sorted(_reads_of_sql(sql, path)))
-            return Model(path.stem, layer, path, True, sql, reads, tables, header.get("keep") is True, constants)
+            return Model(path.stem, layer, path, True, sql, reads, tables, header.get("cache") is True, constants)
         raise ContentError("a model is one SELECT without a semicolon", str(path), "remove the semicolon.")
     return _read_polars_model(path, layer)
 
@@ -323,7 +323,7 @@ def _split_header(path: Path) -> tuple[dict[str, Any], str]:
 
 def _table_from_header(name: str, layer: str, header: dict[str, Any], path: Path) -> Table:
     """Return the table a header promises; unknown keys are refused."""
-    unknown = set(header) - {"description", "grain", "nullable", "caveats", "rows", "keep"}
+    unknown = set(header) - {"description", "grain", "nullable", "caveats", "rows", "cache"}
     rows = header.get("rows") or {}
     if unknown or set(rows) - {"min", "max"}:
         raise ContentError(
@@ -390,7 +390,7 @@ def _read_polars_model(path: Path, layer: str) -> Model:
         else:
             continue
         for target in targets:
-            if isinstance(target, ast.Name) and target.id in {"GRAIN", "NULLABLE", "KEEP", "TABLES", "CAVEATS", "ROWS"}:
+            if isinstance(target, ast.Name) and target.id in {"GRAIN", "NULLABLE", "CACHE", "TABLES", "CAVEATS", "ROWS"}:
                 try:
                     values[target.id] = ast.literal_eval(value)
                 except ValueError as failure:
@@ -425,7 +425,7 @@ def _read_polars_model(path: Path, layer: str) -> Model:
     if any(name.split("_")[0] not in schemas for name in reads):
         raise ContentError(f"model() takes {reads}", str(path), "name its parameters after the stg_… and int_… tables it reads.")
     named = tuple(sorted(f"{schemas[name.split('_')[0]]}.{name}" for name in reads))
-    return Model(path.stem, layer, path, False, text, named, tables, bool(values.get("KEEP", False)), constants)
+    return Model(path.stem, layer, path, False, text, named, tables, bool(values.get("CACHE", False)), constants)
 
 
 def _in_graph_order(models: list[Model]) -> tuple[Model, ...]:

@@ -33,7 +33,7 @@ tables:
       value: DOUBLE
     grain: [name]
     rows: {{min: 1, max: 10000, reason: "How many rows it had, and when."}}
-    distrust:
+    anomaly_checks:
       key: [name]
       label: name
       gone: {{max: 0.10, reason: "How many left at most between two answers, and when."}}

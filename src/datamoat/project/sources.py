@@ -226,7 +226,7 @@ class Flag(Strict):
     jump: Bound
 
 
-class Distrust(Strict):
+class AnomalyChecks(Strict):
     """How a table of one vintage is compared with the last good vintage of the same request.
 
     Attributes:
@@ -267,27 +267,27 @@ class Table(Strict):
     rows: Rows
     known: str = "_captured_on"
     repeat: bool = True
-    distrust: Distrust
+    anomaly_checks: AnomalyChecks
 
     @model_validator(mode="after")
     def _columns_exist(self) -> "Table":
-        score = self.distrust.score
-        named = [*self.grain, *self.required, *self.distrust.key]
+        score = self.anomaly_checks.score
+        named = [*self.grain, *self.required, *self.anomaly_checks.key]
         named += [
             name
             for name in (
-                self.distrust.label,
-                self.distrust.newest_of,
+                self.anomaly_checks.label,
+                self.anomaly_checks.newest_of,
                 score and score.column,
                 score and score.votes,
                 score and score.rank,
             )
             if name
         ]
-        named += [name for measure in self.distrust.measures for name in (measure.column, measure.by) if name] + [
-            when.column for when in self.distrust.dates
+        named += [name for measure in self.anomaly_checks.measures for name in (measure.column, measure.by) if name] + [
+            when.column for when in self.anomaly_checks.dates
         ]
-        named += [flag.column for flag in self.distrust.flags]
+        named += [flag.column for flag in self.anomaly_checks.flags]
         unknown = sorted({name for name in named if name not in self.columns})
         if unknown:
             message = f"{unknown} are not among its columns {list(self.columns)}"

@@ -103,7 +103,7 @@ def _write(settings: Settings, project: Project, build: Build, part: Path) -> No
             con.execute(f"comment on table {table.id} is {quoted(_comment(table))}")
             for name, kind in [row[:2] for row in con.sql(f"describe {table.id}").fetchall()]:
                 column = project.columns[name]
-                text = f"{column.means} [{column.unit}]" if column.unit else column.means
+                text = f"{column.description} [{column.unit}]" if column.unit else column.description
                 con.execute(f"comment on column {table.id}.{identifier(name)} is {quoted(text)}")
                 del kind
         for name, text in META_TABLES.items():

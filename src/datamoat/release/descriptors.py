@@ -128,11 +128,11 @@ def croissant(release: Release, folder: Path) -> dict[str, Any]:
             }
         )  # fmt: skip
         fields = []
-        for column, kind, unit, means, _ in table.columns:
+        for column, kind, unit, description, _ in table.columns:
             is_list = kind.endswith("[]")
             entry: dict[str, Any] = {
                 "@type": "cr:Field", "@id": f"{table.name}/{column}", "name": column,
-                "description": (f"{means} [{unit}]" if unit else means) or column,
+                "description": (f"{description} [{unit}]" if unit else description) or column,
                 "dataType": CROISSANT_TYPES.get(kind.removesuffix("[]"), "sc:Text"),
                 "source": {"fileObject": {"@id": ident}, "extract": {"column": column}},
             }  # fmt: skip
@@ -331,7 +331,7 @@ def readme(release: Release) -> str:
                 f"One row for each {', '.join(f'`{column}`' for column in table.grain)}; {table.n_rows:,} rows in `{table.parquet}`.",
             ]
         lines += ["", "| column | type | unit | meaning |", "|---|---|---|---|"]
-        for column, kind, unit, means, is_nullable in table.columns:
-            text = " ".join(part for part in ((means or "").strip(), "May be null." if is_nullable else "") if part)
+        for column, kind, unit, description, is_nullable in table.columns:
+            text = " ".join(part for part in ((description or "").strip(), "May be null." if is_nullable else "") if part)
             lines.append(f"| `{column}` | {TYPES.get(kind, kind)} | {unit or ''} | {text.replace('|', '&#124;')} |")
     return "\n".join(lines) + "\n"

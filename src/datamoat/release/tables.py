@@ -172,10 +172,10 @@ def read_back(columns: tuple[tuple[str, str], ...], path: Path) -> str:
 def resources_of(part: Path, table: Written) -> list[dict[str, Any]]:
     """Return the Frictionless resources of a table's files: the CSV with its schema, the Parquet file beside it."""
     fields = []
-    for column, kind, unit, means, is_nullable in table.columns:
+    for column, kind, unit, description, is_nullable in table.columns:
         entry: dict[str, Any] = {"name": column, "type": TYPES.get(kind, "any")}
-        if means:
-            entry["description"] = means
+        if description:
+            entry["description"] = description
         if unit:
             entry["unit"] = unit
         if not is_nullable:
@@ -253,9 +253,9 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[Written]:
         " order by 1, 2"
     ).fetchall()
     dictionary = {
-        (table, column): (unit, means, is_nullable)
-        for table, column, unit, means, is_nullable in con.sql(
-            "select table_name, column_name, unit, means, is_nullable from meta.columns where layer = 'marts'"
+        (table, column): (unit, description, is_nullable)
+        for table, column, unit, description, is_nullable in con.sql(
+            "select table_name, column_name, unit, description, is_nullable from meta.columns where layer = 'marts'"
         ).fetchall()
     }
     comments = dict(
@@ -278,8 +278,10 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[Written]:
         )
         columns = []
         for column, kind in [row[:2] for row in con.sql(f"describe {schema}.{identifier(name)}").fetchall()]:
-            unit, means, is_nullable = dictionary.get((name, column), (None, "", True)) if schema == "marts" else (None, "", True)
-            columns.append((column, kind, unit, means or comments.get(f"{schema}.{name}.{column}", ""), bool(is_nullable)))
+            unit, description, is_nullable = (
+                dictionary.get((name, column), (None, "", True)) if schema == "marts" else (None, "", True)
+            )
+            columns.append((column, kind, unit, description or comments.get(f"{schema}.{name}.{column}", ""), bool(is_nullable)))
         n_rows = con.sql(f"select count(*) AS n from {schema}.{identifier(name)}").fetchall()[0][0]
         is_draws = DRAW in grain
         stem = name if schema == "marts" else f"{schema}_{name}"
@@ -305,8 +307,8 @@ def _write_table(con: duckdb.DuckDBPyConnection, part: Path, table: Written, fac
     path.parent.mkdir(parents=True, exist_ok=True)
     reader = con.sql(ordered).to_arrow_reader(122_880)
     fields = []
-    for field, (column, _, unit, means, _) in zip(reader.schema, table.columns, strict=True):
-        told = {key: value for key, value in (("means", means), ("unit", unit)) if value}
+    for field, (column, _, unit, description, _) in zip(reader.schema, table.columns, strict=True):
+        told = {key: value for key, value in (("description", description), ("unit", unit)) if value}
         fields.append(field.with_metadata(told) if told and field.name == column else field)
     labelled = pa.schema(fields, metadata={f"datamoat.{key}": value for key, value in {**facts, **own}.items()})
     with pq.ParquetWriter(path, labelled, compression="zstd", write_page_checksum=True) as writer:

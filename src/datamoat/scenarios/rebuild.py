@@ -73,7 +73,7 @@ def twin(settings: Settings, change: Change, target: str, progress: Progress = l
         _set_numbers(content / "data" / "reference" / ASSUMPTIONS, change.numbers)
         _drop_facts(content / "data" / "reference" / DROPPED, change.dropped)
         (data / "lake").mkdir(parents=True)
-        for shared in ("lake/kept", "snapshots"):
+        for shared in ("lake/cache", "snapshots"):
             if (settings.data / shared).exists():
                 (data / shared).symlink_to(settings.data / shared)
         project = leading_to(read_project(content), target)

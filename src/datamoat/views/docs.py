@@ -71,7 +71,7 @@ def _mart_page(con: duckdb.DuckDBPyConnection, project: Project, table: Table) -
     """Return the page of one mart."""
     model = project.model_of(table.id)
     rows = con.sql(
-        "select column_name, type, unit, means, is_key, is_nullable, allowed_values from meta.columns"
+        "select column_name, type, unit, description, is_key, is_nullable, allowed_values from meta.columns"
         f" where layer = 'marts' and table_name = '{table.name}' order by position"
     ).fetchall()
     lines = [
@@ -84,8 +84,8 @@ def _mart_page(con: duckdb.DuckDBPyConnection, project: Project, table: Table) -
     if table.caveats:
         lines += ["", *(f"- Beware: {caveat}" for caveat in table.caveats)]
     lines += ["", "| column | type | unit | meaning |", "|---|---|---|---|"]
-    for name, kind, unit, means, is_key, is_nullable, values in rows:
-        notes = [means.strip()]
+    for name, kind, unit, description, is_key, is_nullable, values in rows:
+        notes = [description.strip()]
         if values:
             notes.append("One of: " + ", ".join(values) + ".")
         notes.append("Key." if is_key else "May be null." if is_nullable else "")

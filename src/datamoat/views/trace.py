@@ -28,7 +28,7 @@ class Trace:
         key: The row, by the columns of its grain.
         value: The number; with `low` and `high` where the row has its interval.
         unit: Its unit.
-        means: What the column is.
+        description: What the column is.
         evidence: Rows of `marts.why`.
         path: The tables it is computed through, from the files to the mart, by layer.
         inputs: Each file or source at the end of the path, with its hash.
@@ -41,7 +41,7 @@ class Trace:
     low: object
     high: object
     unit: str | None
-    means: str
+    description: str
     build_id: str
     as_of: str
     evidence: tuple[dict[str, Any], ...] = field(hash=False)
@@ -132,7 +132,7 @@ def drawn(trace: Trace, shown: int = SHOWN_REASONS) -> str:
         f"{text_of(trace.value)}{unit}{interval}",
         f"marts.{trace.table}.{trace.column} where "
         + ", ".join(f"{name}={text_of(_text(value))}" for name, value in trace.key.items()),
-        f"as of {trace.as_of}, build {trace.build_id}: {text_of(trace.means)}",
+        f"as of {trace.as_of}, build {trace.build_id}: {text_of(trace.description)}",
     ]
     children: dict[str, list[dict[str, Any]]] = {}
     for row in trace.evidence:
@@ -195,9 +195,9 @@ def _find_column(con: duckdb.DuckDBPyConnection, target: str) -> tuple[str, str,
             f"did you mean {', '.join(near)}?" if near else "`datamoat show` lists them.",
         )
     known = {
-        name: (unit, means)
-        for name, unit, means in con.sql(
-            f"select column_name, unit, means from meta.columns where layer = 'marts' and table_name = {quoted(table)}"
+        name: (unit, description)
+        for name, unit, description in con.sql(
+            f"select column_name, unit, description from meta.columns where layer = 'marts' and table_name = {quoted(table)}"
         ).fetchall()
     }
     if column not in known:

@@ -9,7 +9,7 @@ from datamoat.errors import ContentError
 
 GRAIN = ("claim_id", "board_id", "captured_on")
 NULLABLE = ("gap_to_leader", "gap_exceeds_interval")
-KEEP = True
+CACHE = True
 QUERY = "data/reference/claim_queries/{}.sql"
 VERDICTS = {"true", "false", "cannot_tell", "not_testable", "no_data"}
 TYPES: dict[str, type[pl.DataType]] = {

@@ -17,7 +17,7 @@ from moat.uncertainty.seeds import Floats
 from moat.volume.attribution import eta_squared
 
 GRAIN = ("company_id", "month", "draw")
-KEEP = True
+CACHE = True
 TABLES = {
     "int_company__volume_draws": ("company_id", "month", "draw"),
     "int_company__volume_quantiles": ("company_id", "month", "scenario_id"),

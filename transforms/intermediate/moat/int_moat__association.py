@@ -20,7 +20,7 @@ from moat.link.verdict import Looks, Thresholds, examine, judge
 from moat.uncertainty.quantiles import Split
 from moat.uncertainty.seeds import Floats, normals
 
-KEEP = True
+CACHE = True
 TABLES = {
     "int_moat__association": ("board_id", "captured_on", "definition_id"),
     "int_moat__confounder": ("board_id", "captured_on", "definition_id"),

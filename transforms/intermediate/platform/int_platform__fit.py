@@ -31,7 +31,7 @@ from moat.volume.uploads import (
 )
 
 GRAIN = ("scenario_id", "platform_id", "month")
-KEEP = True
+CACHE = True
 TABLES = {
     "int_platform__draws": ("scenario_id", "platform_id", "month"),
     "int_platform__flow_quantiles": ("scenario_id", "platform_id", "month"),

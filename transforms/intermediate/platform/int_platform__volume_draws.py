@@ -12,7 +12,7 @@ import polars as pl
 from moat.uncertainty.assumptions import long_draws, quantile_columns, read_assumptions, stacked
 
 GRAIN = ("platform_id", "month", "draw")
-KEEP = True
+CACHE = True
 TABLES = {
     "int_platform__volume_draws": ("platform_id", "month", "draw"),
     "int_platform__volume_quantiles": ("platform_id", "month", "scenario_id"),

@@ -15,7 +15,7 @@ from moat.volume.observations import read_places, read_priors, read_statements
 from moat.volume.uploads import build_loss, build_rows, build_series, month_index
 
 GRAIN = ("known_until", "fact_id")
-KEEP = True
+CACHE = True
 CUTS = (date(2021, 12, 31), date(2022, 12, 31), date(2023, 12, 31), date(2024, 12, 31))
 
 

@@ -4,7 +4,7 @@ description: >
   month, so that sums, shares and comparisons of draws keep what the platforms have in common.
 grain: [platform_id, month, draw]
 rows: {min: 100000}
-keep: true
+cache: true
 caveats:
   - These are the first draws of a larger set kept beside the build; settings in meta.build say how many of how many.
   - Months before 2020 have quantiles in platform_volume only.
