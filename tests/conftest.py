@@ -166,9 +166,9 @@ def published(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Setti
     settings = Settings(content=checkout, data=shared / "published", threads=2, memory_limit="2GB")
     with FileLock(shared / "published.lock"):
         if not settings.published.is_file():
-            kept = checkout / "data" / "lake" / "kept"
+            kept = checkout / "data" / "lake" / "cache"
             if kept.is_dir():
-                shutil.copytree(kept, settings.lake / "kept", copy_function=os.link, dirs_exist_ok=True)
+                shutil.copytree(kept, settings.lake / "cache", copy_function=os.link, dirs_exist_ok=True)
             project = read_project(checkout)
             with Worker() as worker:
                 build_models(settings, project)

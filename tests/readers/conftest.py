@@ -22,18 +22,18 @@ AWKWARD = (
     "null", "NaN", "007", "1e5", "-", "{x}", "[1]", "%s", "$$", "'; drop table x; --", "Аlibaba", "e\u0301", "\u202egnp", " blank ", "a|b",
 )  # fmt: skip
 COLUMNS = """
-platform_id: {type: VARCHAR, means: "A platform, as a slug."}
-title: {type: VARCHAR, means: "What it calls itself: any text."}
-tags: {type: "VARCHAR[]", means: A list of texts.}
-uploads: {type: DOUBLE, unit: videos a day, means: Videos uploaded a day.}
-n_seen: {type: BIGINT, means: A whole number.}
-is_open: {type: BOOLEAN, means: Yes or no.}
-stated_on: {type: DATE, means: A day.}
-draw: {type: BIGINT, means: The number of a possible world.}
-source_id: {type: VARCHAR, means: A source.}
-status: {type: VARCHAR, means: Its state., values: [fresh]}
-reason: {type: VARCHAR, means: Why.}
-citation_ids: {type: "VARCHAR[]", means: The pages it was read from.}
+platform_id: {type: VARCHAR, description: "A platform, as a slug."}
+title: {type: VARCHAR, description: "What it calls itself: any text."}
+tags: {type: "VARCHAR[]", description: A list of texts.}
+uploads: {type: DOUBLE, unit: videos a day, description: Videos uploaded a day.}
+n_seen: {type: BIGINT, description: A whole number.}
+is_open: {type: BOOLEAN, description: Yes or no.}
+stated_on: {type: DATE, description: A day.}
+draw: {type: BIGINT, description: The number of a possible world.}
+source_id: {type: VARCHAR, description: A source.}
+status: {type: VARCHAR, description: Its state., values: [fresh]}
+reason: {type: VARCHAR, description: Why.}
+citation_ids: {type: "VARCHAR[]", description: The pages it was read from.}
 """
 HEADER = "/*---\ndescription: {description}\ngrain: [{grain}]\n{more}---*/\n"
 MODELS = {

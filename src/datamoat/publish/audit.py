@@ -145,7 +145,7 @@ def audit_build(settings: Settings, project: Project, worker: Worker | None = No
             view(con, f"meta.{name}", path_of(settings.lake, f"meta.{name}"))
         for table_id in project.tables:
             view(con, table_id, path_of(settings.lake, table_id))
-        contracts = Known(settings.lake / "kept" / "contracts.json")
+        contracts = Known(settings.lake / "cache" / "contracts.json")
         results = []
         for table in project.tables.values():
             check = functools.partial(_contract, con, project, table)
