@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from datamoat.project.read import Project, read_project
+from datamoat.project.model import Project
+from datamoat.project.read import read_project
 from datamoat.project.reference import read_reference
 from datamoat.project.sources import read_sources
 from datamoat.publish.audit import check_tables_exist

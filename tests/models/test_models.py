@@ -14,7 +14,8 @@ import polars as pl
 import pytest
 import yaml
 
-from datamoat.project.read import Model, Project, read_project
+from datamoat.project.model import Model, Project
+from datamoat.project.read import read_project
 from datamoat.storage.lake import identifier
 
 FOLDER = Path(__file__).parent

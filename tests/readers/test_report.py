@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from datamoat.errors import ContentError
-from datamoat.project.read import read_yaml
+from datamoat.project.yaml_files import read_yaml
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import open_published
 from datamoat.views.report import SHOWN_ROWS, Panel, exact_text, read_panels, words, write_report

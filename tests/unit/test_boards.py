@@ -11,8 +11,9 @@ import duckdb
 import polars as pl
 import pytest
 
-from datamoat.project.read import read_columns, read_model, read_snippet
+from datamoat.project.read import read_columns, read_model
 from datamoat.project.reference import read_reference
+from datamoat.project.sql import read_snippet
 
 LIVE = ("aa_api", "aa_web", "arena_dataset", "arena_web")
 LIVE_COLUMNS = (

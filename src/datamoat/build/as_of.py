@@ -12,7 +12,8 @@ import duckdb
 
 from datamoat.build.run import Build, build_models, input_hashes, read_build
 from datamoat.errors import ModelFailedError
-from datamoat.project.read import Project, read_project
+from datamoat.project.model import Project
+from datamoat.project.read import read_project
 from datamoat.project.reference import read_reference
 from datamoat.settings import Settings
 from datamoat.storage.lake import identifier, path_of, quoted

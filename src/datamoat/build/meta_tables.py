@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import polars as pl
 
-from datamoat.project.read import Model, Project
+from datamoat.project.model import Model, Project
 from datamoat.project.reference import ReferenceTable
 from datamoat.project.sources import EVERY_DAYS
 from datamoat.storage.files import write_json

@@ -29,7 +29,8 @@ from datamoat.build import meta_tables
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError
 from datamoat.ingest.land import land_all, landing_rows, raw_relations
 from datamoat.project.fingerprint import code_hash, versions
-from datamoat.project.read import LAYERS, Model, Project, Table, content_hash
+from datamoat.project.model import LAYERS, Model, Project, Table
+from datamoat.project.read import content_hash
 from datamoat.project.reference import ReferenceTable, input_rows, read_reference
 from datamoat.project.sources import read_sources
 from datamoat.settings import Settings

@@ -455,7 +455,7 @@ cli_whatif.register(app)
 
 def _summary(settings: Settings) -> None:
     """Print what was built: the tables of reports/run, where the file is, one query to type next."""
-    from datamoat.project.read import read_snippet
+    from datamoat.project.sql import read_snippet
     from datamoat.storage.warehouse import open_published
 
     with open_published(settings) as con:

@@ -11,7 +11,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from datamoat.errors import ContentError, UsageError
-from datamoat.project.read import UniqueKeys
+from datamoat.project.yaml_files import UniqueKeys
 
 ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 REFERENCE = "reference"  # facts of our own: they come in through data/reference, not through a source.yml

@@ -26,7 +26,8 @@ import polars as pl
 
 from datamoat.build.run import Build, read_build
 from datamoat.errors import AuditFailedError, ContentError
-from datamoat.project.read import LAYERS, Project, Table, parsed, tables_in
+from datamoat.project.model import LAYERS, Project, Table
+from datamoat.project.sql import parsed, tables_in
 from datamoat.settings import Settings
 from datamoat.storage.files import part_of, put_in_place, write_json
 from datamoat.storage.lake import Known, identifier, lake_connection, path_of, quoted, view

@@ -14,7 +14,7 @@ import duckdb
 from datamoat.build.meta_tables import META_TABLES
 from datamoat.build.run import Build, read_build
 from datamoat.errors import PublishRefusedError, UsageError
-from datamoat.project.read import Project, Table
+from datamoat.project.model import Project, Table
 from datamoat.publish.audit import read_audit
 from datamoat.publish.changes import write_change
 from datamoat.settings import Settings

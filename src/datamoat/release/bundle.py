@@ -19,7 +19,7 @@ import duckdb
 import yaml
 
 from datamoat.errors import ContentError, PublishRefusedError, UsageError
-from datamoat.project.read import read_yaml
+from datamoat.project.yaml_files import read_yaml
 from datamoat.release.descriptors import Release, citation_file, credits_text, croissant, datapackage, readme, ro_crate
 from datamoat.release.tables import (
     SUMS,

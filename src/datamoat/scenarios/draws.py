@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from datamoat.errors import UsageError
-from datamoat.project.read import read_snippet
+from datamoat.project.sql import read_snippet
 from datamoat.scenarios.verdicts import Verdicts, at_hand, verdicts_if
 from datamoat.settings import Settings
 

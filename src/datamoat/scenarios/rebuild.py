@@ -18,7 +18,8 @@ import duckdb
 
 from datamoat.build.run import Progress, build_models, read_build
 from datamoat.errors import UsageError
-from datamoat.project.read import Project, read_project
+from datamoat.project.model import Project
+from datamoat.project.read import read_project
 from datamoat.scenarios.draws import number_of
 from datamoat.settings import Settings
 from datamoat.storage.lake import identifier, path_of, quoted

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from datamoat.errors import ContentError
-from datamoat.project.read import read_snippet
+from datamoat.project.sql import read_snippet
 from datamoat.views.render import text_of
 
 FOLDER = Path("reports") / "answer"

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from datamoat.errors import DatamoatError
-from datamoat.project.read import Project, Table
+from datamoat.project.model import Project, Table
 from datamoat.views.answer import FOLDER, as_markdown, read_answer
 
 CONSOLE = re.compile(r"^```console\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)

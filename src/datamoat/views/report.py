@@ -22,7 +22,7 @@ from typing import Any
 import duckdb
 
 from datamoat.errors import ContentError
-from datamoat.project.read import read_yaml
+from datamoat.project.yaml_files import read_yaml
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, write_whole
 from datamoat.storage.warehouse import open_published
