@@ -1,10 +1,12 @@
 """A ten-line content tree to run the engine on, and the real captures where they are at hand."""
 
 import json
+import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -136,6 +138,25 @@ def edit(tree: Path) -> Callable[[str, str, str], Path]:
         return path
 
     return replace
+
+
+@pytest.fixture
+def events() -> Iterator[list[dict[str, Any]]]:
+    """Return a list to which every event of the log is added, those that only mark a start left out."""
+    found: list[dict[str, Any]] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if isinstance(record.msg, dict) and record.msg.get("state") != "started":
+                found.append(dict(record.msg))
+
+    logger, listener = logging.getLogger("datamoat"), Listener()
+    level = logger.level
+    logger.addHandler(listener)
+    logger.setLevel(logging.INFO)
+    yield found
+    logger.removeHandler(listener)
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -105,13 +105,13 @@ def test_two_releases_of_one_build_have_the_same_rows(made: Settings, fresh: Set
 
 def test_a_release_built_again_from_its_manifest_has_the_same_rows(fresh: Settings, kept_bundle: Path) -> None:
     shutil.rmtree(fresh.lake)
-    assert rebuild_bundle(fresh, kept_bundle, lambda _: None) == []
+    assert rebuild_bundle(fresh, kept_bundle) == []
 
 
 def test_a_rebuild_from_other_facts_names_the_input_and_the_table(fresh: Settings, kept_bundle: Path) -> None:
     facts = fresh.reference / "facts.csv"
     facts.write_text(facts.read_text().replace(",0.8,", ",0.85,").replace("p05,", "p05x,"))
-    told = {finding.path: finding.what for finding in rebuild_bundle(fresh, kept_bundle, lambda _: None)}
+    told = {finding.path: finding.what for finding in rebuild_bundle(fresh, kept_bundle)}
     assert "reference/facts.csv" in told["manifest.json"]
     assert "other rows" in told["marts.lab_volume"]
 

@@ -4,7 +4,6 @@ The build is made beside everything else, in the lake, and kept there until an i
 from memory, closed to the outside, and never published.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
@@ -21,13 +20,12 @@ from datamoat.storage.lake import identifier, path_of, quoted
 META = ("models", "columns", "sources", "snapshots", "citations", "assumptions", "lineage", "inputs", "build")
 
 
-def rebuild_as_of(settings: Settings, day: date, progress: Callable[[str], None]) -> tuple[Build, duckdb.DuckDBPyConnection]:
+def rebuild_as_of(settings: Settings, day: date) -> tuple[Build, duckdb.DuckDBPyConnection]:
     """Build as of `day` and return the build and a connection to ask it; nothing else can be reached from that.
 
     Args:
         settings: Where things are.
         day: Every input that became public later is left out.
-        progress: Called with one line for each model that is built.
     """
     project = read_project(settings.content)
     here = replace(settings, data=settings.lake / "as-of" / day.isoformat())
@@ -35,7 +33,7 @@ def rebuild_as_of(settings: Settings, day: date, progress: Callable[[str], None]
     snapshots = here.data / "snapshots"
     if settings.snapshots.is_dir() and not snapshots.is_symlink():
         snapshots.symlink_to(settings.snapshots.resolve())
-    build = _kept(here, project, day) or build_models(here, project, day, progress)
+    build = _kept(here, project, day) or build_models(here, project, day)
     con = duckdb.connect(config={"threads": str(settings.threads), "memory_limit": settings.memory_limit})
     con.execute("create schema marts; create schema meta")
     for table_id in [*(table.id for table in project.marts), *(f"meta.{name}" for name in META)]:

@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -28,6 +27,7 @@ import datamoat
 from datamoat.build import meta_tables
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError
 from datamoat.ingest.land import land_all, landing_rows, raw_relations
+from datamoat.log import log, step
 from datamoat.project.fingerprint import code_hash, versions
 from datamoat.project.model import LAYERS, Model, Project, Table
 from datamoat.project.read import content_hash
@@ -41,7 +41,6 @@ BUILD_FILE = "build.json"
 HASHES = "hashes.json"  # of a kept result; written last, so that half a result is none
 KEPT_RESULTS = 3
 NO_SETTING = {"known", "public", "causes"}  # of transforms/build.yml: what is about inputs, not about models
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -81,19 +80,19 @@ def read_build(lake: Path) -> Build:
     return Build(**{**known, "as_of": date.fromisoformat(known["as_of"]), "built_at": datetime.fromisoformat(known["built_at"])})
 
 
-def build_models(settings: Settings, project: Project, as_of: date | None = None, progress: Progress = lambda _: None) -> Build:
+def build_models(settings: Settings, project: Project, as_of: date | None = None) -> Build:
     """Build every table of the project.
 
     Args:
         settings: Where things are.
         project: What to build.
         as_of: Leave out every input that became public later; None takes all there is.
-        progress: Called with one line for each model.
 
     Raises:
         ContentError: A reference row or a model is malformed.
         ModelFailedError: A model did not run or did not yield what its header and the dictionary promise.
     """
+    started = time.perf_counter()
     (settings.lake / BUILD_FILE).unlink(missing_ok=True)
     sources = read_sources(project.content)
     land_all(settings, sources)
@@ -115,25 +114,18 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
         for name, frame in known_before.items():
             _store_frame(con, settings.lake, f"meta.{name}", frame)
             hashes[f"meta.{name}"] = _file_hash(path_of(settings.lake, f"meta.{name}"))
-        for model in project.models:
-            began = time.perf_counter()
-            try:
-                _run(con, settings, project, model, constants, hashes)
-            except (duckdb.Error, pl.exceptions.PolarsError, pa.ArrowException) as failure:
-                if os.strerror(errno.ENOSPC) in str(failure):  # the engines wrap what the disk says in errors of their own
-                    refused = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                    raise cannot_write(path_of(settings.lake, model.tables[0].id), refused) from failure
-                raise ModelFailedError(
-                    f"{model.layer}.{model.name} did not run: {str(failure).strip()}",
-                    str(model.path),
-                    "mend the model; `datamoat query` shows what the published tables hold.",
-                ) from failure
-            except OSError as failure:
-                raise cannot_write(path_of(settings.lake, model.tables[0].id), failure) from failure
-            seconds = round(time.perf_counter() - began, 3)
-            for table in model.tables:
-                tables[table.id] = _measure(con, settings.lake, table, seconds, hashes[table.id], contents)
-            progress(f"{model.layer}.{model.name}  {tables[model.tables[0].id]['n_rows']:,} rows  {seconds:.2f} s")
+        for n, model in enumerate(project.models, start=1):
+            with step("model", model=f"{model.layer}.{model.name}", n=n, of=len(project.models)) as facts_of:
+                began = time.perf_counter()
+                is_cached = _run_or_explain(con, settings, project, model, constants, hashes)
+                seconds = round(time.perf_counter() - began, 3)
+                for table in model.tables:
+                    tables[table.id] = _measure(con, settings.lake, table, seconds, hashes[table.id], contents)
+                facts_of |= {
+                    "rows": sum(tables[table.id]["n_rows"] for table in model.tables),
+                    "hash": _joint_hash([hashes[table.id] for table in model.tables]),
+                    "is_cached": is_cached,
+                }
         contents.keep()
         digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
         build = Build(
@@ -142,6 +134,8 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
         for name, frame in meta_tables.output_tables(con, project, build, settings.lake).items():
             _store_frame(con, settings.lake, f"meta.{name}", frame)
     build.write(settings.lake / BUILD_FILE)
+    about = {"build_id": build.build_id, "tables": len(tables), "as_of": as_of.isoformat(), "hash": digest}
+    log.info("build", **about, seconds=round(time.perf_counter() - started, 3))
     return build
 
 
@@ -240,6 +234,30 @@ def _newest_date(con: duckdb.DuckDBPyConnection, project: Project) -> date:
     return max(newest)
 
 
+def _run_or_explain(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    project: Project,
+    model: Model,
+    constants: dict[str, Any],
+    hashes: dict[str, str],
+) -> bool:
+    """Run one model; what an engine or the disk raises becomes one of our errors. Return whether a cached result was used."""
+    try:
+        return _run(con, settings, project, model, constants, hashes)
+    except (duckdb.Error, pl.exceptions.PolarsError, pa.ArrowException) as failure:
+        if os.strerror(errno.ENOSPC) in str(failure):  # the engines wrap the disk's error in errors of their own
+            refused = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise cannot_write(path_of(settings.lake, model.tables[0].id), refused) from failure
+        raise ModelFailedError(
+            f"{model.layer}.{model.name} did not run: {str(failure).strip()}",
+            str(model.path),
+            "fix the model; `datamoat query` shows what the published tables hold.",
+        ) from failure
+    except OSError as failure:
+        raise cannot_write(path_of(settings.lake, model.tables[0].id), failure) from failure
+
+
 def _run(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
@@ -247,12 +265,13 @@ def _run(
     model: Model,
     constants: dict[str, Any],
     hashes: dict[str, str],
-) -> None:
-    """Run one model, or find its kept result, and let its tables' names stand for the files."""
+) -> bool:
+    """Run one model, or find its cached result, and let its tables' names stand for the files. Return whether it was cached."""
     lake = settings.lake
     key = _kept_key(model, constants, hashes) if model.is_cached else None
     kept = lake / "cache" / model.name / key if key else None
     known = _read_hashes(kept) if kept else {}
+    is_cached = bool(known)
     if model.is_sql:
         found = {row[0]: row[1] for row in con.sql(f"describe {model.text}").fetchall()}
         check_declared(project, model.tables[0], found, model.path)
@@ -274,6 +293,7 @@ def _run(
         if not model.is_sql:
             found = {row[0]: row[1] for row in con.sql(f"describe {table.id}").fetchall()}
             check_declared(project, table, found, model.path)
+    return is_cached
 
 
 def _stored(lake: Path, kept: Path | None, table: Table) -> Path:
@@ -404,6 +424,11 @@ def _measure(
     if table.layer == "marts":
         measured["content_hash"] = contents.get(sha256, lambda: content_of(con, table.id))
     return measured
+
+
+def _joint_hash(hashes: list[str]) -> str:
+    """Return one hash for the tables of a model: that of its table, or of all hashes where there are several."""
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def _file_hash(path: Path) -> str:

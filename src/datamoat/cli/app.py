@@ -1,17 +1,15 @@
 """The command line: one verb a step, no logic. Exit codes: 0 good, 1 degraded or refused (told why), 2 usage."""
 
-import contextlib
 import difflib
 import json
 import re
 import sys
-import time
-from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from datamoat import __version__
 from datamoat.cli import answer as cli_answer
@@ -19,13 +17,32 @@ from datamoat.cli import readers as cli_readers
 from datamoat.cli import scenarios as cli_whatif
 from datamoat.cli import sources as cli_sources
 from datamoat.errors import DatamoatError, UsageError
+from datamoat.log import Form, in_json, log, show_log
 from datamoat.settings import Settings, read_settings
 from datamoat.views.render import rows
 
 if TYPE_CHECKING:
     import duckdb
 
+
+class Program(TyperGroup):
+    """The program; the options about the log may also stand after the command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  (a class that typer keeps private)
+        """Read the words, with the options about the log in front of the command."""
+        first: list[str] = []
+        rest: list[str] = []
+        words = iter(args)
+        for word in words:
+            if word == "--log-format":
+                first += [word, *[value for value in [next(words, None)] if value is not None]]
+            else:
+                (first if word.startswith("--log-format=") or word in {"--verbose", "-v"} else rest).append(word)
+        return super().parse_args(ctx, [*first, *rest])
+
+
 app = typer.Typer(
+    cls=Program,
     help="How much video can each company reach, and does that volume go with how its video models rank?",
     no_args_is_help=True,
     add_completion=False,
@@ -36,7 +53,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 AsOf = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Leave out what became public later.")]
 HISTORY = {"marts.change", "meta.audits"}  # their rows depend on what was published before, so no count is shown
 FIRST_SENTENCE = re.compile(r"(?<=\.)\s")
-SILENCE = 10.0  # seconds after which a build that nobody watches says a word
 SHOWN = 200  # rows a query prints unless told otherwise
 
 
@@ -45,57 +61,32 @@ def main() -> None:
     try:
         app()
     except DatamoatError as failure:
-        typer.secho(str(failure), err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+        if in_json():
+            log.error("failed", error=type(failure).__name__, what=failure.what, where=failure.where, fix=failure.fix)
+        else:
+            typer.secho(str(failure), err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
         sys.exit(failure.exit_code)
 
 
-def progress(line: str) -> None:
-    """Say what is going on, on standard error."""
-    typer.echo(line, err=True)
-
-
-def timed(verb: str) -> Callable[[str], None]:
-    """Return a function that prints one closing line of a step with its seconds."""
-    began = time.perf_counter()
-
-    def done(what: str) -> None:
-        progress(f"{verb:<8} {what}  ({time.perf_counter() - began:.1f} s)")
-
-    return done
-
-
-@contextlib.contextmanager
-def built_models(*, all_of_them: bool = False) -> Iterator[Callable[[str], None]]:
-    """Say how a build goes on: a line that changes on a terminal; elsewhere the model that was built, every ten seconds."""
-    if sys.stderr.isatty() and not all_of_them:
-        from rich.console import Console
-        from rich.text import Text
-
-        with Console(stderr=True).status("building") as status:
-            yield lambda line: status.update(Text(f"built {line}"))
-        return
-    told = time.perf_counter()
-
-    def tell(line: str) -> None:
-        nonlocal told
-        if all_of_them or time.perf_counter() - told > SILENCE:
-            progress(line)
-            told = time.perf_counter()
-
-    yield tell
-
-
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    log_format: Annotated[
+        Form | None,
+        typer.Option(
+            help="How the log is written to standard error: json, one object a line, or text; a bar on a terminal if left out."
+        ),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every model and check on a line of its own.")] = False,
+) -> None:
+    show_log(log_format, verbose=verbose)
     if version:
         typer.echo(__version__)
         raise typer.Exit
 
 
 @app.command()
-def run(
-    as_of: AsOf = None, *, verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name each model.")] = False
-) -> None:
+def run(as_of: AsOf = None) -> None:
     """Land, build, audit and publish what is here; uses no network.
 
     Example: datamoat run
@@ -109,20 +100,9 @@ def run(
     settings = read_settings()
     with one_writer(settings.data, "run"), Worker() as worker:
         project = read_project(settings.content)
-        done = timed("build")
-        with built_models(all_of_them=verbose) as said:
-            build = build_models(settings, project, as_of.date() if as_of else None, said)
-        done(f"{len(build.tables)} tables, as of {build.as_of}")
-        done = timed("audit")
-        audit = audit_build(settings, project, worker)
-        done(
-            f"{len(audit.results)} claims hold"
-            if not audit.warnings
-            else f"{len(audit.results)} claims, {len(audit.warnings)} warnings"
-        )
-        done = timed("publish")
-        published = publish_warehouse(settings, project)
-        done(f"build {published.build_id}, {published.n_bytes / 1e6:.1f} MB" + ("" if published.is_new else ", unchanged"))
+        build_models(settings, project, as_of.date() if as_of else None)
+        audit_build(settings, project, worker)
+        publish_warehouse(settings, project)
     _summary(settings)
 
 
@@ -139,10 +119,9 @@ def land() -> None:
 
     settings = read_settings()
     with one_writer(settings.data, "land"):
-        done = timed("land")
         facts = read_reference(settings.reference)
         report = land_all(settings, read_sources(settings.content))
-        done(f"{len(facts)} reference files with {sum(fact.frame.height for fact in facts):,} rows; {report}")
+    typer.echo(f"{len(facts)} reference files with {sum(fact.frame.height for fact in facts):,} rows; {report}")
 
 
 @app.command()
@@ -157,9 +136,8 @@ def build(as_of: AsOf = None) -> None:
 
     settings = read_settings()
     with one_writer(settings.data, "build"):
-        done = timed("build")
-        made = build_models(settings, read_project(settings.content), as_of.date() if as_of else None, progress)
-        done(f"build {made.build_id}: {len(made.tables)} tables, as of {made.as_of}")
+        made = build_models(settings, read_project(settings.content), as_of.date() if as_of else None)
+    typer.echo(f"build {made.build_id}: {len(made.tables)} tables, as of {made.as_of}")
 
 
 @app.command()

@@ -75,7 +75,7 @@ def verify(
     verdict = verify_bundle(settings, bundle, seal)
     findings = list(verdict.findings)
     if rebuild and verdict.is_good:
-        findings += rebuild_bundle(settings, bundle, lambda line: typer.echo(line, err=True))
+        findings += rebuild_bundle(settings, bundle)
     if as_json:
         facts = {
             "is_good": not findings, "seal": verdict.seal, "n_files": verdict.n_files, "n_bytes": verdict.n_bytes,
@@ -174,7 +174,7 @@ def opened(settings: Settings, as_of: date | None, rebuild_as_of: date | None) -
         from datamoat.storage.files import one_writer
 
         with one_writer(settings.data, "query --rebuild-as-of"):
-            build, con = rebuild(settings, rebuild_as_of, lambda line: typer.echo(line, err=True))
+            build, con = rebuild(settings, rebuild_as_of)
         typer.echo(
             f"built by today's method from what was public on {rebuild_as_of}: build {build.build_id}; not audited", err=True
         )

@@ -66,7 +66,7 @@ def _refit(settings: Settings, show: "_Shown", numbers: list[str], dropped: list
     from datamoat.storage.lake import path_of, quoted
 
     change = Change(dict(read_number(text) for text in numbers), tuple(dropped))
-    with twin(settings, change, TARGET, lambda line: typer.echo(line, err=True)) as lake:
+    with twin(settings, change, TARGET) as lake:
         where = f"scenario_id = {quoted(scenario)}"
         columns, found = compare(settings, path_of(lake, TARGET), TARGET, KEYS, show.quantity, where, month)
         show.volumes("refit", columns, found)

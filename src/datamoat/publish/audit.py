@@ -12,6 +12,7 @@ import functools
 import hashlib
 import importlib.util
 import json
+import logging
 import os
 import re
 import subprocess
@@ -26,6 +27,7 @@ import polars as pl
 
 from datamoat.build.run import Build, read_build
 from datamoat.errors import AuditFailedError, ContentError
+from datamoat.log import log
 from datamoat.project.model import LAYERS, Project, Table
 from datamoat.project.sql import parsed, tables_in
 from datamoat.settings import Settings
@@ -137,6 +139,7 @@ def audit_build(settings: Settings, project: Project, worker: Worker | None = No
     Raises:
         AuditFailedError: A critical claim does not hold; the message names the table, the rows and the reason.
     """
+    began = time.perf_counter()
     build = read_build(settings.lake)
     (settings.lake / AUDIT_FILE).unlink(missing_ok=True)
     with lake_connection(settings) as con:
@@ -170,6 +173,7 @@ def audit_build(settings: Settings, project: Project, worker: Worker | None = No
         results += worker.validate(jobs)
     audit = Audit(build.build_id, tuple(results))
     _keep(settings, audit)
+    _log(audit, time.perf_counter() - began)
     if audit.critical:
         raise AuditFailedError(
             f"{len(audit.critical)} critical claim(s) do not hold:\n" + "\n".join(_told(result) for result in audit.critical[:8]),
@@ -196,6 +200,16 @@ def _told(result: Result) -> str:
     """Return one failed claim in a few lines."""
     rows = f"\n    rows ({result.n_offending:,}): {result.offending}" if result.offending else ""
     return f"  {result.table_name}: {result.claim}\n    why: {result.reason}{rows}"
+
+
+def _log(audit: Audit, seconds: float) -> None:
+    """Log one event for each check, as a warning or an error where it does not pass, and one for the audit."""
+    for n, one in enumerate(audit.results, start=1):
+        level = logging.INFO if one.is_ok else logging.ERROR if one.severity == "critical" else logging.WARNING
+        about = {"table": one.table_name, "is_ok": one.is_ok, "severity": one.severity, "rows": one.n_offending}
+        log.log(level, "check", check=one.claim, **about, n=n, of=len(audit.results))
+    counts = {"checks": len(audit.results), "warnings": len(audit.warnings), "critical": len(audit.critical)}
+    log.info("audit", build_id=audit.build_id, **counts, seconds=round(seconds, 3))
 
 
 def _keep(settings: Settings, audit: Audit) -> None:

@@ -7,6 +7,7 @@ the old file open keeps it, the next one sees the new. The storage version is an
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import duckdb
@@ -14,6 +15,7 @@ import duckdb
 from datamoat.build.meta_tables import META_TABLES
 from datamoat.build.run import Build, read_build
 from datamoat.errors import PublishRefusedError, UsageError
+from datamoat.log import log
 from datamoat.project.model import Project, Table
 from datamoat.publish.audit import read_audit
 from datamoat.publish.changes import write_change
@@ -47,8 +49,10 @@ def publish_warehouse(settings: Settings, project: Project) -> Published:
             str(settings.lake / "audit.json"),
             "run `datamoat audit` to see them; mend them first.",
         )
+    began = time.perf_counter()
     current = published_build(settings.published)
     if current is not None and (current.build_id, _hashes(settings.published)) == (build.build_id, _hashes_of(build)):
+        log.info("publication", build_id=build.build_id, is_new=False, seconds=round(time.perf_counter() - began, 3))
         return Published(current.build_id, current.as_of, settings.published, current.n_bytes, is_new=False)
     part = part_of(settings.published)
     try:
@@ -63,7 +67,11 @@ def publish_warehouse(settings: Settings, project: Project) -> Published:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    return Published(build.build_id, build.as_of, settings.published, settings.published.stat().st_size)
+    published = Published(build.build_id, build.as_of, settings.published, settings.published.stat().st_size)
+    n_rows = sum(table["n_rows"] for name, table in build.tables.items() if name.startswith("marts."))
+    facts = {"is_new": True, "rows": n_rows, "bytes": published.n_bytes, "as_of": build.as_of.isoformat()}
+    log.info("publication", build_id=build.build_id, **facts, seconds=round(time.perf_counter() - began, 3))
+    return published
 
 
 def rollback(settings: Settings, build_id: str | None = None) -> Published:

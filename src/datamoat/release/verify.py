@@ -3,7 +3,6 @@
 import json
 import re
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -172,20 +171,19 @@ def _check_rows(bundle: Path) -> tuple[list[Finding], int]:
     return findings, n_tables
 
 
-def rebuild_bundle(settings: Settings, bundle: Path, progress: Callable[[str], None]) -> list[Finding]:
+def rebuild_bundle(settings: Settings, bundle: Path) -> list[Finding]:
     """Build a release again from the content here, beside everything else, and compare inputs and rows.
 
     Args:
         settings: Where the content is; the snapshots are read from its data folder, nothing in it is changed.
         bundle: A bundle that was verified.
-        progress: Called with one line for each model.
     """
     manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory(prefix="datamoat-rebuild-") as scratch:
         here = replace(settings, data=Path(scratch))
         if settings.snapshots.is_dir():
             (here.data / "snapshots").symlink_to(settings.snapshots)
-        build = build_models(here, read_project(settings.content), date.fromisoformat(manifest["as_of"]), progress)
+        build = build_models(here, read_project(settings.content), date.fromisoformat(manifest["as_of"]))
     findings = [
         Finding("manifest.json", f"input {name} is another one here")
         for name in sorted({*manifest["inputs"], *build.inputs})

@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from datamoat.build.run import Progress, build_models, read_build
+from datamoat.build.run import build_models, read_build
 from datamoat.errors import UsageError
 from datamoat.project.model import Project
 from datamoat.project.read import read_project
@@ -58,7 +58,7 @@ def read_number(text: str) -> tuple[str, Percentiles]:
 
 
 @contextmanager
-def twin(settings: Settings, change: Change, target: str, progress: Progress = lambda _: None) -> Iterator[Path]:
+def twin(settings: Settings, change: Change, target: str) -> Iterator[Path]:
     """Build the tables that lead to `target` with the change, and yield the lake they are in.
 
     Raises:
@@ -79,8 +79,7 @@ def twin(settings: Settings, change: Change, target: str, progress: Progress = l
                 (data / shared).symlink_to(settings.data / shared)
         project = leading_to(read_project(content), target)
         made = replace(settings, content=content, data=data)
-        progress("refit: what is asked acts before or in the fit, so the tables it leads to are built anew")
-        build_models(made, project, as_of, progress)
+        build_models(made, project, as_of)
         yield made.lake
 
 
