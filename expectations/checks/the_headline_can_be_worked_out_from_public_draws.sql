@@ -10,7 +10,12 @@ with pairs as (
         draws.draw,
         rank() over (
             partition by companies.board_id, companies.captured_on, draws.draw order by draws.usable_hours
-        ) as volume_place,
+        )
+        + (
+            count(*) over (
+                partition by companies.board_id, companies.captured_on, draws.draw, draws.usable_hours
+            ) - 1
+        ) / 2.0 as volume_place,
         rank() over (
             partition by companies.board_id, companies.captured_on, draws.draw order by companies.best_rating
         )

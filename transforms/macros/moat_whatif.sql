@@ -71,12 +71,14 @@ own as (
 
 elsewhere as (
     select
-        s.scope as company_id,
+        v.company_id,
         s.draw,
         coalesce(cast(public_hours as double), s.assumption_value)
         + case when l.scope is null then 0.0 else coalesce(cast(licensed_hours as double), l.assumption_value) end as hours_elsewhere
-    from marts.assumption_draws as s
-    left join marts.assumption_draws as l on l.assumption_name = 'licensed_hours' and s.scope = l.scope and s.draw = l.draw
+    from (select distinct company_id from marts.company_volume) as v
+    cross join marts.assumption_draws as s
+    left join marts.assumption_draws as l
+        on l.assumption_name = 'licensed_hours' and v.company_id = l.scope and s.draw = l.draw
     where s.assumption_name = 'scrape_hours'
 ),
 

@@ -74,7 +74,7 @@ elsewhere as (
         c.new_share,
         (s.assumption_value + coalesce(l.assumption_value, 0.0)) * least(c.kept_share, 1.0) as hours
     from wanted as w
-    inner join marts.assumption_draws as s on s.assumption_name = 'scrape_hours' and w.company_id = s.scope
+    inner join marts.assumption_draws as s on s.assumption_name = 'scrape_hours' and s.scope = 'all'
     inner join common as c on s.draw = c.draw
     left join licensed as l on w.company_id = l.company_id and s.draw = l.draw
 )

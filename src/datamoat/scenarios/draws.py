@@ -26,6 +26,7 @@ NEEDED = """
     create table marts.platform_volume_draws as
         select v.platform_id, v.month, v.draw, v.upload_hours_per_day, v.stock_hours
         from published.marts.platform_volume_draws as v semi join marts.company_platform using (platform_id, month);
+    create view marts.company_volume as from published.marts.company_volume;
     create table marts.assumption_draws as from published.marts.assumption_draws;
 """
 MACROS = ("moat_whatif", "whatif_moat_draws")

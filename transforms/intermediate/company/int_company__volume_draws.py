@@ -213,7 +213,7 @@ def _company(
                 found[target][i] += owned * values[source][i]
             reach["short_raw"][i] += reached
             reach["short_filtered"][i] += reached * kept
-    public = np.broadcast_to(given.draw("scrape_hours", name) * new, shape)
+    public = np.broadcast_to(given.draw("scrape_hours") * new, shape)
     licensed = np.zeros(shape)
     for row in kinds.filter(pl.col("access_kind") == "licensed").iter_rows(named=True):
         since = np.array([row["valid_from"] is None or month >= row["valid_from"] for month in months])
@@ -358,7 +358,7 @@ def _inputs(
             inputs["assumption", f"yield_platform_ratio_log:{key}"] = given.z("yield_platform_ratio_log", key)
     if reaches:
         inputs["assumption", "dup_share_hours:all"] = given.z("dup_share_hours")
-        inputs["assumption", f"scrape_hours:{name}"] = given.z("scrape_hours", name)
+        inputs["assumption", "scrape_hours:all"] = given.z("scrape_hours")
         if "licensed" in kinds["access_kind"].to_list():
             inputs["assumption", f"licensed_hours:{name}"] = given.z("licensed_hours", name)
     if measure == "usable_hours":
@@ -400,11 +400,10 @@ def _assumption_draws(
     others: pl.DataFrame, access: pl.DataFrame, given: Assumptions, named: dict[str, str], n_draws: int
 ) -> pl.DataFrame:
     """Return the published draws of every assumption that acts after the fit, in the scope it is drawn for."""
-    scopes = {(name, "all") for name in ("dup_share_hours", "yield_hours_raw_to_pretrain", "tiktok_us_share")}
+    scopes = {(name, "all") for name in ("dup_share_hours", "scrape_hours", "yield_hours_raw_to_pretrain", "tiktok_us_share")}
     for platform, assumption, scope in access.select("platform_id", "assumption_id", "scope").unique().iter_rows():
         scopes |= {("yield_platform_ratio_log", platform), (named[assumption], scope)}
-    for company, kind in others.select("company_id", "access_kind").iter_rows():
-        scopes.add(("scrape_hours" if kind == "public" else "licensed_hours", company))
+    scopes |= {("licensed_hours", company) for company in others.filter(pl.col("access_kind") == "licensed")["company_id"]}
     ordered = sorted(scopes)
     keys = {
         "assumption_name": [name for name, _ in ordered],

@@ -5,7 +5,7 @@ description: >
 grain: [company_a, company_b, month, measure]
 rows: {min: 100}
 caveats:
-  - Two companies without a platform draw from the same prior, so that their order would be a coin; such pairs are left out.
+  - Two companies without a platform reach the same public web and are tied in every draw; such pairs are left out.
   - A probability near 0.5 says that we do not know, not that they are equal.
 ---*/
 
