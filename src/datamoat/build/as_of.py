@@ -9,6 +9,7 @@ from datetime import date
 
 import duckdb
 
+from datamoat.build.meta_tables import OF_A_BUILD
 from datamoat.build.run import Build, build_models, input_hashes, read_build
 from datamoat.errors import ModelFailedError
 from datamoat.project.model import Project
@@ -16,8 +17,6 @@ from datamoat.project.read import read_project
 from datamoat.project.reference import read_reference
 from datamoat.settings import Settings
 from datamoat.storage.lake import identifier, path_of, quoted
-
-META = ("models", "columns", "sources", "snapshots", "citations", "assumptions", "lineage", "inputs", "build")
 
 
 def rebuild_as_of(settings: Settings, day: date) -> tuple[Build, duckdb.DuckDBPyConnection]:
@@ -36,7 +35,7 @@ def rebuild_as_of(settings: Settings, day: date) -> tuple[Build, duckdb.DuckDBPy
     build = _kept(here, project, day) or build_models(here, project, day)
     con = duckdb.connect(config={"threads": str(settings.threads), "memory_limit": settings.memory_limit})
     con.execute("create schema marts; create schema meta")
-    for table_id in [*(table.id for table in project.marts), *(f"meta.{name}" for name in META)]:
+    for table_id in [*(table.id for table in project.marts), *(f"meta.{name}" for name in OF_A_BUILD)]:
         schema, name = table_id.split(".")
         source = quoted(str(path_of(here.lake, table_id)))
         con.execute(f"create table {schema}.{identifier(name)} as from read_parquet({source})")

@@ -28,6 +28,7 @@ SOURCES: dict[str, Any] = {
     "attribution": pl.String, "url": pl.String, "fetch_protocol": pl.String, "expected_every": pl.String, "expected_days": pl.Int64,
     "about": pl.String, "gaps": pl.List(pl.String),
 }  # fmt: skip
+GLOSSARY = ("term", "definition", "synonyms", "chinese", "used_in")
 META_TABLES = {
     "models": "Every table of the build: what a row is, what it reads, how it is made.",
     "columns": "Every column of every table, with type, unit and meaning.",
@@ -35,18 +36,20 @@ META_TABLES = {
     "snapshots": "Every answer of an upstream and every reference file, with its hash and our verdict on it.",
     "citations": "Every page a fact was read from.",
     "assumptions": "Every number we chose, with its range and reason.",
+    "glossary": "Every term this project uses, with its definition, other names and Chinese term.",
     "lineage": "Which column is computed from which; `*` where a program, not SQL, makes the table.",
     "inputs": "The hash of everything this build is a function of.",
     "input_rows": "Every reference row by its key, with a hash: what `change` compares between two builds.",
     "build": "This build in one row.",
     "audits": "Every claim that was checked before this file was published, and how it came out.",
 }
+OF_A_BUILD = tuple(name for name in META_TABLES if name != "audits")  # known before the audit
 
 
 def input_tables(
     sources: tuple["Source", ...], landings: list[dict[str, Any]], facts: tuple[ReferenceTable, ...]
 ) -> dict[str, pl.DataFrame]:
-    """Return `meta.sources`, `meta.snapshots`, `meta.citations` and `meta.assumptions`: known before a model runs."""
+    """Return the tables of `meta` that are known before a model runs: sources, snapshots, and three files of reference facts."""
     frames = {fact.name: fact.frame for fact in facts}
     own = [
         {
@@ -87,6 +90,9 @@ def input_tables(
         "snapshots": snapshots.sort("source_id", "request", "captured_on", "snapshot_id"),
         "citations": frames.get("citations", pl.DataFrame(schema={"citation_id": pl.String})),
         "assumptions": frames.get("assumptions", pl.DataFrame(schema={"assumption_id": pl.String})),
+        "glossary": frames.get("glossary", pl.DataFrame(schema=dict.fromkeys(GLOSSARY, pl.String))).with_columns(
+            pl.col("synonyms", "used_in").str.split(";")
+        ),
     }
 
 

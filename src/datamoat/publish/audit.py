@@ -25,6 +25,7 @@ from typing import Any, Self
 import duckdb
 import polars as pl
 
+from datamoat.build.meta_tables import OF_A_BUILD
 from datamoat.build.run import Build, read_build
 from datamoat.errors import AuditFailedError, ContentError
 from datamoat.log import log
@@ -145,7 +146,7 @@ def audit_build(settings: Settings, project: Project, worker: Worker | None = No
     with lake_connection(settings) as con:
         for schema in ("meta", *LAYERS):
             con.execute(f"create schema {schema}")
-        for name in ("models", "columns", "sources", "snapshots", "citations", "assumptions", "lineage", "inputs", "build"):
+        for name in OF_A_BUILD:
             view(con, f"meta.{name}", path_of(settings.lake, f"meta.{name}"))
         for table_id in project.tables:
             view(con, table_id, path_of(settings.lake, table_id))

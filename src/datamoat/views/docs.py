@@ -17,6 +17,7 @@ import duckdb
 from datamoat.errors import DatamoatError
 from datamoat.project.model import Project, Table
 from datamoat.views.answer import FOLDER, as_markdown, read_answer
+from datamoat.views.diagram import diagram_page
 
 CONSOLE = re.compile(r"^```console\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
 PROMPT = "$ datamoat "
@@ -53,18 +54,40 @@ def _printed(words: str, app: Callable[..., Any]) -> str:
 
 
 def pages(con: duckdb.DuckDBPyConnection, project: Project) -> dict[str, str]:
-    """Return the generated pages by path under `docs/`: one for each mart, the sources, and the answer.
+    """Return the generated pages by path under `docs/`: the marts and their diagram, the sources, the glossary, the answer.
 
     The text depends on the content tree and the embedded reference alone, never on a clock or a fetched snapshot.
     """
     made = {f"marts/{table.name}.md": _mart_page(con, project, table) for table in project.marts}
     if (project.content / FOLDER).is_dir():
         made["answer.md"] = as_markdown(read_answer(con, project.content))
-    made["marts/README.md"] = "# The public tables\n\n" + "\n".join(
+    made["marts/README.md"] = "# The public tables\n\n[How they fit together](diagram.md), with their keys.\n\n" + "\n".join(
         f"- [`marts.{table.name}`]({table.name}.md): {table.description}" for table in project.marts
     ) + "\n"  # fmt: skip
+    made["marts/diagram.md"] = diagram_page(con)
     made["sources.md"] = _sources_page(con)
+    made["glossary.md"] = _glossary_page(con, {table.name for table in project.marts})
     return made
+
+
+def _glossary_page(con: duckdb.DuckDBPyConnection, marts: set[str]) -> str:
+    """Return the page of all terms, each with a link to the tables and pages that use it."""
+    lines = [
+        "# Glossary", "",
+        "The terms of this project, one meaning each, as they are written in every column, message and page. The same rows are in",
+        "`meta.glossary` of the published file; the source is `data/reference/glossary.csv`.", "",
+        "| term | meaning | other names | Chinese | used in |", "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for term, definition, synonyms, chinese, used_in in con.sql("from meta.glossary order by lower(term)").fetchall():
+        links = [f"[{use}](marts/{use}.md)" if use in marts else _link(use) for use in used_in]
+        lines.append(f"| {term} | {definition} | {', '.join(synonyms or ())} | {chinese or ''} | {', '.join(links)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _link(use: str) -> str:
+    """Return a page under docs/ as a link to it, and anything else as the name it is."""
+    page = use.removeprefix("docs/")
+    return f"[{Path(page).stem}]({page})" if page != use else f"`{use}`"
 
 
 def _mart_page(con: duckdb.DuckDBPyConnection, project: Project, table: Table) -> str:
