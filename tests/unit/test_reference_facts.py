@@ -24,7 +24,10 @@ CAPTURED = {
     "Videos restored": "videos_restored",
     "Videos removed from fake accounts": "videos_removed_with_fake_accounts",
 }
-SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "bn": 1e9, "k": 1e3, "m": 1e6, "b": 1e9, "%": 0.01, "percent": 0.01}
+SCALES = {
+    "thousand": 1e3, "million": 1e6, "billion": 1e9, "bn": 1e9, "k": 1e3, "m": 1e6, "b": 1e9, "%": 0.01, "percent": 0.01,
+    "per cent": 0.01, "lakh": 1e5, "тыс": 1e3, "млн": 1e6, "миллионов": 1e6, "млрд": 1e9, "万": 1e4, "亿": 1e8, "億": 1e8,
+}  # fmt: skip
 
 
 def rows(name: str) -> list[Row]:
@@ -127,17 +130,24 @@ def test_a_verified_figure_never_rests_on_a_page_nobody_read(observations: list[
 
 
 def test_the_number_phrase_says_the_value(observations: list[Row]) -> None:
-    number = re.compile(r"(\d+(?:\.\d+)?|\b(?:one|two|five)\b)\s*(thousand|million|billion|bn|percent|%|[kmb]\b)?")
+    scales = "|".join(scale + (r"\b" if len(scale) == 1 and scale.isascii() and scale.isalpha() else "") for scale in SCALES)
+    number = re.compile(rf"(\d+(?:\.\d+)?(?:e\+\d+)?|\b(?:one|two|five)\b)\s*({scales})?")
     words = {"one": 1.0, "two": 2.0, "five": 5.0}
-    in_words = {"F0235", "F0249", "F0429", "F0494"}  # "half", "hundreds of millions", "doubled", "tripled"
-    minutes = {"F0349"}  # printed in minutes, kept in seconds
+    in_words = {"F0235", "F0249", "F0429", "F0494", "F0625", "F0632", "F0668", "F0669"}  # "half", "a third", "doubled", …
+    as_printed = {  # minutes for seconds, years for hours, milliseconds for seconds
+        **dict.fromkeys(("F0349", "F0604"), 1 / 60), **dict.fromkeys(("F0617", "F0655"), 1 / 8766),
+        **dict.fromkeys(("F0677", "F0678", "F0679"), 1000),
+    }  # fmt: skip
+    growth = {"F0637"}  # "increased by 75 per cent": the ratio to the earlier period is kept
     for row in observations:
-        stated = [
-            (words.get(figure) or float(figure)) * SCALES.get(scale, 1.0)
-            for figure, scale in number.findall(row["figure_as_stated"].lower().replace(",", ""))
-        ]
-        value = float(row["value"]) / (60 if row["fact_id"] in minutes else 1)
-        assert row["fact_id"] in in_words or any(math.isclose(figure, value, rel_tol=0.006) for figure in stated), row
+        if row["fact_id"] in in_words or row["unusable_reason"] == "computed_from_other_rows":
+            continue
+        phrase = re.sub(r"(\d),(\d{1,2})(?!\d)", r"\1.\2", row["figure_as_stated"].lower()).replace(",", "")
+        stated = [(words.get(figure) or float(figure)) * SCALES.get(scale, 1.0) for figure, scale in number.findall(phrase)]
+        value = float(row["value"]) * as_printed.get(row["fact_id"], 1) - (row["fact_id"] in growth)
+        is_middle = row["value_low"] and float(row["value_low"]) + float(row["value_high"] or 0) == 2 * float(row["value"])
+        expected = float(row["value_high"]) if is_middle else value
+        assert any(math.isclose(figure, expected, rel_tol=0.006) for figure in stated), row
 
 
 def test_no_figure_speaks_for_days_after_its_page(observations: list[Row], citations: dict[str, Row]) -> None:
@@ -225,7 +235,11 @@ def test_tiktoks_series_is_the_captured_one_digit_by_digit(observations: list[Ro
 
 
 def test_european_user_counts_are_those_of_the_stored_reports(observations: list[Row], captures: Path) -> None:
-    ours = {row["platform_id"]: row["value"] for row in observations if row["verification"] == "snapshot"}
+    ours = {
+        row["platform_id"]: row["value"]
+        for row in observations
+        if row["verification"] == "snapshot" and row["metric"] == "eu_monthly_active_recipients"
+    }
     found = {}
     for path in (captures / "eu_dsa_reports" / "2025-H2").glob("*/*.csv"):
         with path.open(encoding="utf-8", newline="") as file:
@@ -284,6 +298,76 @@ def test_every_disclosed_video_generator_is_a_known_model_of_that_company() -> N
     for row in rows("training_disclosures"):
         if row["model_kind"] == "video_generator":
             assert company_of_model[row["model_id"]] == row["company_id"], row["disclosure_id"]
+
+
+def test_yearly_user_counts_are_those_of_the_stored_table(
+    observations: list[Row], citations: dict[str, Row], captures: Path
+) -> None:
+    ours = {
+        (row["platform_id"], row["period_start_on"][:4]): float(row["value"])
+        for row in observations
+        if citations[row["citation_id"]]["source_id"] == "owid"
+    }
+    names = {"Facebook": "facebook", "YouTube": "youtube", "Twitter": "x", "Instagram": "instagram"}
+    found = {}
+    for path in sorted((captures / "owid").glob("*/*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            for entity, *_, year, value in csv.reader(file):
+                if entity in names and int(year) >= 2010:
+                    found[(names[entity], year)] = float(value)
+    assert len(found) > 30
+    assert ours == found
+
+
+def test_a_company_s_size_has_its_page_its_rate_and_its_span(citations: dict[str, Row]) -> None:
+    companies = {row["company_id"] for row in rows("companies")}
+    spans = {"quarter": (89, 93), "half_year": (180, 185), "nine_months": (270, 276), "trailing_year": (364, 372)}
+    for row in rows("company_resources"):
+        key, page = row["resource_id"], citations[row["citation_id"]]
+        assert row["company_id"] in companies, key
+        assert (row["is_usable"] == "false") == bool(row["unusable_reason"]), key
+        assert (row["verification"] == "UNVERIFIED") == (row["unusable_reason"] == "unverified"), key
+        assert row["unusable_reason"] == "unverified" or (page["read_on"] and page["url"]), key
+        assert row["unusable_reason"] == "unverified" or (row["basis"] == "projection") == (row["is_usable"] == "false"), key
+        assert (row["quantity"] == "headcount") == (row["currency"] == "") == (row["value_usd"] == ""), key
+        if row["currency"]:
+            assert math.isclose(float(row["value"]) / float(row["usd_rate"]), float(row["value_usd"]), rel_tol=0.02, abs_tol=1), (
+                key
+            )
+            assert row["currency"] != "USD" or row["usd_rate"] == "1", key
+        if row["period_start_on"]:
+            days = (last_day(row["as_of_on"]) - date.fromisoformat(row["period_start_on"])).days + 1
+            low, high = spans.get(row["scope"], (364, 372) if row["scope"] == "group" else (364, 1100))
+            assert low <= days <= high, (key, days)
+
+
+def test_one_year_of_a_company_s_accounts_is_one_row() -> None:
+    years = Counter(
+        (row["company_id"], row["quantity"], row["as_of_on"])
+        for row in rows("company_resources")
+        if row["basis"] == "accounts" and row["scope"] == "group" and row["is_usable"] == "true"
+    )
+    assert [year for year, n in years.items() if n > 1] == []
+
+
+def test_a_pair_of_models_compares_disclosures_of_its_own_models() -> None:
+    disclosures = {row["disclosure_id"]: row for row in rows("training_disclosures")}
+    ratios = {"data_ratio", "videos_ratio", "images_ratio"}
+    for row in rows("dose_pairs"):
+        later = disclosures[row["disclosure_id_to"]]
+        earlier = disclosures.get(row["disclosure_id_from"])
+        assert later["model_id"] == row["model_id_to"], row["pair_id"]
+        assert earlier is None or earlier["model_id"] == row["model_id_from"], row["pair_id"]
+        assert (earlier is None) == (later["quantity"] in ratios), row["pair_id"]
+        assert (row["is_usable"] == "false") == bool(row["unusable_reason"]), row["pair_id"]
+        if row["is_usable"] == "true":
+            assert "UNVERIFIED" not in {later["verification"], earlier["verification"] if earlier else ""}, row["pair_id"]
+            assert later["value"], row["pair_id"]
+            assert earlier is None or earlier["value"], row["pair_id"]
+            if earlier:
+                moving = {"clips", "videos"}
+                assert {earlier["quantity"], later["quantity"]} in ({row["quantity"]}, moving), row["pair_id"]
+                assert later["stage_kind"] == earlier["stage_kind"] or row["note"], row["pair_id"]
 
 
 def test_staging_splits_lists_and_reads_a_partial_date_as_its_last_day() -> None:

@@ -105,6 +105,7 @@ first_look as (
             when not s.is_usable then s.unusable_reason
             when s.verification = 'UNVERIFIED' then 'unverified'
             when s.ruling = 'drop' then 'another_definition'
+            when s.ruling in ('weak_page', 'old_count') then s.ruling
             when not coalesce(s.is_modelled, false) then 'platform_not_modelled'
             when s.is_share then 'part_counted_by_share'
             when s.observation_kind is null and not s.is_removal then 'not_a_volume'
