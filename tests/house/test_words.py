@@ -43,6 +43,7 @@ NOT_YET = (
     "tests/faults/",
     "tests/house/test_laws.py",
     "tests/link/",
+    "tests/moat/",
     "tests/models/",
     "tests/other_engine/",
     "tests/readers/",
@@ -61,6 +62,7 @@ OURS = {  # of data/reference, the tables whose texts this project wrote
     "observation_rulings.csv", "platform_events.csv", "volume_series.csv",
 }  # fmt: skip
 LIST = "tests/house/words.yml"
+REGISTERED = "docs/decisions/0010-what-would-count.md"  # fixed before the data were seen, so it is not reworded
 PRINTED = re.compile(r"^```console\n.*?^```$|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 
 
@@ -86,7 +88,7 @@ def texts(checkout: Path) -> Iterator[tuple[str, str]]:
     for name in listed.stdout.splitlines():
         path = checkout / name
         is_ours = path.name in OURS or path.suffix in CHECKED or path.name in {"Makefile", "Dockerfile"}
-        if is_ours and name != LIST and path.is_file():
+        if is_ours and name not in {LIST, REGISTERED} and path.is_file():
             text = path.read_text(encoding="utf-8")
             yield name, PRINTED.sub(_blank, text) if path.suffix == ".md" else text
 
