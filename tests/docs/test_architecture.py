@@ -34,7 +34,7 @@ def test_the_diagram_of_packages_has_the_layers_that_import_linter_checks(checko
 
 
 def test_the_table_of_packages_names_every_package_of_the_engine(checkout: Path, page: str) -> None:
-    table = page.split("| package | what it holds |")[1].split("\n\n")[0]
+    table = page.partition("| package | what it holds |")[2].partition("\n\n")[0]
     named = set(re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))))
     source = checkout / "src" / "datamoat"
     there = {path.name for path in source.iterdir() if (path / "__init__.py").is_file()}
@@ -42,7 +42,7 @@ def test_the_table_of_packages_names_every_package_of_the_engine(checkout: Path,
 
 
 def test_every_function_that_an_answer_names_is_in_a_file_that_it_links(checkout: Path, page: str) -> None:
-    rows = [row for row in page.splitlines() if row.startswith("| Where") or row.startswith("| What runs")]
+    rows = [row for row in page.splitlines() if row.startswith(("| Where", "| What runs"))]
     assert len(rows) >= 10
     for row in rows:
         linked = [checkout / "docs" / link for link in re.findall(r"\]\((\.\./[^)#]+\.py)\)", row)]
