@@ -26,7 +26,7 @@ help:  ## list the commands
 
 setup: .venv/core  ## create the environment for the main job
 
-run: .venv/core  ## build, audit and publish what is here, offline, and say what came out (the main job)
+run: .venv/core  ## build, audit and publish what is here, offline, and print the result (the main job)
 	@$(BIN)/datamoat run
 
 test: .venv/dev  ## the software tests; no network beyond the package registries
@@ -35,7 +35,7 @@ test: .venv/dev  ## the software tests; no network beyond the package registries
 test-slow: .venv/dev  ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow
 
-test-celery: .venv/dev  ## two workers, Redis and PostgreSQL from Debian's packages, run by what docker-compose.yml says
+test-celery: .venv/dev  ## two workers, Redis and PostgreSQL from Debian's packages, as docker-compose.yml sets them up
 	@command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || (apt-get update -qq && apt-get install -y -qq redis-server postgresql)
 	@$(BIN)/python -m pytest -m celery -s
 
@@ -61,7 +61,7 @@ calibrate: .venv/dev  ## many simulated data sets: verdicts and intervals agains
 report: run  ## draw the report: one HTML page and its charts, in data/exports/report
 	@$(BIN)/datamoat report
 
-release: run  ## keep this build as a dated, sealed bundle; commit data/releases.csv afterwards
+release: run  ## store this build as a dated, read-only bundle with checksums; commit data/releases.csv afterwards
 	@$(BIN)/datamoat export --release --record
 
 docs: run  ## regenerate the generated pages of docs/
@@ -73,7 +73,7 @@ diff: .venv/core  ## compare the published marts with the build before
 bench: .venv/dev  ## time and memory of the main jobs, medians of 5, in one run
 	@$(BIN)/python tests/bench.py
 
-lock: pyproject.toml  ## resolve the pins anew
+lock: pyproject.toml  ## resolve the pinned versions again
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra reports pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra reports --extra airflow --extra celery -c requirements.lock pyproject.toml -o requirements-airflow.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra reports --extra airflow --extra celery --extra dev -c requirements-airflow.lock pyproject.toml -o requirements-dev.lock

@@ -17,13 +17,13 @@ with duckdb.connect(str(PUBLISHED), read_only=True) as con:
     ).pl()
     print(board.select("company_rank", "company_name", "best_rating", "usable_hours_p50").sort("company_rank").head(5))
 
-    # Draws: equal draw numbers are the same possible world, so compare within a draw and count.
+    # Draws: equal draw numbers are one joint draw, so compare within a draw and count.
     draws = con.sql(
         "select platform_id, draw, uploads_per_day, upload_hours_per_day from marts.platform_volume_draws"
         " where platform_id in ('tiktok', 'youtube') and month = date '2026-05-01'"
     ).pl()
-    worlds = draws.pivot(on="platform_id", index="draw", values="upload_hours_per_day")
-    print(f"TikTok adds more hours than YouTube in {(worlds['tiktok'] > worlds['youtube']).mean():.0%} of possible worlds.")
+    hours = draws.pivot(on="platform_id", index="draw", values="upload_hours_per_day")
+    print(f"TikTok adds more hours than YouTube in {(hours['tiktok'] > hours['youtube']).mean():.0%} of joint draws.")
 
     # DuckDB → pandas: the same call with .df().
     frame = con.sql(

@@ -1,4 +1,4 @@
-"""Colours, type and axes of every chart: told apart without colour vision, readable at a phone's width."""
+"""Colours, type and axes of every chart: distinguishable without colour vision, readable at a phone's width."""
 
 from typing import Any
 
@@ -28,11 +28,11 @@ def themed(chart: Any, width: int) -> Any:
 
 def log_axis(title: str, width: int) -> Any:
     """Return an axis for hours on a logarithmic scale, in words a reader knows."""
-    said = (
+    label = (
         "datum.value >= 1e9 ? format(datum.value / 1e9, ',') + ' bn' : datum.value >= 1e6 ? format(datum.value / 1e6, ',') + ' m'"
         " : datum.value >= 1e3 ? format(datum.value / 1e3, ',') + ' k' : format(datum.value, ',')"
     )
-    return alt.Axis(title=title, labelExpr=said, tickCount=4 if width < NARROW else 7, labelOverlap=True)
+    return alt.Axis(title=title, labelExpr=label, tickCount=4 if width < NARROW else 7, labelOverlap=True)
 
 
 # What readers call the boards, in the order in which they are shown.
@@ -58,7 +58,7 @@ def board(board_id: str, width: int) -> str:
 
 
 def short(company: str) -> str:
-    """Return a company's name without what stands in brackets."""
+    """Return a company's name without what is in brackets."""
     return company.split(" (", maxsplit=1)[0].replace(" Technology", "").replace(" Group", "")
 
 

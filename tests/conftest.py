@@ -1,4 +1,4 @@
-"""A ten-line content tree to run the engine on, and the real captures where they are at hand."""
+"""A ten-line content tree to run the engine on, and the real captures where they are available."""
 
 import json
 import logging
@@ -161,7 +161,7 @@ def events() -> Iterator[list[dict[str, Any]]]:
 
 @pytest.fixture(scope="session")
 def captures() -> Path:
-    """Return the folder of real upstream answers; skip where it is absent."""
+    """Return the folder of real upstream responses; skip where it is absent."""
     folder = Path(os.environ.get("DATAMOAT_CAPTURES") or CHECKOUT.parent / "shared" / "captures")
     if not folder.is_dir():
         pytest.skip("the captures of upstreams are not on this machine")

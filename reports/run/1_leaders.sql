@@ -1,5 +1,5 @@
 /*---
-description: Who leads each video board, on its newest complete reading
+description: Who leads each video board, on its newest complete capture
 ---*/
 select
     board_id,

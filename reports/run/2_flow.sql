@@ -1,5 +1,5 @@
 /*---
-description: Platforms with the largest flow that rests on published figures, projected from last_counted_on to the newest month, with 90 % intervals
+description: Platforms with the most uploads per day that rest on published statistics, projected from last_counted_on to the newest month, with 90 % intervals
 ---*/
 select
     platform_id,

@@ -1,5 +1,5 @@
 /*---
-description: Does volume go with rank? The verdict of the newest quarters (datamoat answer says why)
+description: Is volume associated with rank? The verdict of the newest quarters (datamoat answer gives the reasons)
 ---*/
 
 select

@@ -1,4 +1,4 @@
-"""The pages say what the published file says: generated pages are fresh, and every command in them gives what is shown."""
+"""The pages show what the published file holds: generated pages are fresh, and every command in them gives what is shown."""
 
 from pathlib import Path
 

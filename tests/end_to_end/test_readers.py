@@ -54,7 +54,7 @@ def test_d07_three_readers_see_whole_builds_only_over_twelve_swaps(
         path.write_text(path.read_text().replace(f",{swap - 1}.0,", f",{swap}.0,"))
         publish(settings)
     for reader in readers:
-        told, complaint = reader.communicate(timeout=60)
+        printed, complaint = reader.communicate(timeout=60)
         assert reader.returncode == 0, complaint
-        n_reads, n_seen = map(int, told.split())
+        n_reads, n_seen = map(int, printed.split())
         assert n_reads >= n_seen >= 3

@@ -30,8 +30,8 @@ def test_the_wheel_carries_the_content_and_checks_it_outside_a_checkout(checkout
     for name in ("DATAMOAT_ROOT", "DATAMOAT_DATA"):
         environment.pop(name, None)
     code = f"import datamoat; assert datamoat.__file__.startswith({str(installed)!r}); from datamoat.cli.app import app; app()"
-    told = subprocess.run(
+    checked = subprocess.run(
         [sys.executable, "-c", code, "check"], cwd=elsewhere, env=environment, capture_output=True, text=True, check=False
     )
-    assert told.returncode == 0, told.stderr
-    assert "all in order" in told.stdout
+    assert checked.returncode == 0, checked.stderr
+    assert "all in order" in checked.stdout

@@ -1,4 +1,4 @@
-"""The laws of the house, one test each: who may import whom, what may be in a room, what must be complete."""
+"""The rules of the repository, one test each: who may import whom, what a folder may hold, what must be complete."""
 
 import ast
 import re
@@ -43,7 +43,7 @@ def tracked(checkout: Path) -> list[Path]:
 
 def test_models_import_polars_numpy_the_science_and_nothing_else(checkout: Path) -> None:
     allowed = {"polars", "numpy", "duckdb", "moat"} | STANDARD
-    strangers = {
+    unknown = {
         path.name: sorted(bad)
         for path in (checkout / "transforms").rglob("*.py")
         if (
@@ -54,7 +54,7 @@ def test_models_import_polars_numpy_the_science_and_nothing_else(checkout: Path)
             }
         )
     }
-    assert strangers == {}
+    assert unknown == {}
 
 
 def test_models_open_no_file_socket_or_process(checkout: Path) -> None:

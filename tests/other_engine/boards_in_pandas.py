@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 REFERENCE = Path(__file__).resolve().parents[2] / "data" / "reference"
-ROUTES = ["api", "dataset", "page", "web", "api_free"]  # the order of preference between readings that are equally full
+ROUTES = ["api", "dataset", "page", "web", "api_free"]  # the order of preference between captures that are equally full
 DAY = ["board_id", "captured_on"]
 
 
@@ -24,10 +24,10 @@ def read(name: str) -> pd.DataFrame:
 
 
 def serving_captures(captures: pd.DataFrame, entries: pd.DataFrame) -> pd.DataFrame:
-    """Return the one reading that serves each day: complete before partial, fuller before emptier, then by route."""
+    """Return the one capture that serves each day: complete before partial, fuller before emptier, then by route."""
     filled = entries.groupby("capture_id")[["rating", "rating_low", "n_votes"]].count().sum(axis=1).rename("n_filled")
     usable = captures[captures["status"].isin(["ok", "partial"]) & (captures["verification"] != "UNVERIFIED")]
-    usable = usable.merge(filled, on="capture_id")  # inner: a reading of which no entry is held serves nobody
+    usable = usable.merge(filled, on="capture_id")  # inner: a capture of which no entry is held serves nobody
     usable["is_partial"] = usable["status"] != "ok"
     usable["place"] = usable["route"].map({route: place for place, route in enumerate(ROUTES)}).fillna(len(ROUTES))
     usable = usable.sort_values(["is_partial", "n_filled", "place", "capture_id"], ascending=[True, False, True, True])
@@ -35,7 +35,7 @@ def serving_captures(captures: pd.DataFrame, entries: pd.DataFrame) -> pd.DataFr
 
 
 def leaderboard() -> pd.DataFrame:
-    """Return the entries of the reading that serves each day, with the rank over the entries the board ranks."""
+    """Return the entries of the capture that serves each day, with the rank over the entries the board ranks."""
     captures = read("leaderboard_captures")
     entries = pd.concat(
         [read(f"leaderboard_entries_{publisher}") for publisher in ("arena", "artificial_analysis", "vbench")], ignore_index=True
@@ -63,9 +63,9 @@ def board_status(board: pd.DataFrame) -> pd.DataFrame:
     days = days.merge(leaders, on=DAY, how="left")
     complete = days[days["status"] == "ok"].sort_values(DAY)
     repeats: list[int] = []
-    for board_id, readings in complete.groupby("board_id"):
+    for board_id, captured in complete.groupby("board_id"):
         newest, previous = pd.NaT, None
-        for index, day in readings.iterrows():
+        for index, day in captured.iterrows():
             held = board[(board["board_id"] == board_id) & (board["captured_on"] == day["captured_on"])]
             shown = {
                 (key, None if pd.isna(rating) else int(rating + 0.5), None if pd.isna(votes) else int(votes))
@@ -82,11 +82,11 @@ def board_status(board: pd.DataFrame) -> pd.DataFrame:
         pd.DataFrame({"board_id": board_id, "captured_on": pd.date_range(span["min"], span["max"])})
         for board_id, span in spans.iterrows()
     )
-    told = calendar.merge(days, on=DAY, how="left")
+    status = calendar.merge(days, on=DAY, how="left")
     empty = captures.loc[captures["status"] == "empty", DAY].drop_duplicates().assign(is_empty=True)
-    told = told.merge(empty, on=DAY, how="left")
-    told["status"] = told["status"].fillna(told["is_empty"].map({True: "empty"})).fillna("missing")
-    return told.drop(columns="is_empty").sort_values(DAY, ignore_index=True)
+    status = status.merge(empty, on=DAY, how="left")
+    status["status"] = status["status"].fillna(status["is_empty"].map({True: "empty"})).fillna("missing")
+    return status.drop(columns="is_empty").sort_values(DAY, ignore_index=True)
 
 
 if __name__ == "__main__":

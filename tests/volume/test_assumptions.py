@@ -1,4 +1,4 @@
-"""What the table of assumptions says of itself."""
+"""The table of assumptions describes itself correctly."""
 
 import csv
 import re

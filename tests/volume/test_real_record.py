@@ -1,4 +1,4 @@
-"""The fit of the real record: what one figure moves, and what doubling does."""
+"""The fit of the real record: what one statistic moves, and what doubling does."""
 
 import csv
 import shutil
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def fitted(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
-    """Quantiles of all scenarios with every figure, and without one."""
+    """Quantiles of all scenarios with every statistic, and without one."""
     found = {}
     for name, dropped in (("whole", []), ("without", [DROPPED])):
         root = tmp_path_factory.mktemp(name)
