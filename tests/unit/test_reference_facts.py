@@ -350,6 +350,26 @@ def test_one_year_of_a_company_s_accounts_is_one_row() -> None:
     assert [year for year, n in years.items() if n > 1] == []
 
 
+def test_a_platform_of_licensed_video_is_not_modelled_and_adds_no_hours() -> None:
+    licensed = {row["platform_id"] for row in rows("platforms") if row["class"] == "licensed"}
+    assert {"youku", "iqiyi", "tencent-video", "prime-video"} <= licensed
+    modelled = {
+        row["platform_id"] for row in rows("volume_series") if row["is_modelled"] == "true" or row["is_in_totals"] == "true"
+    }
+    baseline = {row["platform_id"] for row in rows("company_access") if row["is_baseline"] == "true"}
+    assert licensed & (modelled | baseline) == set()
+
+
+def test_every_platform_that_counts_in_a_total_has_an_owner_with_a_page_and_a_usable_statistic(observations: list[Row]) -> None:
+    owned = {
+        row["platform_id"] for row in rows("platform_ownership") if row["verification"] != "UNVERIFIED" and row["kind"] == "owner"
+    }
+    counted = {row["platform_id"] for row in observations if row["is_usable"] == "true" and row["unit"] == "users"}
+    totals = {row["platform_id"] for row in rows("volume_series") if row["is_in_totals"] == "true"}
+    assert totals - owned == set()
+    assert totals - counted == set()
+
+
 def test_a_pair_of_models_compares_disclosures_of_its_own_models() -> None:
     disclosures = {row["disclosure_id"]: row for row in rows("training_disclosures")}
     ratios = {"data_ratio", "videos_ratio", "images_ratio"}
