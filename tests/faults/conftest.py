@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import stamina
 
-from datamoat.ingest.land import Landing, land_source, read_landings, rows_of
+from datamoat.ingest.land import land_source
+from datamoat.ingest.landings import Landing, read_landings, rows_of
 from datamoat.project.sources import Source, read_source
 from datamoat.settings import Settings
 from datamoat.storage.snapshots import Snapshots

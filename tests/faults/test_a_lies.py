@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from datamoat.errors import SourceChangedError
-from datamoat.ingest.fetch import _page_state
-from datamoat.ingest.land import land_source, raw_relations, read_landings, states
+from datamoat.ingest.land import land_source
+from datamoat.ingest.landings import raw_relations, read_landings
+from datamoat.ingest.protocols import _page_state
+from datamoat.ingest.source_state import states
 from datamoat.parsing import parse_count, parse_number
 from datamoat.project.sources import Paging, Source
 from datamoat.settings import Settings

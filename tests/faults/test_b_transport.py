@@ -20,9 +20,10 @@ import stamina
 from werkzeug import Request, Response
 
 from datamoat.errors import SourceChangedError, UsageError
-from datamoat.ingest.fetch import FetchReport, fetch_source
+from datamoat.ingest.fetch import fetch_source
 from datamoat.ingest.http_client import Client, retry_after
 from datamoat.ingest.land import land_source
+from datamoat.ingest.outcome import FetchReport
 from datamoat.ingest.parse import read_answer
 from datamoat.parsing import Answer, load_json
 from datamoat.project.sources import Source

@@ -14,8 +14,11 @@ from werkzeug import Response
 from werkzeug.serving import WSGIRequestHandler
 
 from datamoat.errors import UsageError
-from datamoat.ingest.fetch import bring_in, fetch_source
-from datamoat.ingest.land import land_source, landing_rows, read_landings, states
+from datamoat.ingest.fetch import fetch_source
+from datamoat.ingest.inbox import bring_in
+from datamoat.ingest.land import land_source
+from datamoat.ingest.landings import landing_rows, read_landings
+from datamoat.ingest.source_state import states
 from datamoat.project.sources import Source
 from datamoat.settings import Settings
 from datamoat.storage.snapshots import Snapshots

@@ -28,9 +28,11 @@ from werkzeug import Request, Response
 
 from datamoat.cli import sources as cli_sources
 from datamoat.errors import ContentError, DatamoatError, SourceChangedError, SourceUnavailableError
-from datamoat.ingest.fetch import fetch_source, public_url
-from datamoat.ingest.land import land_source, raw_relations, read_landings
+from datamoat.ingest.fetch import fetch_source
+from datamoat.ingest.land import land_source
+from datamoat.ingest.landings import raw_relations, read_landings
 from datamoat.ingest.parse import read_answer
+from datamoat.ingest.protocols import public_url
 from datamoat.ingest.ssrf_guard import check_url, public_addresses
 from datamoat.parsing import oddities, open_zip, shown
 from datamoat.project.sources import Source, read_source

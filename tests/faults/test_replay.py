@@ -13,8 +13,9 @@ import duckdb
 import pytest
 
 from datamoat.build.run import build_models
-from datamoat.ingest.fetch import bring_in
-from datamoat.ingest.land import Landing, land_source, raw_relations, read_landings
+from datamoat.ingest.inbox import bring_in
+from datamoat.ingest.land import land_source
+from datamoat.ingest.landings import Landing, raw_relations, read_landings
 from datamoat.project.model import Project
 from datamoat.project.read import read_project
 from datamoat.project.sources import Source, find_source

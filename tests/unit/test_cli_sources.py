@@ -187,7 +187,7 @@ def test_a_new_source_is_a_folder_that_reads_lands_and_lints_as_it_is(run: Run, 
     sample = folder / "sample" / "entries.json"
     done = run("fetch", "example_board", "--from", str(sample), "--request", "entries", "--on", "2026-03-01")
     assert done.exit_code == 0, done.output
-    from datamoat.ingest.land import raw_relations, read_landings, rows_of
+    from datamoat.ingest.landings import raw_relations, read_landings, rows_of
 
     settings = Settings(content, tmp_path / "data")
     landing = read_landings(settings, source)[0]

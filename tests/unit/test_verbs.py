@@ -8,8 +8,8 @@ import pytest
 
 from datamoat.build.run import build_models
 from datamoat.errors import PublishRefusedError, SourceChangedError
-from datamoat.ingest.fetch import bring_in
-from datamoat.ingest.land import read_landings
+from datamoat.ingest.inbox import bring_in
+from datamoat.ingest.landings import read_landings
 from datamoat.orchestration import tasks as verbs
 from datamoat.project.read import read_project
 from datamoat.project.scaffold import write_source

@@ -26,7 +26,8 @@ import pyarrow.parquet as pq
 import datamoat
 from datamoat.build import meta_tables
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError
-from datamoat.ingest.land import land_all, landing_rows, raw_relations
+from datamoat.ingest.land import land_all
+from datamoat.ingest.landings import landing_rows, raw_relations
 from datamoat.log import log, step
 from datamoat.project.fingerprint import code_hash, versions
 from datamoat.project.model import LAYERS, Model, Project, Table

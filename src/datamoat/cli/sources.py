@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from datamoat.errors import SourceChangedError, UsageError
+from datamoat.ingest.status import Status
 from datamoat.settings import Settings, read_settings
 from datamoat.views.render import rows
 
 if TYPE_CHECKING:
-    from datamoat.ingest.fetch import FetchReport
-    from datamoat.ingest.land import Landing, RequestState
+    from datamoat.ingest.landings import Landing
+    from datamoat.ingest.outcome import FetchReport
+    from datamoat.ingest.source_state import RequestState
     from datamoat.project.sources import Source
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -98,7 +100,7 @@ def fetch(
             f"{len(told)} answers brought in for {told[0][0]} {told[0][1]}: "
             + ", ".join(f"{n} {word}" for word, n in sorted(counted.items()))
         )
-        told = [line for line in told if line[4] in {"suspicious", "error", "revision"}]
+        told = [line for line in told if line[4] in {Status.SUSPICIOUS, Status.ERROR, Status.REVISION}]
     if told or as_json:
         rows(("source", "request", "day", "answer", "verdict", "detail"), told, as_json=as_json)
     raise typer.Exit(0 if is_good and not bad else 1)
@@ -119,7 +121,8 @@ def _fetch_one(
 ) -> list[Told]:
     """Ask one source, land what came, and return a line for each request; a source without its key does not stop others."""
     from datamoat.errors import SourceUnavailableError
-    from datamoat.ingest.fetch import bring_in, fetch_source
+    from datamoat.ingest.fetch import fetch_source
+    from datamoat.ingest.inbox import bring_in
     from datamoat.ingest.land import land_source
 
     try:
@@ -152,7 +155,7 @@ def plan(
 
     Example: datamoat plan aa_api
     """
-    from datamoat.ingest.land import changes_of
+    from datamoat.ingest.validate import changes_of
 
     settings = read_settings()
     one, landing = _quarantined(settings, source, snapshot)
@@ -209,7 +212,9 @@ def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json
 
     Example: datamoat diagnose aa_api
     """
-    from datamoat.ingest.land import land_source, read_landings, states
+    from datamoat.ingest.land import land_source
+    from datamoat.ingest.landings import read_landings
+    from datamoat.ingest.source_state import states
     from datamoat.project.sources import find_source
     from datamoat.storage.snapshots import Snapshots
 
@@ -247,9 +252,7 @@ def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json
         first = next(
             landing
             for landing in landings
-            if landing.request == state.request
-            and landing.captured_on == state.since
-            and landing.verdict in {"suspicious", "error"}
+            if landing.request == state.request and landing.captured_on == state.since and not landing.verdict.is_accepted
         )
         shelf = Snapshots(settings.snapshots, one.id)
         receipt = shelf.get(first.snapshot_id)
@@ -287,7 +290,7 @@ def new_source(name: Annotated[str, typer.Argument(metavar="ID", help="Publisher
 
 def show_sources(*, as_json: bool = False) -> None:
     """Print every request of every source and how it stands."""
-    from datamoat.ingest.land import states
+    from datamoat.ingest.source_state import states
     from datamoat.project.sources import read_sources
 
     settings = read_settings()
@@ -320,7 +323,8 @@ def _quarantined(settings: Settings, source: str, snapshot: str | None) -> tuple
         UsageError: There is none, or the one named is not quarantined.
         SourceChangedError: It could not be read, so there is nothing to serve.
     """
-    from datamoat.ingest.land import land_source, read_landings
+    from datamoat.ingest.land import land_source
+    from datamoat.ingest.landings import read_landings
     from datamoat.project.sources import find_source
     from datamoat.storage.snapshots import Snapshots
 
@@ -331,7 +335,7 @@ def _quarantined(settings: Settings, source: str, snapshot: str | None) -> tuple
         for landing in sorted(read_landings(settings, one), key=lambda landing: (landing.captured_on, landing.retrieved_at))
     }
     if snapshot is None:
-        waiting = [landing for landing in landings.values() if landing.verdict == "suspicious"]
+        waiting = [landing for landing in landings.values() if landing.verdict == Status.SUSPICIOUS]
         if not waiting:
             raise UsageError(
                 f"{source} has nothing in quarantine",
@@ -340,13 +344,13 @@ def _quarantined(settings: Settings, source: str, snapshot: str | None) -> tuple
             )
         return one, waiting[-1]
     landing = landings[Snapshots(settings.snapshots, one.id).get(snapshot).snapshot_id]
-    if landing.verdict == "error" or (landing.verdict == "suspicious" and landing.n_rows == 0):
+    if landing.verdict == Status.ERROR or (landing.verdict == Status.SUSPICIOUS and landing.n_rows == 0):
         raise SourceChangedError(
             f"{landing.snapshot_id} holds no rows that could be served: {landing.reason}",
             f"data/snapshots/{source}",
             f"`datamoat diagnose {source}` says what to do.",
         )
-    if landing.verdict != "suspicious":
+    if landing.verdict != Status.SUSPICIOUS:
         raise UsageError(
             f"{landing.snapshot_id} is not in quarantine: its verdict is {landing.verdict}",
             f"data/snapshots/{source}",
@@ -367,7 +371,7 @@ def _next_step(state: "RequestState") -> str:
 
 def _newest_bad(settings: Settings, source: "Source", requests: set[str]) -> list[str]:
     """Return the requests whose newest snapshot is not to be believed."""
-    from datamoat.ingest.land import states
+    from datamoat.ingest.source_state import states
 
     return [
         state.request

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datamoat.errors import PublishRefusedError, SourceChangedError, SourceUnavailableError
+from datamoat.ingest.status import Status
 from datamoat.project.sources import REFERENCE, Source, find_source
 from datamoat.settings import Settings, read_settings
 from datamoat.storage.files import one_writer
 
 if TYPE_CHECKING:
-    from datamoat.ingest.fetch import FetchReport
+    from datamoat.ingest.outcome import FetchReport
 
 Facts = dict[str, Any]
 TURN_SECONDS = 1800.0  # how long a step waits for another process, the command line's included, to stop writing
-SERVED = {"ok", "unchanged", "revision"}
 
 
 def fetch(source_id: str, day: str | None = None) -> Facts:
@@ -71,7 +71,8 @@ def land(source_id: str, day: str | None = None) -> Facts:
     with one_writer(settings.data, "land", TURN_SECONDS):
         if source_id == REFERENCE:
             return _land_reference(settings)
-        from datamoat.ingest.land import forget, land_source, read_landings
+        from datamoat.ingest.land import forget, land_source
+        from datamoat.ingest.landings import read_landings
 
         source = find_source(settings.content, source_id)
         if day is not None:
@@ -86,7 +87,7 @@ def land(source_id: str, day: str | None = None) -> Facts:
             "verdicts": dict(sorted(Counter(one.verdict for one in unseen).items())),
             "n_rows": sum(one.n_rows for one in unseen if one.is_served),
             "n_read_now": len(fresh),
-            "is_new": any(one.is_served for one in unseen) or any(verdict in SERVED for _, verdict in gone),
+            "is_new": any(one.is_served for one in unseen) or any(Status(verdict).is_accepted for _, verdict in gone),
         }
 
 
@@ -96,7 +97,7 @@ def judge(source_id: str) -> Facts:
     Raises:
         SourceChangedError: It is quarantined, or the publisher answered with an error.
     """
-    from datamoat.ingest.land import states
+    from datamoat.ingest.source_state import states
 
     settings = read_settings()
     source = find_source(settings.content, source_id)
@@ -229,7 +230,7 @@ def _fetched(source: Source, reports: list["FetchReport"]) -> Facts:
 
 def _from_inbox(settings: Settings, source: Source, day: str | None) -> list["FetchReport"]:
     """Bring in the files of the inbox, of one day or of all days that are not known yet."""
-    from datamoat.ingest.fetch import bring_in
+    from datamoat.ingest.inbox import bring_in
     from datamoat.storage.snapshots import Snapshots
 
     inbox = settings.data / "inbox" / source.id

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from datamoat.errors import DatamoatError
-from datamoat.ingest.land import RequestState, states
+from datamoat.ingest.source_state import RequestState, states
 from datamoat.project.sources import read_sources
 from datamoat.settings import Settings
 from datamoat.storage.files import TEMPORARY

@@ -1,0 +1,148 @@
+"""Check ratings on an interval scale, their votes and their ranks."""
+
+import math
+import statistics
+from collections import Counter
+from itertools import pairwise
+
+from datamoat.ingest.finding import Finding, likely_unit, rule_label, some, unit_note
+from datamoat.parsing import Row, shown
+from datamoat.project.sources import AnomalyChecks, Score
+
+FEW = 8  # below so many shared entries a spread says little, and its bound is doubled
+VOTES_FALL_SHARE = 0.001  # of the votes of shared entries: less is the ordinary tidying of single votes
+ONE_FALL_SHARE = 0.2  # of one entry's votes
+TIMES = 3.0  # a median so many times the last good one, or that part of it, is another unit
+MOST_ROOM = 2.0  # how much wider a bound may get for an entry whose votes multiplied
+ALIKE = 0.02  # half the entries within this of one another, in logarithms, were multiplied by one number
+
+
+def check_score(
+    rule: AnomalyChecks, score: Score, pairs: list[tuple[Row, Row]], fresh: list[Row], days: int, found: Finding
+) -> None:
+    """Judge ratings: the same scale, moved as a whole, stretched, or one entry torn out of its place."""
+    rated = [(old, new) for old, new in pairs if old[score.column] is not None and new[score.column] is not None]
+    lost = [rule_label(rule, new) for old, new in pairs if old[score.column] is not None and new[score.column] is None]
+    if lost:
+        found.notes.append(f"{score.column} is missing now for {some(lost)}")
+        if len(lost) > len(pairs) * rule.gone.after(days):
+            found.suspicions.append(f"{score.column} is missing for {len(lost)} of {len(pairs)} entries that had one")
+    if score.votes:
+        _votes(rule, score.votes, pairs, found)
+    if len(rated) < 2:  # noqa: PLR2004
+        return
+    olds, news = [float(old[score.column]) for old, _ in rated], [float(new[score.column]) for _, new in rated]
+    before, after = _spread(olds), _spread(news)
+    shift = statistics.median(new - old for old, new in zip(olds, news, strict=True))
+    limit = score.stretch.after(days) * (2 if len(rated) < FEW else 1)
+    stretch = after / before if before else 1.0
+    if after == 0 and before > 0 and len(rated) > 2:  # noqa: PLR2004
+        found.suspicions.append(f"every {score.column} is {news[0]:g}: the ratings are gone")
+        return
+    if stretch and max(stretch, 1 / stretch) > limit:
+        unit = likely_unit(stretch)
+        found.suspicions.append(
+            f"{score.column} is spread {stretch:.3g} times as wide as before ({before:.4g} to {after:.4g}); at most {limit:g} times"
+            + (f": {unit}" if unit else "")
+        )
+        return
+    threshold = score.shift.after(days)
+    if abs(shift) > threshold:
+        anchor = _fixed(rule, score, rated)
+        found.revisions.append(
+            f"re-anchored: {len(rated)} shared entries moved by {shift:+.4g} at the median, more than {threshold:g}; another scale begins"
+            + (f" (fixed now: {some(anchor)})" if anchor else "")
+        )
+    for old, new in rated:
+        _one_score(rule, score, old, new, shift, days, found)
+    low, high, room = min(news), max(news), max(after * 3, score.move.after(days) * 5)
+    for row in fresh:
+        value = row[score.column]
+        if value is not None and not low - room <= float(value) <= high + room:
+            found.suspicions.append(
+                f"{score.column} of the new {shown(rule_label(rule, row))} is {float(value):g}, far outside {low:g} to {high:g}"
+            )
+
+
+def _one_score(rule: AnomalyChecks, score: Score, old: Row, new: Row, shift: float, days: int, found: Finding) -> None:
+    """Judge the move of one entry against the others."""
+    moved = float(new[score.column]) - float(old[score.column]) - shift
+    label = shown(rule_label(rule, new))
+    before, after = (old[score.votes], new[score.votes]) if score.votes else (None, None)
+    limit = score.move.after(days)
+    if before is not None and after is not None and 0 < before < after:  # new votes earn room: an entry that had few moves far
+        limit *= min(after / before, MOST_ROOM**2) ** 0.5
+    was_revised = any("votes" in text for text in found.revisions)
+    if abs(moved) > limit:
+        found.suspicions.append(
+            f"{score.column} of {label} moved by {moved:+.4g} against the others; at most {limit:.3g} is expected"
+        )
+    elif score.still and before is not None and before == after and not was_revised and abs(moved) > score.still.after(days):
+        still = score.still.after(days)
+        found.suspicions.append(f"{score.column} of {label} moved by {moved:+.4g} without a single new vote; at most {still:g}")
+    elif score.move.note is not None and abs(moved) > score.move.note:
+        found.notes.append(f"{score.column} of {label} moved by {moved:+.4g}")
+
+
+def _votes(rule: AnomalyChecks, column: str, pairs: list[tuple[Row, Row]], found: Finding) -> None:
+    """Judge vote counts: withdrawn votes are a revision; one factor for all is a change of unit."""
+    counted = [(old, new) for old, new in pairs if old[column] is not None and new[column] is not None]
+    lost = sum(old[column] is not None and new[column] is None for old, new in pairs)
+    if lost:
+        found.notes.append(f"{column} is missing now for {lost} of {len(pairs)} entries")
+    had = [new[column] for old, new in counted if old[column] > 0]
+    if had.count(0) > max(2, len(had) * 0.5):
+        found.suspicions.append(f"{column} is 0 now for {had.count(0)} of {len(had)} entries that had some: the votes are gone")
+    if not counted:
+        return
+    before, after = sum(old[column] for old, _ in counted), sum(new[column] for _, new in counted)
+    ratios = sorted(math.log(new[column] / old[column]) for old, new in counted if old[column] > 0 and new[column] > 0)
+    if ratios:
+        middle = math.exp(statistics.median(ratios))
+        spread = ratios[3 * len(ratios) // 4] - ratios[len(ratios) // 4]
+        alike = len(ratios) > FEW / 2 and spread < ALIKE  # new votes never come in one proportion; another unit does
+        if len(ratios) > 2 and (middle <= 1 / TIMES or (middle >= TIMES and alike) or middle >= 10 * TIMES):  # noqa: PLR2004
+            found.suspicions.append(f"{column} is {middle:.3g} times the last good at the median{unit_note(middle)}")
+            return
+    fell = [
+        f"{rule_label(rule, new)} ({1 - new[column] / old[column]:.0%})"
+        for old, new in counted
+        if old[column] > 0 and new[column] < old[column] * (1 - ONE_FALL_SHARE)
+    ]
+    n_fell = sum(new[column] < old[column] for old, new in counted)
+    if before and after < before * (1 - VOTES_FALL_SHARE):
+        found.revisions.append(
+            f"votes withdrawn: {before:,} to {after:,} over {len(counted)} shared entries, {n_fell} of them fell"
+        )
+    if fell:
+        found.revisions.append(f"votes of single entries fell by a fifth or more: {some(fell)}")
+
+
+def check_ranks(score: Score, rows: list[Row], found: Finding) -> None:
+    """Flag ranks that skip, repeat or contradict the ratings; the ranks we publish are computed, so nothing stops."""
+    if not score.rank:
+        return
+    ranked = sorted(
+        (row[score.rank], row[score.column]) for row in rows if row[score.rank] is not None and row[score.column] is not None
+    )
+    against = sum(later[1] > earlier[1] for earlier, later in pairwise(ranked) if later[0] > earlier[0])
+    if against:
+        found.notes.append(f"{score.rank} contradicts {score.column} in {against} places")
+    places = [rank for rank, _ in ranked]
+    ties = sum(times - 1 for times in Counter(places).values())
+    if ties:
+        found.notes.append(f"{score.rank} is shared by {ties + 1} or more entries")
+    if places and not ties and places[-1] - places[0] + 1 != len(places):
+        found.notes.append(f"{score.rank} has gaps")
+
+
+def _spread(values: list[float]) -> float:
+    """Return how far values are apart: between the quartiles, which one torn value does not move; few have no quartiles."""
+    if len(values) < FEW:
+        return statistics.pstdev(values)
+    low, _, high = statistics.quantiles(values, n=4)
+    return high - low
+
+
+def _fixed(rule: AnomalyChecks, score: Score, rated: list[tuple[Row, Row]]) -> list[str]:
+    return [rule_label(rule, new) for _, new in rated if float(new[score.column]) == 1000.0][:3]  # noqa: PLR2004

@@ -1,0 +1,119 @@
+"""Bring in files that a person saved, through the same door as live responses."""
+
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from datamoat.errors import UsageError
+from datamoat.ingest.outcome import FETCH_SECONDS, Clock, FetchReport, Outcome, novelty, now
+from datamoat.parsing import shown
+from datamoat.project.sources import Source, find_source
+from datamoat.settings import Settings
+from datamoat.storage.files import one_asker
+from datamoat.storage.snapshots import Snapshots
+
+DATED = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T(\d{2})(\d{2})Z)?")
+
+
+def bring_in(
+    settings: Settings,
+    source: Source | str,
+    request: str,
+    pattern: str | Path,
+    on: str | date | None = None,
+    *,
+    clock: Clock = now,
+) -> FetchReport:
+    """Bring archived answers in through the same door as live ones: bytes and receipt first, judgement at landing.
+
+    Args:
+        settings: Where things are.
+        source: The source or its id.
+        request: What the file is an answer to.
+        pattern: A file, or a path in which `{date}` stands for the day in one folder or file name; a name that only
+            begins with a day counts as that day.
+        on: The day of the capture, where the path does not say it.
+        clock: What time it is: a capture cannot be of tomorrow.
+
+    Raises:
+        UsageError: No file, no day, a day that does not exist or is in the future, or a file beyond the size cap.
+    """
+    source = find_source(settings.content, source) if isinstance(source, str) else source
+    source.request(request)
+    files = _dated_files(str(pattern)) if "{date}" in str(pattern) else [(_day(str(on)) if on else None, Path(pattern))]
+    outcomes = []
+    today = clock().date()
+    with one_asker(settings.snapshots / source.id, FETCH_SECONDS):
+        shelf = Snapshots(settings.snapshots, source.id)
+        for moment, path in files:
+            if moment is None:
+                raise UsageError(
+                    "an archived answer needs its day", path.name, "add --on YYYY-MM-DD, or put {date} into the path."
+                )
+            if moment.date() > today:
+                raise UsageError(f"{moment.date()} is in the future", path.name, "give the day the answer was received.")
+            if not path.is_file():
+                raise UsageError(
+                    "no such file", str(pattern), "check the path; --from takes a file, or a path with {date} in it."
+                )
+            if path.stat().st_size > source.fetch.max_megabytes * 1_000_000:
+                raise UsageError(
+                    f"{path.stat().st_size:,} bytes, more than the source's cap of {source.fetch.max_megabytes:g} MB",
+                    path.name,
+                    f"raise max_megabytes in {source.path.name} if that is right.",
+                )
+            body = path.read_bytes()
+            before = {receipt.snapshot_id for receipt in shelf.of(request)}
+            receipt = shelf.store(
+                request,
+                body,
+                retrieved_at=moment,
+                url=f"file:{path.name}",
+                route="archive",
+                extension=path.suffix.lstrip(".").lower() or "bin",
+            )
+            is_new = receipt.snapshot_id not in before
+            outcomes.append(
+                Outcome(
+                    request,
+                    novelty(receipt, is_new=is_new),
+                    f"{receipt.captured_on}  {receipt.n_bytes:,} bytes",
+                    receipt.snapshot_id,
+                    is_new,
+                )
+            )
+    return FetchReport(source.id, tuple(outcomes))
+
+
+def _dated_files(pattern: str) -> list[tuple[datetime | None, Path]]:
+    """Return the files a pattern with `{date}` fits, in order of time."""
+    if pattern.count("{date}") != 1:
+        raise UsageError("{date} may stand once in a path", pattern, "write one {date}, for one folder or file name.")
+    path = Path(pattern)
+    index = next(number for number, part in enumerate(path.parts) if "{date}" in part)
+    before, _, after = path.parts[index].partition("{date}")
+    name = re.compile(re.escape(before) + f"(?P<day>{DATED.pattern})[^/]*?" + re.escape(after))
+    root = Path(*path.parts[:index]) if index else Path()
+    if not root.is_dir():
+        raise UsageError("no such folder", str(root), "check the path; a relative one starts at the current folder.")
+    found: list[tuple[datetime | None, Path]] = []
+    for entry in sorted(root.iterdir()):
+        match = name.fullmatch(entry.name)
+        file = entry.joinpath(*path.parts[index + 1 :])
+        if match and file.is_file():
+            found.append((_day(match["day"]), file))
+    if not found:
+        raise UsageError("no file fits", pattern, "{date} stands for YYYY-MM-DD in one folder or file name.")
+    return sorted(found, key=lambda pair: (pair[0] or datetime.min.replace(tzinfo=UTC), str(pair[1])))
+
+
+def _day(written: str) -> datetime:
+    """Return the UTC instant of a day, or of a day and a time as in 2026-02-10T0402Z."""
+    match = DATED.match(written)
+    try:
+        if not match:
+            raise ValueError  # noqa: TRY301
+        moment = datetime.combine(date.fromisoformat(match[1]), datetime.min.time(), tzinfo=UTC)
+        return moment if match[2] is None else moment.replace(hour=int(match[2]), minute=int(match[3]))
+    except ValueError:
+        raise UsageError(f"{shown(written)} is not a day", "--on, or the path", "write YYYY-MM-DD.") from None

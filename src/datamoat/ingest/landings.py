@@ -1,0 +1,188 @@
+"""What became of every snapshot: the record of landings, and the raw Parquet files they made."""
+
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from datamoat.ingest.status import Status
+from datamoat.parsing import Row
+from datamoat.project.sources import Source
+from datamoat.settings import Settings
+from datamoat.storage.files import write_json, write_whole
+from datamoat.storage.snapshots import Receipt
+
+POLARS = {
+    "VARCHAR": pl.String(), "BIGINT": pl.Int64(), "DOUBLE": pl.Float64(), "BOOLEAN": pl.Boolean(), "DATE": pl.Date(),
+    "TIMESTAMP": pl.Datetime("us"), "VARCHAR[]": pl.List(pl.String()),
+}  # fmt: skip
+LOG = "landing.json"
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What became of one snapshot.
+
+    Attributes:
+        verdict: ok, unchanged, revision, suspicious or error.
+        is_served: Whether its rows are in raw.
+        reason: Why, with the values that matter; empty where there is nothing to say.
+        rows_sha256: Hash of its rows whatever their order; equal hashes are equal tables.
+        core_sha256: The same of keys, ratings, votes and measures alone; equal hashes are equal boards.
+        files: Path of each table's Parquet below the lake's raw folder.
+        accepted: The acceptance that let it in, as a stamp; part of what a landing is a function of.
+    """
+
+    snapshot_id: str
+    source_id: str
+    request: str
+    captured_on: date
+    retrieved_at: datetime
+    verdict: Status
+    is_served: bool
+    reason: str
+    n_rows: int
+    n_bytes: int
+    sha256: str
+    url: str
+    rows_sha256: str = ""
+    core_sha256: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    accepted: str = ""
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """One raw table: the Parquet files that make it, its columns, and the column that says when a row became known."""
+
+    name: str
+    paths: list[Path]
+    columns: dict[str, str]
+    known: str
+
+
+def read_landings(settings: Settings, source: Source) -> list[Landing]:
+    """Return what became of every landed snapshot of a source, by request and in order of time."""
+    return read_log(settings, source.id, None)
+
+
+def landing_rows(settings: Settings, sources: Iterable[Source]) -> list[dict[str, Any]]:
+    """Return the rows of `meta.snapshots` for the live sources."""
+    wanted = (
+        "snapshot_id",
+        "source_id",
+        "request",
+        "captured_on",
+        "retrieved_at",
+        "verdict",
+        "is_served",
+        "reason",
+        "n_rows",
+        "n_bytes",
+        "sha256",
+        "url",
+    )
+    return [
+        {name: getattr(landing, name) for name in wanted} | {"retrieved_at": landing.retrieved_at.replace(tzinfo=None)}
+        for source in sources
+        for landing in read_landings(settings, source)
+    ]
+
+
+def raw_relations(settings: Settings, sources: Iterable[Source]) -> dict[str, RawTable]:
+    """Return every raw table of the live sources, the empty ones included, by name without its schema."""
+    tables: dict[str, RawTable] = {}
+    for source in sources:
+        served = [landing for landing in read_landings(settings, source) if landing.is_served]
+        for name, table in source.tables.items():
+            paths = [raw_folder(settings) / landing.files[name] for landing in served if name in landing.files]
+            tables[f"{source.id}__{name}"] = RawTable(f"{source.id}__{name}", paths, table.all_columns, table.known)
+    return tables
+
+
+def rows_of(settings: Settings, source: Source, landing: Landing) -> dict[str, list[Row]]:
+    """Return the rows of a served landing, by table."""
+    found = {}
+    for name, table in source.tables.items():
+        if name not in landing.files:
+            continue
+        frame = pl.read_parquet(raw_folder(settings) / landing.files[name], columns=list(table.columns))
+        seen: dict[Any, Any] = {}  # one object for equal texts
+        columns = [
+            [seen.setdefault(value, value) for value in frame[column].to_list()] if kind == "VARCHAR" else frame[column].to_list()
+            for column, kind in table.columns.items()
+        ]
+        found[name] = [dict(zip(table.columns, values, strict=True)) for values in zip(*columns, strict=True)]
+    return found
+
+
+def write_tables(
+    settings: Settings, source: Source, receipt: Receipt, tables: dict[str, list[Row]], *, unchanged: bool
+) -> dict[str, str]:
+    """Write one Parquet file for each table, stamped; return their paths below the raw folder."""
+    files = {}
+    for name, table in source.tables.items():
+        if unchanged and not table.repeat:
+            continue
+        columns = [
+            pl.Series(column, [row[column] for row in tables[name]], dtype=POLARS[kind]) for column, kind in table.columns.items()
+        ]
+        frame = pl.DataFrame(columns).with_columns(
+            pl.lit(receipt.snapshot_id).alias("_snapshot_id"),
+            pl.lit(receipt.request).alias("_request"),
+            pl.lit(receipt.captured_on).alias("_captured_on"),
+        )
+        path = Path(source.id) / name / receipt.request / f"{receipt.captured_on}-{receipt.sha256[:12]}.parquet"
+        buffer = io.BytesIO()
+        frame.write_parquet(buffer, compression="zstd", statistics=False)
+        write_whole(raw_folder(settings) / path, buffer.getvalue())
+        files[name] = str(path)
+    return files
+
+
+def read_log(settings: Settings, source_id: str, code: str | None) -> list[Landing]:
+    """Return the landings on record, none if other code made them or their files are gone."""
+    path = raw_folder(settings) / source_id / LOG
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        landings = [
+            Landing(
+                **{
+                    **entry,
+                    "verdict": Status(entry["verdict"]),
+                    "captured_on": date.fromisoformat(entry["captured_on"]),
+                    "retrieved_at": datetime.fromisoformat(entry["retrieved_at"]).astimezone(UTC),
+                }
+            )
+            for entry in stored["landings"]
+        ]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+    if code is not None:
+        if stored.get("code") != code:
+            return []
+        if not all((raw_folder(settings) / file).is_file() for landing in landings for file in landing.files.values()):
+            return []
+    return landings
+
+
+def write_log(settings: Settings, source_id: str, code: str, landings: list[Landing]) -> None:
+    """Write the landings of a source and the hash of the code that made them."""
+    write_json(raw_folder(settings) / source_id / LOG, {"code": code, "landings": [_plain(landing) for landing in landings]})
+
+
+def raw_folder(settings: Settings) -> Path:
+    """Return the folder of the raw Parquet files."""
+    return settings.lake / "raw"
+
+
+def _plain(landing: Landing) -> dict[str, Any]:
+    value = asdict(landing)
+    value["captured_on"] = landing.captured_on.isoformat()
+    value["retrieved_at"] = landing.retrieved_at.strftime("%Y-%m-%dT%H:%M:%S+00:00")
+    return value

@@ -1,0 +1,203 @@
+"""Validate one snapshot against the last good vintage of the same request."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from datamoat.errors import SourceChangedError
+from datamoat.ingest import parse as reading
+from datamoat.ingest.anomaly_checks import compare, core
+from datamoat.ingest.finding import Finding, rule_label
+from datamoat.ingest.landings import Landing, read_landings, rows_of
+from datamoat.ingest.status import Status
+from datamoat.parsing import DOUBT, Row, shown
+from datamoat.project.acceptances import Acceptance
+from datamoat.project.sources import Source, Table
+from datamoat.settings import Settings
+from datamoat.storage.snapshots import Receipt, Snapshots
+
+HTTP_ERROR = 400
+
+
+@dataclass
+class Vintage:
+    """The last good vintage of a request, as it is carried from one snapshot to the next."""
+
+    day: date
+    sha256: str
+    rows_sha256: str
+    core_sha256: str
+    tables: dict[str, list[Row]]
+
+
+def validate(
+    source: Source,
+    shelf: Snapshots,
+    receipt: Receipt,
+    last: Vintage | None,
+    seen: dict[str, date],
+    acceptance: Acceptance | None,
+) -> tuple[Landing, dict[str, list[Row]]]:
+    """Return the verdict on one snapshot, and its rows."""
+
+    def landing(status: Status, reason: str, n_rows: int = 0, rows_sha256: str = "", core_sha256: str = "") -> Landing:
+        said = "; ".join(filter(None, (reason, receipt.clock_note)))
+        return Landing(
+            receipt.snapshot_id, source.id, receipt.request, receipt.captured_on, receipt.retrieved_at, status,
+            status.is_accepted, said, n_rows, receipt.n_bytes, receipt.sha256, receipt.url,
+            rows_sha256, core_sha256, accepted=stamp(acceptance),
+        )  # fmt: skip
+
+    if receipt.status >= HTTP_ERROR:
+        start = shown(shelf.body(receipt)[:200].decode(errors="replace"), 160)
+        return landing(Status.ERROR, f"the publisher answered with HTTP {receipt.status}: {start}"), {}
+    if last is not None and receipt.sha256 == last.sha256:
+        return landing(
+            Status.UNCHANGED,
+            f"the same bytes as on {last.day}",
+            sum(map(len, last.tables.values())),
+            last.rows_sha256,
+            last.core_sha256,
+        ), last.tables
+    try:
+        tables, notes = reading.read_answer(source, shelf.pages(receipt), receipt.request, receipt.captured_on)
+        clashes = [clash for name, table in source.tables.items() for clash in _unique(tables, name, table, notes)]
+    except SourceChangedError as failure:
+        return landing(Status.ERROR, f"{failure.what}. {failure.fix}"), {}
+    n_rows, rows_sha256 = (
+        sum(map(len, tables.values())),
+        _hash(
+            {name: ([row[column] for column in table.columns] for row in tables[name]) for name, table in source.tables.items()}
+        ),
+    )
+    core_sha256 = _hash({name: core(table, tables[name]) for name, table in source.tables.items()})
+    doubts = sorted(text.removeprefix(DOUBT) for text in notes if text.startswith(DOUBT))
+    said = [
+        f"{text} ({times} times)" if times > 1 else text for text, times in sorted(notes.items()) if not text.startswith(DOUBT)
+    ]
+    other = (receipt.same_bytes_as or receipt.snapshot_id).split("/", 2)[1]
+    if other != receipt.request and n_rows:
+        clashes.append(f"the very bytes that answered {other}: two questions, one answer")
+    if last is not None and rows_sha256 == last.rows_sha256 and not (clashes or doubts):
+        why = "; ".join([f"other bytes, the same rows as on {last.day}", *said])
+        return landing(Status.UNCHANGED, why, n_rows, rows_sha256, core_sha256), last.tables
+    found = Finding(suspicions=clashes) if clashes else _compare(source, receipt, tables, last)
+    if last is not None and core_sha256 in seen and core_sha256 != last.core_sha256 and not clashes:
+        _old_copy(source, tables, seen[core_sha256], last.day, found)
+    found.suspicions += doubts
+    found.notes += said
+    if acceptance is not None and n_rows:
+        found = Finding(
+            revisions=[f"accepted on {acceptance.accepted_on}: {acceptance.reason}"],
+            notes=[*found.suspicions, *found.revisions, *found.notes],
+        )
+    return landing(found.status, found.reason, n_rows, rows_sha256, core_sha256), tables
+
+
+def changes_of(settings: Settings, source: Source, snapshot_id: str) -> list[tuple[str, str, str, str, str, str]]:
+    """Return what a quarantined snapshot would change if it were served: table, change, key, column, served, offered.
+
+    Raises:
+        SourceChangedError: Its bytes cannot be read into rows.
+    """
+    shelf = Snapshots(settings.snapshots, source.id)
+    receipt = shelf.get(snapshot_id)
+    offered, _ = reading.read_answer(source, shelf.pages(receipt), receipt.request, receipt.captured_on)
+    good = last_good(settings, source, receipt.request, receipt)
+    served = good[1] if good else {name: [] for name in source.tables}
+    changes: list[tuple[str, str, str, str, str, str]] = []
+    for name, table in source.tables.items():
+        then, now = (
+            {tuple(str(row[column]) for column in table.grain): row for row in rows} for rows in (served[name], offered[name])
+        )
+        changes += [
+            (name, "gone", " ".join(key), "", rule_label(table.anomaly_checks, then[key]), "") for key in then if key not in now
+        ]
+        changes += [
+            (name, "new", " ".join(key), "", "", rule_label(table.anomaly_checks, now[key])) for key in now if key not in then
+        ]
+        changes += [
+            (name, "changed", " ".join(key), column, str(then[key][column]), str(now[key][column]))
+            for key in now
+            if key in then
+            for column in table.columns
+            if then[key][column] != now[key][column]
+        ]
+    return changes
+
+
+def last_good(settings: Settings, source: Source, request: str, before: Receipt) -> tuple[Landing, dict[str, list[Row]]] | None:
+    """Return the vintage a snapshot was compared with, and its rows."""
+    good = [
+        landing
+        for landing in read_landings(settings, source)
+        if landing.request == request
+        and landing.files
+        and landing.verdict.is_accepted
+        and (landing.captured_on, landing.retrieved_at, landing.snapshot_id) < before.moment
+    ]
+    return (good[-1], rows_of(settings, source, good[-1])) if good else None
+
+
+def _compare(source: Source, receipt: Receipt, tables: dict[str, list[Row]], last: Vintage | None) -> Finding:
+    """Judge every table of a vintage and put the findings together."""
+    found = Finding()
+    for name, table in source.tables.items():
+        one = compare(
+            table, tables[name], last.tables[name] if last else None, day=receipt.captured_on,
+            last_day=last.day if last else None, bounds=source.fetch.requests[receipt.request].rows,
+        )  # fmt: skip
+        found.suspicions += one.suspicions
+        found.revisions += one.revisions
+        found.notes += one.notes
+    return found
+
+
+def _old_copy(source: Source, tables: dict[str, list[Row]], first: date, replaced: date, found: Finding) -> None:
+    """Judge a vintage that is one of long ago to the letter: a stale cache, unless nothing that counts went back."""
+    text = f"an old copy: exactly the ratings and counts of {first}, which {replaced} had replaced"
+    counted = any(
+        table.anomaly_checks.score is not None
+        and table.anomaly_checks.score.votes is not None
+        and row[table.anomaly_checks.score.votes] is not None
+        for name, table in source.tables.items()
+        for row in tables[name]
+    )
+    (found.notes if counted and not found.revisions else found.suspicions).append(text)
+
+
+def _unique(tables: dict[str, list[Row]], name: str, table: Table, notes: dict[str, int]) -> list[str]:
+    """Drop rows that are there twice to the letter; return a sentence if two rows of one key differ."""
+    rows = tables[name]
+    rows.sort(key=lambda row: tuple(str(row[column]) for column in table.grain))
+    kept: list[Row] = []
+    for row in rows:
+        before = kept[-1] if kept else None
+        if before is None or any(before[column] != row[column] for column in table.grain):
+            kept.append(row)
+        elif before != row:
+            key = ", ".join(f"{column} = {shown(row[column])}" for column in table.grain)
+            other = ", ".join(column for column in table.columns if before[column] != row[column])
+            return [f"two different rows for one key ({key}): they differ in {other}"]
+    if len(kept) < len(rows):
+        notes[f"{name}: {len(rows) - len(kept)} rows were there twice, to the letter, and count once"] = 1
+    tables[name] = kept
+    return []
+
+
+def _hash(tables: dict[str, Iterable[list[Any]]]) -> str:
+    """Return a hash of rows; they are in order of their grain."""
+    digest = hashlib.sha256()
+    for name, rows in tables.items():
+        digest.update(f"[{name}]".encode())
+        for row in rows:
+            digest.update(json.dumps(row, default=str, separators=(",", ":")).encode())
+    return digest.hexdigest()
+
+
+def stamp(acceptance: Acceptance | None) -> str:
+    """Return what a landing records of the acceptance that let it in."""
+    return "" if acceptance is None else f"{acceptance.accepted_on}:{acceptance.reason}"

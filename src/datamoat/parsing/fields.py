@@ -1,0 +1,162 @@
+"""Take the fields of an object one by one, so that every field is accounted for."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from datamoat.parsing.display import keys_of, kind, shown
+from datamoat.parsing.numbers import MISSING
+from datamoat.parsing.response import Answer, Row, changed
+
+ERROR_KEYS: Final = ("error", "errors", "message", "detail", "error_description")
+
+
+def mapping(value: Any, what: str) -> dict[str, Any]:  # noqa: ANN401
+    """Return `value` if it is an object.
+
+    Raises:
+        SourceChangedError: It is something else.
+    """
+    if not isinstance(value, dict):
+        raise changed(f"{what} is {kind(value)}, not an object")
+    return value
+
+
+def refuse_error(page: Mapping[str, Any], holds: Iterable[str]) -> None:
+    """Refuse an error message that was served, or stored, in place of data.
+
+    Raises:
+        SourceChangedError: None of the keys in `holds` is there, and one that errors use is.
+    """
+    if any(key in page for key in holds):
+        return
+    for key in ERROR_KEYS:
+        if page.get(key):
+            said = page[key] if isinstance(page[key], str) else json.dumps(page[key], ensure_ascii=True)
+            raise changed(
+                f"an error message in place of data: {shown(said)}",
+                "do what the message says (a key, a quota), then fetch again.",
+            )
+
+
+def list_at(page: dict[str, Any], key: str) -> list[Any]:
+    """Take the list at `key` out of an object.
+
+    Raises:
+        SourceChangedError: The key is gone (told apart from an empty list), or holds something else.
+    """
+    if key not in page:
+        near = [name for name, value in page.items() if isinstance(value, list)]
+        hint = f"; a list is now under {', '.join(shown(name) for name in near)}" if near else ""
+        raise changed(f"key {shown(key)} is not there (renamed or dropped); the answer has {keys_of(page)}{hint}")
+    value = page.pop(key)
+    if not isinstance(value, list):
+        raise changed(f"{shown(key)} is {kind(value)}, not a list")
+    return value
+
+
+def take(entry: dict[str, Any], key: str) -> Any:  # noqa: ANN401
+    """Take the value at `key` out of an object; the key must be there, whatever it holds.
+
+    Raises:
+        SourceChangedError: The key is not there.
+    """
+    if key not in entry:
+        raise changed(f"an entry has no {shown(key)} (renamed or dropped); it has {keys_of(entry)}")
+    return entry.pop(key)
+
+
+def text(entry: dict[str, Any], key: str, *, optional: bool = False) -> str | None:
+    """Take a text out of an object, verbatim; null and blank are missing.
+
+    Raises:
+        SourceChangedError: Not there, not text, or missing where it may not be.
+    """
+    value = entry.pop(key, None) if optional else take(entry, key)
+    if value is not None and not isinstance(value, str):
+        raise changed(f"{shown(key)} is {kind(value)} {shown(value)}, not text: its type changed")
+    if value is None or not value.strip():
+        if optional:
+            return None
+        raise changed(f"{shown(key)} is blank where every entry must have one")
+    return value
+
+
+def number(
+    answer: Answer, entry: dict[str, Any], key: str, *, optional: bool = False, negative: bool = False
+) -> float | int | None:
+    """Take a number out of an object; the ways of writing "none" become missing, with a note.
+
+    -1 counts as one of those ways unless `negative`; other negative values are refused then.
+
+    Raises:
+        SourceChangedError: Not there, or its type changed to something that is no number.
+    """
+    value = entry.pop(key, None) if optional else take(entry, key)
+    if value is None:
+        return None
+    if isinstance(value, str):
+        if value.strip().lower() in MISSING:
+            answer.note(f"{key}: {shown(value)} read as missing")
+            return None
+        raise changed(f"{shown(key)} is text {shown(value)}, not a number: its type changed")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise changed(f"{shown(key)} is {kind(value)}, not a number: its type changed")
+    if not math.isfinite(value):
+        answer.note(f"{key}: {value} read as missing")
+        return None
+    if not negative and value == -1:
+        answer.note(f"{key}: -1 read as missing")
+        return None
+    if not negative and value < 0:
+        raise changed(f"{shown(key)} is {value}, which cannot be negative")
+    return value
+
+
+def whole(answer: Answer, entry: dict[str, Any], key: str, *, optional: bool = False) -> int | None:
+    """Take a whole number, zero or more; a value such as 12.0 counts as whole.
+
+    Raises:
+        SourceChangedError: Not there, not a number, or with a fraction.
+    """
+    value = number(answer, entry, key, optional=optional)
+    if value is None:
+        return None
+    if value != int(value):
+        raise changed(f"{shown(key)} is {value}, not a whole number")
+    return int(value)
+
+
+def drop_sentinels(answer: Answer, rows: list[Row], column: str) -> list[Row]:
+    """Return rows in which -1 among ratings that are all positive is missing; on a scale around zero it is a rating."""
+    if all(row[column] is None or row[column] == -1 or row[column] > 0 for row in rows):
+        for row in rows:
+            if row[column] == -1:
+                row[column] = None
+                answer.note(f"{column}: -1 read as missing")
+    return rows
+
+
+def flag(entry: dict[str, Any], key: str, *, optional: bool = False) -> bool | None:
+    """Take a true or false.
+
+    Raises:
+        SourceChangedError: Not there, or something else.
+    """
+    value = entry.pop(key, None) if optional else take(entry, key)
+    if value is None and optional:
+        return None
+    if not isinstance(value, bool):
+        raise changed(f"{shown(key)} is {kind(value)} {shown(value)}, not true or false: its type changed")
+    return value
+
+
+def exhaust(answer: Answer, entry: Mapping[str, Any], *, ignore: Iterable[str] = (), what: str = "field") -> None:
+    """Say which fields were left over; `ignore` is the written record of what we leave aside.
+
+    A field that was added takes nothing away, so it is a note and the data are served; one that was renamed or
+    dropped has already stopped the reading at `take`.
+    """
+    for key in entry.keys() - set(ignore):
+        answer.note(f"{what} {shown(key)} is new: not read, the rest is served")
