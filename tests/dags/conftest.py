@@ -24,10 +24,10 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 BOARDS = ("example_board", "example_models")
 CANARY = "canary-5d1e77"  # in every secret of this world; may appear nowhere it is not needed
 COLUMNS = """
-entry_name: {type: VARCHAR, means: "An entry, as listed."}
-captured_on: {type: DATE, means: Day of the capture.}
-snapshot_id: {type: VARCHAR, means: The snapshot a row is from.}
-value: {type: DOUBLE, unit: points, means: What the publisher counts.}
+entry_name: {type: VARCHAR, description: "An entry, as listed."}
+captured_on: {type: DATE, description: Day of the capture.}
+snapshot_id: {type: VARCHAR, description: The snapshot a row is from.}
+value: {type: DOUBLE, unit: points, description: What the publisher counts.}
 """
 MART = """/*---
 description: Every entry as listed.

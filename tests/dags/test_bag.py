@@ -59,8 +59,9 @@ def test_there_is_one_flow_for_each_source_and_five_more(bag: Any, checkout: Pat
 
 def test_reading_the_flows_loads_nothing_heavy(bag: Any) -> None:
     assert bag["heavy"] == []
-    light = {"errors", "notify", "project", "schedule", "settings", "sources"}
-    assert {name.split(".")[1] for name in bag["ours"]} == light
+    light = {"errors", "orchestration.notify", "orchestration.schedule", "project.sources", "project.yaml_files", "settings"}
+    packages = {"orchestration", "project"}
+    assert {name.removeprefix("datamoat.") for name in bag["ours"]} == light | packages
 
 
 def test_reading_the_flows_makes_airflow_warn_of_nothing(bag: Any) -> None:
