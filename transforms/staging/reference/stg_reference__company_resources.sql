@@ -1,7 +1,7 @@
 /*---
 description: >
-  How big a company is: figures of R&D expense, revenue, capital and people, each for one period or day. `as_of_on` is
-  the last day that the figure's own date can mean.
+  How big a company is: statistics of R&D expense, revenue, capital and people, each for one period or day. `as_of_on` is
+  the last day that its own date can mean.
 grain: [resource_id]
 nullable: [fiscal_year, period_start_on, currency, usd_rate, value_usd, unusable_reason, note]
 caveats:

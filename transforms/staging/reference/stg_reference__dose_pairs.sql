@@ -1,11 +1,11 @@
 /*---
 description: >
   Two models of one family and how many times the training data of the earlier one the later one had: the ratio of two
-  disclosed figures, or the ratio that the later report states itself.
+  disclosed values, or the ratio that the later report states itself.
 grain: [pair_id]
 nullable: [disclosure_id_from, value_from, value_to, dose_ratio, unusable_reason, note]
 caveats:
-  - Something else changes in every pair, mostly the parameters; the note says what.
+  - Something else changes in every pair, mostly the parameters; the note states what.
 ---*/
 
 select
