@@ -111,7 +111,7 @@ def test_every_number_in_a_sentence_is_the_marts(
     for section, facts_shown in read.facts.items():
         relation = con.sql(queries[section])
         facts = dict(zip(relation.columns, relation.fetchall()[0], strict=True))
-        for name, value, _ in given:
+        for name, value, _ in facts_shown:
             assert value is None or value == exact_text(facts[name]), (section, name)
             n_facts += 1
     assert set(read.facts) == set(queries)
@@ -129,7 +129,7 @@ def test_no_number_is_typed_into_a_sentence(read: Page) -> None:
 
 def test_a_number_in_a_sentence_is_the_exact_value_rounded(read: Page) -> None:
     for facts_shown in read.facts.values():
-        for name, value, said in given:
+        for name, value, shown_text in facts_shown:
             if value is None or not re.fullmatch(r"-?\d+\.\d+", value) or not re.fullmatch(r"[−\d.,]+", shown_text):
                 continue
             shown = float(shown_text.replace("−", "-").replace(",", ""))
