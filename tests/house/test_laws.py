@@ -10,7 +10,6 @@ import pytest
 
 from datamoat.project.model import Project
 from datamoat.project.read import read_project
-from datamoat.project.reference import read_reference
 from datamoat.project.sources import read_sources
 from datamoat.publish.audit import check_tables_exist
 from datamoat.settings import Settings
@@ -76,25 +75,6 @@ def test_only_dags_import_airflow(checkout: Path) -> None:
     for folder in ("src", "transforms", "expectations", "reports"):
         for path in (checkout / folder).rglob("*.py"):
             assert not any(name.split(".")[0] == "airflow" for name in imports(path)), path
-
-
-def test_the_engine_knows_no_platform_company_or_source_by_name(checkout: Path, project: Project) -> None:
-    facts = {table.name: table.frame for table in read_reference(checkout / "data" / "reference")}
-    names = {
-        *facts["platforms"]["platform_id"].to_list(),
-        *facts["companies"]["company_id"].to_list(),
-        *(source.id for source in read_sources(checkout)),
-    }
-    words = {name for name in names if len(name) > 3 and name not in {"meta", "line"}}
-    for path in (checkout / "src" / "datamoat").rglob("*.py"):
-        if "content" in path.parts:
-            continue
-        literals = {
-            node.value
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\n" not in node.value
-        }
-        assert literals & words == set(), path
 
 
 def test_every_mart_has_a_file_of_expectations(project: Project) -> None:

@@ -33,19 +33,19 @@ class Page(HTMLParser):
         self._depth = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = dict(attrs)
-        self.tags.append((tag, told))
+        given = dict(attrs)
+        self.tags.append((tag, given))
         if tag == "section":
-            self._section = told.get("id") or "notes"
+            self._section = given.get("id") or "notes"
         if tag == "table":
-            self._table = told["data-panel"] or ""
+            self._table = given["data-panel"] or ""
             self.tables[self._table] = []
         if tag == "tr" and self._table:
             self.tables[self._table].append([])
-        if self._table and "data-value" in told:
-            self.tables[self._table][-1].append(told["data-value"] or "")
-        if "data-fact" in told:
-            self._fact, self._value = told["data-fact"] or "", told.get("value")
+        if self._table and "data-value" in given:
+            self.tables[self._table][-1].append(given["data-value"] or "")
+        if "data-fact" in given:
+            self._fact, self._value = given["data-fact"] or "", given.get("value")
         if tag in {"style", "title", "nav"}:  # the contents repeat the titles
             self._depth += 1
 
@@ -108,10 +108,10 @@ def test_every_number_in_a_sentence_is_the_marts(
     about = read_yaml(published.content / "reports" / "report.yml")
     queries = {"lead": str(about["facts"]), **{panel.id: panel.facts for panel in panels}}
     n_facts = 0
-    for section, told in read.facts.items():
+    for section, facts_shown in read.facts.items():
         relation = con.sql(queries[section])
         facts = dict(zip(relation.columns, relation.fetchall()[0], strict=True))
-        for name, value, _ in told:
+        for name, value, _ in facts_shown:
             assert value is None or value == exact_text(facts[name]), (section, name)
             n_facts += 1
     assert set(read.facts) == set(queries)
@@ -127,15 +127,15 @@ def test_no_number_is_typed_into_a_sentence(read: Page) -> None:
         assert left == [], (section, left)
 
 
-def test_what_is_said_is_the_exact_value_rounded(read: Page) -> None:
-    for told in read.facts.values():
-        for name, value, said in told:
-            if value is None or not re.fullmatch(r"-?\d+\.\d+", value) or not re.fullmatch(r"[−\d.,]+", said):
+def test_a_number_in_a_sentence_is_the_exact_value_rounded(read: Page) -> None:
+    for facts_shown in read.facts.values():
+        for name, value, shown_text in facts_shown:
+            if value is None or not re.fullmatch(r"-?\d+\.\d+", value) or not re.fullmatch(r"[−\d.,]+", shown_text):
                 continue
-            shown = float(said.replace("−", "-").replace(",", ""))
-            assert shown == pytest.approx(float(value), abs=0.5 if "." not in said else 0.5 * 10 ** -len(said.split(".")[1])), (
-                name
-            )
+            shown = float(shown_text.replace("−", "-").replace(",", ""))
+            assert shown == pytest.approx(
+                float(value), abs=0.5 if "." not in shown_text else 0.5 * 10 ** -len(shown_text.split(".")[1])
+            ), name
 
 
 def test_the_page_loads_and_runs_nothing(page: Path, read: Page) -> None:
@@ -187,15 +187,15 @@ def test_no_chart_draws_a_line_across_a_change_of_scale(panels: list[Panel]) -> 
 
 
 @pytest.mark.parametrize(
-    ("value", "form", "said"),
+    ("value", "form", "text"),
     [
         (3_212_345.0, "many", "3.2 million"), (72e6, "many", "72 million"), (501.6e6, "many", "502 million"), (2.65e9, "many", "2.6 billion"),
         (999.0, "many", "999"), (0.0, "many", "0"), (0.456, "share", "46%"), (-0.2, "r2", "−0.20"), (1322.4, "n", "1,322"), (None, "n", "unknown"),
         ("<b>", "", "<b>"),
     ],
 )  # fmt: skip
-def test_values_are_said_as_people_say_them(value: object, form: str, said: str) -> None:
-    assert words(value, form) == said
+def test_values_are_written_as_people_write_them(value: object, form: str, text: str) -> None:
+    assert words(value, form) == text
 
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{0}"
@@ -229,15 +229,15 @@ class _Elsewhere(Settings):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("def panels(con, style):\n    return 1 / 0\n", "does not draw"),
-        ("import nothing_at_all\n", "does not load"),
+        ("import nothing_at_all\n", "does not import"),
         ("x = 1\n", "does not draw"),
     ],
 )
 def test_a_broken_panel_is_named(
-    published: Settings, con: duckdb.DuckDBPyConnection, tmp_path: Path, text: str, told: str
+    published: Settings, con: duckdb.DuckDBPyConnection, tmp_path: Path, text: str, message: str
 ) -> None:
     folder = tmp_path / "reports" / "charts"
     folder.mkdir(parents=True)
@@ -245,5 +245,5 @@ def test_a_broken_panel_is_named(
     (folder / "1_broken.py").write_text(text)
     with pytest.raises(ContentError) as failure:
         read_panels(replace(published, content=tmp_path).content, con)
-    assert told in str(failure.value)
+    assert message in str(failure.value)
     assert "1_broken.py" in str(failure.value)

@@ -1,11 +1,14 @@
-"""What if from the draws: it says what it did, agrees with the macro and with what is published, and refuses what it cannot."""
+"""What if from the draws: it agrees with the macro and with what is published, and refuses what it cannot compute."""
+
+from types import ModuleType
+from typing import Any
 
 import duckdb
 import pytest
 
 from datamoat.errors import UsageError
-from datamoat.scenarios.draws import Answer, answer_from_draws
-from datamoat.scenarios.verdicts import Verdicts, at_hand, verdicts_if
+from datamoat.project.python_models import load
+from datamoat.scenarios.whatif import FOLDER, Change, Table, whatif
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import open_published
 
@@ -16,24 +19,42 @@ def con(published: Settings) -> duckdb.DuckDBPyConnection:
 
 
 @pytest.fixture(scope="module")
-def unchanged(published: Settings) -> Verdicts:
-    with at_hand(published) as beside:
-        return verdicts_if(published, beside, "from published.marts.company_moat_draws")
+def volumes(published: Settings) -> ModuleType:
+    return load(published.content / FOLDER / "volumes.py")
 
 
-def answered(published: Settings, numbers: dict[str, str], quantity: str = "usable_hours") -> Answer:
-    found = answer_from_draws(published, numbers, quantity)
-    assert found is not None
-    return found
+@pytest.fixture(scope="module")
+def unchanged(published: Settings) -> dict[str, list[dict[str, Any]]]:
+    """Return the verdicts that the published draws give."""
+    verdicts = load(published.content / FOLDER / "verdicts.py")
+    with duckdb.connect() as beside:
+        beside.execute(f"attach '{published.published}' as published (read_only)")
+        beside.execute("create schema marts")
+        verdicts.prepare(beside)
+        found = verdicts.compare_verdicts(beside, published.reference, "from published.marts.company_moat_draws")
+        return {name: [dict(zip(columns, row, strict=True)) for row in rows] for name, _, columns, rows in found}
+
+
+def tables(published: Settings, numbers: dict[str, str], quantity: str | None = None) -> dict[str, Table]:
+    return {table.name: table for table in whatif(published, Change(numbers), quantity)}
+
+
+def answered(published: Settings, numbers: dict[str, str], quantity: str | None = None) -> Table:
+    return next(whatif(published, Change(numbers), quantity))
 
 
 @pytest.mark.parametrize("numbers", [{"A021": "0.1", "A001": "20"}, {"A021": "0.05,0.1,0.2"}, {"no_such_assumption": "1"}])
-def test_what_needs_a_new_fit_is_not_answered_from_the_draws(published: Settings, numbers: dict[str, str]) -> None:
-    assert answer_from_draws(published, numbers) is None
+def test_what_needs_a_new_fit_is_not_computed_from_the_draws(
+    published: Settings, volumes: ModuleType, numbers: dict[str, str]
+) -> None:
+    with duckdb.connect() as beside:
+        beside.execute(f"attach '{published.published}' as published (read_only)")
+        assert not volumes.acts_after_fit(beside, numbers)
+        assert volumes.acts_after_fit(beside, {"A021": "0.1"})
 
 
-def test_a_number_held_in_the_draws_gives_what_the_macro_gives(published: Settings, con: duckdb.DuckDBPyConnection) -> None:
-    found = {row[0]: row for row in answered(published, {"A021": "0.1"}).volumes}
+def test_a_number_set_in_the_draws_gives_what_the_macro_gives(published: Settings, con: duckdb.DuckDBPyConnection) -> None:
+    found = {row[0]: row for row in answered(published, {"A021": "0.1"}).rows}
     wanted = con.sql(
         "select company_id, usable_hours_p05, usable_hours_p50, usable_hours_p95 from marts.moat_whatif(usable_share := 0.1)"
     ).fetchall()
@@ -42,13 +63,15 @@ def test_a_number_held_in_the_draws_gives_what_the_macro_gives(published: Settin
         assert list(found[company][4:7]) == pytest.approx(quantiles, rel=1e-9), company
 
 
-def test_the_published_volumes_give_the_published_verdicts_to_the_letter(unchanged: Verdicts) -> None:
-    assert len(unchanged.boards) == 4
-    for board in unchanged.boards:
+def test_the_published_volumes_give_the_published_verdicts_to_the_letter(
+    unchanged: dict[str, list[dict[str, Any]]],
+) -> None:
+    assert len(unchanged["boards"]) == 4
+    for board in unchanged["boards"]:
         assert board["spearman_if"] == pytest.approx(board["spearman"], abs=1e-9), board["board_id"]
         assert board["p_if"] == pytest.approx(board["p_permutation"], abs=0.01), board["board_id"]
         assert board["verdict_if"] == board["verdict"], board["board_id"]
-    published, if_so = ({name: value for name, value in row.items() if name != "which"} for row in unchanged.answer)
+    published, if_so = ({name: value for name, value in row.items() if name != "which"} for row in unchanged["answer"])
     assert if_so == published
 
 
@@ -63,12 +86,13 @@ def test_the_draws_of_the_link_are_made_again_from_what_they_were_made_of(con: d
 
 def test_without_an_effect_nothing_changes_and_the_verdicts_are_the_published_ones(published: Settings) -> None:
     found = answered(published, {"access.bytedance.tiktok": "0.5"}, "first_party_stock_hours")
-    assert found.volumes == []  # access does not change what a platform holds
+    assert found.rows == []  # access does not change what a platform holds
 
 
 def test_short_video_out_of_reach_leaves_the_control_of_the_answer_and_changes_its_correlation(published: Settings) -> None:
     numbers = {f"access.{owned}": "none" for owned in ("bytedance.tiktok", "bytedance.douyin", "kuaishou.kuaishou")}
-    before, after = answered(published, numbers).verdicts.answer
+    answer = tables(published, numbers)["answer"]
+    before, after = (dict(zip(answer.columns, row, strict=True)) for row in answer.rows)
     assert after["median_spearman"] < before["median_spearman"]
     assert after["median_short_spearman"] < before["median_short_spearman"]
     assert after["verdict_text"]
@@ -88,12 +112,12 @@ def test_medians_from_the_draws_are_the_published_ones_within_their_error(
 
 def test_taking_an_access_away_lowers_that_company_alone(published: Settings) -> None:
     found = answered(published, {"access.bytedance.tiktok": "none"})
-    assert [row[0] for row in found.volumes] == ["bytedance"]
-    assert found.volumes[0][-1] < 1
+    assert [row[0] for row in found.rows] == ["bytedance"]
+    assert found.rows[0][-1] < 1
 
 
 @pytest.mark.parametrize(
-    ("numbers", "told"),
+    ("numbers", "message"),
     [
         ({"access.bytedance.youtube": "none"}, "no access to youtube"),
         ({"access.bytedance": "none"}, "no access"),
@@ -105,12 +129,12 @@ def test_taking_an_access_away_lowers_that_company_alone(published: Settings) ->
         ({"access.x'; drop table y; --.z": "none"}, "no access"),
     ],
 )
-def test_a_mistake_is_named(published: Settings, numbers: dict[str, str], told: str) -> None:
+def test_a_mistake_is_named(published: Settings, numbers: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError) as failure:
-        answer_from_draws(published, numbers)
-    assert told in str(failure.value)
+        answered(published, numbers)
+    assert message in str(failure.value)
 
 
 def test_a_quantity_the_draws_do_not_have_is_refused(published: Settings) -> None:
     with pytest.raises(UsageError, match="choose one of"):
-        answer_from_draws(published, {"A021": "0.1"}, "users")
+        answered(published, {"A021": "0.1"}, "users")

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from datamoat.errors import ContentError
-from datamoat.views.answer import as_markdown, read_answer
+from datamoat.views.sections import as_markdown, read_answer
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_prose_and_tables_become_one_page_in_the_order_of_their_files(content: P
 
 def test_a_sentence_with_a_missing_number_is_refused(content: Path) -> None:
     write(content, "1_said.sql", "The answer", "select 'p is ' || null AS sentence")
-    with duckdb.connect() as con, pytest.raises(ContentError, match="numbers is missing"):
+    with duckdb.connect() as con, pytest.raises(ContentError, match="values is missing"):
         read_answer(con, content)
 
 

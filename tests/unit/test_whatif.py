@@ -1,22 +1,53 @@
-"""A twin differs by what was asked for and by nothing else."""
+"""A scenario build differs by what is changed and by nothing else, and what cannot be followed is refused by name."""
 
 import csv
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from datamoat.build.run import build_models
 from datamoat.errors import UsageError
+from datamoat.project.python_models import load
 from datamoat.project.read import read_project
-from datamoat.scenarios.rebuild import _drop_facts, _set_numbers, leading_to, read_number
+from datamoat.publish.audit import audit_build
+from datamoat.publish.warehouse import publish_warehouse
+from datamoat.scenarios.rebuild import compare_quantiles, leading_to, scenario_build
+from datamoat.scenarios.whatif import Change, whatif
+from datamoat.settings import Settings
+from datamoat.storage.lake import path_of
 
 HEADER = "assumption_id,name,distribution,p05,p50,p95,is_read\n"
+VOLUMES = '''"""Uploads may be changed."""
+
+TARGET = "marts.lab_volume"
+QUANTITY = "uploads"
+
+
+def acts_after_fit(con, numbers):
+    return False
+
+
+def change_inputs(reference, numbers, facts):
+    path = reference / "facts.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if line.split(",")[0] not in facts))
+    return ["facts"]
+'''
 
 
 @pytest.fixture
-def assumptions(tmp_path: Path) -> Path:
-    path = tmp_path / "assumptions.csv"
-    path.write_text(HEADER + "A001,yield_share,beta,0.1,0.2,0.3,true\nA002,yield_more,lognormal,1,2,3,false\n")
-    return path
+def volumes(checkout: Path) -> ModuleType:
+    return load(checkout / "reports" / "whatif" / "volumes.py")
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Path:
+    (tmp_path / "assumptions.csv").write_text(
+        HEADER + "A001,yield_share,beta,0.1,0.2,0.3,true\nA002,yield_more,lognormal,1,2,3,false\n"
+    )
+    (tmp_path / "observation_rulings.csv").write_text("fact_id,ruling,reason\nF0001,stale_floor,Old.\nF0002,drop,Other.\n")
+    return tmp_path
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -24,48 +55,126 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
-@pytest.mark.parametrize(
-    ("text", "read"), [("a=0.3", ("a", (0.3, 0.3, 0.3))), ("b=3,1,2", ("b", (1.0, 2.0, 3.0))), ("c =1e6", ("c", (1e6, 1e6, 1e6)))]
-)
-def test_a_number_or_three_are_read(text: str, read: tuple[str, tuple[float, float, float]]) -> None:
-    assert read_number(text) == read
+@pytest.mark.parametrize(("text", "wanted"), [("0.3", ("0.3",) * 3), ("3,1,2", ("1", "2", "3")), ("1e6", ("1e6",) * 3)])
+def test_one_number_or_three_are_read(volumes: ModuleType, text: str, wanted: tuple[str, str, str]) -> None:
+    assert volumes.read_numbers("a", text) == wanted
 
 
-@pytest.mark.parametrize("text", ["a", "a=", "a=x", "a=1,2", "a=1,2,3,4"])
-def test_anything_else_is_refused_with_the_two_forms(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "x", "1,2", "1,2,3,4"])
+def test_anything_else_is_refused_with_the_two_forms(volumes: ModuleType, text: str) -> None:
     with pytest.raises(UsageError, match="NAME=LOW,MIDDLE,HIGH"):
-        read_number(text)
+        volumes.read_numbers("a", text)
 
 
-def test_one_number_fixes_an_assumption_and_leaves_the_others_alone(assumptions: Path) -> None:
-    _set_numbers(assumptions, {"yield_share": (0.5, 0.5, 0.5)})
-    one, two = rows(assumptions)
+def test_one_number_fixes_an_assumption_and_leaves_the_others_alone(volumes: ModuleType, reference: Path) -> None:
+    assert volumes.change_inputs(reference, {"yield_share": "0.5"}, ()) == ["assumptions"]
+    one, two = rows(reference / "assumptions.csv")
     assert (one["distribution"], one["p05"], one["p95"]) == ("fixed", "0.5", "0.5")
     assert list(two.values()) == ["A002", "yield_more", "lognormal", "1", "2", "3", "false"]
 
 
-def test_three_numbers_keep_the_distribution_and_ids_work_too(assumptions: Path) -> None:
-    _set_numbers(assumptions, {"A001": (0.2, 0.4, 0.6)})
-    assert (rows(assumptions)[0]["distribution"], rows(assumptions)[0]["p50"]) == ("beta", "0.4")
+def test_three_numbers_keep_the_distribution_and_ids_work_too(volumes: ModuleType, reference: Path) -> None:
+    volumes.change_inputs(reference, {"A001": "0.2,0.4,0.6"}, ())
+    (one, _) = rows(reference / "assumptions.csv")
+    assert (one["distribution"], one["p50"]) == ("beta", "0.4")
 
 
-def test_an_unknown_assumption_is_refused_with_its_neighbours(assumptions: Path) -> None:
-    with pytest.raises(UsageError, match=r"yield_more.*yield_share"):
-        _set_numbers(assumptions, {"yield_shard": (1.0, 1.0, 1.0)})
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"yield_shard": "1"}, r"yield_more.*yield_share"),
+        ({"yield_more": "1"}, "no model reads A002 yield_more"),
+        ({"yield_share": "1.5"}, "is not a share"),
+        ({"access.a.b": "0.5"}, "changed in the draws alone"),
+    ],
+)
+def test_what_cannot_be_changed_is_refused_before_anything_is_built(
+    volumes: ModuleType, reference: Path, numbers: dict[str, str], message: str
+) -> None:
+    before = (reference / "assumptions.csv").read_bytes()
+    with pytest.raises(UsageError, match=message):
+        volumes.change_inputs(reference, numbers, ())
+    assert (reference / "assumptions.csv").read_bytes() == before
 
 
-def test_an_assumption_that_no_model_reads_is_refused_before_anything_is_built(assumptions: Path) -> None:
-    with pytest.raises(UsageError, match="no model reads A002 yield_more"):
-        _set_numbers(assumptions, {"yield_more": (1.0, 1.0, 1.0)})
+def test_a_dropped_fact_is_ruled_out_once(volumes: ModuleType, reference: Path) -> None:
+    assert volumes.change_inputs(reference, {}, ["F0001"]) == ["observation_rulings"]
+    assert [(row["fact_id"], row["ruling"]) for row in rows(reference / "observation_rulings.csv")] == [
+        ("F0002", "drop"),
+        ("F0001", "drop"),
+    ]
 
 
-def test_a_dropped_fact_is_ruled_out_once(tmp_path: Path) -> None:
-    path = tmp_path / "observation_rulings.csv"
-    path.write_text("fact_id,ruling,reason\nF0001,stale_floor,Old.\nF0002,drop,Other.\n")
-    _drop_facts(path, ["F0001"])
-    assert [(row["fact_id"], row["ruling"]) for row in rows(path)] == [("F0002", "drop"), ("F0001", "drop")]
-
-
-def test_a_twin_builds_only_what_leads_to_its_mart(tree: Path) -> None:
+def test_a_scenario_builds_only_what_leads_to_its_mart(tree: Path) -> None:
     project = leading_to(read_project(tree), "marts.lab_volume")
     assert [model.name for model in project.models] == ["stg_reference__facts", "int_lab__uploads", "lab_volume"]
+
+
+def test_a_changed_table_that_does_not_lead_to_the_mart_is_refused_by_name(settings: Settings) -> None:
+    build_models(settings, read_project(settings.content))
+    with (
+        pytest.raises(UsageError, match=r"does not depend on the reference table pages"),
+        scenario_build(settings, lambda _: ["facts", "pages"], "marts.lab_volume"),
+    ):
+        pass
+
+
+def test_a_scenario_build_leaves_the_lake_and_its_cache_alone(settings: Settings, tree: Path) -> None:
+    build = build_models(settings, read_project(tree))
+
+    def double(reference: Path) -> list[str]:
+        (reference / "facts.csv").write_text((reference / "facts.csv").read_text().replace("7.0", "14.0"))
+        return ["facts"]
+
+    before = {name: path_of(settings.lake, name).read_bytes() for name in build.tables}
+    with scenario_build(settings, double, "marts.lab_volume") as lake:
+        assert path_of(lake, "marts.lab_volume").read_bytes() != before["marts.lab_volume"]
+    assert {name: path_of(settings.lake, name).read_bytes() for name in build.tables} == before
+    assert not list(settings.data.glob("whatif-*"))
+
+
+def test_a_quantity_or_a_key_that_a_mart_does_not_have_is_refused(settings: Settings) -> None:
+    build_models(settings, read_project(settings.content))
+    with pytest.raises(UsageError, match="has no users"):
+        compare_quantiles(settings, settings.lake, "marts.lab_volume", "users", {})
+    with pytest.raises(UsageError, match="has no key column month"):
+        compare_quantiles(settings, settings.lake, "marts.lab_volume", "uploads", {"month": "2026-01-01"})
+
+
+@pytest.fixture
+def with_quantiles(settings: Settings, tree: Path) -> Settings:
+    """Return a published small tree whose mart has quantiles and whose content declares what may change."""
+    mart = tree / "transforms" / "marts" / "volume" / "lab_volume.sql"
+    more = "".join(f"    uploads * {f} as uploads_{end},\n" for end, f in (("p05", 0.5), ("p50", 1.0), ("p95", 2.0)))
+    mart.write_text(mart.read_text().replace("    uploads\n", f"{more}    uploads\n"))
+    columns = tree / "transforms" / "columns.yml"
+    columns.write_text(
+        columns.read_text()
+        + "".join(
+            f"uploads_{end}: {{type: DOUBLE, unit: videos a day, description: Uploads.}}\n" for end in ("p05", "p50", "p95")
+        )
+    )
+    model = tree / "transforms" / "intermediate" / "lab" / "int_lab__uploads.py"
+    model.write_text(model.read_text().replace('"uploads")', '(pl.col("uploads") / pl.col("uploads").sum()).alias("uploads"))'))
+    (tree / "reports" / "whatif").mkdir(parents=True)
+    (tree / "reports" / "whatif" / "volumes.py").write_text(VOLUMES)
+    project = read_project(tree)
+    build_models(settings, project)
+    audit_build(settings, project)
+    publish_warehouse(settings, project)
+    return settings
+
+
+def test_any_content_tree_declares_its_own_what_if(with_quantiles: Settings) -> None:
+    (table,) = whatif(with_quantiles, Change({}, ["tiktok"]))
+    assert table.columns[0] == "lab_id"
+    ((lab, *_, ratio),) = table.rows
+    assert (lab, ratio) == ("douyin", pytest.approx(12 / 5))
+
+
+def test_without_a_change_or_a_declaration_it_is_refused(with_quantiles: Settings) -> None:
+    with pytest.raises(UsageError, match="nothing is changed"):
+        list(whatif(with_quantiles, Change({})))
+    (with_quantiles.content / "reports" / "whatif" / "volumes.py").unlink()
+    with pytest.raises(UsageError, match="declares no what-if"):
+        list(whatif(with_quantiles, Change({}, ["tiktok"])))

@@ -1,29 +1,170 @@
-"""The commands for those who read: export, verify, trace, report."""
+"""The commands for readers: status, show, query, diff, answer, trace, report, export, verify."""
 
 import json
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from datamoat.errors import UsageError
-from datamoat.settings import Settings, read_settings
-from datamoat.views.render import text_of
+from datamoat.cli.options import AsJson, Where, day_of, shown
+from datamoat.settings import read_settings
+from datamoat.views.render import rows, text_of
 
-if TYPE_CHECKING:
-    import duckdb
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+SHOWN = 200  # rows a query prints unless --limit says otherwise
 Day = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day of the release; today if left out.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    app.command()(export)
-    app.command()(verify)
-    app.command()(trace)
-    app.command()(report)
+    for command in (status, show, query, diff, answer, trace, report, export, verify):
+        app.command()(command)
+
+
+def status(as_json: AsJson = False) -> None:
+    """Report what is published, the state of the sources, and the warnings of the audit; exits 1 if degraded.
+
+    Example: datamoat status
+    """
+    from datamoat.views.status import read_status
+
+    found = read_status(read_settings())
+    typer.echo(json.dumps(found.facts, default=str, indent=1) if as_json else "\n".join(found.lines))
+    raise typer.Exit(0 if found.is_good else 1)
+
+
+def show(
+    table: Annotated[str | None, typer.Argument(help="A mart, or meta.<table>; all tables if left out.")] = None,
+    as_json: AsJson = False,
+    sources: Annotated[bool, typer.Option("--sources", help="List every request of every live source, with its state.")] = False,
+) -> None:
+    """List the tables, or describe one of them: what a row is, and each column.
+
+    Example: datamoat show meta.columns
+    """
+    from datamoat.storage.warehouse import open_published
+    from datamoat.views.query import describe_table, list_tables
+    from datamoat.views.status import list_requests
+
+    settings = read_settings()
+    if sources:
+        rows(*list_requests(settings), as_json=as_json)
+        return
+    with open_published(settings) as con:
+        if table is None:
+            rows(*list_tables(con, in_full=as_json), as_json=as_json)
+            return
+        name, description, columns = describe_table(con, table)
+    if as_json:
+        rows(*columns, as_json=True)
+        return
+    typer.echo(f"{name}\n{description}\n")
+    rows(*columns)
+    typer.echo(f'\nTry: datamoat query "from {name} limit 5"')
+
+
+def query(
+    sql: Annotated[str, typer.Argument(help="One statement; `from meta.models` is enough.")],
+    as_json: AsJson = False,
+    limit: Annotated[int, typer.Option(help="Print at most this many rows; 0 prints all.")] = SHOWN,
+    seconds: Annotated[int, typer.Option(help="Stop a query that runs longer.")] = 60,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Query the release that was current on that day."),
+    ] = None,
+    rebuild_as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--rebuild-as-of", formats=["%Y-%m-%d"], help="Query what today's models compute from what was public on that day."
+        ),
+    ] = None,
+) -> None:
+    """Query the published file; it is opened for reading only, and nothing else can be reached from it.
+
+    Example: datamoat query "select table_name, n_rows from meta.models"
+    """
+    from datamoat.views.query import open_as_of, run_query
+
+    with open_as_of(read_settings(), day_of(as_of), day_of(rebuild_as_of)) as con:
+        columns, found = run_query(con, sql, limit, seconds)
+    rows(columns, found[: limit or None], as_json=as_json)
+    if limit and len(found) > limit and not as_json:
+        typer.echo(f"… more rows than {limit}; --limit 0 prints all", err=True)
+
+
+def diff(
+    before: Annotated[str | None, typer.Argument(help="A kept build's id; the one published before, if left out.")] = None,
+    table: Annotated[str | None, typer.Option(help="Print the rows of this mart that differ.")] = None,
+    limit: Annotated[int, typer.Option(help="How many rows.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the published marts with those of an earlier build, row by row.
+
+    Example: datamoat diff --json
+    """
+    from datamoat.views.query import compare_builds
+
+    sentence, found = compare_builds(read_settings(), before, table, limit)
+    if not as_json:
+        typer.echo(sentence)
+    rows(*found, as_json=as_json)
+
+
+def answer(as_json: AsJson = False) -> None:
+    """Print the answer to the question of this content tree, as its folder reports/answer declares it.
+
+    Example: datamoat answer
+    """
+    from datamoat.storage.warehouse import open_published
+    from datamoat.views.sections import print_sections, read_answer
+
+    settings = read_settings()
+    with open_published(settings) as con:
+        sections = read_answer(con, settings.content)
+    if as_json:
+        listed = [{"title": section.title, "rows": section.records} for section in sections]
+        typer.echo(json.dumps(listed, default=str, ensure_ascii=False, indent=1))
+    else:
+        print_sections(sections)
+
+
+def trace(
+    number: Annotated[str, typer.Argument(metavar="TABLE.COLUMN", help="The number: a mart and one of its columns.")],
+    where: Where = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Show every input, not the first dozen.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what one published number is computed from: values as stated, pages, assumptions, files.
+
+    Example: datamoat trace TABLE.COLUMN --where COLUMN=VALUE
+    """
+    from dataclasses import asdict
+
+    from datamoat.storage.warehouse import open_published
+    from datamoat.views.trace import drawn, trace_number
+
+    with open_published(read_settings()) as con:
+        found = trace_number(con, number, where or [])
+    typer.echo(
+        json.dumps(asdict(found), default=str, ensure_ascii=False, indent=1) if as_json else drawn(found, 0 if every else 12)
+    )
+
+
+def report(
+    to: Annotated[Path | None, typer.Option(help="The folder to put it in; data/exports/report if left out.")] = None,
+) -> None:
+    """Draw the report from the published file: one HTML page that loads nothing, and each chart as PNG and SVG.
+
+    Example: datamoat report --to report
+    """
+    from datamoat.views.report import write_report
+
+    made = write_report(read_settings(), to)
+    typer.echo(
+        f"{shown(made.page)}: {made.n_panels} charts, {made.page.stat().st_size / 1e6:.1f} MB;"
+        f" PNG and SVG in {shown(made.page.parent / 'charts')}"
+    )
 
 
 def export(
@@ -50,7 +191,7 @@ def export(
     from datamoat.release import bundle as releases
 
     with one_writer(settings.data, "export"):
-        entry, folder = releases.make_release(settings, on.date() if on else None, to, replace=force)
+        entry, folder = releases.make_release(settings, day_of(on), to, replace=force)
         if record:
             releases.record(settings.content / "data", entry)
     typer.echo(f"{shown(folder)}: {_measured(folder)}\nreleased {entry.released_on}, build {entry.build_id}\nseal {entry.seal}")
@@ -97,99 +238,6 @@ def verify(
             else "No register here knows this seal: compare it with the one its release note gives (--seal)."
         )
     raise typer.Exit(0 if not findings else 1)
-
-
-def trace(
-    number: Annotated[str, typer.Argument(metavar="TABLE.COLUMN", help="The number, as company_volume.usable_hours_p50.")],
-    where: Annotated[
-        list[str] | None, typer.Option(help="The row, as company_id=kuaishou; may be said again. Dates left out are the newest.")
-    ] = None,
-    *,
-    every: Annotated[bool, typer.Option("--all", help="Show every reason, not the first dozen.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show what one published number rests on: figures as stated, pages, assumptions, files.
-
-    Example: datamoat trace company_volume.usable_hours_p50 --where company_id=kuaishou
-    """
-    from dataclasses import asdict
-
-    from datamoat.storage.warehouse import open_published
-    from datamoat.views.trace import drawn, trace_number
-
-    with open_published(read_settings()) as con:
-        found = trace_number(con, number, where or [])
-    typer.echo(
-        json.dumps(asdict(found), default=str, ensure_ascii=False, indent=1) if as_json else drawn(found, 0 if every else 12)
-    )
-
-
-def report(
-    to: Annotated[Path | None, typer.Option(help="The folder to put it in; data/exports/report if left out.")] = None,
-) -> None:
-    """Draw the report from the published file: one HTML page that loads nothing, and each chart as PNG and SVG.
-
-    Example: datamoat report --to report
-    """
-    import importlib.util
-
-    if importlib.util.find_spec("altair") is None or importlib.util.find_spec("vl_convert") is None:
-        raise UsageError(
-            "the report needs altair and vl-convert", "this environment", "install datamoat with its `reports` extra."
-        )
-    from datamoat.release.tables import checked_target
-    from datamoat.views.report import write_report
-
-    settings = read_settings()
-    folder = checked_target(to, replace=True) if to is not None else settings.exports / "report"
-    made = write_report(settings, folder, lambda name: typer.echo(name, err=True))
-    typer.echo(
-        f"{shown(made.page)}: {made.n_panels} charts, {made.page.stat().st_size / 1e6:.1f} MB; PNG and SVG in {shown(folder / 'charts')}"
-    )
-
-
-def opened(settings: Settings, as_of: date | None, rebuild_as_of: date | None) -> "duckdb.DuckDBPyConnection":
-    """Open what a question is put to: the published file, an earlier release, or a build as of an earlier day.
-
-    Raises:
-        UsageError: Both days are given, or nothing had been released by then.
-    """
-    if as_of is not None and rebuild_as_of is not None:
-        raise UsageError(
-            "--as-of and --rebuild-as-of are two questions",
-            "the command line",
-            "ask what was published then, or what today's method says.",
-        )
-    if as_of is not None:
-        from datamoat.release.bundle import open_release, released_by
-
-        entry = released_by(settings, as_of)
-        con = open_release(settings, entry)
-        typer.echo(
-            f"as published on {as_of}: release {entry.release_id} of {entry.released_on}, inputs as of {entry.as_of}", err=True
-        )
-        return con
-    if rebuild_as_of is not None:
-        from datamoat.build.as_of import rebuild_as_of as rebuild
-        from datamoat.storage.files import one_writer
-
-        with one_writer(settings.data, "query --rebuild-as-of"):
-            build, con = rebuild(settings, rebuild_as_of)
-        typer.echo(
-            f"built by today's method from what was public on {rebuild_as_of}: build {build.build_id}; not audited", err=True
-        )
-        return con
-    from datamoat.storage.warehouse import open_published
-
-    return open_published(settings)
-
-
-def shown(path: Path) -> str:
-    """Return a path as a person here would type it."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
 
 
 def _measured(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""The commands about live sources: fetch, plan, accept, diagnose, new-source, and the list of requests."""
+"""The commands about live sources: fetch, plan, accept, diagnose, and new-source."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -64,7 +64,7 @@ def fetch(
 ) -> None:
     """Ask publishers for what is new, store it as received, and say at once whether it is to be believed.
 
-    Example: datamoat fetch aa_api --request text_to_video --dry-run
+    Example: datamoat fetch --dry-run
     """
     from datamoat.project.sources import find_source, read_sources
     from datamoat.storage.files import one_writer
@@ -153,7 +153,7 @@ def plan(
 ) -> None:
     """Show what a quarantined snapshot would change if it were served.
 
-    Example: datamoat plan aa_api
+    Example: datamoat plan SOURCE
     """
     from datamoat.ingest.validate import changes_of
 
@@ -185,7 +185,7 @@ def accept(
 ) -> None:
     """Let a quarantined snapshot in, and keep the decision as a line that git keeps.
 
-    Example: datamoat accept aa_api aa_api/text_to_video/2026-11-24/0123456789ab --reason "the board was halved, says the publisher"
+    Example: datamoat accept SOURCE SNAPSHOT --reason "the publisher halved its list"
     """
     from datamoat.ingest.land import land_source
     from datamoat.project.acceptances import Acceptance, write_acceptance
@@ -210,7 +210,7 @@ def accept(
 def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json: AsJson = False) -> None:
     """Show the last runs of a source against its bounds, the first bad one, its bytes, and what to do.
 
-    Example: datamoat diagnose aa_api
+    Example: datamoat diagnose SOURCE
     """
     from datamoat.ingest.land import land_source
     from datamoat.ingest.landings import read_landings
@@ -286,34 +286,6 @@ def new_source(name: Annotated[str, typer.Argument(metavar="ID", help="Publisher
         f"wrote {folder.relative_to(settings.content)}/: fill source.yml, put one real answer's shape into sample/, write parse.py until"
     )
     typer.echo("`pytest tests/unit/test_samples.py` passes, name new columns in transforms/columns.yml, then `make check`.")
-
-
-def show_sources(*, as_json: bool = False) -> None:
-    """Print every request of every source and how it stands."""
-    from datamoat.ingest.source_state import states
-    from datamoat.project.sources import read_sources
-
-    settings = read_settings()
-    sources = read_sources(settings.content)
-    standing = {(state.source_id, state.request): state for state in states(settings, sources, datetime.now(UTC).date())}
-    lines = []
-    for one in sources:
-        for name, request in one.fetch.requests.items():
-            state = standing[one.id, name]
-            how = one.fetch.protocol if request.live else "inbox"
-            lines.append(
-                (
-                    one.id,
-                    name,
-                    how,
-                    one.fetch.every,
-                    state.state,
-                    str(state.since or ""),
-                    str(state.served_on or ""),
-                    request.about,
-                )
-            )
-    rows(("source", "request", "protocol", "every", "state", "since", "served", "about"), lines, as_json=as_json)
 
 
 def _quarantined(settings: Settings, source: str, snapshot: str | None) -> tuple["Source", "Landing"]:

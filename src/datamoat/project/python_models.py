@@ -1,7 +1,9 @@
-"""Models that are Python: read with `ast`, imported only when a build runs them."""
+"""Python files of the content tree: models read with `ast`, and the one way any of them is imported."""
 
 import ast
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 from datamoat.errors import ContentError
 from datamoat.project.model import Model, Table
@@ -61,3 +63,21 @@ def read_polars_model(path: Path, layer: str) -> Model:
         raise ContentError(f"model() takes {reads}", str(path), "name its parameters after the stg_… and int_… tables it reads.")
     named = tuple(sorted(f"{schemas[name.split('_')[0]]}.{name}" for name in reads))
     return Model(path.stem, layer, path, False, text, named, tables, bool(values.get("CACHE", False)), constants)
+
+
+def load(path: Path) -> ModuleType:
+    """Import a Python file of the content tree by its path: a model, a parser, a suite of expectations, a chart.
+
+    Raises:
+        ContentError: The file is missing or does not import.
+    """
+    specification = importlib.util.spec_from_file_location(f"datamoat_content_{path.parent.name}_{path.stem}", path)
+    if specification is None or specification.loader is None or not path.is_file():
+        raise ContentError(f"{path.name} is missing", str(path), "bring the file back.")
+    module = importlib.util.module_from_spec(specification)
+    try:
+        specification.loader.exec_module(module)
+    except Exception as failure:
+        what = f"{path.name} does not import: {type(failure).__name__}: {failure}"
+        raise ContentError(what, str(path), "correct the file.") from failure
+    return module

@@ -257,7 +257,7 @@ class Table(Strict):
         grain: What one row is, within one snapshot.
         required: Columns that may not be null.
         known: The column that says when a row became known.
-        repeat: Whether an unchanged vintage is a new observation (a leaderboard of that day) or the same table again.
+        repeat: Whether an unchanged vintage is a new observation (a ranking of that day) or the same table again.
     """
 
     about: str

@@ -303,9 +303,7 @@ def readme(release: Release) -> str:
             " marked. In a spreadsheet, import as UTF-8 and take text columns as text."
         ),
         "",
-        'R, in one line: `arrow::read_parquet("parquet/leaderboard.parquet")`.'
-        if any(table.name == "marts.leaderboard" for table in marts)
-        else f'R, in one line: `arrow::read_parquet("{release.tables[0].parquet}")`.',
+        f'R, in one line: `arrow::read_parquet("{release.tables[0].parquet}")`.',
         "",
         "## Check it",
         "",

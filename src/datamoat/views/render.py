@@ -1,16 +1,19 @@
-"""Rows for a person or a program: a table on a terminal, plain columns elsewhere, JSON when asked."""
+"""Rows for a person or a program (a table on a terminal, plain columns elsewhere, or JSON), and templates filled with values."""
 
 import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import typer
 
+from datamoat.errors import ContentError
+
 UNSAFE = {code: f"\\x{code:02x}" for code in [*range(32), 127, *range(128, 160)]} | {
     code: f"\\u{code:04x}" for code in [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F]
-}  # control characters and the marks that turn text around: shown, never obeyed
+}  # control characters and the marks that turn text around: printed as escapes, so that they do nothing
 
 
 def text_of(value: object) -> str:
@@ -54,8 +57,32 @@ def rows(columns: Sequence[str], records: Iterable[Sequence[Any]], *, as_json: b
         return
     widths = [max([len(name), *(len(line[i]) for line in cells)]) for i, name in enumerate(columns)]
     for line in [list(columns), *cells]:
-        told = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(line, widths, numeric, strict=True)]
-        typer.echo("  ".join(told).rstrip())
+        padded = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(line, widths, numeric, strict=True)]
+        typer.echo("  ".join(padded).rstrip())
+
+
+def fill(folder: Path, name: str, **values: Any) -> str:  # noqa: ANN401  (whatever a template can show)
+    """Return the filled template of a folder; in HTML every value that is not `Markup` is escaped.
+
+    Raises:
+        ContentError: The template is missing, malformed, or names a value that it is not given.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
+
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=select_autoescape(("html.j2",), default=False, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    try:
+        return environment.get_template(name).render(values)
+    except TemplateError as failure:
+        raise ContentError(
+            f"{name} does not fill: {failure or type(failure).__name__}", str(folder / name), "correct it."
+        ) from failure
 
 
 def _plain(value: object) -> str:

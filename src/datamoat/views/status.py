@@ -6,6 +6,7 @@ import platform
 import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,11 +14,14 @@ import duckdb
 from datamoat.errors import DatamoatError
 from datamoat.ingest.source_state import RequestState, states
 from datamoat.project.sources import read_sources
+from datamoat.project.sql import read_snippet
 from datamoat.settings import Settings
 from datamoat.storage.files import TEMPORARY
 from datamoat.storage.warehouse import kept_builds, open_published, published_build
 
 MOST_REASON = 120  # characters of a reason in a line; `datamoat diagnose` has all of it
+SOURCES = Path("reports") / "status" / "sources.sql"
+PUBLISHED_SOURCES = "select source_id, 'published' as status, null as reason, true as is_good from meta.sources"
 ROOM = 2_000_000_000  # bytes: a build, its spill and three kept files
 
 
@@ -35,47 +39,69 @@ def read_status(settings: Settings) -> Status:
     try:
         with open_published(settings) as con:
             build_id, as_of, built_at = con.sql("select build_id, as_of, built_at from meta.build").fetchall()[0]
-            n_claims, n_open = con.sql("select count(*), count(*) filter (where not is_ok) from meta.audits").fetchall()[0]
-            open_claims = con.sql("select table_name, claim, offending from meta.audits where not is_ok order by all").fetchall()
-            sources = con.sql("select source_id, status, reason from marts.source_freshness order by all").fetchall()
+            n_checks, n_open = con.sql("select count(*), count(*) filter (where not is_ok) from meta.audits").fetchall()[0]
+            warnings = con.sql("select table_name, claim, offending from meta.audits where not is_ok order by all").fetchall()
+            sources = _published_states(con, settings)
     except DatamoatError as failure:
         return Status((f"nothing to read: {failure.what}", f"  {failure.where}", f"  {failure.fix}"), False, {"published": None})
-    standing = _standing(settings)
-    bad = [
-        (source, state, reason) for source, state, reason in sources if state in {"failing", "late"} and source not in standing
-    ]
-    bad = sorted([*bad, *((source, state, reason) for source, (state, reason) in standing.items() if state != "good")])
-    told = "; ".join(f"{source} {state}: {reason}" for source, state, reason in bad)
+    current = _current_states(settings)
+    bad = [(source, state, reason) for source, state, reason, is_good in sources if not is_good and source not in current]
+    bad = sorted([*bad, *((source, state, reason) for source, (state, reason) in current.items() if state != "good")])
+    listed = "; ".join(f"{source} {state}: {reason}" for source, state, reason in bad)
     lines = (
         f"published  build {build_id}, as of {as_of}, built {built_at:%Y-%m-%d %H:%M} UTC",
-        f"sources    {len(sources)} known, {len(bad)} need a look" + (f": {told}" if told else ""),
-        f"audit      {n_claims} claims, {n_open} warnings"
-        + (f": {'; '.join(f'{t}: {c}' for t, c, _ in open_claims[:3])}" if n_open else ""),
+        f"sources    {len(sources)} known, {len(bad)} to look at" + (f": {listed}" if listed else ""),
+        f"audit      {n_checks} checks, {n_open} warnings"
+        + (f": {'; '.join(f'{t}: {c}' for t, c, _ in warnings[:3])}" if n_open else ""),
     )
     facts = {
         "published": {"build_id": build_id, "as_of": as_of, "built_at": built_at, "path": str(settings.published)},
-        "sources": [dict(zip(("source_id", "status", "reason"), row, strict=True)) for row in sources],
-        "warnings": [dict(zip(("table_name", "claim", "offending"), row, strict=True)) for row in open_claims],
+        "sources": [dict(zip(("source_id", "status", "reason", "is_good"), row, strict=True)) for row in sources],
+        "warnings": [dict(zip(("table_name", "claim", "offending"), row, strict=True)) for row in warnings],
     }
     return Status(lines, not bad, facts)
 
 
-def _standing(settings: Settings) -> dict[str, tuple[str, str]]:
-    """Return how each source that was ever landed stands today: what came after the published build counts too."""
+def list_requests(settings: Settings) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Return every request of every live source with its state today."""
+    sources = read_sources(settings.content)
+    current = {(state.source_id, state.request): state for state in states(settings, sources, datetime.now(UTC).date())}
+    listed: list[tuple[Any, ...]] = []
+    for one in sources:
+        for name, request in one.fetch.requests.items():
+            state = current[one.id, name]
+            protocol = one.fetch.protocol if request.live else "inbox"
+            dates = (str(state.since or ""), str(state.served_on or ""))
+            listed.append((one.id, name, protocol, one.fetch.every, str(state.state), *dates, request.about))
+    return ("source", "request", "protocol", "every", "state", "since", "served", "about"), listed
+
+
+def _published_states(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[tuple[Any, ...]]:
+    """Return the published state of each source, by the query that the content declares: source_id, status, reason, is_good.
+
+    Without such a query every published source is good.
+    """
+    path = settings.content / SOURCES
+    sql = read_snippet(path, {"description"}).sql if path.is_file() else PUBLISHED_SOURCES
+    return con.sql(f"select source_id, status, reason, is_good from ({sql}) order by all").fetchall()
+
+
+def _current_states(settings: Settings) -> dict[str, tuple[str, str]]:
+    """Return the state today of each source that was ever landed: what came after the published build counts too."""
     by_source: dict[str, list[RequestState]] = {}
     for state in states(settings, read_sources(settings.content), datetime.now(UTC).date()):
         if state.state != "never":
             by_source.setdefault(state.source_id, []).append(state)
     found: dict[str, tuple[str, str]] = {}
-    for source, standing in by_source.items():
-        held = [state for state in standing if state.state in {"quarantined", "failing", "clock suspicious"}]
-        silent = [state for state in standing if state.state == "silent"]
-        if held:
+    for source, requests in by_source.items():
+        bad = [state for state in requests if state.state in {"quarantined", "failing", "clock suspicious"}]
+        silent = [state for state in requests if state.state == "silent"]
+        if bad:
             named = ", ".join(
-                f"{state.request} since {state.since} (data of {state.served_on or 'no day'} stay live)" for state in held
+                f"{state.request} since {state.since} (data of {state.served_on or 'no day'} stay live)" for state in bad
             )
-            reason = held[0].reason if len(held[0].reason) <= MOST_REASON else held[0].reason[:MOST_REASON] + "…"
-            found[source] = (held[0].state, f"{named}: {reason}")
+            reason = bad[0].reason if len(bad[0].reason) <= MOST_REASON else bad[0].reason[:MOST_REASON] + "…"
+            found[source] = (bad[0].state, f"{named}: {reason}")
         elif silent:
             found[source] = ("silent", f"nothing fetched since {max(state.since for state in silent if state.since)}")
         else:
@@ -101,5 +127,5 @@ def examine(settings: Settings) -> list[tuple[bool, str, str]]:
         (duckdb.__version__.startswith("2.0"), f"DuckDB {duckdb.__version__}", "install from requirements.lock"),
         (not is_broken, f"published: {current.build_id if current else 'a file that does not open' if is_broken else 'nothing yet'}",
          "`datamoat rollback`, or `datamoat run`"),
-        (True, f"kept builds: {kept}", ""),
+        (True, f"retained builds: {kept}", ""),
     ]  # fmt: skip

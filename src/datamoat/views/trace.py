@@ -1,7 +1,7 @@
-"""From one published number to what it rests on: the figures as stated, the pages, the assumptions, the files.
+"""From one published number to its inputs: values as stated, pages, assumptions, files.
 
-The evidence itself comes from the macro `marts.why` of the content tree, which knows which table holds what; this module
-finds the row, walks the lineage of the column down to the files with their hashes, and draws the tree.
+The evidence comes from the macro `marts.why(table, column, key)`, if the content tree has one; this module finds the row, walks
+the lineage of the column down to the files with their hashes, and draws the tree.
 """
 
 import difflib
@@ -14,13 +14,13 @@ from datamoat.errors import UsageError
 from datamoat.storage.lake import identifier, quoted
 from datamoat.views.render import text_of
 
-SHOWN_REASONS = 12
+SHOWN_INPUTS = 12
 LOW_HIGH = (("_p50", "_p05", "_p95"), ("", "_low", "_high"))
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One number and its reasons.
+    """One number and its inputs.
 
     Attributes:
         table: The mart.
@@ -29,7 +29,7 @@ class Trace:
         value: The number; with `low` and `high` where the row has its interval.
         unit: Its unit.
         description: What the column is.
-        evidence: Rows of `marts.why`.
+        evidence: Rows of the macro `why`; none where the content tree has no such macro.
         path: The tables it is computed through, from the files to the mart, by layer.
         inputs: Each file or source at the end of the path, with its hash.
     """
@@ -50,30 +50,46 @@ class Trace:
 
 
 def trace_number(con: duckdb.DuckDBPyConnection, target: str, where: list[str]) -> Trace:
-    """Return one published number with everything it rests on.
+    """Return one published number with everything it is computed from.
 
     Args:
         con: The published file.
         target: `table.column`, with or without `marts.`.
-        where: The row, as `name=value`. What is left out is taken as the newest date, or as the first word of the
-            dictionary; if more than one row is left, the error says which columns to name.
+        where: The row, as `name=value`. A date left out is the newest; a column with a list of allowed values takes the
+            first; if more than one row is left, the error lists the columns to name.
 
     Raises:
         UsageError: There is no such column or row, or several rows fit.
     """
     table, column, grain, about = _find_column(con, target)
-    asked = dict(_pair(part) for part in where)
-    key = _find_row(con, table, grain, asked)
+    key = _find_row(con, table, grain, read_pairs(where, "--where"))
     fits = " and ".join(f"{identifier(name)}::varchar = {quoted(_text(value))}" for name, value in key.items())
     relation = con.sql(f"select * from marts.{identifier(table)} where {fits}")
     row = dict(zip(relation.columns, relation.fetchall()[0], strict=True))
     low, high = _interval(row, column)
     text = "; ".join(f"{name}={_text(value)}" for name, value in key.items())
-    found = con.sql(f"from marts.why({quoted(table)}, {quoted(column)}, {quoted(text)})")
-    evidence = tuple(dict(zip(found.columns, record, strict=True)) for record in found.fetchall())
+    evidence: tuple[dict[str, Any], ...] = ()
+    if con.sql("from duckdb_functions() where schema_name = 'marts' and function_name = 'why'").fetchall():
+        found = con.sql(f"from marts.why({quoted(table)}, {quoted(column)}, {quoted(text)})")
+        evidence = tuple(dict(zip(found.columns, record, strict=True)) for record in found.fetchall())
     build_id, as_of = con.sql("select build_id, as_of from meta.build").fetchall()[0]
     path, inputs = lineage_of(con, table, column)
     return Trace(table, column, key, row[column], low, high, about[0], about[1], build_id, str(as_of), evidence, path, inputs)
+
+
+def read_pairs(texts: list[str], option: str) -> dict[str, str]:
+    """Return `NAME=VALUE` texts as a dictionary.
+
+    Raises:
+        UsageError: One has no name or no `=`.
+    """
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"{text!r} is not NAME=VALUE", option, f"write {option} NAME=VALUE.")
+        pairs[name.strip()] = value.strip()
+    return pairs
 
 
 def lineage_of(con: duckdb.DuckDBPyConnection, table: str, column: str) -> tuple[tuple[str, ...], dict[str, str | None]]:
@@ -117,12 +133,12 @@ def lineage_of(con: duckdb.DuckDBPyConnection, table: str, column: str) -> tuple
     return tuple(path), inputs
 
 
-def drawn(trace: Trace, shown: int = SHOWN_REASONS) -> str:
+def drawn(trace: Trace, shown: int = SHOWN_INPUTS) -> str:
     """Return the tree as lines of text.
 
     Args:
         trace: What to draw.
-        shown: How many reasons, and tables and files of the path, to draw; 0 draws all.
+        shown: How many inputs, and tables and files of the path, to draw; 0 draws all.
     """
     unit = f" {trace.unit}" if trace.unit else ""
     interval = (
@@ -144,9 +160,9 @@ def drawn(trace: Trace, shown: int = SHOWN_REASONS) -> str:
         last = row is wanted[-1] and len(wanted) == len(top)
         lines += _branch(row, children.get(row["id"], []), "└─ " if last else "├─ ", "   " if last else "│  ")
     if len(wanted) < len(top):
-        lines.append(f"└─ and {len(top) - len(wanted)} more: --all, or from marts.why(…)")
+        lines.append(f"└─ and {len(top) - len(wanted)} more: --all prints them")
     if not top:
-        lines.append("└─ no page and no assumption: it is made of the files below alone")
+        lines.append("└─ no page and no assumption: it is computed from the files below alone")
     steps = []
     for layer in ("staging", "intermediate", "marts"):
         names = [name for name in trace.path if name.startswith(f"{layer}.")]
@@ -160,7 +176,7 @@ def drawn(trace: Trace, shown: int = SHOWN_REASONS) -> str:
 
 
 def _branch(row: dict[str, Any], children: list[dict[str, Any]], head: str, rest: str) -> list[str]:
-    """Return the lines of one reason and of the pages below it."""
+    """Return the lines of one input and of the pages below it."""
     share = f"{row['variance_share']:>5.1%} " if row["variance_share"] is not None else ""
     lines = [f"{head}{share}{row['id']}  {text_of(row['says'])}" + (f"  [{row['verification']}]" if row["verification"] else "")]
     if row["detail"]:
@@ -172,7 +188,7 @@ def _branch(row: dict[str, Any], children: list[dict[str, Any]], head: str, rest
 
 
 def _page(row: dict[str, Any], rest: str) -> list[str]:
-    """Return where a page is, when it was read and what its bytes hashed to."""
+    """Return the address of a page, the day it was read and the hash of its bytes."""
     if not row["url"]:
         return []
     facts = [f"published {row['published_on']}" if row["published_on"] else "", f"read {row['read_on']}"]
@@ -181,11 +197,11 @@ def _page(row: dict[str, Any], rest: str) -> list[str]:
 
 
 def _find_column(con: duckdb.DuckDBPyConnection, target: str) -> tuple[str, str, list[str], tuple[str | None, str]]:
-    """Return table, column, grain, and the column's unit and meaning."""
+    """Return table, column, grain, and the column's unit and description."""
     parts = target.removeprefix("marts.").split(".")
     tables = dict(con.sql("select table_name, grain from meta.models where layer = 'marts'").fetchall())
     if len(parts) != 2:  # noqa: PLR2004
-        raise UsageError(f"{target!r} is not TABLE.COLUMN", "the command line", "say company_volume.usable_hours_p50, say.")
+        raise UsageError(f"{target!r} is not TABLE.COLUMN", "the command line", "name a mart and one of its columns.")
     table, column = parts
     if table not in tables:
         near = difflib.get_close_matches(table, tables, 3)
@@ -206,24 +222,24 @@ def _find_column(con: duckdb.DuckDBPyConnection, target: str) -> tuple[str, str,
     return table, column, list(tables[table]), known[column]
 
 
-def _find_row(con: duckdb.DuckDBPyConnection, table: str, grain: list[str], asked: dict[str, str]) -> dict[str, Any]:
-    """Return the key of the one row that is meant."""
+def _find_row(con: duckdb.DuckDBPyConnection, table: str, grain: list[str], given: dict[str, str]) -> dict[str, Any]:
+    """Return the key of the row that the values choose."""
     described = {row[0]: row[1] for row in con.sql(f"describe marts.{identifier(table)}").fetchall()}
-    strange = sorted(set(asked) - set(described))
-    if strange:
-        raise UsageError(f"{table} has no column {strange[0]!r}", "--where", f"a row is named by {', '.join(grain)}.")
-    fits = [f"{identifier(name)}::varchar = {quoted(value)}" for name, value in asked.items()]
-    words = dict(
+    unknown = sorted(set(given) - set(described))
+    if unknown:
+        raise UsageError(f"{table} has no column {unknown[0]!r}", "--where", f"a row is named by {', '.join(grain)}.")
+    fits = [f"{identifier(name)}::varchar = {quoted(value)}" for name, value in given.items()]
+    first = dict(
         con.sql(
             "select column_name, allowed_values[1] from meta.columns where layer = 'marts'"
             f" and table_name = {quoted(table)} and len(allowed_values) > 0"
         ).fetchall()
     )
     for name in grain:
-        if name in asked:
+        if name in given:
             continue
-        if name in words:
-            fits.append(f"{identifier(name)}::varchar = {quoted(words[name])}")
+        if name in first:
+            fits.append(f"{identifier(name)}::varchar = {quoted(first[name])}")
         elif described[name] == "DATE":
             others = " and ".join(fits) or "true"
             newest = f"select max({identifier(name)}) from marts.{identifier(table)} where {others}"
@@ -236,7 +252,7 @@ def _find_row(con: duckdb.DuckDBPyConnection, table: str, grain: list[str], aske
         return dict(zip(grain, found[0], strict=True))
     if not found:
         raise UsageError(
-            f"no row of {table} is {', '.join(f'{k}={v}' for k, v in asked.items())}",
+            f"no row of {table} is {', '.join(f'{k}={v}' for k, v in given.items())}",
             "--where",
             f"a row is named by {', '.join(grain)}.",
         )
@@ -245,14 +261,6 @@ def _find_row(con: duckdb.DuckDBPyConnection, table: str, grain: list[str], aske
         ", ".join(f"{n}={_text(v)}" for n, v in zip(grain, row, strict=True) if n in open_keys) for row in found[:3]
     )
     raise UsageError(f"several rows of {table} fit", "--where", f"name {', '.join(open_keys)} too: {shown}, …")
-
-
-def _pair(part: str) -> tuple[str, str]:
-    """Return `name=value` as its two halves."""
-    name, equals, value = part.partition("=")
-    if not equals or not name.strip():
-        raise UsageError(f"{part!r} is not NAME=VALUE", "--where", "say --where company_id=kuaishou, say.")
-    return name.strip(), value.strip()
 
 
 def _interval(row: dict[str, Any], column: str) -> tuple[object, object]:

@@ -1,40 +1,36 @@
-"""The verdicts that other volumes would give, by the very rules that gave the published ones.
+"""The verdicts that other volumes would give, by the same rule as the published ones.
 
-A board is judged by the kit, as in a build; the verdict over boards comes from the text of the model that made the published
-answer, run on what is published with the judged readings in their places. Only the readings that the newest quarter's answer
-is about are judged anew. The draws are those of a build; the headline's test looks at fewer permutations.
+A board is tested by `moat.link`, as in a build; the verdict over boards comes from the text of the model that made the published
+one, run on what is published with the new tests in place. Only the captures behind the newest quarter's verdict are tested again.
+The draws are those of a build; the primary test uses fewer permutations.
 """
 
 import csv
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import duckdb
+import numpy as np
 
-from datamoat.settings import Settings
-from datamoat.storage.lake import quoted
-from datamoat.storage.warehouse import open_published
-
-if TYPE_CHECKING:
-    from moat.link.verdict import Looks, Thresholds
-    from moat.uncertainty.seeds import Floats
+from moat.link.association import spearman_matrix, standard_ranks
+from moat.link.verdict import Looks, Thresholds, examine, judge
+from moat.uncertainty.seeds import Floats, normals
 
 N_RANDOM = 9_999  # permutations: enough to tell which side of a threshold p lies on, and quick
 MAX_COMPANIES = 256
-# The readings that the newest quarter's answer is about, and the companies that stand on them.
-READINGS = """
-    create schema marts;
-    create table readings as
+# The captures behind the newest quarter's verdict, and the companies ranked on them.
+CAPTURES = """
+    create table captures as
         select board_id, captured_on, board_role
         from published.marts.moat_test
         where board_role in ('primary', 'control')
             and date_trunc('quarter', captured_on) <= (select max(quarter_on) from published.marts.moat_answer)
         qualify row_number() over (partition by board_id order by captured_on desc) = 1;
     create table marts.company_moat as
-        select m.* from published.marts.company_moat as m semi join readings using (board_id, captured_on)
+        select m.* from published.marts.company_moat as m semi join captures using (board_id, captured_on)
         where m.scenario_id = 'baseline';
 """
 # What the model of the answer reads, as published.
@@ -52,7 +48,7 @@ ANSWER_READS = """
 """
 BOARDS = """
     select r.board_id, r.captured_on, r.board_role, t.spearman, t.p_permutation, t.verdict
-    from readings as r inner join published.marts.moat_test as t using (board_id, captured_on)
+    from captures as r inner join published.marts.moat_test as t using (board_id, captured_on)
     order by r.board_id
 """
 FIELD = """
@@ -70,74 +66,54 @@ ANSWER = """
 """
 
 
-@dataclass(frozen=True)
-class Verdicts:
-    """What is said as published, and what would be said.
-
-    Attributes:
-        boards: By primary board, its verdict and correlation.
-        answer: The newest quarter's verdict over boards: a row as published, a row as it would be.
-    """
-
-    boards: list[dict[str, Any]]
-    answer: list[dict[str, Any]]
+def prepare(con: duckdb.DuckDBPyConnection) -> None:
+    """Copy the companies of the captures that are tested into `marts.company_moat`."""
+    con.execute(CAPTURES)
 
 
-@contextmanager
-def at_hand(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open memory to work in, with the file `published` beside it and the readings that matter in `marts.company_moat`."""
-    open_published(settings).close()  # says what is wrong where nothing is published, or the file is broken
-    with duckdb.connect() as con:
-        con.execute(f"attach {quoted(str(settings.published))} as published (read_only)")
-        con.execute(READINGS)
-        yield con
-
-
-def verdicts_if(settings: Settings, con: duckdb.DuckDBPyConnection, hours: str) -> Verdicts:
-    """Return the verdicts that other volumes give.
+def compare_verdicts(
+    con: duckdb.DuckDBPyConnection, reference: Path, draws: str
+) -> Iterator[tuple[str, str, list[str], list[tuple[Any, ...]]]]:
+    """Yield tables of the verdicts as published and as they would be: name, title, columns, rows.
 
     Args:
-        settings: Where the thresholds are.
-        con: From `at_hand`.
-        hours: SQL of the volumes: company_id, month, draw, usable_hours, short_usable_hours, for what company_moat asks.
+        con: After `prepare`, with the published file attached as `published`.
+        reference: The folder of reference tables; the thresholds are read there.
+        draws: SQL of the volumes: company_id, month, draw, usable_hours, short_usable_hours, for the rows of company_moat.
     """
-    from moat.link.verdict import Looks, Thresholds
-
-    with (settings.reference / "moat_thresholds.csv").open(newline="", encoding="utf-8") as handle:
+    with (reference / "moat_thresholds.csv").open(newline="", encoding="utf-8") as handle:
         thresholds = {row["threshold_id"]: float(row["value"]) for row in csv.DictReader(handle)}
     seed = con.sql("select (settings::json ->> 'seed')::bigint as seed from published.meta.build").fetchall()[0][0]
     con.execute(ANSWER_READS)
     con.executemany("insert into staging.stg_reference__moat_thresholds values (?, ?)", list(thresholds.items()))
-    draws, looks = _drawn(con, hours, seed), Looks(n_random=N_RANDOM, seed=seed)
+    volumes, looks = _drawn(con, draws, seed), Looks(n_random=N_RANDOM, seed=seed)
     boards = []
     for board_id, captured_on, role, *published in con.sql(BOARDS).fetchall():
         field = con.execute(FIELD, [board_id, captured_on]).fetchall()
-        found = _judged(field, draws, Thresholds.from_rows(thresholds), looks, is_primary=role == "primary")
+        found = _tested(field, volumes, Thresholds.from_rows(thresholds), looks, is_primary=role == "primary")
         _put(con, board_id, captured_on, found)
         if role == "primary":
-            said = dict(zip(("spearman", "p_permutation", "verdict"), published, strict=True))
-            would = {f"{name}_if": found[key] for name, key in SHOWN.items()}
-            boards.append({"board_id": board_id, "captured_on": captured_on, **said, **would})
-    answer = {"as published": "published.marts.moat_answer", "if": f"({_model_of_the_answer(con)})"}
-    return Verdicts(boards, [{"which": which, **_newest(con, made)} for which, made in answer.items()])
+            before = dict(zip(("spearman", "p_permutation", "verdict"), published, strict=True))
+            after = {f"{name}_if": found[column] for name, column in SHOWN.items()}
+            boards.append({"board_id": board_id, "captured_on": captured_on, **before, **after})
+    yield "boards", "Primary boards, as published and if", list(boards[0]), [tuple(board.values()) for board in boards]
+    made = {"as published": "published.marts.moat_answer", "if": f"({_model_of_the_answer(con)})"}
+    answer = [{"which": which, **_newest(con, table)} for which, table in made.items()]
+    yield "answer", "Over boards, the newest quarter", list(answer[0]), [tuple(row.values()) for row in answer]
 
 
 @dataclass(frozen=True)
 class _Draws:
     """Draws of volumes, shape (n_places, n_draws), the row of each company and month, and the noise of ratings."""
 
-    usable: "Floats"
-    short: "Floats"
+    usable: Floats
+    short: Floats
     row_of: dict[tuple[str, date], int]
-    mirrored: "Floats"
+    mirrored: Floats
 
 
 def _drawn(con: duckdb.DuckDBPyConnection, hours: str, seed: int) -> _Draws:
-    """Return the draws at hand, and the same noise of ratings as in a build."""
-    import numpy as np
-
-    from moat.uncertainty.seeds import normals
-
+    """Return the draws of volumes, and the same noise of ratings as in a build."""
     con.execute(
         f"create table hours as select h.* from ({hours}) as h"
         " semi join marts.company_moat as m on h.company_id = m.company_id and h.month = m.volume_month"
@@ -150,16 +126,10 @@ def _drawn(con: duckdb.DuckDBPyConnection, hours: str, seed: int) -> _Draws:
     return _Draws(usable, short, {place: row for row, place in enumerate(places)}, mirrored)
 
 
-def _judged(
-    field: list[tuple[Any, ...]], draws: _Draws, rule: "Thresholds", looks: "Looks", *, is_primary: bool
-) -> dict[str, Any]:
-    """Return what the rule finds on one reading, by the columns of its published test; a control lends its correlation alone."""
-    import numpy as np
+def _tested(field: list[tuple[Any, ...]], draws: _Draws, rule: Thresholds, looks: Looks, *, is_primary: bool) -> dict[str, Any]:
+    """Return what the rule finds on one capture, by the columns of its published test; of a control, the correlation alone."""
 
-    from moat.link.association import spearman_matrix, standard_ranks
-    from moat.link.verdict import examine, judge
-
-    def volumes(of: "Floats") -> "Floats":
+    def volumes(of: Floats) -> Floats:
         return np.asarray(np.log(np.maximum(of[rows].T, np.finfo(float).tiny)))
 
     rows = [draws.row_of[company, month] for company, month, *_ in field]
@@ -185,7 +155,7 @@ def _judged(
 
 
 def _put(con: duckdb.DuckDBPyConnection, board_id: str, captured_on: date, found: dict[str, Any]) -> None:
-    """Put what was found on a reading where the model of the answer reads it."""
+    """Write what was found on a capture where the model of the verdict reads it."""
     own = {name: value for name, value in found.items() if name != "short_spearman"}
     setting = ", ".join(f"{name} = ?" for name in own)
     con.execute(

@@ -1,0 +1,209 @@
+"""What `datamoat whatif` may change about volumes: assumptions in the published draws, or the inputs of a scenario build.
+
+An assumption that acts after the fit is set in copies of the published draws, and macros compute the volumes again. What acts
+before or in the fit, and a dropped fact, changes the reference tables of a scenario build.
+"""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+
+from datamoat.errors import UsageError
+
+TARGET = "marts.company_volume"  # the mart whose quantiles are compared
+QUANTITY = "usable_hours"  # the quantity that is compared unless another is named
+MACROS = ("moat_whatif", "whatif_moat_draws")  # of transforms/macros, run on the copies of the draws
+N_DRAWS = "select max(draw) as n from marts.assumption_draws"
+DRAWS = "from marts.whatif_moat_draws()"  # draws of volumes for the verdicts, from changed draws of assumptions
+DRAWS_TABLE = "intermediate.int_company__volume_draws"  # the same draws in a scenario build
+QUANTITIES = ("first_party_hours_per_day", "first_party_stock_hours", "available_hours", "usable_hours")
+ACCESS = "access."  # access.COMPANY.PLATFORM: the share of its platform that a company's labs may use
+NONE = "none"
+# The platforms and months of the last month's volumes and of the captures compared, and only those draws.
+NEEDED = """
+    create table marts.company_platform as
+        select p.* from published.marts.company_platform as p
+        where p.month = (select max(month) from published.marts.company_platform)
+            or (p.company_id, p.month) in (select (company_id, volume_month) from marts.company_moat);
+    create table marts.platform_volume_draws as
+        select v.platform_id, v.month, v.draw, v.upload_hours_per_day, v.stock_hours
+        from published.marts.platform_volume_draws as v semi join marts.company_platform using (platform_id, month);
+    create view marts.company_volume as from published.marts.company_volume;
+    create table marts.assumption_draws as from published.marts.assumption_draws;
+"""
+
+
+def acts_after_fit(con: duckdb.DuckDBPyConnection, numbers: Mapping[str, str]) -> bool:
+    """Return whether every number can be set in the published draws."""
+    drawn = {name for (name,) in con.sql("select distinct assumption_name from published.marts.assumption_draws").fetchall()}
+    names = dict(con.sql("select assumption_id, name from published.meta.assumptions").fetchall())
+    return all(
+        "," not in value and (name.startswith(ACCESS) or names.get(name, name) in drawn) for name, value in numbers.items()
+    )
+
+
+def prepare(con: duckdb.DuckDBPyConnection) -> None:
+    """Copy the published draws that are needed into `marts`."""
+    con.execute(NEEDED)
+
+
+def change_draws(con: duckdb.DuckDBPyConnection, numbers: Mapping[str, str]) -> None:
+    """Set assumptions to numbers in the copies of the draws.
+
+    Args:
+        con: After `prepare`.
+        numbers: By assumption id or name, or `access.COMPANY.PLATFORM`: a number, or `none` for an access.
+
+    Raises:
+        UsageError: A number is impossible, or the company has no such access.
+    """
+    for name, value in numbers.items():
+        if name.startswith(ACCESS):
+            _set_access(con, name, value)
+            continue
+        own, distribution = con.execute(
+            "select name, distribution from published.meta.assumptions where assumption_id = ? or name = ?", [name, name]
+        ).fetchall()[0]
+        con.execute(
+            "update marts.assumption_draws set assumption_value = ? where assumption_name = ?",
+            [number_of(name, value, distribution), own],
+        )
+
+
+def quantiles(con: duckdb.DuckDBPyConnection, quantity: str) -> duckdb.DuckDBPyRelation:
+    """Return the quantiles of a quantity computed from the draws: company_id, p05, p50, p95, in the last month.
+
+    Raises:
+        UsageError: The draws have no such quantity.
+    """
+    if quantity not in QUANTITIES:
+        raise UsageError(f"the draws have no {quantity}", "--of", f"choose one of {', '.join(QUANTITIES)}.")
+    ends = ", ".join(f"{quantity}_{end} as {end}" for end in ("p05", "p50", "p95"))
+    return con.sql(f"select company_id, {ends} from marts.moat_whatif() where {quantity}_p50 is not null order by company_id")
+
+
+def change_inputs(reference: Path, numbers: Mapping[str, str], facts: Sequence[str]) -> list[str]:
+    """Write other percentiles of assumptions and rulings that drop facts into a copy of the reference tables.
+
+    Args:
+        reference: The copied folder.
+        numbers: By assumption id or name: one number, or `LOW,MIDDLE,HIGH` as its 5th, 50th and 95th percentile.
+        facts: Ids of facts that no estimate may use.
+
+    Returns:
+        The names of the tables that were changed.
+
+    Raises:
+        UsageError: An assumption is not known, is used by no model, or cannot be that number.
+    """
+    if numbers:
+        _set_percentiles(reference / "assumptions.csv", {name: read_numbers(name, text) for name, text in numbers.items()})
+    if facts:
+        _drop_facts(reference / "observation_rulings.csv", facts)
+    return (["assumptions"] if numbers else []) + (["observation_rulings"] if facts else [])
+
+
+def number_of(name: str, value: str, distribution: str) -> float:
+    """Return a number as typed, if a quantity with this distribution can be it: a share in 0 to 1, an amount not below 0.
+
+    Raises:
+        UsageError: It is no number, or is impossible.
+    """
+    try:
+        number = float(value)
+    except ValueError as failure:
+        raise UsageError(f"{value!r} is no number", f"--set {name}", "write a number, or none for an access.") from failure
+    if not math.isfinite(number):
+        raise UsageError(f"{value!r} is not finite", f"--set {name}", "write a number.")
+    if distribution == "beta" and not 0 <= number <= 1:
+        raise UsageError(f"{value} is not a share", f"--set {name}", "write a number from 0 to 1.")
+    if distribution == "lognormal" and number < 0:
+        raise UsageError(f"{value} is below 0, and an amount cannot be", f"--set {name}", "write 0 or more.")
+    return number
+
+
+def read_numbers(name: str, text: str) -> tuple[str, str, str]:
+    """Return three percentiles, lowest first; one number stands for all three.
+
+    Raises:
+        UsageError: The text is neither one number nor three, or changes an access, which only the draws hold.
+    """
+    if name.startswith(ACCESS):
+        raise UsageError(
+            "an access is changed in the draws alone",
+            f"--set {name}",
+            "give it without --drop, --where, --build, three numbers, or an assumption that acts before the fit.",
+        )
+    try:
+        numbers = sorted(text.split(","), key=float)
+        low, middle, high = numbers * 3 if len(numbers) == 1 else numbers
+    except ValueError as failure:
+        raise UsageError(f"{text!r} sets nothing", f"--set {name}", "write NAME=VALUE or NAME=LOW,MIDDLE,HIGH.") from failure
+    return low, middle, high
+
+
+def _set_access(con: duckdb.DuckDBPyConnection, name: str, value: str) -> None:
+    """Set the share of a platform that a company's labs may use."""
+    company, _, platform = name.removeprefix(ACCESS).partition(".")
+    number = 0.0 if value.lower() == NONE else number_of(name, value, "beta")
+    scopes = con.execute(
+        "select distinct scope from published.marts.company_platform where company_id = ? and platform_id = ?",
+        [company, platform],
+    ).fetchall()
+    if not scopes:
+        raise UsageError(
+            f"{company} has no access to {platform} to change", f"--set {name}", "marts.company_platform lists the owners."
+        )
+    con.execute(
+        "update marts.assumption_draws set assumption_value = ?"
+        " where starts_with(assumption_name, 'access_') and list_contains(?, scope)",
+        [number, [scope for (scope,) in scopes]],
+    )
+
+
+def _set_percentiles(path: Path, numbers: Mapping[str, tuple[str, str, str]]) -> None:
+    """Write other percentiles into the table of assumptions; three equal ones make it fixed."""
+    fields, rows = _read(path)
+    known = {name: row for row in rows for name in (row["assumption_id"], row["name"])}
+    for name, values in numbers.items():
+        if name not in known:
+            near = sorted(row["name"] for row in rows if name.split("_")[0] in row["name"])
+            raise UsageError(f"no assumption is called {name!r}", path.name, f"did you mean one of {near[:8]}?")
+        row = known[name]
+        if row["is_read"] == "false":
+            raise UsageError(
+                f"no model reads {row['assumption_id']} {row['name']}, so that nothing would change",
+                f"--set {name}",
+                '`datamoat query "from meta.assumptions where is_read"` lists what an estimate depends on.',
+            )
+        percentiles = [repr(number_of(name, value, row["distribution"])) for value in values]
+        row |= dict(zip(("p05", "p50", "p95"), percentiles, strict=True))
+        if len(set(percentiles)) == 1:
+            row["distribution"] = "fixed"
+    _write(path, fields, rows)
+
+
+def _drop_facts(path: Path, facts: Sequence[str]) -> None:
+    """Rule facts out, in the table of rulings."""
+    fields, rows = _read(path)
+    kept = [row for row in rows if row["fact_id"] not in facts]
+    kept += [{"fact_id": fact, "ruling": "drop", "reason": "Left out to see what changes."} for fact in facts]
+    _write(path, fields, kept)
+
+
+def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Return the columns and rows of a table of strings."""
+    with path.open(newline="", encoding="utf-8") as handle:
+        reader = csv.DictReader(handle)
+        return list(reader.fieldnames or ()), list(reader)
+
+
+def _write(path: Path, fields: list[str], rows: list[dict[str, str]]) -> None:
+    """Write a table of strings."""
+    with path.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, fields, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,56 @@
+"""The commands for those who maintain: check, docs, doctor."""
+
+import typer
+
+from datamoat.settings import read_settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command()(check)
+    app.command()(doctor)
+
+    @app.command()
+    def docs() -> None:
+        """Write the generated pages of docs/, and the output of each command shown in the others, from the published file.
+
+        Example: datamoat docs
+        """
+        from datamoat.views.docs import write_docs
+
+        n_pages, n_refreshed = write_docs(read_settings(), app)
+        typer.echo(f"{n_pages} pages written, the output of commands in {n_refreshed} refreshed")
+
+
+def check() -> None:
+    """Check everything that can be known without building: files, names, graph, dictionary, reference rows.
+
+    Example: datamoat check
+    """
+    from datamoat.project.read import read_project
+    from datamoat.project.reference import read_reference
+    from datamoat.project.sources import read_sources
+    from datamoat.publish.audit import check_tables_exist
+
+    settings = read_settings()
+    project = read_project(settings.content)
+    check_tables_exist(project)
+    facts = read_reference(settings.reference)
+    sources = read_sources(settings.content)
+    typer.echo(
+        f"{len(project.models)} models, {len(project.columns)} columns, {len(project.checks)} checks,"
+        f" {len(sources)} sources, {sum(fact.frame.height for fact in facts):,} reference rows: all in order"
+    )
+
+
+def doctor() -> None:
+    """Look at the machine and the files, and report what to do about anything wrong; exits 1 if something is.
+
+    Example: datamoat doctor
+    """
+    from datamoat.views.render import rows
+    from datamoat.views.status import examine
+
+    findings = examine(read_settings())
+    rows(("is_good", "what", "fix"), findings)
+    raise typer.Exit(0 if all(good for good, *_ in findings) else 1)

@@ -1,0 +1,141 @@
+"""What if: change inputs, and compare what follows with what is published.
+
+The content tree declares what may change in two modules of `reports/whatif/`, loaded by path:
+
+* `volumes.py` (needed): `TARGET` (the mart compared), `QUANTITY`, `acts_after_fit(con, numbers)`, `prepare(con)`,
+  `change_draws(con, numbers)`, `quantiles(con, quantity)`, `MACROS`, `DRAWS`, `DRAWS_TABLE`, `N_DRAWS`, and
+  `change_inputs(reference, numbers, facts)`;
+* `verdicts.py` (optional): `prepare(con)` and `compare_verdicts(con, reference, draws)`, which returns named tables.
+
+What can be set in the published draws is computed again from them at once; the rest takes a scenario build.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import duckdb
+
+from datamoat.errors import UsageError
+from datamoat.log import step
+from datamoat.project.python_models import load
+from datamoat.project.sql import read_snippet
+from datamoat.scenarios.rebuild import compare_quantiles, scenario_build
+from datamoat.settings import Settings
+from datamoat.storage.lake import path_of, quoted
+from datamoat.storage.warehouse import open_published
+
+FOLDER = Path("reports") / "whatif"
+SMALL = 1e-9  # relative change below which a quantile has not changed
+ENDS = ("p05", "p50", "p95")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One result: a name for programs, a title for people, columns and rows."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What differs from the published build.
+
+    Attributes:
+        numbers: By the name of an assumption: its text, a number or three.
+        facts: Ids of facts that are left out.
+        where: Values of key columns of the rows to compare; a column left out takes its default.
+        needs_build: Whether a scenario build is wanted even where the draws would do.
+    """
+
+    numbers: Mapping[str, str]
+    facts: Sequence[str] = ()
+    where: Mapping[str, str] | None = None
+    needs_build: bool = False
+
+
+def whatif(settings: Settings, change: Change, quantity: str | None = None) -> Iterator[Table]:
+    """Yield what follows from a change: quantiles that move, the largest move first, then the verdicts.
+
+    Args:
+        settings: Where the published file and the content are.
+        change: What to change.
+        quantity: Which quantity to compare; the content's own choice if None.
+
+    Raises:
+        UsageError: The content declares no what-if, nothing is changed, or something cannot be changed or followed.
+    """
+    volumes, verdicts = _declared(settings.content)
+    quantity = quantity or str(volumes.QUANTITY)
+    if not change.numbers and not change.facts:
+        raise UsageError("nothing is changed", "datamoat whatif", "give --set NAME=VALUE or --drop FACT.")
+    with _beside_published(settings, verdicts) as con:
+        if not (change.facts or change.where or change.needs_build) and volumes.acts_after_fit(con, change.numbers):
+            yield _from_draws(settings, con, volumes, change.numbers, quantity)
+            if verdicts is not None:
+                yield from _verdicts(settings, con, verdicts, volumes.DRAWS)
+            return
+        edit = partial(volumes.change_inputs, numbers=change.numbers, facts=change.facts)
+        with scenario_build(settings, edit, volumes.TARGET) as lake:
+            columns, rows = compare_quantiles(settings, lake, volumes.TARGET, quantity, change.where or {})
+            yield Table("volumes", f"{quantity}, from a scenario build", columns, rows)
+            if verdicts is not None:
+                draws = quoted(str(path_of(lake, volumes.DRAWS_TABLE)))
+                yield from _verdicts(settings, con, verdicts, f"from read_parquet({draws})")
+
+
+def _declared(content: Path) -> tuple[ModuleType, ModuleType | None]:
+    """Return the modules of the content that declare what may change."""
+    folder = content / FOLDER
+    if not (folder / "volumes.py").is_file():
+        raise UsageError("this content tree declares no what-if", str(folder), "write volumes.py there.")
+    return load(folder / "volumes.py"), load(folder / "verdicts.py") if (folder / "verdicts.py").is_file() else None
+
+
+@contextmanager
+def _beside_published(settings: Settings, verdicts: ModuleType | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open memory to work in, with the published file attached as `published` and an empty schema `marts`."""
+    open_published(settings).close()  # a clear error where nothing is published, or the file is broken
+    with duckdb.connect() as con:
+        con.execute(f"attach {quoted(str(settings.published))} as published (read_only)")
+        con.execute("create schema marts")
+        if verdicts is not None:
+            verdicts.prepare(con)
+        yield con
+
+
+def _from_draws(
+    settings: Settings, con: duckdb.DuckDBPyConnection, volumes: ModuleType, numbers: Mapping[str, str], quantity: str
+) -> Table:
+    """Compute the quantiles from the published draws before and after the change."""
+    with step("draws", quantity=quantity) as logged:
+        volumes.prepare(con)
+        for name in volumes.MACROS:
+            con.execute(read_snippet(settings.content / "transforms" / "macros" / f"{name}.sql", {"description"}).sql)
+        relation = volumes.quantiles(con, quantity)
+        key, before = relation.columns[0], relation.fetchall()
+        volumes.change_draws(con, numbers)
+        after = {row[0]: row for row in volumes.quantiles(con, quantity).fetchall()}
+        n_draws = con.sql(volumes.N_DRAWS).fetchall()[0][0]
+        logged["draws"] = n_draws
+    changed = [
+        (*row, *after[row[0]][1:], after[row[0]][2] / row[2])
+        for row in before
+        if row[0] in after and row[2] and any(abs(a - b) > SMALL * b for a, b in zip(after[row[0]][1:], row[1:], strict=True))
+    ]
+    changed.sort(key=lambda row: (-abs(row[5] - row[2]), row[0]))
+    columns = (key, *(f"{side}_{end}" for side in ("before", "after") for end in ENDS), "ratio")
+    return Table("volumes", f"{quantity}, from {n_draws:,} published draws", columns, changed)
+
+
+def _verdicts(settings: Settings, con: duckdb.DuckDBPyConnection, verdicts: ModuleType, draws: str) -> Iterator[Table]:
+    """Yield the tables of verdicts that the content compares."""
+    for name, title, columns, rows in verdicts.compare_verdicts(con, settings.reference, draws):
+        yield Table(name, title, tuple(columns), rows)

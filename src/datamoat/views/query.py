@@ -1,0 +1,177 @@
+"""Queries: what can be opened, which tables there are, and one statement with limits."""
+
+import difflib
+import re
+import threading
+from datetime import date
+from typing import Any
+
+import duckdb
+
+from datamoat.build.as_of import rebuild_as_of
+from datamoat.errors import UsageError
+from datamoat.log import log
+from datamoat.publish.diff import Difference, attach, changed_rows, differences
+from datamoat.release.bundle import open_release, released_by
+from datamoat.settings import Settings
+from datamoat.storage.files import one_writer
+from datamoat.storage.warehouse import Published, kept_builds, open_published, published_build
+
+FIRST_SENTENCE = re.compile(r"(?<=\.)\s")
+HISTORY = {"marts.change", "meta.audits"}  # their rows depend on what was published before, so no count is shown
+Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
+
+
+def open_as_of(settings: Settings, as_of: date | None, rebuild: date | None) -> duckdb.DuckDBPyConnection:
+    """Open what a query reads: the published file, an earlier release, or a build of today's models as of an earlier day.
+
+    Raises:
+        UsageError: Both days are given, or nothing had been released by then.
+    """
+    if as_of is not None and rebuild is not None:
+        raise UsageError(
+            "--as-of and --rebuild-as-of are two questions",
+            "the command line",
+            "query what was published then, or what today's models compute from what was public then.",
+        )
+    if as_of is not None:
+        entry = released_by(settings, as_of)
+        con = open_release(settings, entry)
+        log.info("release", release=entry.release_id, released_on=str(entry.released_on), as_of=str(entry.as_of))
+        return con
+    if rebuild is not None:
+        with one_writer(settings.data, "query --rebuild-as-of"):
+            build, con = rebuild_as_of(settings, rebuild)
+        log.info("rebuilt", build_id=build.build_id, as_of=str(rebuild), is_audited=False)
+        return con
+    return open_published(settings)
+
+
+def run_query(con: duckdb.DuckDBPyConnection, sql: str, limit: int, seconds: int) -> Table:
+    """Run one query.
+
+    Args:
+        con: What to query.
+        sql: One statement that returns rows.
+        limit: Return at most one row more than this, so that the caller sees whether there are more; 0 returns all.
+        seconds: Interrupt a query that runs longer.
+
+    Returns:
+        The names of the columns and the rows.
+
+    Raises:
+        UsageError: It is no query, does not run, or needs more time or memory than it may take.
+    """
+    timer = threading.Timer(seconds, con.interrupt)
+    timer.start()
+    try:
+        relation = con.sql(sql)
+        if relation is None:
+            raise UsageError("that is not a query", sql, "write a SELECT, or start with FROM.")
+        return tuple(relation.columns), (relation.limit(limit + 1) if limit else relation).fetchall()
+    except duckdb.InterruptException as failure:
+        raise UsageError(f"the query ran longer than {seconds} s", sql, "narrow it, or give --seconds.") from failure
+    except duckdb.OutOfMemoryException as failure:
+        raise UsageError("the query needs more memory than it may take", sql, "narrow it, or set DATAMOAT_MEMORY.") from failure
+    except duckdb.Error as failure:
+        raise UsageError(
+            str(failure).strip(), sql, "`datamoat show` lists the tables, `datamoat show TABLE` its columns."
+        ) from failure
+    finally:
+        timer.cancel()
+
+
+def list_tables(con: duckdb.DuckDBPyConnection, *, in_full: bool) -> Table:
+    """Return every public table with its rows and its description, the first sentence of it unless `in_full`."""
+    found = [
+        (name.removeprefix("marts."), None if name in HISTORY else size, text if in_full else FIRST_SENTENCE.split(text)[0])
+        for name, (text, size) in _tables(con).items()
+    ]
+    return ("table", "n_rows", "description"), found
+
+
+def describe_table(con: duckdb.DuckDBPyConnection, table: str) -> tuple[str, str, Table]:
+    """Return a table's full name, its description, and its columns.
+
+    Args:
+        con: The published file.
+        table: Its name; without a schema, a mart.
+
+    Raises:
+        UsageError: There is no such table; the message names those with similar names.
+    """
+    known = _tables(con)
+    full = table if "." in table else f"marts.{table}"
+    if full not in known:
+        near = difflib.get_close_matches(full, known, 3) or [name for name in known if name.startswith("marts.")]
+        raise UsageError(f"there is no table {table!r}", "the published file", f"did you mean one of {', '.join(near)}?")
+    schema, name = full.split(".")
+    described = con.execute(
+        "select column_name, data_type, comment from duckdb_columns() where schema_name = ? and table_name = ? order by column_index",
+        [schema, name],
+    ).fetchall()
+    return full, known[full][0], (("column", "type", "description"), described)
+
+
+def compare_builds(settings: Settings, before: str | None, table: str | None, limit: int) -> tuple[str, Table]:
+    """Compare the published marts with those of an earlier build.
+
+    Args:
+        settings: Where the builds are.
+        before: Id of the earlier build; the one published before if None.
+        table: Return the rows of this mart that differ; one row a mart if None.
+        limit: How many rows at most.
+
+    Returns:
+        A sentence and a table.
+
+    Raises:
+        UsageError: Nothing is published, the build is not kept, or there is no such mart.
+    """
+    current, earlier = _two_builds(settings, before)
+    with duckdb.connect() as con:
+        attach(con, "before", earlier.path)
+        attach(con, "after", current.path)
+        if table is not None:
+            if table not in {
+                name for (name,) in con.sql("select table_name from after.meta.models where layer = 'marts'").fetchall()
+            }:
+                raise UsageError(f"there is no mart {table!r}", "the published file", "`datamoat show` lists them.")
+            columns, found = changed_rows(con, table, limit)
+            return f"{earlier.build_id} → {current.build_id}: {table}", (tuple(columns), found)
+        differ = [one for one in differences(con) if not one.is_none]
+    return f"{earlier.build_id} → {current.build_id}: {len(differ)} marts differ", (
+        ("table", "n_before", "n_after", "n_added", "n_removed", "n_changed", "columns"),
+        [_line(one) for one in differ],
+    )
+
+
+def _two_builds(settings: Settings, before: str | None) -> tuple[Published, Published]:
+    """Return the published build and the earlier one."""
+    current = published_build(settings.published)
+    if current is None:
+        raise UsageError("nothing is published yet", str(settings.published), "run `datamoat run`.")
+    others = [build for build in kept_builds(settings) if build.build_id != current.build_id]
+    earlier = next((build for build in others if before in (None, build.build_id)), None)
+    if earlier is None:
+        raise UsageError(
+            f"build {before} is not kept" if before else "there is no earlier build to compare with",
+            str(settings.warehouse / "builds"),
+            f"kept builds: {[build.build_id for build in others]}.",
+        )
+    return current, earlier
+
+
+def _line(one: Difference) -> tuple[Any, ...]:
+    return (one.table_name, one.n_before, one.n_after, one.n_added, one.n_removed, one.n_changed, one.told)
+
+
+def _tables(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, int]]:
+    """Return description and rows of every public table."""
+    return {
+        f"{schema}.{name}": (comment, n)
+        for schema, name, comment, n in con.sql(
+            "select schema_name, table_name, comment, estimated_size from duckdb_tables()"
+            " where schema_name in ('marts', 'meta') order by all"
+        ).fetchall()
+    }
