@@ -131,7 +131,7 @@ def _sources_page(con: duckdb.DuckDBPyConnection) -> str:
             lines += [row["about"], ""]
         for label, key in (
             ("id", "source_id"), ("publisher", "publisher"), ("licence", "licence"), ("credit", "attribution"),
-            ("page", "url"), ("asked", "fetch_protocol"), ("every", "expected_every"),
+            ("page", "url"), ("fetched by", "fetch_protocol"), ("every", "expected_every"),
         ):  # fmt: skip
             if row.get(key):
                 lines.append(f"- {label}: {row[key]}")
