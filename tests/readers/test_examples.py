@@ -8,11 +8,11 @@ from pathlib import Path
 from datamoat.settings import Settings
 
 
-def test_the_example_runs_and_prints_what_it_says(published: Settings, checkout: Path) -> None:
+def test_the_example_runs_and_prints_what_it_states(published: Settings, checkout: Path) -> None:
     command = [sys.executable, "-W", "error", str(checkout / "examples" / "read.py"), str(published.published)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"TikTok adds more hours than YouTube in \d+% of possible worlds", done.stdout)
+    assert re.search(r"TikTok adds more hours than YouTube in \d+% of joint draws", done.stdout)
     assert "http" in done.stdout
 
 
