@@ -4,15 +4,16 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /opt/datamoat
 RUN python -m venv /opt/venv
 # The hashed lock of what runs here, the scheduler and its workers with it; a byte that differs from it stops the build.
-COPY requirements-airflow.lock ./
-RUN /opt/venv/bin/pip install --require-hashes --no-deps -r requirements-airflow.lock
+COPY requirements-airflow.lock requirements-build.lock ./
+RUN /opt/venv/bin/pip install --require-hashes --no-deps -r requirements-airflow.lock \
+    && /opt/venv/bin/pip install --require-hashes --no-deps --target /opt/build -r requirements-build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
 COPY transforms ./transforms
 COPY expectations ./expectations
 COPY reports ./reports
 COPY data/reference ./data/reference
-RUN /opt/venv/bin/pip install --no-build-isolation --no-deps .
+RUN PYTHONPATH=/opt/build /opt/venv/bin/pip install --no-build-isolation --no-deps .
 
 FROM python:3.11.14-slim-bookworm
 RUN groupadd --gid 10001 datamoat && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data datamoat \

@@ -6,12 +6,13 @@ BIN := .venv/bin
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
 
-.venv/core: requirements.lock
+.venv/core: requirements.lock requirements-build.lock
 	@$(PYTHON) -c 'import sys; sys.exit("datamoat needs Python 3.11 to 3.13; set PYTHON=…" if not (3, 11) <= sys.version_info < (3, 14) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "setting up .venv from requirements.lock (once)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps --upgrade --target .venv/build -r requirements-build.lock
+	@PYTHONPATH=.venv/build $(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
 .venv/dev: requirements-dev.lock .venv/core
@@ -24,6 +25,12 @@ help:  ## list the commands
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements-airflow.lock
 	@touch $@
 
+.venv/rocrate: requirements-rocrate.lock .venv/core
+	@echo "adding RO-Crate's validator from requirements-rocrate.lock, in an environment of its own (once)"
+	@$(PYTHON) -m venv $@
+	@$@/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements-rocrate.lock
+	@touch $@
+
 setup: .venv/core  ## create the environment for the main job
 
 run: .venv/core  ## build, audit and publish what is here, offline, and print the result (the main job)
@@ -32,18 +39,15 @@ run: .venv/core  ## build, audit and publish what is here, offline, and print th
 test: .venv/dev  ## the software tests; no network beyond the package registries
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not celery"
 
-test-slow: .venv/dev  ## the tests that take minutes
+test-slow: .venv/dev .venv/rocrate  ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow
 
 test-celery: .venv/dev  ## two workers, Redis and PostgreSQL from Debian's packages, as docker-compose.yml sets them up
 	@command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || (apt-get update -qq && apt-get install -y -qq redis-server postgresql)
 	@$(BIN)/python -m pytest -m celery -s
 
-airflow: .venv/airflow  ## Airflow on this machine, loopback only; PORT=18080 for another port
-	@$(BIN)/python -m datamoat.orchestration.airflow_local start $(PORT)
-
-airflow-stop:  ## stop it
-	@$(BIN)/python -m datamoat.orchestration.airflow_local stop
+airflow: .venv/airflow  ## run Airflow on this machine until Ctrl-C, loopback only; PORT=18080 for another port
+	@exec $(BIN)/python -m datamoat.orchestration.airflow_local start $(PORT)
 
 check: .venv/dev  ## format, lint, types, SQL, import rules, content
 	@$(BIN)/ruff check .
@@ -75,10 +79,12 @@ bench: .venv/dev  ## time and memory of the main jobs, medians of 5, in one run
 
 lock: pyproject.toml  ## resolve the pinned versions again
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra reports pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build -o requirements-build.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group rocrate -o requirements-rocrate.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra reports --extra airflow --extra celery -c requirements.lock pyproject.toml -o requirements-airflow.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra reports --extra airflow --extra celery --extra dev -c requirements-airflow.lock pyproject.toml -o requirements-dev.lock
 
 clean:  ## delete what can be rebuilt (never the snapshots)
 	rm -rf data/lake data/warehouse data/exports .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test test-slow test-celery airflow airflow-stop check calibrate report release docs diff bench lock clean
+.PHONY: help setup run test test-slow test-celery airflow check calibrate report release docs diff bench lock clean

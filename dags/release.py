@@ -1,21 +1,10 @@
-"""Hand out what was published: Parquet and CSV after every publication, a dated release when a person asks for one."""
-
-from datetime import timedelta
+"""Export what was published: Parquet and CSV after every publication, a dated release when a person triggers one."""
 
 from airflow import sdk
 
-from datamoat.orchestration import notify, schedule
+from datamoat.orchestration import schedule
 
-POLICY = sdk.ExceptionRetryPolicy(
-    [sdk.RetryRule(error, sdk.RetryAction(act), timedelta(minutes=wait), why) for error, act, wait, why in schedule.RULES]
-)
-EACH = {
-    "retries": 2,
-    "retry_delay": timedelta(seconds=20),
-    "retry_policy": POLICY,
-    "pool": schedule.WRITER,
-    "on_failure_callback": notify.failed,
-}
+EACH = schedule.defaults(sdk, pool=schedule.WRITER)
 WAREHOUSE = sdk.Asset(schedule.WAREHOUSE, group="published")
 EXPORT = sdk.Asset(schedule.EXPORT, group="published")
 RELEASE = sdk.Asset(schedule.RELEASE, group="published")
@@ -26,13 +15,11 @@ RELEASE = sdk.Asset(schedule.RELEASE, group="published")
 def export_tables():
     """Write every published table as Parquet and CSV with its data package; runs after every publication."""
 
-    @sdk.task(
-        outlets=[EXPORT], doc_md="Write the tables of the published file; a build that was exported before is left as it is."
-    )
+    @sdk.task(outlets=[EXPORT], doc_md="Write the tables of the published file; an export of the same build is left as it is.")
     def export(outlet_events=None):
-        from datamoat.orchestration import tasks as verbs
+        from datamoat.orchestration import tasks
 
-        outlet_events[EXPORT].extra = facts = verbs.export()
+        outlet_events[EXPORT].extra = facts = tasks.export()
         return facts
 
     export()
@@ -43,11 +30,11 @@ def export_tables():
 def release():
     """Keep what is published as a dated release for good; runs when a person triggers it."""
 
-    @sdk.task(outlets=[RELEASE], doc_md="Write the bundle with its seal; write the seal down where the bundle is not.")
+    @sdk.task(outlets=[RELEASE], doc_md="Write the bundle with its seal, and record the seal where the bundle is not.")
     def export_release(outlet_events=None):
-        from datamoat.orchestration import tasks as verbs
+        from datamoat.orchestration import tasks
 
-        outlet_events[RELEASE].extra = facts = verbs.release()
+        outlet_events[RELEASE].extra = facts = tasks.release()
         return facts
 
     export_release()

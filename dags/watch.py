@@ -1,30 +1,23 @@
 """Once a week: has a page that a person transcribed changed?
 
-Only pages that were read, are public and can change are asked for, once each. The log says how many were not, and why.
+Only pages that were read, are public and can change are fetched, once each. The log counts the others, with the reason.
 """
-
-from datetime import timedelta
 
 from airflow import sdk
 
-from datamoat.orchestration import notify, schedule
-
-POLICY = sdk.ExceptionRetryPolicy(
-    [sdk.RetryRule(error, sdk.RetryAction(act), timedelta(minutes=wait), why) for error, act, wait, why in schedule.RULES]
-)
-EACH = {"retries": 2, "retry_policy": POLICY, "on_failure_callback": notify.failed}
+from datamoat.orchestration import schedule
 
 
-@sdk.dag(schedule="17 7 * * 6", catchup=False, max_active_runs=1, tags=["watch"], doc_md=__doc__, default_args=EACH,
-    dag_display_name="Watch cited pages", is_paused_upon_creation=True)  # fmt: skip
+@sdk.dag(schedule="17 7 * * 6", catchup=False, max_active_runs=1, tags=["watch"], doc_md=__doc__,
+    default_args=schedule.defaults(sdk), dag_display_name="Watch cited pages", is_paused_upon_creation=True)  # fmt: skip
 def watch_pages():
-    """Wire the one task."""
+    """Watch cited pages."""
 
-    @sdk.task(pool=schedule.PAGES, doc_md="Compare the visible text of every cited page with what it was the week before.")
+    @sdk.task(pool=schedule.PAGES, doc_md="Compare the visible text of every cited page with that of the week before.")
     def watch():
-        from datamoat.orchestration import tasks as verbs
+        from datamoat.orchestration import tasks
 
-        return verbs.watch()
+        return tasks.watch()
 
     watch()
 

@@ -9,6 +9,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -85,6 +88,41 @@ class Upstream:
     status: int = 200
     asked: list[dict[str, str]] = field(default_factory=list)
     posted: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Api:
+    """A client of Airflow's REST API on this machine."""
+
+    address: str
+    password: Callable[[], str]
+    _open: Any = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+    def call(self, path: str, body: object = None, token: str | None = None, method: str | None = None) -> Any:
+        """Send a request and return its JSON; send it again while Airflow reports that its SQLite database is locked."""
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.address + path, data, headers, method=method)  # noqa: S310  (loopback, http)
+        for tries_left in reversed(range(20)):
+            try:
+                with self._open(request, timeout=40) as response:
+                    text = response.read()
+                break
+            except urllib.error.HTTPError as refusal:
+                if refusal.code != 503 or not tries_left:
+                    raise
+                time.sleep(1)
+        return json.loads(text) if text else None
+
+    def token(self) -> str:
+        """Log in as the one user there is."""
+        return str(self.call("/auth/token", {"username": "admin", "password": self.password()})["access_token"])
+
+
+@pytest.fixture(scope="session")
+def api_of() -> type[Api]:
+    """Return the client's class."""
+    return Api
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The flows as files: which there are, that they read well, and that reading them is light."""
+"""The DAG files: which DAGs there are, that they import without an error, and that importing them is light."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     from airflow.dag_processing.dagbag import DagBag
     bag = DagBag(sys.argv[1])
-told = {
+found = {
     "errors": bag.import_errors,
     "heavy": sorted({name.split(".")[0] for name in sys.modules} & set(json.loads(sys.argv[2]))),
     "ours": sorted({name for name in sys.modules if name.startswith("datamoat.")}),
@@ -32,13 +32,13 @@ told = {
             "off": dag.is_paused_upon_creation, "deadline": dag.deadline is not None, "when": dag.timetable.__class__.__name__,
             "tasks": {task.task_id: {
                 "pool": task.pool, "doc": task.doc_md, "retries": task.retries, "policy": task.retry_policy is not None,
-                "told": bool(task.on_failure_callback), "outlets": [one.name for one in task.outlets],
+                "alert": bool(task.on_failure_callback), "outlets": [one.name for one in task.outlets],
             } for task in dag.tasks},
         } for name, dag in bag.dags.items()
     },
 }
 print()
-print(json.dumps(told))
+print(json.dumps(found))
 """
 
 
@@ -51,24 +51,32 @@ def bag(checkout: Path, world: Any) -> Any:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def test_there_is_one_flow_for_each_source_and_five_more(bag: Any, checkout: Path) -> None:
+def test_there_is_one_dag_for_each_source_and_five_more(bag: Any, checkout: Path) -> None:
     sources = {f"ingest__{source.id}" for source in read_sources(checkout)}
     assert bag["errors"] == {}
     assert set(bag["dags"]) == sources | {"ingest__reference", "build_warehouse", "export_tables", "release", "watch_pages"}
 
 
-def test_reading_the_flows_loads_nothing_heavy(bag: Any) -> None:
+def test_importing_the_dags_loads_nothing_heavy(bag: Any) -> None:
     assert bag["heavy"] == []
-    light = {"errors", "orchestration.notify", "orchestration.schedule", "project.sources", "project.yaml_files", "settings"}
+    light = {
+        "errors",
+        "log",
+        "orchestration.notify",
+        "orchestration.schedule",
+        "project.sources",
+        "project.yaml_files",
+        "settings",
+    }
     packages = {"orchestration", "project"}
     assert {name.removeprefix("datamoat.") for name in bag["ours"]} == light | packages
 
 
-def test_reading_the_flows_makes_airflow_warn_of_nothing(bag: Any) -> None:
+def test_importing_the_dags_makes_airflow_warn_of_nothing(bag: Any) -> None:
     assert bag["warnings"] == []
 
 
-def test_flows_are_short_and_import_nothing_but_the_sdk_and_the_light_parts(checkout: Path) -> None:
+def test_dag_files_are_short_and_import_nothing_but_the_sdk_and_the_light_parts(checkout: Path) -> None:
     for path in (checkout / "dags").glob("*.py"):
         lines = path.read_text(encoding="utf-8").splitlines()
         assert len(lines) <= 75, path.name
@@ -82,18 +90,18 @@ def test_every_source_is_tagged_by_what_it_is_about(bag: Any, checkout: Path) ->
     assert {"platform-statistics", "model-releases", "leaderboards"} == {tag for tags in kinds.values() for tag in tags}
 
 
-def test_flows_that_ask_somebody_are_off_until_a_person_switches_them_on(bag: Any, checkout: Path) -> None:
+def test_dags_that_send_requests_are_paused_until_a_person_switches_them_on(bag: Any, checkout: Path) -> None:
     asks = {f"ingest__{source.id}" for source in read_sources(checkout) if source.fetch.protocol != "inbox"} | {"watch_pages"}
     assert {name for name, dag in bag["dags"].items() if dag["off"]} == asks
 
 
-def test_every_flow_and_task_says_what_it_does_and_tells_somebody_when_it_fails(bag: Any) -> None:
+def test_every_dag_and_task_has_a_description_and_sends_an_alert_when_it_fails(bag: Any) -> None:
     for name, dag in bag["dags"].items():
         assert len(dag["doc"]) > 40, name
         assert dag["runs"] == 1
         assert dag["deadline"] or name in {"export_tables", "release", "watch_pages"}, name
         for task_id, task in dag["tasks"].items():
-            assert task["told"], (name, task_id)
+            assert task["alert"], (name, task_id)
             assert task["policy"], (name, task_id)
             assert task["doc"], (name, task_id)
 
@@ -103,7 +111,7 @@ def test_every_task_that_writes_tables_has_the_one_slot_and_every_pool_is_made(b
     writes = {"land", "build", "audit", "publish", "export", "export_release"}
     assert {pool for task_id, pool in tasks if task_id in writes} == {schedule.WRITER}
     known = schedule.pools(read_sources(checkout))
-    assert {pool for task_id, pool in tasks if task_id != "judge"} == set(known)
+    assert {pool for task_id, pool in tasks if task_id != "validate"} == set(known)
     assert {entry["slots"] for entry in known.values()} == {1}
 
 

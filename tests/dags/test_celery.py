@@ -24,8 +24,6 @@ import duckdb
 import pytest
 import yaml
 
-from datamoat.orchestration import airflow_local as local
-
 pytest.importorskip("airflow")
 pytestmark = [pytest.mark.celery, pytest.mark.xdist_group("airflow")]
 WORKERS = ("worker1", "worker2")
@@ -46,7 +44,7 @@ class Stack:
     ports: dict[str, int]
     compose: dict[str, Any]
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    airflow: local.Airflow | None = None
+    airflow: Any = None
     token: str = ""
 
     def place(self, text: str) -> str:
@@ -147,7 +145,9 @@ def postgres(folder: Path, port: int) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def stack(world: Any, checkout: Path, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(
+    world: Any, checkout: Path, free_port: Callable[[], int], api_of: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     if shutil.which("redis-server") is None:
         pytest.skip("Redis is not installed: `make test-celery` brings it")
     folder = tmp_path_factory.mktemp("stack")
@@ -174,11 +174,12 @@ def stack(world: Any, checkout: Path, free_port: Callable[[], int], tmp_path_fac
             made.start("triggerer", AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT=str(ports["triggerer"]))
             for name in WORKERS:
                 made.start(name, "worker", ("-H", f"{name}@here"), AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT=str(ports[name]))
-            made.airflow = local.Airflow(world.data / "airflow", ports["api-server"], {})
+            passwords = world.data / "airflow" / "passwords.json"
+            made.airflow = api_of(f"http://127.0.0.1:{ports['api-server']}", lambda: json.loads(passwords.read_text())["admin"])
             health = made.until("the api-server answers", lambda: made.airflow and made.airflow.call("/api/v2/monitor/health"))
             assert health
             made.token = made.until("a login", made.airflow.token)
-            made.until("every flow is read", lambda: made.get("dags?limit=100")["total_entries"] >= 7)
+            made.until("every DAG is read", lambda: made.get("dags?limit=100")["total_entries"] >= 7)
             yield made
         finally:
             made.stop()

@@ -1,4 +1,4 @@
-"""A real scheduler: three processes on a fresh home, upstreams on loopback, asked by REST alone."""
+"""A real scheduler: three processes on a fresh home, upstreams on loopback, controlled by REST alone."""
 
 import contextlib
 import hashlib
@@ -31,25 +31,28 @@ class Scheduler:
     """A running Airflow and the world it works in."""
 
     airflow: local.Airflow
+    api: Any
+    parts: dict[str, Any]
+    stack: contextlib.ExitStack
     world: Any
     token: str
     began: float
-    well_after: float
+    healthy_after: float
     exported_after: float = 0.0
 
     def get(self, path: str) -> Any:
-        return self.airflow.call(f"/api/v2/{path}", token=self.token)
+        return self.api.call(f"/api/v2/{path}", token=self.token)
 
     def runs(self, dag: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.get(f"dags/{dag}/dagRuns?order_by=run_after&limit=100")["dag_runs"]
         return found
 
     def trigger(self, dag: str) -> str:
-        made = self.airflow.call(f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None}, self.token)
+        made = self.api.call(f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None}, self.token)
         return str(made["dag_run_id"])
 
     def switch_on(self, dag: str) -> None:
-        self.airflow.call(f"/api/v2/dags/{dag}", {"is_paused": False}, self.token, method="PATCH")
+        self.api.call(f"/api/v2/dags/{dag}", {"is_paused": False}, self.token, method="PATCH")
 
     def tasks(self, dag: str, run: str) -> dict[str, str]:
         found = self.get(f"dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
@@ -61,12 +64,12 @@ class Scheduler:
     def processes(self) -> list[Any]:
         """Return every process of this Airflow: what was started, and what that started."""
         found = []
-        for pid in local.running(self.airflow).values():
-            found += [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        for part in self.parts.values():
+            found += [psutil.Process(part.pid), *psutil.Process(part.pid).children(recursive=True)]
         return found
 
     def until(self, what: str, true: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-        """Wait until something is true; a question that was not answered is put again, a dead process is told at once."""
+        """Wait until something is true; a request without a response is sent again, a process that ended fails at once."""
         end, refused = time.monotonic() + seconds, ""
         while time.monotonic() < end:
             try:
@@ -75,8 +78,8 @@ class Scheduler:
                 found, refused = None, f"; {failure}"
             if found:
                 return found
-            for name in set(local.SERVICES) - set(local.running(self.airflow)):
-                pytest.fail(f"{name} died: {(self.airflow.home / 'logs' / f'{name}.log').read_text()[-3000:]}")
+            for name in [name for name, part in self.parts.items() if part.poll() is not None]:
+                pytest.fail(f"{name} ended: {(self.airflow.home / 'logs' / f'{name}.log').read_text()[-3000:]}")
             time.sleep(0.5)
         return pytest.fail(f"not after {seconds:g} s: {what}{refused}; {sorted(self.standing())}")
 
@@ -88,7 +91,7 @@ class Scheduler:
         return str(self.until(f"{dag} {run} ended", state))
 
     def standing(self) -> set[tuple[str, str, str]]:
-        """Return every run of every flow with its state."""
+        """Return every run of every DAG with its state."""
         found = self.get("dags/~/dagRuns?limit=100")
         assert found["total_entries"] <= 100
         return {(run["dag_id"], run["dag_run_id"], run["state"]) for run in found["dag_runs"]}
@@ -117,7 +120,7 @@ def published(world: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def started(world: Any, free_port: Callable[[], int]) -> Iterator[Scheduler]:
+def started(world: Any, free_port: Callable[[], int], api_of: Callable[..., Any]) -> Iterator[Scheduler]:
     world.home.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in world.environment.items():
@@ -125,11 +128,12 @@ def started(world: Any, free_port: Callable[[], int]) -> Iterator[Scheduler]:
         given = {**world.environment, "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10"}
         airflow = local.describe(world.home, free_port(), given)
         began = time.monotonic()
-        try:
-            token = local.start(airflow)
-            yield Scheduler(airflow, world, token, began, time.monotonic() - began)
-        finally:
-            local.stop(airflow)
+        with contextlib.ExitStack() as stack:
+            parts = stack.enter_context(local.running(airflow))
+            api = api_of(airflow.address, lambda: airflow.password)
+            made = Scheduler(airflow, api, parts, stack, world, api.token(), began, time.monotonic() - began)
+            made.until("every DAG is read", lambda: made.get("dags?limit=100")["total_entries"] >= 7)
+            yield made
 
 
 @pytest.fixture(scope="module")
@@ -167,17 +171,29 @@ def test_a_scheduled_ingest_leads_to_a_published_file_and_an_export(
     events = scheduler.get("assets/events?limit=100")["asset_events"]
     landed = next(one["extra"] for one in events if one["source_dag_id"] == "ingest__example_board")
     assert landed["n_rows"] == 3
-    assert landed["verdicts"] == {"ok": 1}
+    assert landed["statuses"] == {"ok": 1}
     assert landed["snapshot_ids"][0].startswith("example_board/entries/")
     n, build_id = listed(scheduler.world)
     assert n == 3
     assert build_id in [one["extra"]["build_id"] for one in events if one["source_dag_id"] == "build_warehouse"]
     megabytes = sum(process.memory_full_info().pss for process in scheduler.processes()) // 1_000_000
     measured = (
-        f"well after {scheduler.well_after:.1f} s, export after {scheduler.exported_after:.1f} s, {megabytes} MB, "
+        f"healthy after {scheduler.healthy_after:.1f} s, export after {scheduler.exported_after:.1f} s, {megabytes} MB, "
         f"load {os.getloadavg()[0]:.1f}"
     )
     record_property("measured", measured)
+
+
+def test_the_log_of_a_task_has_one_event_for_each_model_check_and_publication(scheduler: Scheduler) -> None:
+    (run, *_) = scheduler.runs("build_warehouse")
+    built = scheduler.log("build_warehouse", run["dag_run_id"], "build")
+    with duckdb.connect(str(scheduler.world.settings.published), read_only=True) as con:
+        models = [f"{layer}.{name}" for layer, name in con.sql("select layer, table_name from meta.models").fetchall()]
+    assert len(models) >= 6
+    assert [model for model in models if model not in built] == []
+    assert all(field in built for field in ("rows", "seconds", "hash"))
+    assert "is_ok" in scheduler.log("build_warehouse", run["dag_run_id"], "audit")
+    assert "publication" in scheduler.log("build_warehouse", run["dag_run_id"], "publish")
 
 
 def test_it_listens_to_this_machine_alone(scheduler: Scheduler) -> None:
@@ -198,12 +214,12 @@ def test_an_upstream_that_turns_empty_is_quarantined_and_named_while_the_old_fil
     lists(0)
     run = scheduler.trigger("ingest__example_board")
     assert scheduler.ended("ingest__example_board", run) == "failed"
-    assert scheduler.tasks("ingest__example_board", run) == {"fetch": "success", "land": "skipped", "judge": "failed"}
-    # A task is told of after its state is: that may be a moment later.
-    scheduler.until("somebody was told", lambda: any("quarantined" in posted for posted in scheduler.world.upstream.posted))
-    told = "ALARM ingest__example_board.judge failed"
-    scheduler.until("the log tells it", lambda: told in scheduler.log("ingest__example_board", run, "judge"))
-    assert "entries is quarantined since" in scheduler.log("ingest__example_board", run, "judge")
+    assert scheduler.tasks("ingest__example_board", run) == {"fetch": "success", "land": "skipped", "validate": "failed"}
+    # The alert of a task is sent after its state is set: that may be a moment later.
+    scheduler.until("an alert was sent", lambda: any("quarantined" in posted for posted in scheduler.world.upstream.posted))
+    alert = "ingest__example_board.validate failed"
+    scheduler.until("the log has it", lambda: alert in scheduler.log("ingest__example_board", run, "validate"))
+    assert "entries is quarantined since" in scheduler.log("ingest__example_board", run, "validate")
     status = scheduler.world.datamoat("status")
     assert (status.returncode, "example_board quarantined: entries" in status.stdout) == (1, True)
     scheduler.settle()
@@ -213,7 +229,7 @@ def test_an_upstream_that_turns_empty_is_quarantined_and_named_while_the_old_fil
 
 @pytest.fixture(scope="module")
 def killed(scheduler: Scheduler) -> dict[str, Any]:
-    """Kill a build in the middle of it and let its flow end; return what readers had before and after, and the run."""
+    """Kill a build in the middle of it and let its DAG end; return what readers had before and after, and the run."""
     scheduler.settle()
     world, before = scheduler.world, published(scheduler.world)
     facts = world.content / "data" / "reference" / "facts.csv"
@@ -254,12 +270,12 @@ def test_a_worker_killed_in_the_middle_of_a_build_leaves_the_old_file_and_the_ne
     assert list(world.data.rglob("*.part")) == []
 
 
-def test_a_run_that_is_not_through_by_its_deadline_is_told_of_and_one_that_failed_before_it_is_not(
+def test_a_run_that_has_not_ended_by_its_deadline_raises_an_alert_and_one_that_failed_before_it_does_not(
     scheduler: Scheduler, killed: dict[str, Any]
 ) -> None:
     posted = scheduler.world.upstream.posted
-    told = f"build_warehouse is not through 0.3 minutes after it was queued (run {killed['run']})"
-    scheduler.until("the killed build was told of as late", lambda: any(told in text for text in posted))
+    late = f"build_warehouse has not ended 0.3 minutes after it was queued (run {killed['run']})"
+    scheduler.until("the killed build is late", lambda: any(late in text for text in posted))
     failed = [run["dag_run_id"] for run in scheduler.runs("ingest__example_board") if run["state"] == "failed"]
     assert [text for text in posted for run in failed if f"(run {run})" in text] == []
 
@@ -292,8 +308,8 @@ def test_history_is_landed_by_a_backfill_and_a_second_one_changes_nothing(
     for number, day in enumerate(days):
         (inbox / f"{day}.json").write_bytes(world.listing(3, number / 10))
 
-    def questions() -> int:
-        """Return how often a publisher was asked beyond once for every run that is no backfill."""
+    def n_extra() -> int:
+        """Return how many requests a publisher got beyond one for every run that is no backfill."""
         runs = [run for dag in ("ingest__example_board", "ingest__example_models") for run in scheduler.runs(dag)]
         return len(world.upstream.asked) - sum(run["run_type"] != "backfill" for run in runs)
 
@@ -305,13 +321,13 @@ def test_history_is_landed_by_a_backfill_and_a_second_one_changes_nothing(
         }  # fmt: skip
         known = "backfills?dag_id=ingest__example_board"
         scheduler.until("no other is under way", lambda: all(one["completed_at"] for one in scheduler.get(known)["backfills"]))
-        scheduler.airflow.call("/api/v2/backfills", wanted, scheduler.token)
+        scheduler.api.call("/api/v2/backfills", wanted, scheduler.token)
         scheduler.settle()
         runs = [run for run in scheduler.runs("ingest__example_board") if run["run_type"] == "backfill"]
         assert [(run["logical_date"][:10], run["state"]) for run in runs] == [(day, "success") for day in days]
         return {run["logical_date"]: run["start_date"] for run in runs}
 
-    n_questions = questions()
+    n_requests = n_extra()
     first = backfill("none")
     with duckdb.connect(str(world.settings.published), read_only=True) as con:
         history = con.sql(
@@ -322,13 +338,13 @@ def test_history_is_landed_by_a_backfill_and_a_second_one_changes_nothing(
     second = backfill("completed")
     assert all(second[day] > first[day] for day in first)  # it did go through them again
     assert (published(world), len(scheduler.runs("build_warehouse"))) == (before, n_builds)
-    assert questions() == n_questions  # nobody was asked for a day that is over
+    assert n_extra() == n_requests  # no request was sent for a day that is over
 
 
 def test_no_secret_reaches_a_log_a_template_an_event_a_receipt_or_an_export(scheduler: Scheduler) -> None:
     world = scheduler.world
     secret = {"connection_id": "canary", "conn_type": "http", "host": "example.org", "password": f"{world.canary}-connection"}
-    scheduler.airflow.call("/api/v2/connections", secret, scheduler.token)
+    scheduler.api.call("/api/v2/connections", secret, scheduler.token)
     assert {asked["x-api-key"] for asked in world.upstream.asked} == {f"{world.canary}-key"}  # it was there to be leaked
     assert any("token" not in posted for posted in world.upstream.posted)
     for path in ("connections", "assets/events", "eventLogs", "variables"):
@@ -346,17 +362,12 @@ def test_no_secret_reaches_a_log_a_template_an_event_a_receipt_or_an_export(sche
     assert leaks == []
 
 
-def test_a_part_that_died_is_started_again_and_the_others_are_left_alone(scheduler: Scheduler) -> None:
+def test_when_a_part_is_killed_a_stop_still_leaves_nothing_running(scheduler: Scheduler) -> None:
     scheduler.settle()
-    before = local.running(scheduler.airflow)
-    killed = psutil.Process(before["scheduler"])
-    orphans = killed.children(recursive=True)
-    killed.kill()
-    psutil.wait_procs([killed], timeout=30)
-    assert orphans != []
-    scheduler.token = local.start(scheduler.airflow)
-    after = local.running(scheduler.airflow)
-    assert {name for name in before if after[name] != before[name]} == {"scheduler"}
-    _, alive = psutil.wait_procs(orphans, timeout=30)
+    processes = scheduler.processes()
+    workers = psutil.Process(scheduler.parts["scheduler"].pid).children(recursive=True)
+    assert workers != []
+    scheduler.parts["scheduler"].kill()
+    scheduler.stack.close()
+    _, alive = psutil.wait_procs(processes, timeout=30)
     assert alive == []
-    assert scheduler.ended("ingest__reference", scheduler.trigger("ingest__reference")) == "success"

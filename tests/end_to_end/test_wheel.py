@@ -22,7 +22,8 @@ def test_the_wheel_carries_the_content_and_checks_it_outside_a_checkout(checkout
         "-w",
         str(wheels),
     ]
-    subprocess.run(build, check=True, capture_output=True)
+    backend = {**os.environ, "PYTHONPATH": str(Path(sys.prefix) / "build")}  # where make puts the build backend
+    subprocess.run(build, check=True, capture_output=True, env=backend)
     (wheel,) = wheels.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)

@@ -48,7 +48,9 @@ def test_the_order_of_packages_is_the_one_that_the_import_contract_enforces(chec
 
 
 def test_no_file_is_long(checkout: Path) -> None:
-    files = [path for root in ("datamoat", "moat") for path in (checkout / "src" / root).rglob("*.py") if "content" not in path.parts]
+    files = [
+        path for root in ("datamoat", "moat") for path in (checkout / "src" / root).rglob("*.py") if "content" not in path.parts
+    ]
     assert len(files) > 50
     lines = {path.relative_to(checkout).as_posix(): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert {path: n for path, n in lines.items() if n > MOST_LINES} == {}

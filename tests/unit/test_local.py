@@ -1,10 +1,7 @@
-"""Airflow on one machine: secrets of its own, a port that is free, and nothing stopped that is not ours."""
+"""Airflow on one machine: secrets of its own, loopback alone, a port that is free, and nothing left running."""
 
-import json
-import os
 import socket
 import stat
-import urllib.error
 from pathlib import Path
 from typing import Any
 
@@ -47,41 +44,34 @@ def test_what_a_person_set_in_the_environment_is_kept(here: local.Airflow) -> No
     assert (found["AIRFLOW__CORE__PARALLELISM"], found["AA_API_KEY"]) == ("2", "k")
 
 
-def test_a_proxy_of_the_environment_stands_between_nobody_and_this_machine(
+def test_no_proxy_stands_between_a_check_of_health_and_this_machine(
     here: local.Airflow, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    httpserver.expect_request("/api/v2/version").respond_with_json({"version": "3"})
-    assert local.Airflow(here.home, httpserver.port, {}).call("/api/v2/version") == {"version": "3"}
+    httpserver.expect_request("/health").respond_with_data("")
+    assert local.is_healthy(f"http://127.0.0.1:{httpserver.port}")
     assert here.environment["NO_PROXY"] == "127.0.0.1"
     assert local.describe(here.home, 18099, {"no_proxy": "example.org"}).environment["NO_PROXY"] == "example.org,127.0.0.1"
 
 
-def test_a_port_that_is_taken_is_said(here: local.Airflow) -> None:
+def test_a_port_that_is_taken_is_refused_before_anything_starts(here: local.Airflow) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(UsageError, match=f"port {port} is taken"):
-            local.start(local.describe(here.home, port, {}))
-    assert not here.record.exists()
+        with pytest.raises(UsageError, match=f"port {port} is taken"), local.running(local.describe(here.home, port, {})):
+            pass
+    assert not (here.home / "logs").exists()
 
 
-def test_a_process_that_is_not_airflow_is_not_taken_for_ours_and_not_stopped(here: local.Airflow) -> None:
-    here.record.write_text(json.dumps({"port": 1, "pids": {"scheduler": os.getpid(), "api-server": 2**22}}))
-    assert local.running(here) == {}
-    assert local.stop(here) == []
-    assert not here.record.exists()
-
-
-def test_a_part_is_well_only_when_the_server_says_so(httpserver: Any) -> None:
+def test_a_part_is_healthy_only_if_the_server_reports_it(httpserver: Any) -> None:
     httpserver.expect_request("/api/v2/monitor/health").respond_with_json({"scheduler": {"status": "healthy"}, "triggerer": None})
     httpserver.expect_request("/health").respond_with_data("", status=503)
     address = f"http://127.0.0.1:{httpserver.port}"
     parts = ("scheduler", "triggerer", "nonsense", None)
-    assert [local.is_well(address, part) for part in parts] == [True, False, False, False]
-    assert not local.is_well("http://127.0.0.1:1")
+    assert [local.is_healthy(address, part) for part in parts] == [True, False, False, False]
+    assert not local.is_healthy("http://127.0.0.1:1")
 
 
 def test_words_that_are_no_command_print_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,19 +85,3 @@ def test_there_is_a_pool_for_the_writer_for_every_host_and_for_what_people_bring
     assert schedule.WRITER in made
     assert {schedule.pool(source) for source in sources} <= set(made)
     assert all(0 <= int(schedule.cron(source).split()[0]) < 60 for source in sources)
-
-
-def test_a_locked_database_is_asked_again_and_any_other_refusal_is_told_at_once(
-    here: local.Airflow, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waited: list[float] = []
-    monkeypatch.setattr(local.time, "sleep", waited.append)
-    server = local.Airflow(here.home, httpserver.port, {})
-    for _ in range(2):
-        httpserver.expect_ordered_request("/api/v2/backfills", method="POST").respond_with_json({"detail": "locked"}, status=503)
-    httpserver.expect_ordered_request("/api/v2/backfills", method="POST").respond_with_json({"id": 7})
-    httpserver.expect_ordered_request("/api/v2/backfills", method="POST").respond_with_json({"detail": "running"}, status=409)
-    assert server.call("/api/v2/backfills", {"dag_id": "x"}) == {"id": 7}
-    with pytest.raises(urllib.error.HTTPError, match="409"):
-        server.call("/api/v2/backfills", {"dag_id": "x"})
-    assert waited == [1, 1]

@@ -1,6 +1,5 @@
-"""A person is told once, on every way that is configured, and no secret is told."""
+"""An alert goes once to every channel that is configured, and contains no secret."""
 
-import logging
 import smtplib
 from types import SimpleNamespace
 from typing import Any, Self
@@ -16,12 +15,12 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_without_anything_configured_the_log_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    assert notify.tell("the disk is full") == ["log"]
-    assert caplog.messages == ["ALARM the disk is full"]
+def test_without_any_channel_an_alert_is_an_event_of_the_log(events: list[dict[str, Any]]) -> None:
+    assert notify.alert("the disk is full") == ["log"]
+    assert [event["alert"] for event in events] == ["the disk is full"]
 
 
-def test_a_webhook_is_told_the_same_line(httpserver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_webhook_gets_the_same_line(httpserver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     httpserver.expect_oneshot_request(
         "/hook", method="POST", json={"text": "datamoat: x.land failed in run r: gone"}
     ).respond_with_data("")
@@ -32,16 +31,16 @@ def test_a_webhook_is_told_the_same_line(httpserver: Any, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("address", ["http://example.org/hook", "ftp://example.org", "nonsense", "http://127.0.0.1:1/x"])
-def test_a_webhook_that_cannot_be_told_is_a_line_in_the_log_without_its_address(
-    address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_webhook_that_fails_is_an_event_of_the_log_without_its_address(
+    address: str, monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]]
 ) -> None:
     monkeypatch.setenv(notify.WEBHOOK, address)
-    assert notify.tell("something") == ["log"]
-    assert "the webhook could not be told" in caplog.text
-    assert address not in caplog.text
+    assert notify.alert("something") == ["log"]
+    assert events[1]["channel"] == "webhook"
+    assert address not in str(events)
 
 
-def test_a_mail_says_what_and_where_to_read_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mail_names_the_failure_and_the_page_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
 
     class Server:
@@ -60,34 +59,38 @@ def test_a_mail_says_what_and_where_to_read_on(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(smtplib, "SMTP", Server)
     monkeypatch.setenv(notify.MAIL_TO, "somebody@example.org")
     monkeypatch.setenv(notify.MAIL_HOST, "mail.example.org:2525")
-    assert notify.tell("build failed\nSubject: other") == ["log", "mail"]
+    assert notify.alert("build failed\nSubject: other") == ["log", "mail"]
     assert sent[0] == ("mail.example.org", 2525, notify.SECONDS)
     assert sent[1]["Subject"] == "datamoat: build failed Subject: other"
     assert "docs/operations.md" in sent[1].get_content()
 
 
 def test_values_of_secrets_and_passwords_in_addresses_are_left_out(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]]
 ) -> None:
     monkeypatch.setenv("EXAMPLE_API_KEY", "canary-1234")
     monkeypatch.setenv("HARMLESS", "publisher")
-    notify.tell("publisher said canary-1234 at postgresql://me:canary-5678@db/x and https://example.org/a?key=canary-9 and b@c")
-    assert "canary" not in caplog.text
-    assert caplog.messages == ["ALARM publisher said *** at postgresql://***@db/x and https://example.org/a?*** and b@c"]
+    notify.alert("publisher sent canary-1234 at postgresql://me:canary-5678@db/x and https://example.org/a?key=canary-9 and b@c")
+    assert "canary" not in str(events)
+    assert [event["alert"] for event in events] == [
+        "publisher sent *** at postgresql://***@db/x and https://example.org/a?*** and b@c"
+    ]
 
 
-def test_a_name_with_control_characters_cannot_write_a_line_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
-    notify.tell("entry \x1b[2Jevil\nALARM forged\x07")
-    assert caplog.messages == ["ALARM entry ?[2Jevil ALARM forged?"]
+def test_a_name_with_control_characters_cannot_write_a_line_of_its_own(events: list[dict[str, Any]]) -> None:
+    notify.alert("entry \x1b[2Jevil\nALERT forged\x07")
+    assert [event["alert"] for event in events] == ["entry ?[2Jevil ALERT forged?"]
 
 
-def test_a_late_run_is_told_of_with_its_name(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_late_run_is_named(events: list[dict[str, Any]]) -> None:
     notify.late({"dag_run": {"dag_run_id": "r9", "state": "running"}}, dag_id="build_warehouse", minutes=60)
-    assert caplog.records[0].levelno == logging.ERROR
-    assert caplog.messages == ["ALARM build_warehouse is not through 60 minutes after it was queued (run r9); it goes on"]
+    assert events[0]["level"] == "error"
+    assert [event["alert"] for event in events] == [
+        "build_warehouse has not ended 60 minutes after it was queued (run r9); it goes on"
+    ]
 
 
 @pytest.mark.parametrize("state", ["failed", "success"])
-def test_a_run_that_is_through_is_not_told_of_as_late(state: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_that_has_ended_is_not_late(state: str, events: list[dict[str, Any]]) -> None:
     notify.late({"dag_run": {"dag_run_id": "r9", "state": state}}, dag_id="build_warehouse", minutes=60)
-    assert caplog.messages == []
+    assert events == []

@@ -1,13 +1,12 @@
-"""Tell a person: one line in the log always, a webhook or a mail where one is configured.
+"""Alerts: one event in the log always, a webhook or a mail where one is configured.
 
 `DATAMOAT_WEBHOOK` is an https address (or one on this machine) that takes `{"text": …}`. `DATAMOAT_MAIL_TO` and
-`DATAMOAT_MAIL_HOST` (`host` or `host:port`), with `DATAMOAT_MAIL_FROM` if wanted, send a plain mail. Neither is ever
-printed, and no value of a secret leaves in a message.
+`DATAMOAT_MAIL_HOST` (`host` or `host:port`), with `DATAMOAT_MAIL_FROM` if wanted, send a plain mail. Neither address is
+ever printed, and no message contains the value of a secret.
 """
 
 import http.client
 import json
-import logging
 import os
 import re
 import smtplib
@@ -17,7 +16,8 @@ from email.message import EmailMessage
 from typing import Any
 from urllib.parse import urlsplit
 
-log = logging.getLogger("datamoat.orchestration.notify")
+from datamoat.log import log
+
 WEBHOOK, MAIL_TO, MAIL_FROM, MAIL_HOST = (f"DATAMOAT_{name}" for name in ("WEBHOOK", "MAIL_TO", "MAIL_FROM", "MAIL_HOST"))
 SECONDS = 10
 ENDED = {"success", "failed"}
@@ -28,49 +28,49 @@ IN_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/\s@]*@|(?P<path>https?:
 
 
 def failed(context: Mapping[str, Any]) -> None:
-    """Tell that a task failed for good; the callback of every task.
+    """Send an alert that a task failed for good; the callback of every task.
 
     Args:
-        context: The scheduler's context: `task_instance`, `dag_run` and `exception` are read, as far as they are there.
+        context: The scheduler's context: `task_instance`, `dag_run` and `exception` are read, where they are given.
     """
     task = context.get("task_instance") or context.get("ti")
     name = f"{getattr(task, 'dag_id', '?')}.{getattr(task, 'task_id', '?')}"
     run = getattr(context.get("dag_run"), "run_id", "?")
-    tell(f"{name} failed in run {run}: {context.get('exception') or 'the process died'}")
+    alert(f"{name} failed in run {run}: {context.get('exception') or 'the process died'}")
 
 
 def late(context: Mapping[str, Any] | None = None, *, dag_id: str = "?", minutes: float = 0) -> None:
-    """Tell that a run is not through by its deadline; the run goes on.
+    """Send an alert that a run has not ended by its deadline; the run goes on.
 
-    One that failed before its deadline was told of then: Airflow calls for it too, and there is nothing to add.
+    Airflow calls this for a run that ended before its deadline too: then there is nothing to send.
     """
     run = ((context or {}).get("dag_run")) or {}
     if isinstance(run, Mapping) and run.get("state") in ENDED:
         return
     run_id = run.get("dag_run_id") or run.get("run_id") if isinstance(run, Mapping) else getattr(run, "run_id", None)
-    tell(f"{dag_id} is not through {minutes:g} minutes after it was queued (run {run_id or '?'}); it goes on")
+    alert(f"{dag_id} has not ended {minutes:g} minutes after it was queued (run {run_id or '?'}); it goes on")
 
 
-def tell(text: str) -> list[str]:
-    """Say one thing to everybody who is to hear it, and return who was told; never fails."""
+def alert(text: str) -> list[str]:
+    """Send one line to the log and to every channel that is configured, and return the channels that took it; never fails."""
     line = " ".join(redact(text).split())[:MOST]
     line = "".join(character if character.isprintable() else "?" for character in line)
-    log.error("ALARM %s", line)
-    told = ["log"]
+    log.error("alert", alert=line)
+    sent = ["log"]
     for name, send in (("webhook", _to_webhook), ("mail", _to_mail)):
         try:
             if send(line):
-                told.append(name)
+                sent.append(name)
         except (OSError, ValueError, http.client.HTTPException, smtplib.SMTPException) as failure:
-            log.error("the %s could not be told: %s", name, type(failure).__name__)  # noqa: TRY400  (a traceback may show a secret)
-    return told
+            log.error("alert", channel=name, error=type(failure).__name__)
+    return sent
 
 
 def redact(text: str, environment: Mapping[str, str] = os.environ) -> str:
     """Return a text without the values of secret variables, passwords in addresses, and queries of addresses.
 
-    >>> redact("asked https://user:pw@example.org/x?key=1", {})
-    'asked https://***@example.org/x?***'
+    >>> redact("fetched https://user:pw@example.org/x?key=1", {})
+    'fetched https://***@example.org/x?***'
     """
     for name, value in environment.items():
         if SECRET_NAME.search(name) and len(value) >= SHORTEST_SECRET:
@@ -106,7 +106,7 @@ def _to_mail(line: str) -> bool:
     mail = EmailMessage()
     mail["Subject"], mail["To"] = f"datamoat: {line[:100]}", to
     mail["From"] = os.environ.get(MAIL_FROM) or to
-    mail.set_content(f"{line}\n\nWhat to do for each alarm: docs/operations.md\n")
+    mail.set_content(f"{line}\n\nWhat to do about each alert: docs/operations.md\n")
     name, _, port = host.partition(":")
     with smtplib.SMTP(name, int(port or 25), timeout=SECONDS) as server:
         server.send_message(mail)

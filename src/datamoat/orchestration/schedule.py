@@ -1,7 +1,7 @@
-"""What a scheduler needs to know of the sources: when to ask, which pools there are, what assets are called.
+"""The schedule of the DAGs: when each source is fetched, pools, names of assets, and the defaults of every task.
 
-Plain values, light to import; the orchestrator itself is imported by the files of `dags/` alone. As a program it
-prints the pools as JSON, in the form that `airflow pools import` reads.
+Light to import. Only the files of `dags/` import Airflow; they pass its SDK to `defaults` and `deadline`. As a program it prints
+the pools as JSON, in the form that `airflow pools import` reads.
 """
 
 import json
@@ -9,22 +9,25 @@ import os
 import re
 import sys
 import zlib
+from datetime import timedelta
+from typing import Any
 
+from datamoat.orchestration import notify
 from datamoat.project.sources import REFERENCE, Source, read_sources
 from datamoat.settings import find_content
 
 WRITER = "datamoat_writer"  # one slot: one process at a time lands, builds, publishes or exports
 WAREHOUSE, EXPORT, RELEASE = "warehouse", "exported_tables", "dated_release"
-OWN = "Our own facts"
-INBOX = "host_inbox"  # the pool of what people bring in
-PAGES = "host_of_watched_pages"
-# What a failed step means: the error, whether to try again, after how many minutes, and why. The first that fits counts.
+REFERENCE_TITLE = "Reference facts"
+INBOX = "host_inbox"  # the pool of files that people bring in
+PAGES = "host_of_cited_pages"
+# What a failed task means: the error, whether to retry, after how many minutes, and why. The first that matches counts.
 RULES = (
     ("datamoat.errors.SourceUnavailableError", "retry", 10, "it may work later"),
-    ("datamoat.errors.BusyError", "retry", 1, "another process is at work"),
+    ("datamoat.errors.BusyError", "retry", 1, "another process is writing"),
     ("datamoat.errors.DatamoatError", "fail", 0, "a person must look"),
 )
-LATE_MINUTES = float(os.environ.get("DATAMOAT_LATE_MINUTES") or 60)  # after which a run that is not through is told of
+LATE_MINUTES = float(os.environ.get("DATAMOAT_LATE_MINUTES") or 60)  # after which a run that has not ended raises an alert
 CRON = {
     "hourly": "{minute} * * * *",
     "daily": "{minute} 6 * * *",
@@ -32,13 +35,37 @@ CRON = {
     "monthly": "{minute} 6 2 * *",
     "quarterly": "{minute} 6 2 1,4,7,10 *",
     "half-yearly": "{minute} 6 2 1,7 *",
-    "never": "{minute} 5 * * *",  # nobody is asked: the inbox is looked into
+    "never": "{minute} 5 * * *",  # no request is sent: the inbox is searched
 }
 
 
+def defaults(sdk: Any, retries: int = 2, **more: Any) -> dict[str, Any]:  # noqa: ANN401  (Airflow's SDK, never imported here)
+    """Return the default arguments of a DAG's tasks: retries by the kind of error, an alert when a task fails for good.
+
+    Args:
+        sdk: `airflow.sdk`.
+        retries: How often a task is tried again.
+        more: Further arguments, such as the pool.
+    """
+    rules = [sdk.RetryRule(error, sdk.RetryAction(action), timedelta(minutes=wait), why) for error, action, wait, why in RULES]
+    return {
+        "retries": retries,
+        "retry_delay": timedelta(seconds=20),
+        "retry_policy": sdk.ExceptionRetryPolicy(rules),
+        "on_failure_callback": notify.failed,
+        **more,
+    }
+
+
+def deadline(sdk: Any, dag_id: str) -> Any:  # noqa: ANN401  (the same)
+    """Return the alert for a run of a DAG that has not ended in time after it was queued."""
+    late = sdk.SyncCallback(notify.late, {"dag_id": dag_id, "minutes": LATE_MINUTES})
+    return sdk.DeadlineAlert(sdk.DeadlineReference.DAGRUN_QUEUED_AT, timedelta(minutes=LATE_MINUTES), late)
+
+
 def titles(sources: tuple[Source, ...]) -> dict[str, str]:
-    """Return what everything that lands is called, our own facts first."""
-    return {REFERENCE: OWN, **{source.id: source.title for source in sources}}
+    """Return the title of everything that lands, the reference facts first."""
+    return {REFERENCE: REFERENCE_TITLE, **{source.id: source.title for source in sources}}
 
 
 def raw(source_id: str) -> str:
@@ -47,7 +74,7 @@ def raw(source_id: str) -> str:
 
 
 def cron(source: Source) -> str:
-    """Return when a source is asked, in UTC, at a minute that its name decides, so that not all are asked at once.
+    """Return when a source is fetched, in UTC, at a minute that its id decides, so that not all are fetched at once.
 
     >>> CRON["daily"].format(minute=17)
     '17 6 * * *'
@@ -56,7 +83,7 @@ def cron(source: Source) -> str:
 
 
 def pool(source: Source) -> str:
-    """Return the pool of the first host a source is asked at: one question at a time for each host."""
+    """Return the pool of a source's first host: one request at a time for each host."""
     if source.fetch.protocol == "inbox" or not source.fetch.hosts:
         return INBOX
     host = source.fetch.hosts[0]
@@ -65,7 +92,7 @@ def pool(source: Source) -> str:
 
 def pools(sources: tuple[Source, ...]) -> dict[str, dict[str, object]]:
     """Return every pool with its slots, as `airflow pools import` takes them."""
-    hosts = {pool(one): f"one question at a time for {one.fetch.hosts[0]}" for one in sources if pool(one) != INBOX}
+    hosts = {pool(one): f"one request at a time for {one.fetch.hosts[0]}" for one in sources if pool(one) != INBOX}
     hosts[INBOX] = "files that people bring in"
     hosts[PAGES] = "one cited page at a time"
     about = {WRITER: "one process at a time writes tables", **dict(sorted(hosts.items()))}

@@ -1,7 +1,7 @@
-"""Each step as one call for a scheduler: names and days in, plain facts out, one of our errors when a person must look.
+"""Each task of the DAGs as one function: names and days in, plain facts out, one of our errors when a person must look.
 
-Every step finds its settings in the environment, waits for its turn to write, and may be run again: what was done
-before is not done twice. The facts go into the log and into the event that sets off the next step.
+Every task reads its settings from the environment, waits for its turn to write, and is idempotent: what was done before is not
+done twice. The facts go into the log and into the event that triggers the next DAG.
 """
 
 from collections import Counter
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from datamoat.ingest.outcome import FetchReport
 
 Facts = dict[str, Any]
-TURN_SECONDS = 1800.0  # how long a step waits for another process, the command line's included, to stop writing
+TURN_SECONDS = 1800.0  # how long a task waits for another process, such as a command, to stop writing
 
 
 def fetch(source_id: str, day: str | None = None) -> Facts:
-    """Ask a source for everything it has, and store what it answers.
+    """Send every request of a source and store the responses.
 
-    A source that is not asked, and any source on a past `day`, is looked for in the inbox instead:
+    A source without requests, and any source on a past `day`, is read from the inbox instead:
     `data/inbox/<source>/<request>/<day>.<ext>`. Files stay where they are; the same file twice is one snapshot.
 
     Args:
         source_id: The source.
-        day: A past day (ISO) to bring in; None asks for what there is now.
+        day: A past day (ISO) to bring in; None fetches what there is now.
 
     Raises:
-        SourceUnavailableError: A request was not answered; what was answered is stored.
-        SourceChangedError: A request was answered with an error; the answer is stored as evidence.
+        SourceUnavailableError: A request got no response; the other responses are stored.
+        SourceChangedError: A request got an error; the response is stored as evidence.
     """
     from datamoat.ingest.fetch import fetch_source
 
@@ -45,24 +45,24 @@ def fetch(source_id: str, day: str | None = None) -> Facts:
     report = fetch_source(settings, source)
     bad = [outcome for outcome in report.outcomes if outcome.what not in {"new", "unchanged"}]
     if bad:
-        told = "; ".join(f"{outcome.request} {outcome.what}: {outcome.detail}" for outcome in bad)
+        listed = "; ".join(f"{outcome.request} {outcome.what}: {outcome.detail}" for outcome in bad)
         kind = SourceUnavailableError if any(outcome.what == "deferred" for outcome in bad) else SourceChangedError
         raise kind(
-            f"{source_id} did not answer {len(bad)} of {len(report.outcomes)} requests: {told}",
+            f"{source_id}: {len(bad)} of {len(report.outcomes)} requests failed: {listed}",
             f"data/snapshots/{source_id}",
-            f"`datamoat diagnose {source_id}` shows the answers; what was answered well is kept and lands.",
+            f"`datamoat diagnose {source_id}` shows the responses; those without an error are stored and land.",
         )
     return _fetched(source, [report])
 
 
 def land(source_id: str, day: str | None = None) -> Facts:
-    """Read what came from a source into tables, judge it, and say whether readers have seen it.
+    """Parse and validate new snapshots of a source, and return whether the published file lacks any of them.
 
-    `reference` reads the facts of our own. With a `day`, snapshots received on that day are read anew from their bytes.
+    `reference` reads the reference facts. With a `day`, snapshots received on that day are parsed again from their bytes.
 
     Returns:
-        What the published file does not know yet: snapshots, their verdicts and rows; `is_new` tells whether what is
-        served differs from what it was made of.
+        What the published file does not contain yet: snapshots, their statuses and rows; `is_new` is true if what is
+        served differs from its inputs.
 
     Raises:
         ContentError: A reference row, a receipt or a parser is malformed.
@@ -78,41 +78,41 @@ def land(source_id: str, day: str | None = None) -> Facts:
         if day is not None:
             forget(settings, source, date.fromisoformat(day))
         fresh, _ = land_source(settings, source)
-        seen = _known_to_readers(settings, source_id)
+        seen = _published_snapshots(settings, source_id)
         unseen = [one for one in read_landings(settings, source) if (one.snapshot_id, one.verdict) not in seen]
         gone = seen - {(one.snapshot_id, one.verdict) for one in read_landings(settings, source)}
         return {
             "source_id": source_id,
             "snapshot_ids": [one.snapshot_id for one in unseen],
-            "verdicts": dict(sorted(Counter(one.verdict for one in unseen).items())),
+            "statuses": dict(sorted(Counter(one.verdict for one in unseen).items())),
             "n_rows": sum(one.n_rows for one in unseen if one.is_served),
             "n_read_now": len(fresh),
             "is_new": any(one.is_served for one in unseen) or any(Status(verdict).is_accepted for _, verdict in gone),
         }
 
 
-def judge(source_id: str) -> Facts:
-    """Fail, naming it, when the newest answer to a request of a source is not to be believed.
+def validate(source_id: str) -> Facts:
+    """Fail, with the reason, when the newest response to a request of a source is not valid.
 
     Raises:
-        SourceChangedError: It is quarantined, or the publisher answered with an error.
+        SourceChangedError: It is quarantined, or it is an error of the publisher.
     """
     from datamoat.ingest.source_state import states
 
     settings = read_settings()
     source = find_source(settings.content, source_id)
-    standing = states(settings, [source], datetime.now(UTC).date())
-    bad = [state for state in standing if state.state in {"quarantined", "failing"}]
+    current = states(settings, [source], datetime.now(UTC).date())
+    bad = [state for state in current if state.state in {"quarantined", "failing"}]
     if bad:
-        told = "; ".join(
+        listed = "; ".join(
             f"{state.request} is {state.state} since {state.since}, {_live(state.served_on)}: {state.reason}" for state in bad
         )
         raise SourceChangedError(
-            f"{source_id}: {told}",
+            f"{source_id}: {listed}",
             ", ".join(str(state.snapshot_id) for state in bad),
-            f"`datamoat diagnose {source_id}`, then `datamoat plan {source_id}` and `datamoat accept`, or mend the source.",
+            f"`datamoat diagnose {source_id}`, then `datamoat plan {source_id}` and `datamoat accept`, or correct the source.",
         )
-    return {"source_id": source_id, "states": {state.request: state.state for state in standing}}
+    return {"source_id": source_id, "states": {state.request: state.state for state in current}}
 
 
 def build() -> Facts:
@@ -132,10 +132,10 @@ def build() -> Facts:
 
 
 def audit(build_id: str) -> Facts:
-    """Check every claim about a build.
+    """Run every check on a build.
 
     Raises:
-        AuditFailedError: A critical claim does not hold.
+        AuditFailedError: A critical check does not pass.
         PublishRefusedError: Another build took its place meanwhile.
     """
     from datamoat.project.read import read_project
@@ -146,7 +146,7 @@ def audit(build_id: str) -> Facts:
         _same_build(settings, build_id)
         audited = audit_build(settings, read_project(settings.content))
     warned = [f"{result.table_name}: {result.claim}" for result in audited.warnings]
-    return {"build_id": build_id, "n_claims": len(audited.results), "warnings": warned}
+    return {"build_id": build_id, "n_checks": len(audited.results), "warnings": warned}
 
 
 def publish(build_id: str) -> Facts:
@@ -198,21 +198,21 @@ def release() -> Facts:
 
 
 def watch() -> Facts:
-    """Look again at every page that a person transcribed and that can be looked at.
+    """Fetch every page again that a person transcribed and that can be fetched.
 
     Raises:
-        SourceChangedError: A page is gone, moved, or no longer shows a figure that was taken from it.
+        SourceChangedError: A page is gone, moved, or no longer shows a statistic that was taken from it.
     """
     from datamoat.ingest.page_monitor import summary, watch_pages
 
     findings = watch_pages(read_settings())
-    alarms = [finding for finding in findings if finding.is_alarm]
-    if alarms:
-        told = "; ".join(f"{', '.join(one.citation_ids)} {one.state} ({one.url}): {one.detail}" for one in alarms[:10])
+    alerts = [finding for finding in findings if finding.is_alarm]
+    if alerts:
+        listed = "; ".join(f"{', '.join(one.citation_ids)} {one.state} ({one.url}): {one.detail}" for one in alerts[:10])
         raise SourceChangedError(
-            f"{len(alarms)} of {len(findings)} cited pages: {told}",
+            f"{len(alerts)} of {len(findings)} cited pages: {listed}",
             "data/reference/citations.csv",
-            "read the page again; if the figure changed, add a row that supersedes the old one, and never edit the old one.",
+            "read the page again; if the statistic changed, add a row that supersedes the old one, and never edit the old one.",
         )
     changed = [f"{', '.join(one.citation_ids)}: {one.detail}" for one in findings if one.state == "changed"]
     return {"n_pages": len(findings), "states": summary(findings), "changed": changed}
@@ -223,7 +223,7 @@ def _fetched(source: Source, reports: list["FetchReport"]) -> Facts:
     return {
         "source_id": source.id,
         "n_requests": sum(report.n_requests for report in reports),
-        "answers": dict(sorted(Counter(outcome.what for outcome in outcomes).items())),
+        "responses": dict(sorted(Counter(outcome.what for outcome in outcomes).items())),
         "snapshot_ids": [outcome.snapshot_id for outcome in outcomes if outcome.is_stored],
     }
 
@@ -253,7 +253,7 @@ def _day_of(path: Path) -> date | None:
 
 
 def _land_reference(settings: Settings) -> Facts:
-    """Read the facts of our own; new are they when the published file was made of other facts, models or code."""
+    """Read the reference facts; they are new if the published file was made from other facts, models or code."""
     from datamoat.build.run import input_hashes
     from datamoat.project.read import read_project
     from datamoat.project.reference import read_reference
@@ -280,8 +280,8 @@ def _land_reference(settings: Settings) -> Facts:
     }
 
 
-def _known_to_readers(settings: Settings, source_id: str) -> set[tuple[str, str]]:
-    """Return the snapshots of a source that the published file knows of, with their verdicts."""
+def _published_snapshots(settings: Settings, source_id: str) -> set[tuple[str, str]]:
+    """Return the snapshots of a source that the published file contains, with their statuses."""
     from datamoat.storage.warehouse import open_published
 
     if not settings.published.is_file():
@@ -292,7 +292,7 @@ def _known_to_readers(settings: Settings, source_id: str) -> set[tuple[str, str]
 
 
 def _same_build(settings: Settings, build_id: str) -> None:
-    """Refuse to go on with another build than the one this run made."""
+    """Refuse to go on with a build that this run did not make."""
     from datamoat.build.run import read_build
 
     here = read_build(settings.lake).build_id

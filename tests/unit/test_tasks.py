@@ -1,4 +1,4 @@
-"""The steps as a scheduler calls them: done twice they do nothing twice, and they do not step on each other."""
+"""The tasks as a scheduler calls them: run twice they do nothing twice, and they do not get in each other's way."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from datamoat.build.run import build_models
 from datamoat.errors import PublishRefusedError, SourceChangedError
 from datamoat.ingest.inbox import bring_in
 from datamoat.ingest.landings import read_landings
-from datamoat.orchestration import tasks as verbs
+from datamoat.orchestration import tasks
 from datamoat.project.read import read_project
 from datamoat.project.scaffold import write_source
 from datamoat.project.sources import find_source
@@ -49,54 +49,54 @@ def put(settings: Settings, day: str, n: int = 3) -> None:
 
 def test_what_is_landed_is_new_until_readers_have_seen_it(here: Settings, edit: Callable[[str, str, str], Path]) -> None:
     put(here, DAYS[0])
-    assert verbs.fetch("example_board", DAYS[0])["answers"] == {"new": 1}
-    assert [verbs.land("example_board")["is_new"], verbs.land("example_board")["is_new"]] == [True, True]
-    assert verbs.land("reference")["is_new"]
+    assert tasks.fetch("example_board", DAYS[0])["responses"] == {"new": 1}
+    assert [tasks.land("example_board")["is_new"], tasks.land("example_board")["is_new"]] == [True, True]
+    assert tasks.land("reference")["is_new"]
     publish(here)
-    assert [verbs.land("example_board")["is_new"], verbs.land("reference")["is_new"]] == [False, False]
+    assert [tasks.land("example_board")["is_new"], tasks.land("reference")["is_new"]] == [False, False]
     edit("data/reference/facts.csv", "5.0", "6.0")
-    assert verbs.land("reference")["changed"] == ["reference/facts.csv"]
+    assert tasks.land("reference")["changed"] == ["reference/facts.csv"]
 
 
 def test_a_day_brought_in_and_read_twice_is_the_same_day(here: Settings) -> None:
     for day in DAYS:
         put(here, day)
-        verbs.fetch("example_board", day)
-        verbs.land("example_board", day)
+        tasks.fetch("example_board", day)
+        tasks.land("example_board", day)
     source = find_source(here.content, "example_board")
     before = read_landings(here, source)
     assert [landing.captured_on.isoformat() for landing in before] == list(DAYS)
-    assert verbs.fetch("example_board", DAYS[0])["snapshot_ids"] == []
-    told = verbs.land("example_board", DAYS[0])
-    assert told["n_read_now"] == 3  # what follows a day is judged anew with it
+    assert tasks.fetch("example_board", DAYS[0])["snapshot_ids"] == []
+    landed = tasks.land("example_board", DAYS[0])
+    assert landed["n_read_now"] == 3  # what follows a day is validated again with it
     assert read_landings(here, source) == before
 
 
 def test_files_of_the_inbox_that_name_no_day_are_left_alone(here: Settings) -> None:
     put(here, DAYS[0])
     (here.data / "inbox" / "example_board" / "entries" / "readme.txt").write_text("notes")
-    assert verbs.fetch("example_board", DAYS[1])["answers"] == {}
-    assert verbs.fetch("example_board", DAYS[0])["answers"] == {"new": 1}
+    assert tasks.fetch("example_board", DAYS[1])["responses"] == {}
+    assert tasks.fetch("example_board", DAYS[0])["responses"] == {"new": 1}
 
 
-def test_a_quarantined_answer_is_named_and_what_stays_live_is_said(here: Settings) -> None:
+def test_a_quarantined_response_is_named_with_the_data_that_stay_live(here: Settings) -> None:
     for day, n in ((DAYS[0], 3), (DAYS[1], 0)):
         put(here, day, n)
-        verbs.fetch("example_board", day)
-        verbs.land("example_board")
+        tasks.fetch("example_board", day)
+        tasks.land("example_board")
     with pytest.raises(SourceChangedError, match="entries is quarantined since 2026-03-02, data of 2026-03-01 stay live"):
-        verbs.judge("example_board")
+        tasks.validate("example_board")
 
 
 def test_a_build_that_is_not_this_run_s_is_not_published(here: Settings) -> None:
     publish(here)
     before = here.published.read_bytes()
     with pytest.raises(PublishRefusedError, match="this run is about build 20260101-00000000"):
-        verbs.publish("20260101-00000000")
+        tasks.publish("20260101-00000000")
     assert here.published.read_bytes() == before
 
 
-def test_a_sweep_spares_the_folder_of_a_source_that_is_being_asked(here: Settings) -> None:
+def test_a_sweep_spares_the_folder_of_a_source_that_is_being_fetched(here: Settings) -> None:
     folder = here.snapshots / "example_board"
     with one_asker(folder):
         part = part_of(folder / "answer.json")

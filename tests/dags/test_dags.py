@@ -1,4 +1,4 @@
-"""Every flow, task by task, in one process: what it does, what it says, and when it fails."""
+"""Every DAG, task by task, in one process: what it does, what it returns, and when it fails."""
 
 import hashlib
 from collections.abc import Callable
@@ -19,20 +19,20 @@ assert not bag.import_errors, bag.import_errors
 from airflow.models.asset import AssetEvent, AssetModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
-told = {"states": {}, "tasks": {}, "exceptions": []}
+found = {"states": {}, "tasks": {}, "exceptions": []}
 for name in sys.argv[1:]:
     bag.dags[name].deadline = None  # 3.3.2's dag.test() asks its database for a deadline by its definition, and dies
     run = bag.dags[name].test()
-    told["states"][name] = str(getattr(run.state, 'value', run.state))
-    told["tasks"][name] = {ti.task_id: str(getattr(ti.state, 'value', ti.state)) for ti in run.get_task_instances()}
+    found["states"][name] = str(getattr(run.state, 'value', run.state))
+    found["tasks"][name] = {ti.task_id: str(getattr(ti.state, 'value', ti.state)) for ti in run.get_task_instances()}
 with create_session() as session:
     rows = session.execute(select(AssetModel.name, AssetEvent.extra).join(
         AssetModel, AssetModel.id == AssetEvent.asset_id).order_by(AssetEvent.id)).all()
-told["events"] = {name: extra for name, extra in rows}
+found["events"] = {name: extra for name, extra in rows}
 print()
-print(json.dumps(told))
+print(json.dumps(found))
 """
-FLOWS = (
+NAMES = (
     "ingest__reference", "ingest__example_board", "ingest__example_models", "build_warehouse", "export_tables", "release",
     "watch_pages",
 )  # fmt: skip
@@ -40,13 +40,13 @@ FLOWS = (
 
 @pytest.fixture(scope="module")
 def driven(migrated: Any) -> Any:
-    """Run every flow there is, in the order in which they set each other off."""
+    """Run every DAG, in the order in which they trigger each other."""
     migrated.upstream.answer = migrated.listing()
-    return migrated.python(DRIVE, *FLOWS)
+    return migrated.python(DRIVE, *NAMES)
 
 
-def test_every_flow_runs_through(driven: Any, migrated: Any) -> None:
-    assert driven["states"] == dict.fromkeys(FLOWS, "success")
+def test_every_dag_runs_through(driven: Any, migrated: Any) -> None:
+    assert driven["states"] == dict.fromkeys(NAMES, "success")
     assert {state for tasks in driven["tasks"].values() for state in tasks.values()} == {"success"}
 
 
@@ -67,27 +67,27 @@ def test_events_carry_what_the_run_did(driven: Any) -> None:
     events = driven["events"]
     assert events["raw__reference"]["n_rows"] == 4
     landed = events["raw__example_board"]
-    assert (landed["n_rows"], landed["verdicts"], len(landed["snapshot_ids"])) == (3, {"ok": 1}, 1)
-    assert events["warehouse"]["n_claims"] > 5
+    assert (landed["n_rows"], landed["statuses"], len(landed["snapshot_ids"])) == (3, {"ok": 1}, 1)
+    assert events["warehouse"]["n_checks"] > 5
     assert events["warehouse"]["build_id"] == events["exported_tables"]["export"].removeprefix("datamoat-")
 
 
-def test_what_readers_have_seen_sets_off_no_build(driven: Any, migrated: Any) -> None:
-    told = migrated.python(DRIVE, "ingest__reference", "ingest__example_board")
-    assert told["tasks"] == {
+def test_what_is_published_already_triggers_no_build(driven: Any, migrated: Any) -> None:
+    found = migrated.python(DRIVE, "ingest__reference", "ingest__example_board")
+    assert found["tasks"] == {
         "ingest__reference": {"land": "skipped"},
-        "ingest__example_board": {"fetch": "success", "land": "skipped", "judge": "success"},
+        "ingest__example_board": {"fetch": "success", "land": "skipped", "validate": "success"},
     }
 
 
-def test_an_empty_answer_fails_the_run_by_name_and_changes_nothing(
+def test_an_empty_response_fails_the_run_by_name_and_changes_nothing(
     driven: Any, migrated: Any, lists: Callable[..., None]
 ) -> None:
     before = hashlib.sha256(migrated.settings.published.read_bytes()).hexdigest()
     migrated.upstream.posted.clear()
     lists(0)
-    told = migrated.python(DRIVE, "ingest__example_board")
-    assert told["states"] == {"ingest__example_board": "failed"}
-    assert told["tasks"]["ingest__example_board"] == {"fetch": "success", "land": "skipped", "judge": "failed"}
+    found = migrated.python(DRIVE, "ingest__example_board")
+    assert found["states"] == {"ingest__example_board": "failed"}
+    assert found["tasks"]["ingest__example_board"] == {"fetch": "success", "land": "skipped", "validate": "failed"}
     assert hashlib.sha256(migrated.settings.published.read_bytes()).hexdigest() == before
     assert ["entries is quarantined" in posted for posted in migrated.upstream.posted] == [True]
