@@ -45,7 +45,7 @@ HEADINGS = (
     "rating",
     "rating, low",
     "rating, high",
-    "usable hours, 5 %",
+    "hours after filtering, 5 %",
     "median",
     "95 %",
     "basis",
@@ -78,7 +78,7 @@ def _panel(con: Any, style: Any, board: str, name: str) -> Panel:
 
     return Panel(
         f"rating-by-volume-{board.replace('_', '-')}",
-        f"{name}: {{free_name}} is number {{free_rank}} without a platform, and {{most_name}}, with the most usable video by the median, is number {{most_rank}}",
+        f"{name}: {{free_name}} is number {{free_rank}} without a platform, and {{most_name}}, with the most hours after filtering by the median, is number {{most_rank}}",
         (
             (
                 "On {captured_on:day}, {first_name} leads with {first_entry} at {first_rating:n} points ({first_interval})."
@@ -86,12 +86,12 @@ def _panel(con: Any, style: Any, board: str, name: str) -> Panel:
                 " 90 % from {most_low:many} to {most_high:many} hours."
             ),
             (
-                "Over {n_companies:n} companies, {n_with_platform:n} of them with a platform, the rank correlation of usable hours with"
-                " rating is {spearman:r2}; chance alone does as well with a probability of {p_permutation:r3}. Corrected for noise, the"
-                " effect lies between {effect_p05:r2} and {effect_p95:r2} (90 %). {verdict_text}"
+                "Over {n_companies:n} companies, {n_with_platform:n} of them with a platform, the rank correlation of hours after filtering"
+                " with rating is {spearman:r2}; a random order gives as much with probability {p_permutation:r3}. Adjusted for measurement"
+                " error, the effect is between {effect_p05:r2} and {effect_p95:r2} (90 %). {verdict_text}"
             ),
             (
-                "Companies without a platform share the public web and licences, so their hours are one wide guess; they stand in a"
+                "Companies without a platform share the public web and licences, so their hours have one wide interval; they are in a"
                 " strip of their own, by rating alone."
             ),
         ),
@@ -112,7 +112,7 @@ def _domain(rows: list[dict[str, Any]]) -> list[float]:
 def _apart(
     some: list[dict[str, Any]], rows: list[dict[str, Any]], pixels: float = 15, height: float = 430
 ) -> list[dict[str, Any]]:
-    """Return rows with a place for each label, so that no two labels of the strip touch."""
+    """Return rows with a position for each label, so that no two labels of the strip touch."""
     low, high = _domain(rows)
     gap = pixels * (high - low) / height
     placed: list[dict[str, Any]] = []
@@ -127,7 +127,7 @@ def _apart(
 
 
 def _scatter(rows: list[dict[str, Any]], style: Any, scale: Any, width: float, rating: str) -> Any:
-    """Return companies with a platform: rating by usable hours."""
+    """Return companies with a platform: rating by hours after filtering."""
     base = alt.Chart(alt.Data(values=rows))
     x = alt.X(
         "usable_hours_p50:Q",

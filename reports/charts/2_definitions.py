@@ -33,13 +33,24 @@ FACTS = (
     , middles as (select distinct definition_title, middle, is_headline, min(n_companies) over (partition by definition_title) as n from curve)
     select
         count(*) as n_definitions, count(*) filter (where middle > 0) as n_positive, min(middle) as lowest, max(middle) as highest,
-        max(middle) filter (where is_headline) as headline, arg_min(definition_title, middle) as lowest_title,
+        max(middle) filter (where is_headline) as preregistered, arg_min(definition_title, middle) as lowest_title,
         arg_max(definition_title, middle) as highest_title, arg_max(n, middle) as highest_n, arg_min(n, middle) as lowest_n,
         max(middle) filter (where definition_title = 'Usable hours, short-video platforms only') as short_video
     from middles
 """
 )
-HEADINGS = ("definition", "board", "statistic", "value", "effect, 5 %", "effect, 95 %", "p", "companies", "owners", "headline")
+HEADINGS = (
+    "definition",
+    "board",
+    "statistic",
+    "value",
+    "effect, 5 %",
+    "effect, 95 %",
+    "p",
+    "companies",
+    "owners",
+    "primary specification",
+)
 
 
 def panels(con: Any, style: Any) -> list[Panel]:
@@ -78,7 +89,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
             y=y, x=alt.value(0), x2=alt.value(width - (330 if is_wide else 175))
         )  # fmt: skip
         word = alt.Chart(alt.Data(values=[row for row in data if row["is_headline"]][:1])).mark_text(
-            text="headline", align="left", dx=5, fontSize=11, color=style.QUIET
+            text="primary", align="left", dx=5, fontSize=11, color=style.QUIET
         ).encode(y=y, x=alt.value(0))  # fmt: skip
         drawn = (head + spread + zero + marks + word).properties(
             width=width - (330 if is_wide else 175), height=(28 if is_wide else 42) * len(lines)
@@ -88,18 +99,17 @@ def panels(con: Any, style: Any) -> list[Panel]:
     return [
         Panel(
             "definitions",
-            "What the link comes to hangs on its definition: from {lowest:r2} to {highest:r2} over {n_definitions:n} of them, {headline:r2} by the headline",
+            "The association depends on the specification: from {lowest:r2} to {highest:r2} over {n_definitions:n} of them, {preregistered:r2} by the primary one",
             (
                 (
-                    "Each line is one definition of “volume goes with rank”, written down before any number was looked at; each mark is one"
-                    " primary board, and the marked line is the headline. The medians run from {lowest:r2} ({lowest_title}; {lowest_n:n}"
+                    "Each line is one specification of “volume is associated with rank”, pre-registered before the data were seen; each mark"
+                    " is one primary board, and the marked line is the primary specification. The medians run from {lowest:r2} ({lowest_title}; {lowest_n:n}"
                     " companies at the least) to {highest:r2} ({highest_title}; {highest_n:n}). With short-video platforms alone it is"
                     " {short_video:r2}. {n_positive:n} of the {n_definitions:n} are above zero."
                 ),
                 (
-                    "Numbers in brackets are companies, where a definition counts fewer than the board has; lines with few say little whatever"
-                    " they show. Differences in rating points and chances of being ahead are"
-                    " other units, and stand in marts.moat_association."
+                    "Numbers in brackets are companies, where a specification has fewer than the board; lines with few companies are weak"
+                    " evidence. Differences in rating points and chances of being ahead have other units: see marts.moat_association."
                 ),
             ),
             FACTS,
@@ -111,7 +121,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
 
 
 def _labels(rows: list[dict[str, Any]]) -> dict[str, str]:
-    """Return what each definition is called, with the number of companies where it is not the headline's."""
+    """Return the label of each specification, with the number of companies where it differs from the primary one."""
     companies: dict[str, list[int]] = {}
     for row in rows:
         companies.setdefault(row["definition_title"], []).append(row["n_companies"])

@@ -1,4 +1,4 @@
-"""Who led which board on which day we have a reading of; days without a reading stay blank."""
+"""Who led which board on each day with a capture; days without a capture are blank."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ FACTS = f"""
     changes as (
         select board_id, company_name is distinct from lag(company_name) over (partition by board_id order by captured_on) as is_new from led
     ),
-    said as (
+    named as (
         select *, case when board_id like 'aa_%' then 'Artificial Analysis, ' || replace(substr(board_id, 4), '_', ' ')
             else 'Arena, ' || replace(substr(board_id, 7), '_', ' ') end as place
         from led
     ),
-    last as (select board_id, place, company_name, captured_on from said qualify row_number() over (partition by board_id order by captured_on desc) = 1),
+    last as (select board_id, place, company_name, captured_on from named qualify row_number() over (partition by board_id order by captured_on desc) = 1),
     may as (
-        select board_id, place, company_name from said where captured_on <= date '2026-05-14' and captured_on >= date '2026-04-30'
+        select board_id, place, company_name from named where captured_on <= date '2026-05-14' and captured_on >= date '2026-04-30'
         qualify row_number() over (partition by board_id order by captured_on desc) = 1
     )
     select
@@ -37,7 +37,7 @@ FACTS = f"""
         (select string_agg(company_name || ' (' || place || ')', '; ' order by board_id) from last) as now_leading,
         (select string_agg(company_name || ' (' || place || ')', '; ' order by board_id) from may) as may_leading
 """
-HEADINGS = ("board", "day", "company", "entry", "rating", "entries in first place", "reading")
+HEADINGS = ("board", "day", "company", "entry", "rating", "leading entries", "status")
 
 
 def panels(con: Any, style: Any) -> list[Panel]:
@@ -93,13 +93,13 @@ def panels(con: Any, style: Any) -> list[Panel]:
             "The lead changed hands {n_handovers:n} times on {n_boards:n} boards; {n_leaders:n} companies have held it",
             (
                 (
-                    "Each stroke is a day with a reading, in the row of the company whose entry was first; days without a reading are left"
-                    " blank. Since {since:day}, {n_leaders:n} companies have led. In mid-May 2026, when the story was told, the leaders"
-                    " were {may_leading}. At the last reading they are {now_leading}."
+                    "Each stroke is a day with a capture, in the row of the company whose entry was first; days without a capture are"
+                    " blank. Since {since:day}, {n_leaders:n} companies have led. In mid-May 2026, when the story was published, the"
+                    " leaders were {may_leading}. In the last capture they are {now_leading}."
                 ),
                 (
-                    "Readings are more frequent in some months than in others, so count changes, not strokes. A reading may name the"
-                    " leader and a few places only (status partial)."
+                    "Captures are more frequent in some months than in others, so count changes, not strokes. A capture may list the"
+                    " leader and a few ranks only (status partial)."
                 ),
             ),
             FACTS,

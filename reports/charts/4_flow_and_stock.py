@@ -1,4 +1,4 @@
-"""What platforms take in and hold: uploads and hours side by side, because the two orders differ; then what is public."""
+"""Uploads and hours uploaded per day side by side, because the two orders differ; then cumulative public hours."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import altair as alt
 
 from datamoat.views.report import Panel
 
-FLOW = """
+UPLOADS = """
     select
         platform_name, platform_class, uploads_per_day_p05, uploads_per_day_p50, uploads_per_day_p95,
         upload_hours_per_day_p05, upload_hours_per_day_p50, upload_hours_per_day_p95, basis
@@ -15,14 +15,14 @@ FLOW = """
     order by upload_hours_per_day_p50 desc, platform_name
     limit 14
 """
-STOCK = """
+PUBLIC = """
     select platform_name, platform_class, stock_hours_p05, stock_hours_p50, stock_hours_p95, usable_hours_p05, usable_hours_p50, usable_hours_p95, basis
     from marts.platform_volume
     where scenario_id = 'baseline' and is_in_totals and month = (select max(month) from marts.platform_volume)
     order by stock_hours_p50 desc, platform_name
     limit 14
 """
-FLOW_FACTS = """
+UPLOAD_FACTS = """
     with now as (from marts.platform_volume where scenario_id = 'baseline' and is_in_totals and month = (select max(month) from marts.platform_volume)),
     most_uploads as (from now order by uploads_per_day_p50 desc, platform_id limit 1),
     most_hours as (from now order by upload_hours_per_day_p50 desc, platform_id limit 1),
@@ -51,7 +51,7 @@ FLOW_FACTS = """
     from most_uploads as u, most_hours as h, pair, now as y
     where y.platform_id = 'youtube'
 """
-STOCK_FACTS = """
+PUBLIC_FACTS = """
     with now as (from marts.platform_volume where scenario_id = 'baseline' and is_in_totals and month = (select max(month) from marts.platform_volume)),
     top as (from now order by stock_hours_p50 desc, platform_id limit 1),
     second as (from now order by stock_hours_p50 desc, platform_id limit 1 offset 1)
@@ -61,71 +61,70 @@ STOCK_FACTS = """
         second.platform_name as second_name, second.stock_hours_p05 as n05, second.stock_hours_p50 as n50, second.stock_hours_p95 as n95
     from top, second
 """
-FLOW_HEADINGS = (
+UPLOAD_HEADINGS = (
     "platform", "class", "uploads a day, 5 %", "uploads, median", "uploads, 95 %", "hours a day, 5 %", "hours, median", "hours, 95 %", "basis",
 )  # fmt: skip
-STOCK_HEADINGS = (
-    "platform", "class", "hours still public, 5 %", "median", "95 %", "usable hours, 5 %", "usable, median", "usable, 95 %", "basis",
+PUBLIC_HEADINGS = (
+    "platform", "class", "cumulative public hours, 5 %", "median", "95 %", "hours after filtering, 5 %", "median after filtering", "95 % after filtering", "basis",
 )  # fmt: skip
-BASES = ("measured", "reported", "modelled", "prior_only")
-SAID = {"measured": "measured", "reported": "reported", "modelled": "modelled", "prior_only": "prior only"}
+BASIS_LABELS = {"measured": "measured", "reported": "reported", "modelled": "modelled", "prior_only": "no data (prior only)"}
 
 
 def panels(con: Any, style: Any) -> list[Panel]:
-    """Return flow and stock."""
-    flow, stock = _rows(con, FLOW), _rows(con, STOCK)
+    """Return uploads per day and cumulative public hours."""
+    uploads, public = _rows(con, UPLOADS), _rows(con, PUBLIC)
 
-    def draw_flow(width: int) -> Any:
+    def draw_uploads(width: int) -> Any:
         pair = [
-            _bars(flow, style, width, "uploads_per_day", "Uploads a day"),
-            _bars(flow, style, width, "upload_hours_per_day", "Hours a day"),
+            _bars(uploads, style, width, "uploads_per_day", "Uploads a day"),
+            _bars(uploads, style, width, "upload_hours_per_day", "Hours a day"),
         ]
         joined = alt.hconcat(*pair, spacing=20) if width >= style.NARROW else alt.vconcat(*pair, spacing=20)
         return style.themed(joined, width)
 
-    def draw_stock(width: int) -> Any:
+    def draw_public(width: int) -> Any:
         pair = [
-            _bars(stock, style, width, "stock_hours", "Hours still public"),
-            _bars(stock, style, width, "usable_hours", "Hours left after filters"),
+            _bars(public, style, width, "stock_hours", "Cumulative public hours"),
+            _bars(public, style, width, "usable_hours", "Hours after filtering"),
         ]
         joined = alt.hconcat(*pair, spacing=20) if width >= style.NARROW else alt.vconcat(*pair, spacing=20)
         return style.themed(joined, width)
 
     return [
         Panel(
-            "flow",
+            "uploads",
             "{story}",
             (
                 (
                     "In {month:month}: {uploads_name} has about {u50:many} uploads a day (90 %: {u05:many} to {u95:many}) and {hours_name}"
                     " about {h50:many} hours a day ({h05:many} to {h95:many}). YouTube, with {y_uploads:many} uploads, adds {y50:many} hours"
-                    " ({y05:many} to {y95:many}). TikTok is ahead of YouTube in uploads in {p_uploads:share} of {n_draws:n} possible"
-                    " worlds, in hours in {p_hours:share}."
+                    " ({y05:many} to {y95:many}). TikTok is ahead of YouTube in uploads in {p_uploads:share} of {n_draws:n} joint"
+                    " draws, in hours in {p_hours:share}."
                 ),
                 (
-                    "The platforms with the most hours; marks are medians, lines 90 % intervals, on logarithmic axes. {n_prior:n} platforms have published nothing that could be"
-                    " used; they are marked prior only. Parts of a platform (Shorts, Reels) are inside it."
+                    "The platforms with the most hours; marks are medians, lines 90 % intervals, on logarithmic axes. {n_prior:n} platforms have published no statistic that"
+                    " can be used; they are marked no data (prior only). Parts of a platform (Shorts, Reels) are inside it."
                 ),
             ),
-            FLOW_FACTS,
-            FLOW,
-            FLOW_HEADINGS,
-            draw_flow,
+            UPLOAD_FACTS,
+            UPLOADS,
+            UPLOAD_HEADINGS,
+            draw_uploads,
         ),
         Panel(
-            "stock",
-            "{top_name} holds the most video that is still public, {t50:many} hours; {second_name} follows with {n50:many}",
+            "public-hours",
+            "{top_name} has the most cumulative public hours, {t50:many}; {second_name} follows with {n50:many}",
             (
                 (
-                    "In {month:month}, {top_name} holds about {t50:many} hours (90 %: {t05:many} to {t95:many}), {second_name} {n50:many}"
-                    " ({n05:many} to {n95:many}). After near-repeats and quality filters about {s50:many} hours of {top_name} would be left"
+                    "In {month:month}, {top_name} has about {t50:many} hours (90 %: {t05:many} to {t95:many}), {second_name} {n50:many}"
+                    " ({n05:many} to {n95:many}). After near-duplicate and quality filters about {s50:many} hours of {top_name} would remain"
                     " ({s05:many} to {s95:many})."
                 ),
             ),
-            STOCK_FACTS,
-            STOCK,
-            STOCK_HEADINGS,
-            draw_stock,
+            PUBLIC_FACTS,
+            PUBLIC,
+            PUBLIC_HEADINGS,
+            draw_public,
         ),
     ]
 
@@ -141,19 +140,19 @@ def _bars(rows: list[dict[str, Any]], style: Any, width: int, measure: str, titl
     is_wide = width >= style.NARROW
     own = int(width / 2 - 135) if is_wide else width - 140
     lines = {row["platform_name"]: style.broken(row["platform_name"], 18) for row in rows}
-    data = [{**row, "basis": SAID[row["basis"]], "lines": lines[row["platform_name"]]} for row in rows]
+    data = [{**row, "basis": BASIS_LABELS[row["basis"]], "lines": lines[row["platform_name"]]} for row in rows]
     base = alt.Chart(alt.Data(values=data))
     order = [lines[row["platform_name"]] for row in sorted(rows, key=lambda row: -row[f"{measure}_p50"])]
     y = alt.Y("lines:N", sort=order, axis=alt.Axis(title=None, labelLimit=125, labelExpr=style.LINES))
     scale, axis = alt.Scale(type="log"), style.log_axis("log scale, 90 % interval", own // 2 if own < 300 else own)
     colour = alt.Color(
-        "basis:N", title=None, scale=alt.Scale(domain=list(SAID.values()), range=[style.GREEN, style.BLUE, style.ORANGE, style.GREY]),
+        "basis:N", title=None, scale=alt.Scale(domain=list(BASIS_LABELS.values()), range=[style.GREEN, style.BLUE, style.ORANGE, style.GREY]),
     )  # fmt: skip
     lines = base.mark_rule(strokeWidth=3, opacity=0.55).encode(
         x=alt.X(f"{measure}_p05:Q", scale=scale, axis=axis), x2=f"{measure}_p95:Q", y=y, color=colour
     )
     marks = base.mark_point(filled=True, size=75, opacity=1).encode(
         x=alt.X(f"{measure}_p50:Q", scale=scale, axis=axis), y=y, color=colour,
-        shape=alt.Shape("basis:N", title=None, scale=alt.Scale(domain=list(SAID.values()), range=["circle", "square", "triangle-up", "diamond"])),
+        shape=alt.Shape("basis:N", title=None, scale=alt.Scale(domain=list(BASIS_LABELS.values()), range=["circle", "square", "triangle-up", "diamond"])),
     )  # fmt: skip
     return (lines + marks).properties(width=own, height=alt.Step(30), title=title)

@@ -103,7 +103,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
         if earlier:
             before = alt.Chart(alt.Data(values=earlier))
             layers += before.mark_point(shape="cross", size=40, color=style.GREY, filled=True, opacity=1).encode(x=x, y=y)
-            if is_wide:  # on a phone there is no room beside the crosses; the sentence below says it
+            if is_wide:  # on a phone there is no room beside the crosses; the sentence below explains it
                 layers += (
                     alt.Chart(alt.Data(values=[min(earlier, key=lambda row: row["day"])]))
                     .mark_text(
@@ -131,12 +131,12 @@ def panels(con: Any, style: Any) -> list[Panel]:
             "Artificial Analysis, text to video: {story}",
             (
                 (
-                    "There are {n_days:n} complete readings. On 14 May 2026 {then_name} led with {then_entry} at"
+                    "There are {n_days:n} complete captures. On 14 May 2026 {then_name} led with {then_entry} at"
                     " {then_rating:n} points; on {captured_on:day} {now_name} leads with {now_entry} at {now_rating:n}."
                 ),
                 (
-                    "Grey crosses are the leader's rating on days when only a few places are known. A dashed line is a change of scale: points"
-                    " left and right of it are not comparable, and no line crosses it ({n_scales:n} scales are told apart on this board)."
+                    "Grey crosses are the leader's rating on days when only a few ranks are known. A dashed line is a change of scale: points"
+                    " left and right of it are not comparable, and no line crosses it ({n_scales:n} scales are distinguished on this board)."
                 ),
             ),
             FACTS,

@@ -20,10 +20,10 @@ FACTS = """
         min(captured_on) as since, max(captured_on) as until
     from marts.board_status
 """
-HEADINGS = ("board", "reading", "days", "first", "last")
-SAID = {
-    "ok": "complete", "unchanged": "complete, as before", "partial": "leader and a few places", "empty": "empty answer",
-    "error": "broken answer",
+HEADINGS = ("board", "status", "days", "first", "last")
+STATUS_LABELS = {
+    "ok": "complete", "unchanged": "complete, as before", "partial": "leader and a few ranks", "empty": "empty response",
+    "error": "broken response",
 }  # fmt: skip
 
 
@@ -31,8 +31,8 @@ def panels(con: Any, style: Any) -> list[Panel]:
     """Return the panel."""
     read = con.sql(DAYS).fetchall()
     found = {status for *_, status in read}
-    words = {status: word for status, word in SAID.items() if status in found}
-    colours = dict(zip(SAID, (style.BLUE, style.SKY, style.ORANGE, "#111111", style.PINK), strict=True))
+    words = {status: word for status, word in STATUS_LABELS.items() if status in found}
+    colours = dict(zip(STATUS_LABELS, (style.BLUE, style.SKY, style.ORANGE, "#111111", style.PINK), strict=True))
     ids = {board_id for board_id, *_ in read}
     boards = [board_id for board_id in style.BOARDS if board_id in ids] + sorted(ids - set(style.BOARDS))
 
@@ -58,12 +58,12 @@ def panels(con: Any, style: Any) -> list[Panel]:
     return [
         Panel(
             "coverage",
-            "A usable board on {usable_share:share} of calendar days: what we cannot see is left blank, not filled in",
+            "A complete capture on {usable_share:share} of calendar days; the other days are blank, not filled in",
             (
                 (
-                    "From {since:day} to {until:day}, {n_boards:n} boards: {n_usable:n} days with a complete reading (ok, or unchanged since the"
-                    " one before), {n_partial:n} with the leader and a few places, {n_bad:n} with an empty or broken answer, {n_missing:n}"
-                    " without any. A blank day is a day we have no reading of; the board itself existed."
+                    "From {since:day} to {until:day}, {n_boards:n} boards: {n_usable:n} days with a complete capture (ok, or unchanged since the"
+                    " one before), {n_partial:n} with the leader and a few ranks, {n_bad:n} with an empty or broken response, {n_missing:n}"
+                    " without any. A blank day is a day without a capture; the board itself existed."
                 ),
             ),
             FACTS,

@@ -43,7 +43,7 @@ FACTS = (
             then 'It is common to all companies: it widens every interval and moves no rank.'
             else 'These are not common to all companies, so that they can move a rank.'
         end as common,
-        b.input_title as b_title, k.input_title as k_title, g.input_title as g_title, coalesce(b.reason, 'a published figure') as b_reason, b.variance_share as b_share, k.variance_share as k_share, g.variance_share as g_share,
+        b.input_title as b_title, k.input_title as k_title, g.input_title as g_title, coalesce(b.reason, 'a published statistic') as b_reason, b.variance_share as b_share, k.variance_share as k_share, g.variance_share as g_share,
         b.company_name as b_name, k.company_name as k_name, g.company_name as g_name
     from b, k, g
 """
@@ -54,7 +54,7 @@ HEADINGS = (
     "input",
     "common to all companies",
     "share of the variance",
-    "share that one more official figure would take away",
+    "expected reduction by one more official statistic",
 )
 
 
@@ -81,18 +81,18 @@ def panels(con: Any, style: Any) -> list[Panel]:
             x = alt.X(
                 "variance_share:Q",
                 scale=alt.Scale(domain=[0, 0.85]),
-                axis=alt.Axis(title="Share of the variance of usable hours", format="%"),
+                axis=alt.Axis(title="Share of the variance of hours after filtering", format="%"),
             )
             colour = alt.Color(
                 "reach:N", title=None, sort=list(REACH.values()),
                 scale=alt.Scale(domain=list(REACH.values()), range=[style.GREY, style.BLUE]),
             )  # fmt: skip
             bars = base.mark_bar(height=15).encode(x=x, y=y, color=colour)
-            said = base.mark_text(align="left", dx=4, fontSize=12, color=style.INK).encode(
+            labels = base.mark_text(align="left", dx=4, fontSize=12, color=style.INK).encode(
                 x=x, y=y, text=alt.Text("variance_share:Q", format=".0%")
             )
             charts.append(
-                (bars + said).properties(
+                (bars + labels).properties(
                     width=width - (345 if is_wide else 180), height=alt.Step(36 if is_wide else 62), title=style.short(name)
                 )
             )
@@ -105,11 +105,11 @@ def panels(con: Any, style: Any) -> list[Panel]:
             (
                 (
                     "“{b_title}” carries {b_share:share} of the variance of what {b_name} could use; for {k_name} it is “{k_title}” with"
-                    " {k_share:share}, for {g_name} “{g_title}” with {g_share:share}. {common} What is known of the first: {b_reason}"
+                    " {k_share:share}, for {g_name} “{g_title}” with {g_share:share}. {common} The source of the first: {b_reason}"
                 ),
                 (
-                    "Grey bars are common to all companies and blue ones are a company's own. They are first-order shares of the variance of the logarithm, inputs of one kind added up; the rest arises together or"
-                    " from many small inputs."
+                    "Grey bars are common to all companies and blue ones are a company's own. They are first-order shares of the variance of the logarithm, inputs of one kind added up; the rest is"
+                    " interactions and many small inputs."
                 ),
             ),
             FACTS,

@@ -1,5 +1,5 @@
 /*---
-description: The state of each source in the published file; `datamoat status` adds what came since
+description: The state of each source in the published file; `datamoat status` adds what has landed since
 ---*/
 select
     source_id,

@@ -42,7 +42,7 @@ ANSWER_READS = """
     create view intermediate.int_moat__evidence as from published.marts.moat_test;
     create view intermediate.int_moat__board as select distinct board_id, board_role from published.marts.moat_test;
     create table intermediate.int_moat__verdict as from published.marts.moat_test;
-    create table intermediate.int_moat__association as  -- without the values that lack a company: how sure a median is is not asked
+    create table intermediate.int_moat__association as  -- without the values that lack a company: only the median is compared
         select board_id, captured_on, definition_id, value, []::varchar[] as company_ids, []::double[] as values_without_one
         from published.marts.moat_association;
 """

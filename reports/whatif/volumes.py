@@ -126,7 +126,7 @@ def number_of(name: str, value: str, distribution: str) -> float:
 
 
 def read_numbers(name: str, text: str) -> tuple[str, str, str]:
-    """Return three percentiles, lowest first; one number stands for all three.
+    """Return three percentiles, lowest first; one number is used for all three.
 
     Raises:
         UsageError: The text is neither one number nor three, or changes an access, which only the draws hold.

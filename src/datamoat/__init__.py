@@ -1,4 +1,4 @@
-"""A small engine for open data that must be believed: fetch, land, build, audit, publish, export."""
+"""A small engine for open data with provenance: fetch, land, build, audit, publish, export."""
 
 import os
 

@@ -81,7 +81,7 @@ def listing(n: int = 3, bump: float = 0.0) -> bytes:
 
 @dataclass
 class Upstream:
-    """The publishers, on this machine: what they answer, and what they were asked with."""
+    """The publishers, on this machine: their response, and the requests they got."""
 
     port: int
     answer: bytes = field(default_factory=listing)

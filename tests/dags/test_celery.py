@@ -55,15 +55,15 @@ class Stack:
         return re.sub(r"^/data(?=/|$)", str(self.world.data), text)
 
     def environment(self, service: str) -> dict[str, str]:
-        said = {name: self.place(str(value)) for name, value in self.compose["services"][service]["environment"].items()}
-        said["AIRFLOW__CORE__DAGS_FOLDER"] = self.world.environment["AIRFLOW__CORE__DAGS_FOLDER"]
-        said["DATAMOAT_ROOT"] = str(self.world.content)
-        said["AIRFLOW__API__PORT"] = str(self.ports["api-server"])
-        said["AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT"] = str(self.ports["scheduler"])
+        given = {name: self.place(str(value)) for name, value in self.compose["services"][service]["environment"].items()}
+        given["AIRFLOW__CORE__DAGS_FOLDER"] = self.world.environment["AIRFLOW__CORE__DAGS_FOLDER"]
+        given["DATAMOAT_ROOT"] = str(self.world.content)
+        given["AIRFLOW__API__PORT"] = str(self.ports["api-server"])
+        given["AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT"] = str(self.ports["scheduler"])
         kept = {
-            name: value for name, value in self.world.environment.items() if not name.startswith("AIRFLOW") and name not in said
+            name: value for name, value in self.world.environment.items() if not name.startswith("AIRFLOW") and name not in given
         }
-        return kept | said
+        return kept | given
 
     def start(self, name: str, service: str | None = None, more: tuple[str, ...] = (), **extra: str) -> None:
         command = [self.place(word) for word in self.compose["services"][service or name]["command"]]
@@ -188,7 +188,7 @@ def stack(
 def exported(folder: Path) -> dict[str, str]:
     """Return the content hash of every table of an export but one.
 
-    `change` says what differs from the build published before: two sources that land one after the other are published
+    `change` lists what differs from the build published before: two sources that land one after the other are published
     twice, and together once.
     """
     package = json.loads((folder / "datapackage.json").read_text())
@@ -254,6 +254,6 @@ def test_the_health_check_of_a_worker_is_good_for_one_that_runs_and_bad_for_anot
 def test_the_health_check_of_redis_is_good_with_its_password_alone(stack: Stack) -> None:
     test = stack.compose["services"]["redis"]["healthcheck"]["test"][1:]
     call = [test[0], "-p", str(stack.ports["redis"]), *test[1:]]
-    said = {name: stack.place(value) for name, value in stack.compose["services"]["redis"]["environment"].items()}
-    assert subprocess.run(call, env={**os.environ, **said}, capture_output=True, text=True, check=True).stdout.strip() == "PONG"
+    given = {name: stack.place(value) for name, value in stack.compose["services"]["redis"]["environment"].items()}
+    assert subprocess.run(call, env={**os.environ, **given}, capture_output=True, text=True, check=True).stdout.strip() == "PONG"
     assert "NOAUTH" in subprocess.run(call, env=dict(os.environ), capture_output=True, text=True, check=False).stdout

@@ -1,4 +1,4 @@
-"""What docker-compose.yml says is real: it fits the schema, nothing dangles, every word is one the programs know."""
+"""docker-compose.yml fits the schema, refers to nothing that is absent, and uses only words the programs know."""
 
 import json
 import os
@@ -79,8 +79,8 @@ def test_every_service_is_pinned_bounded_and_watched(compose: dict[str, Any]) ->
 
 def test_every_command_is_one_airflow_has(compose: dict[str, Any]) -> None:
     ours = {name: service for name, service in compose["services"].items() if service["image"].startswith("datamoat:")}
-    said = {name: " ".join(service["command"][1:]) for name, service in ours.items() if name not in ONE_SHOT}
-    assert set(said.values()) == COMMANDS
+    commands = {name: " ".join(service["command"][1:]) for name, service in ours.items() if name not in ONE_SHOT}
+    assert set(commands.values()) == COMMANDS
     assert all(service["command"][0] == "airflow" for name, service in ours.items() if name not in ONE_SHOT)
     assert ours["migrate"]["command"][2].split(" && ")[0] == "airflow db migrate"
     assert "install" not in json.dumps([service["command"] for service in ours.values()])

@@ -96,14 +96,14 @@ class Scheduler:
         assert found["total_entries"] <= 100
         return {(run["dag_id"], run["dag_run_id"], run["state"]) for run in found["dag_runs"]}
 
-    def settle(self) -> None:
+    def wait_until_idle(self) -> None:
         """Wait until nothing runs and nothing waits to run.
 
         An event waits in a queue from the moment its task ends until the run it sets off is made. So when all runs have
         ended, both queues are empty, and there are the same runs as before, there is nothing more to come.
         """
 
-        def settled() -> bool:
+        def is_idle() -> bool:
             before = self.standing()
             if any(state not in ENDED for *_, state in before):
                 return False
@@ -112,7 +112,7 @@ class Scheduler:
             ]
             return queued == [0, 0] and self.standing() == before
 
-        self.until("nothing runs and nothing waits", settled)
+        self.until("nothing runs and nothing waits", is_idle)
 
 
 def published(world: Any) -> str:
@@ -163,7 +163,7 @@ def listed(world: Any) -> tuple[int, str]:
 def test_a_scheduled_ingest_leads_to_a_published_file_and_an_export(
     scheduler: Scheduler, record_property: Callable[[str, object], None]
 ) -> None:
-    scheduler.settle()
+    scheduler.wait_until_idle()
     (run,) = scheduler.runs("ingest__example_board")
     assert (run["run_type"], run["state"]) == ("scheduled", "success")
     builds = scheduler.runs("build_warehouse")
@@ -209,7 +209,7 @@ def test_it_listens_to_this_machine_alone(scheduler: Scheduler) -> None:
 def test_an_upstream_that_turns_empty_is_quarantined_and_named_while_the_old_file_stays(
     scheduler: Scheduler, lists: Callable[..., None]
 ) -> None:
-    scheduler.settle()
+    scheduler.wait_until_idle()
     before, n_builds = published(scheduler.world), len(scheduler.runs("build_warehouse"))
     lists(0)
     run = scheduler.trigger("ingest__example_board")
@@ -222,7 +222,7 @@ def test_an_upstream_that_turns_empty_is_quarantined_and_named_while_the_old_fil
     assert "entries is quarantined since" in scheduler.log("ingest__example_board", run, "validate")
     status = scheduler.world.datamoat("status")
     assert (status.returncode, "example_board quarantined: entries" in status.stdout) == (1, True)
-    scheduler.settle()
+    scheduler.wait_until_idle()
     assert published(scheduler.world) == before
     assert len(scheduler.runs("build_warehouse")) == n_builds
 
@@ -230,7 +230,7 @@ def test_an_upstream_that_turns_empty_is_quarantined_and_named_while_the_old_fil
 @pytest.fixture(scope="module")
 def killed(scheduler: Scheduler) -> dict[str, Any]:
     """Kill a build in the middle of it and let its DAG end; return what readers had before and after, and the run."""
-    scheduler.settle()
+    scheduler.wait_until_idle()
     world, before = scheduler.world, published(scheduler.world)
     facts = world.content / "data" / "reference" / "facts.csv"
     facts.write_text(facts.read_text() + "youtube,9.0,2026-06-01\n")
@@ -266,7 +266,7 @@ def test_a_worker_killed_in_the_middle_of_a_build_leaves_the_old_file_and_the_ne
     assert {one["task_id"]: one["try_number"] for one in tasks} == {"build": 2, "audit": 1, "publish": 1}
     with duckdb.connect(str(world.settings.published), read_only=True) as con:
         assert con.sql("select count(*) from marts.lab_volume").fetchall() == [(3,)]
-    scheduler.settle()
+    scheduler.wait_until_idle()
     assert list(world.data.rglob("*.part")) == []
 
 
@@ -281,13 +281,13 @@ def test_a_run_that_has_not_ended_by_its_deadline_raises_an_alert_and_one_that_f
 
 
 def test_two_ingests_that_land_together_give_one_build_after_another(scheduler: Scheduler, lists: Callable[..., None]) -> None:
-    scheduler.settle()
+    scheduler.wait_until_idle()
     lists(3, 0.5)
     scheduler.switch_on("ingest__example_models")  # it runs at once
     run = scheduler.trigger("ingest__example_board")
     assert scheduler.ended("ingest__example_board", run) == "success"
     scheduler.until("the other source ran", lambda: scheduler.runs("ingest__example_models"))
-    scheduler.settle()
+    scheduler.wait_until_idle()
     assert {one["state"] for one in scheduler.runs("ingest__example_models")} == {"success"}
     builds = sorted((one["start_date"], one["end_date"], one["state"]) for one in scheduler.runs("build_warehouse"))
     assert {state for *_, state in builds} == {"success"}
@@ -300,7 +300,7 @@ def test_two_ingests_that_land_together_give_one_build_after_another(scheduler: 
 def test_history_is_landed_by_a_backfill_and_a_second_one_changes_nothing(
     scheduler: Scheduler, lists: Callable[..., None]
 ) -> None:
-    scheduler.settle()
+    scheduler.wait_until_idle()
     lists(3, 0.5)
     world, days = scheduler.world, ("2026-09-01", "2026-09-02")
     inbox = world.data / "inbox" / "example_board" / "entries"
@@ -322,7 +322,7 @@ def test_history_is_landed_by_a_backfill_and_a_second_one_changes_nothing(
         known = "backfills?dag_id=ingest__example_board"
         scheduler.until("no other is under way", lambda: all(one["completed_at"] for one in scheduler.get(known)["backfills"]))
         scheduler.api.call("/api/v2/backfills", wanted, scheduler.token)
-        scheduler.settle()
+        scheduler.wait_until_idle()
         runs = [run for run in scheduler.runs("ingest__example_board") if run["run_type"] == "backfill"]
         assert [(run["logical_date"][:10], run["state"]) for run in runs] == [(day, "success") for day in days]
         return {run["logical_date"]: run["start_date"] for run in runs}
@@ -351,7 +351,7 @@ def test_no_secret_reaches_a_log_a_template_an_event_a_receipt_or_an_export(sche
         assert world.canary not in json.dumps(scheduler.get(path))
     with pytest.raises(urllib.error.HTTPError, match="403"):
         scheduler.get("config")
-    scheduler.settle()
+    scheduler.wait_until_idle()
     needle = world.canary.encode()
     searched = [path for root in (world.home, world.data, world.content) for path in root.rglob("*") if path.is_file()]
     assert len(searched) > 50
@@ -363,7 +363,7 @@ def test_no_secret_reaches_a_log_a_template_an_event_a_receipt_or_an_export(sche
 
 
 def test_when_a_part_is_killed_a_stop_still_leaves_nothing_running(scheduler: Scheduler) -> None:
-    scheduler.settle()
+    scheduler.wait_until_idle()
     processes = scheduler.processes()
     workers = psutil.Process(scheduler.parts["scheduler"].pid).children(recursive=True)
     assert workers != []

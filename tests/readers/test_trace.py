@@ -1,4 +1,4 @@
-"""Every published number leads to a page, an assumption or a file, and `trace` says so in words."""
+"""Every published number leads to a page, an assumption or a file, and `trace` lists them."""
 
 import json
 import re
@@ -74,7 +74,7 @@ def test_a_number_is_traced_to_pages_and_assumptions(con: duckdb.DuckDBPyConnect
     assert number in drawn(found)
 
 
-# What has no page: our own words, when we last asked, days nobody read, worlds we made up.
+# What has no page: the project's own texts, days of the last request, days without a capture, simulated data sets.
 WITHOUT_REASONS = {
     "moat_definition": "true",
     "source_freshness": "true",
@@ -146,7 +146,7 @@ def test_a_fact_that_is_not_used_is_no_evidence(con: duckdb.DuckDBPyConnection) 
 
 
 @pytest.mark.parametrize(
-    ("number", "where", "told"),
+    ("number", "where", "message"),
     [
         ("company_volume", [], "is not TABLE.COLUMN"),
         ("company_volumes.usable_hours_p50", [], "did you mean company_volume"),
@@ -160,11 +160,11 @@ def test_a_fact_that_is_not_used_is_no_evidence(con: duckdb.DuckDBPyConnection) 
     ],
 )
 def test_a_mistake_is_answered_with_what_to_type(
-    con: duckdb.DuckDBPyConnection, number: str, where: list[str], told: str
+    con: duckdb.DuckDBPyConnection, number: str, where: list[str], message: str
 ) -> None:
     with pytest.raises(UsageError) as failure:
         trace_number(con, number, where)
-    assert told in str(failure.value)
+    assert message in str(failure.value)
 
 
 def test_trace_as_json_has_the_same_evidence(con: duckdb.DuckDBPyConnection) -> None:

@@ -1,4 +1,4 @@
-"""The answer is what its queries say, and nothing where a number is missing."""
+"""The answer is what its queries return, and an error where a number is missing."""
 
 from pathlib import Path
 
@@ -21,11 +21,11 @@ def write(content: Path, name: str, title: str, sql: str) -> None:
 
 def test_prose_and_tables_become_one_page_in_the_order_of_their_files(content: Path) -> None:
     write(content, "2_table.sql", "Numbers", "select 'a|b' AS what, 0.25 AS share_of_it")
-    write(content, "1_said.sql", "The answer", "select unnest(['Cannot tell.', 'Ask again.']) AS sentence")
+    write(content, "1_said.sql", "The answer", "select unnest(['Cannot tell.', 'Try again.']) AS sentence")
     write(content, "3_more.sql", "Why", "select 'Because.' AS sentence")
     with duckdb.connect() as con:
         page = as_markdown(read_answer(con, content))
-    assert page.index("**Cannot tell.**") < page.index("Ask again.") < page.index("## Numbers") < page.index("- Because.")
+    assert page.index("**Cannot tell.**") < page.index("Try again.") < page.index("## Numbers") < page.index("- Because.")
     assert "| what | share of it |" in page
     assert "| a\\|b | 0.25 |" in page
 

@@ -1,4 +1,4 @@
-"""Every command is documented, says what went wrong in three lines, and exits 0, 1 or 2."""
+"""Every command is documented, reports an error in three lines, and exits 0, 1 or 2."""
 
 import json
 import subprocess
@@ -39,26 +39,26 @@ def step(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *w
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_each_command_shows_an_example(command: str) -> None:
-    told = CliRunner().invoke(app, [command.replace("_", "-"), "--help"])
-    assert told.exit_code == 0
-    assert f"Example: datamoat {command.replace('_', '-')}" in told.output
+    done = CliRunner().invoke(app, [command.replace("_", "-"), "--help"])
+    assert done.exit_code == 0
+    assert f"Example: datamoat {command.replace('_', '-')}" in done.output
 
 
-def test_the_verbs_one_by_one_lead_to_a_published_file(
+def test_the_steps_one_by_one_lead_to_a_published_file(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], edit: Edit
 ) -> None:
     (here / "expectations" / "marts" / "lab_volume.py").unlink()
-    for verb in ("check", "land", "build", "audit", "publish"):
-        step(monkeypatch, capsys, verb)
-    told = json.loads(step(monkeypatch, capsys, "query", "from marts.lab_volume order by lab_id", "--json"))
-    assert told == [{"lab_id": "douyin", "uploads": 5.0}, {"lab_id": "tiktok", "uploads": 7.0}]
+    for command in ("check", "land", "build", "audit", "publish"):
+        step(monkeypatch, capsys, command)
+    found = json.loads(step(monkeypatch, capsys, "query", "from marts.lab_volume order by lab_id", "--json"))
+    assert found == [{"lab_id": "douyin", "uploads": 5.0}, {"lab_id": "tiktok", "uploads": 7.0}]
     assert "Uploads of each lab." in step(monkeypatch, capsys, "show", "lab_volume")
     assert "lab_volume" in step(monkeypatch, capsys, "show")
     assert len(step(monkeypatch, capsys, "status").splitlines()) == 3
     assert "Python" in step(monkeypatch, capsys, "doctor")
     edit("data/reference/facts.csv", "7.0", "8.0")
-    for verb in ("build", "audit", "publish"):
-        step(monkeypatch, capsys, verb)
+    for command in ("build", "audit", "publish"):
+        step(monkeypatch, capsys, command)
     (difference,) = json.loads(step(monkeypatch, capsys, "diff", "--json"))
     assert (difference["table"], difference["n_changed"], difference["columns"]) == ("lab_volume", 1, "uploads (1)")
     rows = json.loads(step(monkeypatch, capsys, "diff", "--table", "lab_volume", "--json"))
@@ -68,7 +68,7 @@ def test_the_verbs_one_by_one_lead_to_a_published_file(
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "message"),
     [
         (("query", "from marts.nothing"), 1, "nothing is published yet"),
         (("status",), 1, "nothing is published yet"),
@@ -80,22 +80,22 @@ def test_the_verbs_one_by_one_lead_to_a_published_file(
         (("build", "--as-of", "yesterday"), 2, "yesterday"),
     ],
 )
-def test_what_cannot_be_done_is_told_with_a_next_step(
+def test_what_cannot_be_done_is_refused_with_a_next_step(
     here: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     words: tuple[str, ...],
     code: int,
-    told: str,
+    message: str,
 ) -> None:
     assert here.is_dir()
     found, out, err = call(monkeypatch, capsys, *words)
     assert found == code
-    assert told in out + err
+    assert message in out + err
     assert "Traceback" not in out + err
 
 
-def test_a_folder_that_is_no_content_tree_is_told(
+def test_a_folder_that_is_no_content_tree_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DATAMOAT_ROOT", str(tmp_path))
@@ -123,5 +123,5 @@ def test_f17_a_printed_value_cannot_steer_the_terminal(value: object, shown: str
 
 
 def test_the_module_runs_as_a_program() -> None:
-    told = subprocess.run([sys.executable, "-m", "datamoat", "--version"], capture_output=True, text=True, check=True)
-    assert told.stdout.strip().count(".") == 2
+    done = subprocess.run([sys.executable, "-m", "datamoat", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().count(".") == 2

@@ -11,7 +11,7 @@ from datamoat.cli.options import AsJson, Where, day_of, shown
 from datamoat.settings import read_settings
 from datamoat.views.render import rows, text_of
 
-SHOWN = 200  # rows a query prints unless --limit says otherwise
+SHOWN = 200  # rows a query prints unless --limit changes it
 Day = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day of the release; today if left out.")]
 
 

@@ -69,7 +69,7 @@ def titles(sources: tuple[Source, ...]) -> dict[str, str]:
 
 
 def raw(source_id: str) -> str:
-    """Return the name of the asset that says a source has landed."""
+    """Return the name of the asset that is updated when a source has landed."""
     return f"raw__{source_id}"
 
 

@@ -150,7 +150,7 @@ def audit(build_id: str) -> Facts:
 
 
 def publish(build_id: str) -> Facts:
-    """Let an audited build take the place of the published file.
+    """Replace the published file with an audited build.
 
     Raises:
         PublishRefusedError: It was not audited, another build took its place, or the disk refuses.

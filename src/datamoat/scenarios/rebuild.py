@@ -51,10 +51,10 @@ def scenario_build(settings: Settings, change: Callable[[Path], list[str]], targ
                 (data / shared).symlink_to(settings.data / shared)
         project = leading_to(read_project(content), target)
         read = {name for model in project.models for name in model.reads}
-        strangers = sorted(name for name in changed if f"raw.reference__{name}" not in read)
-        if strangers:
+        unrelated = sorted(name for name in changed if f"raw.reference__{name}" not in read)
+        if unrelated:
             raise UsageError(
-                f"{target} does not depend on the reference table {strangers[0]}",
+                f"{target} does not depend on the reference table {unrelated[0]}",
                 "datamoat whatif",
                 f"it depends on {', '.join(sorted(n.removeprefix('raw.reference__') for n in read if n.startswith('raw.reference__')))}.",
             )

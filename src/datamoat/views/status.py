@@ -87,7 +87,7 @@ def _published_states(con: duckdb.DuckDBPyConnection, settings: Settings) -> lis
 
 
 def _current_states(settings: Settings) -> dict[str, tuple[str, str]]:
-    """Return the state today of each source that was ever landed: what came after the published build counts too."""
+    """Return the state today of each source that was ever landed: what landed after the published build counts too."""
     by_source: dict[str, list[RequestState]] = {}
     for state in states(settings, read_sources(settings.content), datetime.now(UTC).date()):
         if state.state != "never":
