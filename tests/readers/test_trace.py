@@ -69,7 +69,7 @@ def test_a_number_is_traced_to_pages_and_assumptions(con: duckdb.DuckDBPyConnect
     found = trace_number(con, number, where)
     assert found.evidence
     assert any(row["url"] for row in found.evidence)
-    assert all(row["says"] for row in found.evidence)
+    assert all(row["evidence"] for row in found.evidence)
     assert found.inputs
     assert number in drawn(found)
 

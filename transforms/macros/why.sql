@@ -120,7 +120,7 @@ assumptions as (
         a.description || case
             when a.p50 is not null then ': ' || a.p50 || ' (' || a.p05 || ' to ' || a.p95 || ') ' || coalesce(a.unit, '')
             else ''
-        end as says,
+        end as evidence,
         a.reason as detail,
         a.basis as verification,
         null::varchar as url,
@@ -152,7 +152,7 @@ facts as (
         o.fact_id as id,
         c.citation_id as parent_id,
         (select sum(s.variance_share) from shares as s where s.fact_id = o.fact_id) as variance_share,
-        o.metric || ' of ' || o.platform_id || ', ' || o.period_start_on || ' to ' || o.period_end_on || ': “' || o.figure_as_stated || '”' as says,
+        o.metric || ' of ' || o.platform_id || ', ' || o.period_start_on || ' to ' || o.period_end_on || ': “' || o.figure_as_stated || '”' as evidence,
         c.title as detail,
         o.verification,
         c.url,
@@ -171,7 +171,7 @@ pages as (
         c.citation_id as id,
         null::varchar as parent_id,
         null::double as variance_share,
-        c.title || coalesce(': “' || c.figure_as_stated || '”', '') as says,
+        c.title || coalesce(': “' || c.figure_as_stated || '”', '') as evidence,
         null::varchar as detail,
         c.verification,
         c.url,
@@ -189,7 +189,7 @@ pages_of_assumptions as (
         c.citation_id as id,
         a.assumption_id as parent_id,
         null::double as variance_share,
-        c.title || coalesce(' (' || c.publisher || ')', '') as says,
+        c.title || coalesce(' (' || c.publisher || ')', '') as evidence,
         null::varchar as detail,
         c.verification,
         c.url,
@@ -214,7 +214,7 @@ questions as (
         q.claim_id as id,
         null::varchar as parent_id,
         null::double as variance_share,
-        q.evidence as says,
+        q.evidence,
         'Decided by the query in marts.claim_check.sql, which reads '
         || array_to_string(list_sort(list_distinct(regexp_extract_all(q.sql, 'marts\.[a-z_]+'))), ', ') || '.' as detail,
         null::varchar as verification,
@@ -233,7 +233,7 @@ others as (
         s.input_id as id,
         null::varchar as parent_id,
         s.variance_share,
-        s.input_title as says,
+        s.input_title as evidence,
         null::varchar as detail,
         null::varchar as verification,
         null::varchar as url,
