@@ -38,7 +38,9 @@ class Assumptions:
         """
         if name not in self.splits:
             raise ContentError(
-                f"no assumption is named {name!r}", "data/reference/assumptions.csv", "add it, with a reason, or correct the name."
+                f"no assumption is named {name!r}",
+                "data/reference/assumptions.csv",
+                "add it, with a reason, or correct the name.",
             )
         if (name, scope) not in self._drawn:
             split = self.splits[name]
@@ -71,7 +73,9 @@ def quantile_columns(draws: Mapping[str, Floats | None], n_rows: int, with_error
         for i, suffix in enumerate((*PERCENTILES, "mc_error")):
             if i < len(PERCENTILES) or name in with_error:
                 column = f"{name}_{suffix}"
-                columns[column] = pl.Series(column, [None] * n_rows if found is None else found[i], dtype=pl.Float64).fill_nan(None)
+                columns[column] = pl.Series(column, [None] * n_rows if found is None else found[i], dtype=pl.Float64).fill_nan(
+                    None
+                )
     return columns
 
 

@@ -64,7 +64,9 @@ class Attribution:
         out += [Loading("shared", name, row) for name, row in zip(model.shared_names, shared, strict=True)]
         for key, item in model.series.items():
             left = self._gradients(key) - solution.linear.gradients[key].T @ pull[model.members[key]]
-            out += [Loading("own", f"{key}:{name}", row) for name, row in zip(item.own_names, model.own[key].T @ left, strict=True)]
+            out += [
+                Loading("own", f"{key}:{name}", row) for name, row in zip(item.own_names, model.own[key].T @ left, strict=True)
+            ]
             for process, span in item.drifts:
                 sd, length = model.drift(process, solution.theta)
                 spread = sd * matern_root(len(process.mean), length).T @ left[span]

@@ -55,7 +55,9 @@ def fit(model: Model, *, seed: int, freedom: float | None = 4.0, n_points: int =
     if not len(best.theta) or n_points == 1:
         return Fit(model, best, [best], np.ones(1), best.evidence)
     root = _spread(best)
-    unit = ndtri(np.clip(qmc.Sobol(len(best.theta), scramble=True, rng=generator(seed, "theta")).random(n_points), 1e-6, 1 - 1e-6))
+    unit = ndtri(
+        np.clip(qmc.Sobol(len(best.theta), scramble=True, rng=generator(seed, "theta")).random(n_points), 1e-6, 1 - 1e-6)
+    )
     thetas = best.theta + unit @ root.T
     log_weight = np.array([_log_posterior(model, best.linear, theta)[0] for theta in thetas]) + 0.5 * (unit**2).sum(axis=1)
     weights = np.minimum(np.exp(log_weight - logsumexp(log_weight)), MAX_WEIGHT)

@@ -20,7 +20,9 @@ def read_priors(table: pl.DataFrame) -> dict[str, Split]:
     }
 
 
-def read_platforms(series: pl.DataFrame, events: pl.DataFrame, last_month: int) -> tuple[dict[str, Platform], dict[str, Platform]]:
+def read_platforms(
+    series: pl.DataFrame, events: pl.DataFrame, last_month: int
+) -> tuple[dict[str, Platform], dict[str, Platform]]:
     """Return the platforms that are fitted and those that are an assumed share of another, by id.
 
     Args:

@@ -31,7 +31,11 @@ from moat.volume.uploads import (
 KINDS = ("well_specified", "sparse", "heavy_tails", "biased_sources", "undeclared_breaks", "declared_breaks")
 Priors: TypeAlias = Mapping[str, Split]
 QUANTITIES = ("uploads_per_day", "upload_hours_per_day", "stock_hours")
-SILENT, BOUNDS, OUTLIERS = 0.25, 0.2, 0.08  # shares: of platforms without volumes, of lower bounds, of statistics four times too noisy
+SILENT, BOUNDS, OUTLIERS = (
+    0.25,
+    0.2,
+    0.08,
+)  # shares: of platforms without volumes, of lower bounds, of statistics four times too noisy
 N_BASE = 200  # base normals that may be shared
 
 
@@ -152,7 +156,9 @@ def coverage(data: DataSet, draws: Floats) -> Floats:
     return np.stack(inside, axis=2).astype(np.float64)
 
 
-def calibrate(priors: Priors, kind: str, n_simulations: int, n_platforms: int = 15, first_seed: int = 1_000) -> list[dict[str, object]]:
+def calibrate(
+    priors: Priors, kind: str, n_simulations: int, n_platforms: int = 15, first_seed: int = 1_000
+) -> list[dict[str, object]]:
     """Return one row for each quantity: coverage, error and width at the last month of the simulated data sets of a kind.
 
     The log score is the mean log density a normal with the draws' mean and sd gives the truth.

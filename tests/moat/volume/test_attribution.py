@@ -107,7 +107,10 @@ def test_shares_are_not_negative_whatever_the_draws() -> None:
     for seed in range(50):
         rng = np.random.default_rng(seed)
         draws = np.exp(rng.normal(size=(4, 200)) * rng.uniform(0, 3, size=(4, 1)))
-        terms = [Term(draws[0] * draws[1], {"a": draws[0], "b": draws[1]}), Term(draws[2] * np.minimum(draws[3], 1), {"c": draws[2], "d": draws[3]})]
+        terms = [
+            Term(draws[0] * draws[1], {"a": draws[0], "b": draws[1]}),
+            Term(draws[2] * np.minimum(draws[3], 1), {"c": draws[2], "d": draws[3]}),
+        ]
         shares = log_linear_shares(terms)
         assert min(*shares.blocks.values(), shares.rest) >= 0
         assert sum(shares.blocks.values()) + shares.rest == pytest.approx(1, abs=1e-12)

@@ -171,7 +171,9 @@ def test_a_series_without_rows_only_feels_what_it_shares() -> None:
 
 def test_raising_a_soft_floor_never_lowers_the_median() -> None:
     medians = [
-        np.median(drawn(Model([flat()], [stated("a", floor, 2, "A", offset=(0.0, np.inf), offset_sd=0.4)]), 4_000)["p"]["users"][0])
+        np.median(
+            drawn(Model([flat()], [stated("a", floor, 2, "A", offset=(0.0, np.inf), offset_sd=0.4)]), 4_000)["p"]["users"][0]
+        )
         for floor in (1e8, 3e8, 1e9, 3e9)
     ]
     assert medians == sorted(medians)

@@ -411,7 +411,9 @@ def _terms(name: str, company: Company, measure: str, platforms: Platforms, mont
         size = np.prod(list(factors.values()), axis=0)
         if filters:
             factors |= common
-            factors[f"yield_platform_ratio_log:{item.platform_id}"] = np.exp(given.draw("yield_platform_ratio_log", item.platform_id))
+            factors[f"yield_platform_ratio_log:{item.platform_id}"] = np.exp(
+                given.draw("yield_platform_ratio_log", item.platform_id)
+            )
             size = size * _retained(item.platform_id, given)
         terms.append(Term(size, factors))
     if reaches:

@@ -1,6 +1,5 @@
 """The fit of all platforms to all usable observations: draws of flow and stock, and what each estimate rests on."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -53,6 +52,7 @@ NULLABLE = (
 OFFICIAL = ("official_file", "filing", "official_statement")
 MEASURES = {"upload_hours_per_day": "hours_per_day", "stock_hours": "hours_public"}
 CANDIDATES = {"users_monthly": "users", "uploads_per_day": "volume", "duration_new": "volume"}
+Long = tuple[dict[str, Any], list[str], Floats]  # keys of an input, platforms, its loadings on them
 DROPPED = "without"  # the kind of gain that tells what dropping an observation would add
 
 
@@ -173,7 +173,8 @@ def _attribution(
     Squares of loadings add up to the variance, for a platform and for any weighted sum of platforms.
     """
     period = (month_start(last), month_start(last))
-    loadings, gains = [], []
+    loadings: list[Long] = []
+    gains: list[Long] = []
     for measure, kind in MEASURES.items():
         about = {key: parts for key, item in platforms.items() if (parts := parts_of(kind, item, last, period)) is not None}
         targets = [log_sum_gradient(fitted.best, {key: (parts[0], 1.0)}) for key, parts in about.items()]
@@ -181,7 +182,13 @@ def _attribution(
         counts: dict[str, int] = {}
         for item in taken.loadings:
             if item.kind in ("noise", "bias"):
-                row = {"input_id": item.key, "input_kind": "observation", "fact_id": item.key, "assumption_id": None, "event_id": None}
+                row = {
+                    "input_id": item.key,
+                    "input_kind": "observation",
+                    "fact_id": item.key,
+                    "assumption_id": None,
+                    "event_id": None,
+                }
             else:
                 name, scope = assumption_of(item.kind, item.key)
                 row = {
@@ -189,34 +196,26 @@ def _attribution(
                     "assumption_id": ids.get(name), "event_id": None if name in ids else name,
                 }  # fmt: skip
             counts[str(row["input_id"])] = part = counts.get(str(row["input_id"]), 0) + 1
-            loadings.append(_long({"measure": measure, **row, "part": part}, list(about), item.loadings))
+            loadings.append(({"measure": measure, **row, "part": part}, list(about), item.loadings))
         for built, values in zip(fitted.model.rows, taken.without()[0], strict=True):
-            gains.append(_long({"measure": measure, "input_id": built.key, "observation_kind": DROPPED}, list(about), values))
-        for key, item in platforms.items():
+            gains.append(({"measure": measure, "input_id": built.key, "observation_kind": DROPPED}, list(about), values))
+        for key, platform in platforms.items():
             for candidate, family in CANDIDATES.items():
                 sd, bias_sd = (priors[f"obs_{what}_{family}_t2"].p50 for what in ("sd", "bias"))
-                parts = parts_of(candidate, item, last, period)
-                if parts is not None:
-                    values = taken.gain(Row("new", key, 0.0, parts, "new", sd, bias_sd))
-                    gains.append(_long({"measure": measure, "input_id": key, "observation_kind": candidate}, list(about), values))
+                seen = parts_of(candidate, platform, last, period)
+                if seen is not None:
+                    values = taken.gain(Row("new", key, 0.0, seen, "new", sd, bias_sd))
+                    gains.append(({"measure": measure, "input_id": key, "observation_kind": candidate}, list(about), values))
     return _table(loadings), _table(gains)
-
-
-Long = tuple[dict[str, Any], Sequence[str], Floats]
-
-
-def _long(keys: dict[str, Any], platform_ids: Sequence[str], values: Floats) -> Long:
-    """Return one input's loadings on all platforms."""
-    return keys, platform_ids, values
 
 
 def _table(rows: list[Long]) -> pl.DataFrame:
     """Return one row per input and platform."""
-    names = list(rows[0][0])
-    columns: dict[str, Any] = {
-        name: [row[0][name] for row in rows for _ in row[1]] for name in names
-    } | {"platform_id": [key for row in rows for key in row[1]], "log_loading": np.concatenate([row[2] for row in rows])}  # fmt: skip
-    return pl.DataFrame(columns, schema_overrides={name: pl.String for name in names if name != "part"} | {"part": pl.Int32} if "part" in names else {})
+    columns: dict[str, Any] = {name: [keys[name] for keys, ids, _ in rows for _ in ids] for name in rows[0][0]}
+    columns["platform_id"] = [key for _, ids, _ in rows for key in ids]
+    columns["log_loading"] = np.concatenate([values for _, _, values in rows])
+    types = {"part": pl.Int32, "log_loading": pl.Float64}
+    return pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in columns})
 
 
 def _parameters(scenario: str, fitted: Fit) -> pl.DataFrame:
