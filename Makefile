@@ -60,7 +60,7 @@ check: .venv/dev  ## format, lint, types, SQL, import rules, content
 
 calibrate: .venv/dev  ## many simulated data sets: verdicts and intervals against a known truth (minutes)
 	@$(BIN)/python tests/moat/link/simulated_boards.py
-	@$(BIN)/python tests/moat/volume/calibrate.py data/reference/calibration_worlds.csv
+	@$(BIN)/python tests/moat/volume/calibrate.py data/reference/calibration_simulations.csv
 
 report: run  ## draw the report: one HTML page and its charts, in data/exports/report
 	@$(BIN)/datamoat report

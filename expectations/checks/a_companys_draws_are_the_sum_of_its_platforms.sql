@@ -24,7 +24,7 @@ summed as (
             end
         ) as stock_hours,
         sum(
-            v.uploads_per_day::double * v.mean_duration_seconds::double / 3600
+            v.upload_hours_per_day::double
             * case p.owned_part
                 when 'without_us' then 1 - s.american_share when 'us_only' then s.american_share else 1.0
             end

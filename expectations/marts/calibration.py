@@ -8,7 +8,7 @@ EXPECTATIONS = [
         min_value=0.80,
         max_value=0.99,
         severity="critical",
-        notes="Intervals called 90% that hold less than 80% or nearly all of what was hidden are not 90% intervals.",
+        notes="Intervals called 90% that cover less than 80% or nearly all of what was hidden are not 90% intervals.",
     ),
     gxe.ExpectColumnMeanToBeBetween(
         column="covered_50",
@@ -19,8 +19,8 @@ EXPECTATIONS = [
     ),
     gxe.ExpectColumnDistinctValuesToEqualSet(
         column="held_out_by",
-        value_set=["leave_one_out", "later_figures", "made_worlds"],
+        value_set=["leave_one_platform_out", "leave_one_out", "later_statistics", "simulated"],
         severity="critical",
-        notes="All three tests stand side by side; each alone flatters.",
+        notes="All four tests are side by side; each alone flatters.",
     ),
 ]

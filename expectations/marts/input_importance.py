@@ -14,7 +14,7 @@ EXPECTATIONS = [
     ),
     gxe.ExpectColumnValuesToBeBetween(
         column="variance_share",
-        min_value=-1,
+        min_value=0,
         max_value=1,
         row_condition=Column("input_kind") == "interaction",
         severity="critical",

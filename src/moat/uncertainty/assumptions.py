@@ -1,20 +1,19 @@
 """Assumptions applied to draws after a fit: each has one standard normal per scope and draw, stored nowhere, named."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from datamoat.errors import ContentError
-from moat.uncertainty.quantiles import Split
-from moat.uncertainty.seeds import Floats, normals
-
-QUANTILES = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
+from moat.uncertainty.quantiles import PERCENTILES, Split, percentiles
+from moat.uncertainty.seeds import Floats, stratified_normals
 
 
-class Assumptions(NamedTuple):
-    """Named uncertain numbers, and the dice they are drawn with.
+@dataclass(frozen=True)
+class Assumptions:
+    """Named uncertain numbers, and the random numbers they are drawn with.
 
     Attributes:
         splits: By name.
@@ -29,10 +28,7 @@ class Assumptions(NamedTuple):
     seed: int
     n_draws: int
     widen: float = 1.0
-
-    def z(self, name: str, scope: str = "all") -> Floats:
-        """Return the standard normals of one assumption in one scope, shape (n,)."""
-        return np.asarray(normals(self.seed, f"z:{name}:{scope}", 1, self.n_draws)[0])
+    _drawn: dict[tuple[str, str], Floats] = field(default_factory=dict, repr=False, compare=False)
 
     def draw(self, name: str, scope: str = "all") -> Floats:
         """Return its values, shape (n,). The same name and scope is the same number everywhere.
@@ -42,10 +38,15 @@ class Assumptions(NamedTuple):
         """
         if name not in self.splits:
             raise ContentError(
-                f"no assumption is named {name!r}", "data/reference/assumptions.csv", "add it, with a reason, or mend the name."
+                f"no assumption is named {name!r}",
+                "data/reference/assumptions.csv",
+                "add it, with a reason, or correct the name.",
             )
-        split = self.splits[name]
-        return (split if self.widen == 1 else split.widened(self.widen)).at(self.z(name, scope))
+        if (name, scope) not in self._drawn:
+            split = self.splits[name]
+            z = stratified_normals(self.seed, f"z:{name}:{scope}", 1, self.n_draws)[0]
+            self._drawn[name, scope] = (split if self.widen == 1 else split.widened(self.widen)).at(z)
+        return self._drawn[name, scope]
 
 
 def read_assumptions(table: pl.DataFrame, *, seed: int, n_draws: int, widen: float = 1.0) -> Assumptions:
@@ -58,14 +59,23 @@ def read_assumptions(table: pl.DataFrame, *, seed: int, n_draws: int, widen: flo
     return Assumptions(splits, ids, seed, n_draws, widen)
 
 
-def quantile_columns(draws: Mapping[str, Floats | None], n_rows: int) -> dict[str, pl.Series]:
-    """Return `<name>_p05`, `_p50`, `_p95` of each array of shape (n_rows, n); nulls where it is None or nan."""
+def quantile_columns(draws: Mapping[str, Floats | None], n_rows: int, with_error: Collection[str] = ()) -> dict[str, pl.Series]:
+    """Return `<name>_p05`, `_p50`, `_p95` of each array of shape (n_rows, n); nulls where it is None or nan.
+
+    Args:
+        draws: By name.
+        n_rows: Rows of every array.
+        with_error: Names that also get `<name>_mc_error`, the Monte Carlo error of the median.
+    """
     columns = {}
     for name, values in draws.items():
-        found = None if values is None else np.quantile(values, list(QUANTILES.values()), axis=1)
-        for i, suffix in enumerate(QUANTILES):
-            column = f"{name}_{suffix}"
-            columns[column] = pl.Series(column, [None] * n_rows if found is None else found[i], dtype=pl.Float64).fill_nan(None)
+        found = None if values is None else percentiles(values)
+        for i, suffix in enumerate((*PERCENTILES, "mc_error")):
+            if i < len(PERCENTILES) or name in with_error:
+                column = f"{name}_{suffix}"
+                columns[column] = pl.Series(column, [None] * n_rows if found is None else found[i], dtype=pl.Float64).fill_nan(
+                    None
+                )
     return columns
 
 

@@ -13,7 +13,30 @@ from datamoat.errors import ContentError
 from moat.uncertainty.seeds import Floats
 
 Z95 = 1.6448536269514722  # the 95th percentile of the standard normal
+PERCENTILES = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
 DISTRIBUTIONS = ("lognormal", "beta", "normal", "uniform", "fixed")
+
+
+def percentiles(draws: Floats) -> Floats:
+    """Return the 5th, 50th and 95th percentile and the Monte Carlo error of the median of every row, shape (4, rows).
+
+    Percentiles interpolate linearly between order statistics, as numpy.quantile and DuckDB's quantile_cont do. The error is half
+    the distance between the order statistics sqrt(n) / 2 below and above the median: its standard error for independent draws,
+    and an upper bound for stratified ones. A row with a nan is nan.
+
+    Args:
+        draws: Shape (rows, n).
+    """
+    ordered = np.sort(draws, axis=1)
+    n = ordered.shape[1]
+    half = np.sqrt(n) / 2 / (n - 1) if n > 1 else 0.0
+    found = []
+    for q in (*PERCENTILES.values(), 0.5 - half, 0.5 + half):
+        at = min(max(q, 0.0), 1.0) * (n - 1)
+        low = int(at)
+        below, above = ordered[:, low], ordered[:, min(low + 1, n - 1)]
+        found.append(below + (above - below) * (at - low))
+    return np.asarray([*found[:3], (found[4] - found[3]) / 2])
 
 
 class Split(NamedTuple):
@@ -33,12 +56,13 @@ class Split(NamedTuple):
         ordered = self.p05 <= self.p50 <= self.p95
         positive = self.distribution != "lognormal" or self.p05 > 0
         share = self.distribution != "beta" or 0 < self.p05 <= self.p95 < 1
-        if self.distribution in DISTRIBUTIONS and ordered and positive and share:
+        equal = self.distribution != "fixed" or self.p05 == self.p50 == self.p95
+        if self.distribution in DISTRIBUTIONS and ordered and positive and share and equal:
             return self
         raise ContentError(
             f"{name}: {self.distribution} with percentiles {self.p05}, {self.p50}, {self.p95} is not a distribution",
             "data/reference/assumptions.csv",
-            f"give p05 <= p50 <= p95, above 0 for lognormal, inside (0, 1) for beta, and one of {DISTRIBUTIONS}.",
+            f"give p05 <= p50 <= p95, above 0 for lognormal, inside (0, 1) for beta, all three equal for fixed, and one of {DISTRIBUTIONS}.",
         )
 
     def at(self, z: Floats | float) -> Floats:

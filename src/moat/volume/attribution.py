@@ -1,107 +1,117 @@
-"""Which input the width of an answer comes from: closed shares inside a fit, first-order indices across layers."""
+"""Which input the width of an estimate comes from: exact inside a fit, first order with a non-negative rest across layers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from moat.uncertainty.seeds import Floats
-from moat.volume.loggaussian import LogSum, Row, Solution, evaluate, matern
+from moat.volume.conditioning import Solution
+from moat.volume.processes import LogSum, Row, evaluate, matern_root
 
 
-class Share(NamedTuple):
-    """One component of a posterior variance.
+class Loading(NamedTuple):
+    """How strongly one independent base normal moves each target.
 
     Attributes:
         kind: noise and bias of observations; shared, own and gp of processes.
-        key: Row key, source, shared base normal, or `series:own base normal`, `series:process`.
-        share: Part of the variance; over all components these sum to 1.
+        key: Row key, `source|row key`, shared base normal, or `series:own base normal`, `series:process`.
+        loadings: Effect of one standard deviation on each target, shape (targets,).
     """
 
     kind: str
     key: str
-    share: float
+    loadings: Floats
 
 
 class Attribution:
-    """The posterior variance of one target, taken apart exactly.
+    """The posterior variance of several targets, taken apart exactly.
 
-    A target is a linear function of states, `gradient` (series -> (S,)); take the softmax gradient for the log of a
-    sum. Its error is linear in independent base normals, so that the squares of their coefficients add up.
+    A target is a linear function of states; take the softmax gradient for the log of a sum. Its error is linear in
+    independent base normals, so that the squares of their loadings add up to its variance, and so do those of any
+    weighted sum of targets.
 
     Args:
         solution: The posterior.
-        gradient: The target.
+        targets: For each target its gradient, series -> (S,).
     """
 
-    def __init__(self, solution: Solution, gradient: Mapping[str, Floats]) -> None:
-        self.solution, self.gradient = solution, gradient
-        model = solution.model
-        self.with_rows = np.zeros(len(model.rows))
-        for key, c in gradient.items():
-            self.with_rows += solution.cross(key).T @ c
+    def __init__(self, solution: Solution, targets: Sequence[Mapping[str, Floats]]) -> None:
+        self.solution, self.targets = solution, targets
+        self.with_rows = np.zeros((len(solution.model.rows), len(targets)))
+        for key in {key for target in targets for key in target}:
+            cross = solution.cross(key).T
+            for j, target in enumerate(targets):
+                if key in target:
+                    self.with_rows[:, j] += cross @ target[key]
         self.pull = solution.precision @ self.with_rows
-        self._parts = self._squares()
-        self.variance = float(sum(value for _, _, value in self._parts))
+        self.loadings = self._loadings()
+        self.variance = np.asarray(sum((item.loadings**2 for item in self.loadings), np.zeros(len(targets))))
 
-    def _squares(self) -> list[tuple[str, str, float]]:
-        """Return the variance each base normal leaves in the target."""
-        solution, model, a = self.solution, self.solution.model, self.pull
-        scale, (gp_sd, gp_length) = np.exp(solution.theta[-3]), np.exp(solution.theta[-2:])
-        parts = [("noise", row.key, a[k] ** 2 * (solution.noise[k] + model.slack_var[k])) for k, row in enumerate(model.rows)]
-        parts += [("bias", name, value**2) for name, value in zip(model.sources, scale * a @ model.bias, strict=True)]
-        shared = -solution.on_shared.T @ a
-        for key, c in self.gradient.items():
-            shared = shared + model.shared[key].T @ c
-        parts += [("shared", name, value**2) for name, value in zip(model.shared_names, shared, strict=True)]
+    def _loadings(self) -> list[Loading]:
+        """Return every base normal's loadings. The bias of a source is shared out over its rows by how hard they pull."""
+        solution, model, pull = self.solution, self.solution.model, self.pull
+        noise = np.sqrt(solution.noise + model.offset_var)
+        out = [Loading("noise", row.key, pull[k] * noise[k]) for k, row in enumerate(model.rows)]
+        bias = model.scaled_bias(solution.theta)
+        strength = np.abs(bias) * np.abs(pull).max(axis=1, initial=0.0)[:, None]
+        portion = np.sqrt(strength / np.maximum(strength.sum(axis=0), 1e-300))
+        for s, of_source in enumerate(bias.T @ pull):
+            out += [Loading("bias", model.rows[k].key, portion[k, s] * of_source) for k in np.flatnonzero(bias[:, s])]
+        shared = -solution.linear.on_shared.T @ pull
+        for key, base in model.shared.items():
+            shared += base.T @ self._gradients(key)
+        out += [Loading("shared", name, row) for name, row in zip(model.shared_names, shared, strict=True)]
         for key, item in model.series.items():
-            left = self.gradient.get(key, np.zeros(len(item.mean))) - (solution.linear.gradients[key].T @ a[model.members[key]])
-            own = model.own[key].T @ left
-            parts += [("own", f"{key}:{name}", v**2) for name, v in zip(item.own_names, own, strict=True)]
-            for process, span in model.gps(key):
-                kernel = matern(len(process.mean), process.gp_length * gp_length)
-                part = (gp_sd * process.gp_sd) ** 2 * left[span] @ kernel @ left[span]
-                parts.append(("gp", f"{key}:{process.name}", part))
-        return [(kind, key, float(value)) for kind, key, value in parts]
+            left = self._gradients(key) - solution.linear.gradients[key].T @ pull[model.members[key]]
+            out += [
+                Loading("own", f"{key}:{name}", row) for name, row in zip(item.own_names, model.own[key].T @ left, strict=True)
+            ]
+            for process, span in item.drifts:
+                sd, length = model.drift(process, solution.theta)
+                spread = sd * matern_root(len(process.mean), length).T @ left[span]
+                out += [Loading("gp", f"{key}:{process.name}", row) for row in _compact(spread)]
+        return out
 
-    @property
-    def shares(self) -> list[Share]:
-        """Every component's share, largest first."""
-        shares = [Share(kind, key, value / self.variance) for kind, key, value in self._parts]
-        return sorted(shares, key=lambda item: (-item.share, item.kind, item.key))
+    def _gradients(self, key: str) -> Floats:
+        """Return the gradients of all targets by one series, shape (S, targets)."""
+        out = np.zeros((len(self.solution.model.series[key].mean), len(self.targets)))
+        for j, target in enumerate(self.targets):
+            if key in target:
+                out[:, j] = target[key]
+        return out
 
     def without(self) -> tuple[Floats, Floats]:
-        """Return for each row how much the variance would rise and the mean would move if it were dropped, (K,)."""
+        """Return for each row and target what dropping it would add to the variance, as a loading, and to the mean, (K, targets)."""
         diagonal = np.diag(self.solution.precision)
         inverse = np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
-        return self.pull**2 * inverse, -self.pull * self.solution.alpha * inverse
+        return self.pull * np.sqrt(inverse)[:, None], -self.pull * (self.solution.alpha * inverse)[:, None]
 
-    def worth_of(self, row: Row) -> float:
-        """Return the share of the variance that one more observation like `row`, of a new source, would remove."""
+    def gain(self, row: Row) -> Floats:
+        """Return the loading whose square one more observation like `row`, of a new source, would take off each variance."""
         solution, model = self.solution, self.solution.model
         item = model.series[row.series]
-        _, h = evaluate(item, row, solution.state_mean(row.series), model.loss)
+        _, h = evaluate(item, row, solution.states[row.series], model.loss)
         with_rows = solution.cross(row.series).T @ h
-        prior = _prior_covariance(solution, self.gradient, row.series, h)
-        own = _prior_covariance(solution, {row.series: h}, row.series, h)
-        covariance = prior - self.with_rows @ solution.precision @ with_rows
+        on_shared, on_own = model.shared[row.series].T @ h, model.own[row.series].T @ h
+        prior, own = np.zeros(len(self.targets)), float(on_shared @ on_shared + on_own @ on_own)
+        for key, base in model.shared.items():
+            prior += self._gradients(key).T @ (base @ on_shared)
+        gradients = self._gradients(row.series)
+        prior += gradients.T @ (model.own[row.series] @ on_own)
+        for process, span in item.drifts:
+            if h[span].any():
+                seen = model.gp(process, solution.theta) @ h[span]
+                prior += gradients[span].T @ seen
+                own += float(h[span] @ seen)
+        covariance = prior - self.with_rows.T @ solution.precision @ with_rows
         variance = own - with_rows @ solution.precision @ with_rows
-        return float(covariance**2 / (variance + row.sd**2 + row.extra_sd**2 + row.bias_sd**2) / self.variance)
+        return np.asarray(covariance / np.sqrt(variance + row.sd**2 + row.extra_sd**2 + row.bias_sd**2))
 
 
-def _prior_covariance(solution: Solution, gradient: Mapping[str, Floats], key: str, h: Floats) -> float:
-    """Return the prior covariance of a target with a linear function of one series."""
-    model = solution.model
-    shared = sum((model.shared[name].T @ c for name, c in gradient.items()), np.zeros(len(model.shared_names)))
-    total = shared @ (model.shared[key].T @ h)
-    if key in gradient:
-        c = gradient[key]
-        total += (model.own[key].T @ c) @ (model.own[key].T @ h)
-        gp_sd, gp_length = np.exp(solution.theta[-2:])
-        for process, span in model.gps(key):
-            kernel = matern(len(process.mean), process.gp_length * gp_length)
-            total += (gp_sd * process.gp_sd) ** 2 * c[span] @ kernel @ h[span]
-    return float(total)
+def _compact(rows: Floats) -> Floats:
+    """Return as few rows as there are columns, with the same inner products of columns."""
+    return np.asarray(np.linalg.qr(rows, mode="r")) if len(rows) > rows.shape[1] else rows
 
 
 def log_sum_gradient(solution: Solution, parts: Mapping[str, tuple[LogSum, float]]) -> dict[str, Floats]:
@@ -109,32 +119,66 @@ def log_sum_gradient(solution: Solution, parts: Mapping[str, tuple[LogSum, float
     logs, gradients = {}, {}
     for key, (part, weight) in parts.items():
         item = solution.model.series[key]
-        row = Row("target", key, 0.0, (part,), "target", "volume", 0.0, 0.0)
-        value, gradients[key] = evaluate(item, row, solution.state_mean(key), solution.model.loss)
+        value, gradients[key] = evaluate(
+            item, Row("target", key, 0.0, (part,), "target", 0.0, 0.0), solution.states[key], solution.model.loss
+        )
         logs[key] = value + np.log(weight)
     top = max(logs.values())
     total = sum(np.exp(value - top) for value in logs.values())
     return {key: gradients[key] * np.exp(logs[key] - top) / total for key in parts}
 
 
-def eta_squared(inputs: Floats, output: Floats, n_bins: int = 40) -> Floats:
-    """Return the first-order index of each input from draws that are already there.
+class Term(NamedTuple):
+    """One term of a sum: its size, and the factors it is nearly the product of.
 
-    The variance of the output's mean over equal bins of an input, less what chance alone would give, over the total.
+    Attributes:
+        size: Draws, shape (n,), positive.
+        factors: By name, draws of shape (n,), positive. A factor may stand in several terms.
+    """
+
+    size: Floats
+    factors: Mapping[str, Floats]
+
+
+class Shares(NamedTuple):
+    """Shares of the variance of the log of a sum. Those of `blocks` and `rest` are not below 0 and add to 1.
+
+    Attributes:
+        blocks: First-order share of each block of factors.
+        weights: Mean elasticity of the sum to each factor.
+        rest: What no weighted sum of the factors' logs explains: interactions and curvature.
+    """
+
+    blocks: dict[str, float]
+    weights: dict[str, float]
+    rest: float
+
+
+def log_linear_shares(terms: Sequence[Term], block_of: Mapping[str, str] | None = None) -> Shares:
+    """Take the variance of log(sum of terms) apart by factor, from draws.
+
+    With the mean elasticities w, the sum of w times log factor is the first-order form (a Taylor series on the log scale). Its
+    squared correlation with the log of the sum is shared out over the blocks by the variance of their part of it; what is left is
+    the rest. Blocks are taken as independent; factors that depend on each other belong in one block.
 
     Args:
-        inputs: Draws of independent inputs, shape (inputs, n).
-        output: Draws of the answer, shape (n,).
-        n_bins: Bins of equal size per input.
-
-    Returns:
-        Indices, shape (inputs,), not below 0.
+        terms: The terms.
+        block_of: Block of a factor, by name; a factor not named is a block of its own.
     """
-    out = np.zeros(len(inputs))
-    total = output.var()
-    for i, values in enumerate(inputs):
-        bins = np.array_split(output[np.argsort(values, kind="stable")], n_bins)
-        means = np.array([part.mean() for part in bins])
-        chance = np.mean([part.var(ddof=1) / len(part) for part in bins])
-        out[i] = max(0.0, (means.var(ddof=1) * (n_bins - 1) / n_bins - chance * (n_bins - 1) / n_bins) / total)
-    return out
+    total = np.sum([term.size for term in terms], axis=0)
+    weights: dict[str, float] = {}
+    logs: dict[str, Floats] = {}
+    for term in terms:
+        fraction = float((term.size / total).mean())
+        for name, values in term.factors.items():
+            weights[name] = weights.get(name, 0.0) + fraction
+            logs[name] = np.log(values)
+    parts: dict[str, Floats] = {}
+    for name, values in logs.items():
+        block = (block_of or {}).get(name, name)
+        parts[block] = parts.get(block, np.zeros_like(total)) + weights[name] * values
+    variances = {block: float(values.var()) for block, values in parts.items()}
+    whole = sum(variances.values())
+    first = np.sum(list(parts.values()), axis=0)
+    explained = float(np.corrcoef(first, np.log(total))[0, 1] ** 2)
+    return Shares({block: explained * variance / whole for block, variance in variances.items()}, weights, 1 - explained)

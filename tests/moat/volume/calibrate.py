@@ -8,20 +8,26 @@ import csv
 import sys
 from pathlib import Path
 
+import polars as pl
+
 from datamoat.project.fingerprint import code_hash
 from moat.volume import simulation
+from moat.volume.observations import read_priors
+
+REFERENCE = Path(__file__).parents[3] / "data" / "reference"
+PRIORS = read_priors(pl.read_csv(REFERENCE / "assumptions.csv").rename({"name": "assumption_name"}))
 
 FIELDS = (
-    "world_kind", "quantity", "n_worlds", "n_truths", "covered_50_share", "covered_90_share", "rmse", "mean_sd", "log_score",
+    "simulation_kind", "quantity", "n_simulations", "n_truths", "covered_50_share", "covered_90_share", "rmse", "mean_sd", "log_score",
     "first_seed", "code_sha256",
 )  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:
     """Simulate, fit and write one table."""
-    out, n_worlds = Path(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 50
+    out, n_simulations = Path(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 50
     stamp = {"code_sha256": code_hash(Path(simulation.__file__))}
-    rows = [row | stamp for kind in simulation.KINDS for row in simulation.calibrate(kind, n_worlds)]
+    rows = [row | stamp for kind in simulation.KINDS for row in simulation.calibrate(PRIORS, kind, n_simulations)]
     with out.open("w", newline="") as handle:
         writer = csv.DictWriter(handle, FIELDS, lineterminator="\n")
         writer.writeheader()

@@ -5,7 +5,7 @@ import pytest
 
 from moat.uncertainty.quantiles import Split
 from moat.volume.accumulate import stock
-from moat.volume.loggaussian import Loss
+from moat.volume.processes import Loss
 
 
 def test_ten_years_of_a_million_a_day_with_losses() -> None:

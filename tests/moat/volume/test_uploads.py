@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,13 +11,12 @@ import pytest
 from datamoat.errors import ContentError
 from moat.uncertainty.assumptions import long_draws, quantile_columns, read_assumptions, stacked
 from moat.uncertainty.quantiles import Split
-from moat.volume.loggaussian import Row, Series, evaluate
-from moat.volume.observations import read_places, read_priors, read_statements
-from moat.volume.simulation import PRIORS
+from moat.volume.observations import read_platforms, read_priors, read_statements
+from moat.volume.processes import Row, Series, evaluate
 from moat.volume.uploads import (
     KINDS,
     Event,
-    Place,
+    Platform,
     assumption_of,
     build_loss,
     build_rows,
@@ -30,8 +30,10 @@ from moat.volume.uploads import (
     widened_rows,
 )
 
+REFERENCE = Path(__file__).parents[3] / "data" / "reference"
+PRIORS = read_priors(pl.read_csv(REFERENCE / "assumptions.csv").rename({"name": "assumption_name"}))
 LAST = month_index(date(2024, 12, 1))
-PLACE = Place("p", "short", month_index(date(2022, 1, 1)))
+PLATFORM = Platform("p", "short", month_index(date(2022, 1, 1)))
 FLAT = {
     "users": np.full((36, 2), np.log(1e8)),
     "rate": np.full((36, 2), np.log(0.1)),
@@ -47,8 +49,8 @@ def test_months_are_counted_from_the_epoch_and_back() -> None:
     ]  # fmt: skip
 
 
-def test_hours_are_uploads_times_seconds_and_stop_when_a_place_closes() -> None:
-    found = volumes(FLAT, PLACE._replace(ended=PLACE.launched + 30), build_loss(PRIORS))
+def test_hours_are_uploads_times_seconds_and_stop_when_a_platform_closes() -> None:
+    found = volumes(FLAT, PLATFORM._replace(ended=PLATFORM.launched + 30), build_loss(PRIORS))
     assert found.uploads_per_day[0, 0] == pytest.approx(1e7)
     assert found.upload_hours_per_day[0, 0] == pytest.approx(1e5)
     assert np.all(found.uploads_per_day[30:] == 0)
@@ -56,10 +58,10 @@ def test_hours_are_uploads_times_seconds_and_stop_when_a_place_closes() -> None:
     assert found.stock_hours[0, 0] == pytest.approx(1e5 * 30.4375 * 0.8)
 
 
-def test_a_part_is_a_share_of_its_place_from_its_own_launch_on() -> None:
-    whole = volumes(FLAT, PLACE, build_loss(PRIORS))
+def test_a_part_is_a_share_of_its_platform_from_its_own_launch_on() -> None:
+    whole = volumes(FLAT, PLATFORM, build_loss(PRIORS))
     part = part_volumes(
-        whole, PLACE, PLACE._replace(key="q", launched=PLACE.launched + 12), np.array([0.5, 0.2]), np.array([18.0, 18.0]),
+        whole, PLATFORM, PLATFORM._replace(key="q", launched=PLATFORM.launched + 12), np.array([0.5, 0.2]), np.array([18.0, 18.0]),
         (np.array([0.2, 0.2]), np.array([0.03, 0.03])),
     )  # fmt: skip
     assert part.uploads_per_day.shape == (24, 2)
@@ -73,12 +75,12 @@ def test_every_kind_reads_back_what_constant_volumes_imply(kind: str) -> None:
         "users_monthly": 1e8, "users_daily": 1e8 * np.exp(-0.598), "uploads_per_day": 1e7, "hours_per_day": 1e5,
         "duration_new": 36.0, "duration_stock": 36.0, "videos_uploaded": 1e7 * 30.4375 * 36, "hours_uploaded": 1e5 * 30.4375 * 36,
     }  # fmt: skip
-    place = flat_series()
+    platform = flat_series()
     period = (date(2024, 12, 1), date(2024, 12, 31))
-    parts = parts_of(kind, PLACE, LAST, period, date(2024, 12, 31))
+    parts = parts_of(kind, PLATFORM, LAST, period, date(2024, 12, 31))
     assert parts is not None
 
-    value, _ = evaluate(place, Row("a", "p", 0.0, parts, "s", "volume", 0.1, 0.1), place.mean, build_loss(PRIORS))
+    value, _ = evaluate(platform, Row("a", "p", 0.0, parts, "s", 0.1, 0.1), platform.mean, build_loss(PRIORS))
     if kind in expected:
         assert np.exp(value) == pytest.approx(expected[kind], rel=1e-9)
     else:  # what is still public is less than what was uploaded
@@ -86,7 +88,7 @@ def test_every_kind_reads_back_what_constant_volumes_imply(kind: str) -> None:
 
 
 def flat_series() -> Series:
-    series = build_series(PLACE, LAST, PRIORS)
+    series = build_series(PLATFORM, LAST, PRIORS)
     means = {"users": np.log(1e8), "rate": np.log(0.1), "duration": np.log(36.0)}
     return replace(
         series, processes=tuple(replace(p, mean=np.full(len(p.mean), means.get(p.name, p.mean[0]))) for p in series.processes)
@@ -94,22 +96,22 @@ def flat_series() -> Series:
 
 
 def test_a_statement_from_before_the_launch_is_left_out() -> None:
-    assert parts_of("uploads_per_day", PLACE, LAST, (date(2020, 1, 1), date(2020, 12, 31))) is None
-    cut = parts_of("uploads_per_day", PLACE, LAST, (date(2021, 7, 1), date(2022, 6, 30)))
+    assert parts_of("uploads_per_day", PLATFORM, LAST, (date(2020, 1, 1), date(2020, 12, 31))) is None
+    cut = parts_of("uploads_per_day", PLATFORM, LAST, (date(2021, 7, 1), date(2022, 6, 30)))
     assert cut is not None
     assert (cut[0].start, cut[0].stop) == (0, 6)
 
 
 def test_a_launch_after_the_grid_and_a_missing_prior_are_refused() -> None:
     with pytest.raises(ContentError, match="after the last month"):
-        build_series(PLACE._replace(launched=LAST + 1), LAST, PRIORS)
+        build_series(PLATFORM._replace(launched=LAST + 1), LAST, PRIORS)
     with pytest.raises(ContentError, match="prior_ramp_months"):
-        build_series(PLACE, LAST, {})
+        build_series(PLATFORM, LAST, {})
 
 
-def test_an_event_adds_a_step_and_a_bend_and_nothing_before() -> None:
-    event = Event("E1", "rate", PLACE.launched + 10, 0.5, 0.6)
-    rate = build_series(PLACE._replace(events=(event,)), LAST, PRIORS).processes[1]
+def test_an_event_adds_a_step_and_a_change_of_slope_and_nothing_before() -> None:
+    event = Event("E1", "rate", PLATFORM.launched + 10, 0.5, 0.6)
+    rate = build_series(PLATFORM._replace(events=(event,)), LAST, PRIORS).processes[1]
     assert np.all(rate.own["event:E1:step"][:10] == 0)
     assert np.all(rate.own["event:E1:step"][10:] == 0.5)
     assert rate.own["event:E1:slope"][22] == pytest.approx(0.6)
@@ -117,7 +119,7 @@ def test_an_event_adds_a_step_and_a_bend_and_nothing_before() -> None:
 
 
 def test_every_base_normal_of_the_model_has_an_assumption_behind_it() -> None:
-    series = build_series(PLACE, LAST, PRIORS)
+    series = build_series(PLATFORM, LAST, PRIORS)
     for process in series.processes:
         for name in process.shared:
             assert assumption_of("shared", name)[0] in PRIORS
@@ -131,12 +133,12 @@ def test_widening_doubles_what_is_uncertain_and_leaves_the_middle() -> None:
     wide = widened(PRIORS, 2)
     assert wide["prior_users_level"].p50 == PRIORS["prior_users_level"].p50
     assert wide["prior_users_level"].sd == pytest.approx(2 * PRIORS["prior_users_level"].sd)
-    assert wide["prior_users_wander"].p50 == 2 * PRIORS["prior_users_wander"].p50
-    row = Row("a", "p", 0.0, (), "s", "volume", 0.1, 0.2, 0.05, (-0.1, 0.1))
-    assert widened_rows([row], 2)[0].slack == (-0.2, 0.2)
+    assert wide["prior_users_drift"].p50 == 2 * PRIORS["prior_users_drift"].p50
+    row = Row("a", "p", 0.0, (), "s", 0.1, 0.2, 0.05, (-0.1, 0.1))
+    assert widened_rows([row], 2)[0].offset == (-0.2, 0.2)
 
 
-def test_tables_become_places_figures_and_priors() -> None:
+def test_tables_become_platforms_statistics_and_priors() -> None:
     series = pl.DataFrame(
         {
             "platform_id": ["a", "b", "late"], "class": ["short", "short", "long"], "launched_on": [date(2020, 1, 5), None, date(2030, 1, 1)],
@@ -154,7 +156,7 @@ def test_tables_become_places_figures_and_priors() -> None:
             "slope_sd": [0.5],
         }
     )
-    fitted, parts = read_places(series, events, LAST)
+    fitted, parts = read_platforms(series, events, LAST)
     assert (list(fitted), list(parts)) == (["a"], ["b"])
     assert fitted["a"].ended == month_index(date(2023, 2, 1)) + 1
     assert fitted["a"].events[0].event_id == "E1"
@@ -162,14 +164,14 @@ def test_tables_become_places_figures_and_priors() -> None:
         {
             "fact_id": ["F2", "F1"], "platform_id": ["a", "a"], "observation_kind": ["uploads_per_day"] * 2, "log_value": [1.0, 2.0],
             "period_start_on": [date(2021, 1, 1), date(2010, 1, 1)], "period_end_on": [date(2021, 1, 31), date(2010, 1, 31)],
-            "seen_on": [date(2021, 1, 31)] * 2, "source_key": ["s"] * 2, "noise_family": ["volume"] * 2, "noise_sd": [0.1] * 2,
-            "bias_sd": [0.1] * 2, "extra_sd": [0.0] * 2, "slack_low": [0.0, None], "slack_high": [None, None], "slack_sd": [None, None],
-        }, schema_overrides={"slack_high": pl.Float64, "slack_sd": pl.Float64},
+            "seen_on": [date(2021, 1, 31)] * 2, "source_key": ["s"] * 2, "noise_name": ["obs_sd_volume_t2"] * 2, "bias_name": ["obs_bias_volume_t2"] * 2, "noise_sd": [0.1] * 2,
+            "bias_sd": [0.1] * 2, "extra_sd": [0.0] * 2, "offset_low": [0.0, None], "offset_high": [None, None], "offset_sd": [None, None],
+        }, schema_overrides={"offset_high": pl.Float64, "offset_sd": pl.Float64},
     )  # fmt: skip
     statements = read_statements(used)
     assert [item.key for item in statements] == ["F1", "F2"]
     rows = build_rows(fitted, LAST, statements)
-    assert [(row.key, row.slack) for row in rows] == [("F2", (0.0, np.inf))]
+    assert [(row.key, row.offset) for row in rows] == [("F2", (0.0, np.inf))]
     priors = read_priors(
         pl.DataFrame({"assumption_name": ["x"], "distribution": ["beta"], "p05": [0.1], "p50": [0.2], "p95": [0.3]})
     )

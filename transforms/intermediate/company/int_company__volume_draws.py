@@ -1,12 +1,13 @@
 """Draws, quantiles and comparisons of what each company adds, holds and could train on, month by month.
 
-A company's own part is the sum over the platforms it owns that month, draw by draw. What it could use is that, times the
-share its labs may reach, plus licensed video where on record, plus the public web, all less near-repeats and, for usable
-hours, times the filters' yield.
+What is a company's own is the sum over the platforms it owns that month, draw by draw. What it could use is that, times the share
+its labs may reach, plus licensed video where on record, plus the public web, all less near-duplicates and, for hours after
+filtering, times the filters' retention rate.
 """
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ import polars as pl
 
 from moat.uncertainty.assumptions import Assumptions, long_draws, quantile_columns, read_assumptions, stacked
 from moat.uncertainty.seeds import Floats
-from moat.volume.attribution import eta_squared
+from moat.volume.attribution import Term, log_linear_shares
 
 GRAIN = ("company_id", "month", "draw")
 CACHE = True
@@ -25,16 +26,13 @@ TABLES = {
     "int_company__importance": ("company_id", "measure", "input_id"),
     "int_volume__assumption_draws": ("assumption_name", "scope", "draw"),
 }
-OWN = (
-    "first_party_videos_per_day", "first_party_hours_per_day", "first_party_stock_videos", "first_party_stock_hours",
-    "available_first_party_hours", "usable_first_party_hours",
-)  # fmt: skip
+FLOW_AND_STOCK = ("videos_per_day", "hours_per_day", "stock_videos", "stock_hours")
+OWN = (*(f"first_party_{name}" for name in FLOW_AND_STOCK), "available_first_party_hours", "usable_first_party_hours")
 OWN_SHORT = ("first_party_short_videos_per_day", "first_party_short_hours_per_day", "first_party_short_stock_hours")
 OTHERS = (
     "available_licensed_hours", "available_public_hours", "available_hours", "usable_hours", "short_available_hours",
     "short_usable_hours",
 )  # fmt: skip
-COLUMNS = (*OWN[:4], *OWN_SHORT, *OWN[4:], *OTHERS)
 NULLABLE = (
     "first_party_videos_per_day",
     "first_party_hours_per_day",
@@ -72,18 +70,51 @@ NULLABLE = (
     "first_party_short_stock_hours_p05",
     "first_party_short_stock_hours_p50",
     "first_party_short_stock_hours_p95",
+    "first_party_hours_per_day_mc_error",
+    "first_party_stock_hours_mc_error",
     "assumption_id",
     "fact_id",
     "variance_removed_by_one_more",
 )
 COMPARED = ("first_party_hours_per_day", "first_party_stock_hours", "available_hours", "usable_hours")
 FLOW, STOCK = "upload_hours_per_day", "stock_hours"  # measures inside the fit
-SAYS = {"users": "users_monthly", "rate": "uploads_per_day", "duration": "duration_new"}  # what would tell of a process
+INFORMED_BY = {"users": "users_monthly", "rate": "uploads_per_day", "duration": "duration_new"}  # what would inform a process
+DROPPED = "without"
 SCENARIOS = ("official_only", "wide", "no_prior_only_platforms", "baseline")  # the one with draws to keep comes last
 PAIR = {"company_a": pl.String, "company_b": pl.String, "month": pl.Date, "measure": pl.String, "p_a_greater": pl.Float64}
 SMALL = 5e-4  # shares below are summed up
 Arrays = dict[str, Floats | None]
 Bools = npt.NDArray[np.bool_]
+Platforms = Mapping[str, Mapping[str, Floats]]
+
+
+class Owned(NamedTuple):
+    """Months in which a company's hold on a platform is of one kind.
+
+    Attributes:
+        platform_id: The platform.
+        owned_part: The part of the world it covers.
+        assumption: Name of the assumption for the share its labs reach.
+        scope: For which that is drawn.
+        is_in_totals: Whether it counts in the totals.
+        is_short: Whether it is short video.
+        months: Where these months lie in the grid.
+    """
+
+    platform_id: str
+    owned_part: str
+    assumption: str
+    scope: str
+    is_in_totals: bool
+    is_short: bool
+    months: npt.NDArray[np.intp]
+
+
+class Company(NamedTuple):
+    """What one company owns and licenses."""
+
+    owned: tuple[Owned, ...]
+    is_licensed: Bools  # by month
 
 
 def model(
@@ -91,319 +122,337 @@ def model(
     int_company__platform_access: pl.LazyFrame,
     int_company__other_access: pl.LazyFrame,
     int_platform__observation_use: pl.LazyFrame,
-    int_platform__attribution: pl.LazyFrame,
-    int_platform__worth: pl.LazyFrame,
+    int_platform__loading: pl.LazyFrame,
+    int_platform__gain: pl.LazyFrame,
     stg_reference__assumptions: pl.LazyFrame,
     stg_reference__volume_series: pl.LazyFrame,
     stg_reference__platforms: pl.LazyFrame,
     settings: dict[str, Any],
 ) -> dict[str, pl.DataFrame]:
-    """Sum the platforms of each company in every scenario, and say which inputs its interval comes from."""
+    """Sum the platforms of each company in every scenario, and show which inputs its interval comes from."""
     table = stg_reference__assumptions.sort("assumption_id").collect()
     named = dict(zip(table["assumption_id"], table["name"], strict=True))
     factor = float(table.filter(pl.col("name") == "wide_factor")["p50"][0])
-    since = settings["company_draws_from"]
+    since, n_draws = settings["company_draws_from"], settings["n_draws"]
     access = int_company__platform_access.filter(pl.col("month") >= since).sort("company_id", "platform_id", "month").collect()
     others = int_company__other_access.sort("company_id", "access_kind").collect()
-    observed = set(
-        int_platform__observation_use.filter(pl.col("is_used") & pl.col("log_value").is_not_null())
-        .select("platform_id").unique().collect()["platform_id"]
-    )  # fmt: skip
-    parents = (
-        stg_reference__volume_series.filter(pl.col("share_assumption_id").is_not_null())
-        .join(stg_reference__platforms, on="platform_id")
-        .select("platform_id", "parent_platform_id")
-        .collect()
-    )
-    observed |= {part for part, parent in parents.iter_rows() if parent in observed}
+    drawn = int_platform__draws.filter(pl.col("month") >= since).sort("scenario_id", "platform_id", "month").collect()
+    months = drawn["month"].unique().sort().to_list()
+    by_scenario = {
+        scenario: {str(key): _arrays(mine, months) for (key,), mine in whole.group_by("platform_id", maintain_order=True)}
+        for (scenario,), whole in drawn.group_by("scenario_id", maintain_order=True)
+    }
+    del drawn  # the lists are a tenth of a gigabyte, and are arrays by now
+    observed = _observed(int_platform__observation_use, stg_reference__volume_series, stg_reference__platforms)
+    companies = _companies(access, others, months, named, set(by_scenario["baseline"]))
     draws: list[pl.DataFrame] = []
     quantiles: list[pl.DataFrame] = []
-    rest: dict[str, pl.DataFrame] = {}
+    published: dict[str, Arrays] = {}
     for scenario in SCENARIOS:
-        fitted = "baseline" if scenario == "no_prior_only_platforms" else scenario
-        drawn = (
-            int_platform__draws.filter((pl.col("scenario_id") == fitted) & (pl.col("month") >= since))
-            .sort("platform_id", "month")
-            .collect()
-        )
-        n_draws = drawn["stock_hours_draws"].list.len()[0]
+        platforms = by_scenario["baseline" if scenario == "no_prior_only_platforms" else scenario]
         given = read_assumptions(table, seed=settings["seed"], n_draws=n_draws, widen=factor if scenario == "wide" else 1.0)
-        months = drawn["month"].unique().sort().to_list()
-        platforms = {mine["platform_id"][0]: _arrays(mine, months) for mine in drawn.partition_by("platform_id")}
-        del drawn  # the lists are a quarter of a gigabyte, and are arrays by now
-        mine = access.filter(pl.col("platform_id").is_in(sorted(observed))) if scenario == "no_prior_only_platforms" else access
-        published: dict[str, Arrays] = {}
-        for company, kinds in others.group_by("company_id", maintain_order=True):
-            name = str(company[0])
-            own = mine.filter(pl.col("company_id") == name)
-            # without a platform and with nothing dated, every month is the first
-            is_steady = own.is_empty() and kinds["valid_from"].is_null().all()
-            found = _company(name, kinds, own, platforms, months[:1] if is_steady else months, given, named)
-            quantiles.append(_quantile_rows(name, scenario, months, found))
+        without: tuple[Arrays, dict[str, pl.Series]] | None = None
+        for name, company in companies.items():
+            if scenario == "no_prior_only_platforms":
+                mine = company._replace(owned=tuple(item for item in company.owned if item.platform_id in observed))
+            else:
+                mine = company
+            if mine.owned or mine.is_licensed.any():
+                found = _volumes(name, mine, platforms, len(months), given)
+                columns = quantile_columns(found, len(months), COMPARED)
+            else:  # every such company reaches the same public web in every month
+                without = without or _of_nobody(given, len(months))
+                found, columns = without
+            quantiles.append(pl.DataFrame({
+                "company_id": [name] * len(months), "month": months, "scenario_id": [scenario] * len(months), **columns,
+            }))  # fmt: skip
             if scenario == "baseline":
-                n = settings["n_published_draws"]
-                shown = {
-                    column: None if values is None else np.broadcast_to(values[:, :n], (len(months), n))
-                    for column, values in found.items()
-                }
-                keys = {"company_id": [name] * len(months), "month": months}
-                draws.append(long_draws(keys, shown, n, pl.Float64))
-                published[name] = {  # copies: a view would keep all draws of all columns in memory
-                    measure: None if (values := shown[measure]) is None else values.copy() for measure in COMPARED
-                }
-        if scenario == "baseline":
-            shares, worths = int_platform__attribution.collect(), int_platform__worth.collect()
-            rest = {
-                "int_company__pair": _pairs(published, months),
-                "int_company__importance": _importance(others, access, platforms, months, given, named, shares, worths),
-                "int_volume__assumption_draws": _assumption_draws(others, access, given, named, settings["n_published_draws"]),
-            }
-    return {"int_company__volume_draws": pl.concat(draws), "int_company__volume_quantiles": pl.concat(quantiles), **rest}
+                draws.append(long_draws({"company_id": [name] * len(months), "month": months}, found, n_draws, pl.Float64))
+                published[name] = {measure: found[measure] for measure in COMPARED}
+    loadings = int_platform__loading.collect()
+    return {
+        "int_company__volume_draws": pl.concat(draws),
+        "int_company__volume_quantiles": pl.concat(quantiles),
+        "int_company__pair": _pairs(published, months),
+        "int_company__importance": _importance(companies, platforms, months, given, loadings, int_platform__gain.collect()),
+        "int_volume__assumption_draws": _assumption_draws(companies, given, n_draws),
+    }
+
+
+def _observed(use: pl.LazyFrame, series: pl.LazyFrame, platforms: pl.LazyFrame) -> set[str]:
+    """Return the platforms with any statistic, and the parts of such platforms."""
+    used = use.filter(pl.col("is_used") & pl.col("log_value").is_not_null()).select("platform_id").unique().collect()
+    observed = set(used["platform_id"])
+    parts = series.filter(pl.col("share_assumption_id").is_not_null()).join(platforms, on="platform_id")
+    pairs = parts.select("platform_id", "parent_platform_id").collect().iter_rows()
+    return observed | {part for part, parent in pairs if parent in observed}
+
+
+def _companies(
+    access: pl.DataFrame, others: pl.DataFrame, months: list[date], named: dict[str, str], known: set[str]
+) -> dict[str, Company]:  # fmt: skip
+    """Return every company by name, in alphabetical order."""
+    kinds = ("platform_id", "owned_part", "assumption_id", "scope", "is_in_totals", "is_short")
+    place = {month: i for i, month in enumerate(months)}
+    owned: dict[str, list[Owned]] = {}
+    for (company, platform, part, assumption, scope, totals, short), rows in access.group_by(
+        "company_id", *kinds, maintain_order=True
+    ):
+        if platform in known:
+            at = np.array([place[month] for month in rows["month"]], dtype=np.intp)
+            owned.setdefault(str(company), []).append(
+                Owned(str(platform), str(part), named[str(assumption)], str(scope), bool(totals), bool(short), at)
+            )
+    licensed: dict[str, Bools] = {}
+    for company, since in others.filter(pl.col("access_kind") == "licensed").select("company_id", "valid_from").iter_rows():
+        licensed[company] = np.array([since is None or month >= since for month in months])
+    never = np.zeros(len(months), dtype=bool)
+    return {
+        name: Company(tuple(owned.get(name, ())), licensed.get(name, never)) for name in others["company_id"].unique().sort()
+    }  # fmt: skip
 
 
 def _arrays(mine: pl.DataFrame, months: list[date]) -> dict[str, Floats]:
     """Return flow and stock of one platform over all months, zero before its launch, each of shape (M, n)."""
     first = months.index(mine["month"][0])
-    videos, seconds, stock_videos, stock_hours = (
-        stacked(mine, f"{name}_draws") for name in ("uploads_per_day", "mean_duration_seconds", "stock_videos", "stock_hours")
-    )
-    found = {
-        "videos_per_day": videos, "hours_per_day": videos * seconds / 3600, "stock_videos": stock_videos, "stock_hours": stock_hours,
+    columns = {
+        "videos_per_day": "uploads_per_day", "hours_per_day": "upload_hours_per_day", "stock_videos": "stock_videos",
+        "stock_hours": "stock_hours",
     }  # fmt: skip
-    return {name: np.vstack([np.zeros((first, values.shape[1])), values]) for name, values in found.items()}
+    found = {name: stacked(mine, f"{column}_draws") for name, column in columns.items()}
+    return {name: np.vstack([np.zeros((first, values.shape[1])), values]) if first else values for name, values in found.items()}
 
 
-def _owned_share(part: str, given: Assumptions) -> Floats | float:
-    """Return the share of a platform that an ownership of a part of the world covers."""
+def _owned_share(part: str, given: Assumptions) -> Floats:
+    """Return the share of a platform that an ownership of a part of the world covers, shape (n,)."""
     if part == "whole":
-        return 1.0
+        return np.ones(given.n_draws)
     inside = given.draw("tiktok_us_share")
     return inside if part == "us_only" else 1 - inside
 
 
-def _company(
-    name: str, kinds: pl.DataFrame, access: pl.DataFrame, platforms: dict[str, dict[str, Floats]], months: list[date],
-    given: Assumptions, named: dict[str, str],
-) -> Arrays:  # fmt: skip
+def _retained(platform: str, given: Assumptions) -> Floats:
+    """Return the share of a platform's hours that is left after filtering, shape (n,)."""
+    ratio = np.exp(given.draw("yield_platform_ratio_log", platform))
+    return np.minimum(given.draw("yield_hours_raw_to_pretrain") * ratio, 1.0)
+
+
+def _volumes(name: str, company: Company, platforms: Platforms, n_months: int, given: Assumptions) -> Arrays:
     """Return every quantity of one company, each of shape (M, n), or None where it owns nothing of the kind."""
-    shape = (len(months), given.n_draws)
+    shape = (n_months, given.n_draws)
     found: dict[str, Floats] = {column: np.zeros(shape) for column in (*OWN, *OWN_SHORT)}
     reach = {key: np.zeros(shape) for key in ("raw", "filtered", "short_raw", "short_filtered")}
     new = 1 - given.draw("dup_share_hours")
-    common = given.draw("yield_hours_raw_to_pretrain")
-    owns, owns_short = np.zeros(len(months), dtype=bool), np.zeros(len(months), dtype=bool)
-    for row in access.iter_rows(named=True):
-        i, values = months.index(row["month"]), platforms.get(row["platform_id"])
-        if values is None:
-            continue
-        owned = _owned_share(row["owned_part"], given)
-        assumption = named[row["assumption_id"]]
-        scope = row["scope"]
-        reached = owned * given.draw(assumption, scope) * values["stock_hours"][i]
-        kept = np.minimum(common * np.exp(given.draw("yield_platform_ratio_log", row["platform_id"])), 1.0)
-        if row["is_in_totals"]:
-            owns[i] = True
-            for target, source in zip(OWN[:4], ("videos_per_day", "hours_per_day", "stock_videos", "stock_hours"), strict=True):
-                found[target][i] += owned * values[source][i]
-            reach["raw"][i] += reached
-            reach["filtered"][i] += reached * kept
-        if row["is_short"]:
-            owns_short[i] = True
+    owns, owns_short = np.zeros(n_months, dtype=bool), np.zeros(n_months, dtype=bool)
+    for item in company.owned:
+        at, share = item.months, _owned_share(item.owned_part, given)
+        parts = {source: share * platforms[item.platform_id][source][at] for source in FLOW_AND_STOCK}
+        reached = given.draw(item.assumption, item.scope) * parts["stock_hours"]
+        filtered = reached * _retained(item.platform_id, given)
+        if item.is_in_totals:
+            owns[at] = True
+            for source, values in parts.items():
+                found[f"first_party_{source}"][at] += values
+            reach["raw"][at] += reached
+            reach["filtered"][at] += filtered
+        if item.is_short:
+            owns_short[at] = True
             for target, source in zip(OWN_SHORT, ("videos_per_day", "hours_per_day", "stock_hours"), strict=True):
-                found[target][i] += owned * values[source][i]
-            reach["short_raw"][i] += reached
-            reach["short_filtered"][i] += reached * kept
+                found[target][at] += parts[source]
+            reach["short_raw"][at] += reached
+            reach["short_filtered"][at] += filtered
     public = np.broadcast_to(given.draw("scrape_hours") * new, shape)
-    licensed = np.zeros(shape)
-    for row in kinds.filter(pl.col("access_kind") == "licensed").iter_rows(named=True):
-        since = np.array([row["valid_from"] is None or month >= row["valid_from"] for month in months])
-        licensed[since] = given.draw("licensed_hours", name) * new
+    licensed = np.where(company.is_licensed[:, None], given.draw("licensed_hours", name) * new, 0.0)
     elsewhere = public + licensed
+    usable_elsewhere = elsewhere * np.minimum(given.draw("yield_hours_raw_to_pretrain"), 1.0)
     found["available_first_party_hours"] = reach["raw"] * new
     found["usable_first_party_hours"] = reach["filtered"] * new
-    usable_elsewhere = elsewhere * np.minimum(common, 1.0)
-    own_hours, own_usable = reach["raw"] * new, reach["filtered"] * new
     out: Arrays = {column: _known(found[column], owns) for column in OWN}
     out |= {column: _known(found[column], owns_short) for column in OWN_SHORT}
     return out | {
         "available_licensed_hours": licensed,
         "available_public_hours": np.array(public),
-        "available_hours": own_hours + elsewhere,
-        "usable_hours": own_usable + usable_elsewhere,
+        "available_hours": reach["raw"] * new + elsewhere,
+        "usable_hours": reach["filtered"] * new + usable_elsewhere,
         "short_available_hours": reach["short_raw"] * new + elsewhere,
         "short_usable_hours": reach["short_filtered"] * new + usable_elsewhere,
     }
 
 
+def _of_nobody(given: Assumptions, n_months: int) -> tuple[Arrays, dict[str, pl.Series]]:
+    """Return quantities and percentiles of a company that owns and licenses nothing: one month, repeated."""
+    one = _volumes("", Company((), np.zeros(1, dtype=bool)), {}, 1, given)
+    found: Arrays = {
+        name: None if values is None else np.broadcast_to(values, (n_months, given.n_draws)) for name, values in one.items()
+    }
+    columns = quantile_columns(one, 1, COMPARED)
+    return found, {name: values.new_from_index(0, n_months) for name, values in columns.items()}
+
+
 def _known(values: Floats, months: Bools) -> Floats | None:
     """Return the values of the months a company owns something in; the others are unknown, never zero."""
-    if not months.any():
-        return None
-    return np.where(months[:, None], values, np.nan)
-
-
-def _quantile_rows(name: str, scenario: str, months: list[date], found: Arrays) -> pl.DataFrame:
-    """Return the quantiles of one company in one scenario, one row a month, from draws of all months or of the first."""
-    n_months, n_rows = len(months), len(next(values for values in found.values() if values is not None))
-    columns = quantile_columns(found, n_rows)
-    if n_rows == 1:
-        columns = {column: values.new_from_index(0, n_months) for column, values in columns.items()}
-    return pl.DataFrame({
-        "company_id": [name] * n_months, "month": months, "scenario_id": [scenario] * n_months, **columns,
-    })  # fmt: skip
+    if months.all():
+        return values
+    return np.where(months[:, None], values, np.nan) if months.any() else None
 
 
 def _pairs(published: dict[str, Arrays], months: list[date]) -> pl.DataFrame:
     """Return for pairs with at least one platform owner how often the first is larger, at quarter ends and the last month."""
     shown = [i for i, month in enumerate(months) if month.month % 3 == 0 or i == len(months) - 1]
     owners = {name for name, found in published.items() if found["first_party_stock_hours"] is not None}
+    at_shown = {
+        name: {measure: None if values is None else values[shown] for measure, values in found.items()}
+        for name, found in published.items()
+    }  # fmt: skip
     parts = []
     for a in sorted(published):
         for b in sorted(published):
             if a >= b or not {a, b} & owners:
                 continue
             for measure in COMPARED:
-                x, y = published[a][measure], published[b][measure]
+                x, y = at_shown[a][measure], at_shown[b][measure]
                 if x is None or y is None:
                     continue
-                both = [i for i in shown if not np.isnan(x[i, 0] + y[i, 0])]
-                greater = (x[both] > y[both]).mean(axis=1) + 0.5 * (x[both] == y[both]).mean(axis=1)
+                both = np.flatnonzero(~np.isnan(x[:, 0] + y[:, 0]))
+                greater = ((x > y).mean(axis=1) + 0.5 * (x == y).mean(axis=1))[both]
                 parts.append({
-                    "company_a": [a] * len(both), "company_b": [b] * len(both), "month": [months[i] for i in both],
+                    "company_a": [a] * len(both), "company_b": [b] * len(both), "month": [months[shown[i]] for i in both],
                     "measure": [measure] * len(both), "p_a_greater": greater,
                 })  # fmt: skip
-    return pl.concat([pl.DataFrame(part, schema=PAIR) for part in parts])
+    columns = {name: [value for part in parts for value in part[name]] for name in PAIR}
+    return pl.DataFrame(columns, schema=PAIR)
+
+
+class Inside(NamedTuple):
+    """How inputs of the fit move the platforms, for one measure.
+
+    Attributes:
+        platforms: Their order.
+        inputs: input_id, input_kind, assumption_id and fact_id of each row of loadings.
+        loadings: Shape (rows, platforms).
+        gains: By (input_id, observation_kind): what data more or less would change, shape (platforms,).
+    """
+
+    platforms: list[str]
+    inputs: pl.DataFrame
+    loadings: Floats
+    gains: dict[tuple[str, str], Floats]
+
+
+def _inside(measure: str, loadings: pl.DataFrame, gains: pl.DataFrame) -> Inside:
+    """Return the loadings of one measure as arrays."""
+    keys = ["input_id", "input_kind", "assumption_id", "fact_id", "part"]
+    mine = loadings.filter(pl.col("measure") == measure).sort(*keys, "platform_id")
+    platforms = mine["platform_id"].unique().sort().to_list()
+    about = gains.filter(pl.col("measure") == measure).sort("input_id", "observation_kind", "platform_id")
+    rows = about["log_loading"].to_numpy().reshape(-1, len(platforms))
+    named = about[:: len(platforms)].select("input_id", "observation_kind").rows()
+    return Inside(
+        platforms, mine[:: len(platforms)].select(keys), mine["log_loading"].to_numpy().reshape(-1, len(platforms)),
+        dict(zip(named, rows, strict=True)),
+    )  # fmt: skip
 
 
 def _importance(
-    others: pl.DataFrame,
-    access: pl.DataFrame,
-    platforms: dict[str, dict[str, Floats]],
-    months: list[date],
-    given: Assumptions,
-    named: dict[str, str],
-    attribution: pl.DataFrame,
-    worth: pl.DataFrame,
-) -> pl.DataFrame:
-    """Return first-order shares of the log variance of each company's answer in the last month.
+    companies: dict[str, Company], platforms: Platforms, months: list[date], given: Assumptions, loadings: pl.DataFrame,
+    gains: pl.DataFrame,
+) -> pl.DataFrame:  # fmt: skip
+    """Return the shares of the log variance of each company's estimate in the last month; of one company and measure they sum to 1.
 
-    Inputs are each platform's draws and one standard normal per assumption and scope. A platform's share is handed on to
-    the observations and priors behind it by the exact shares inside the fit. What the first order leaves is interaction.
+    The platforms' part is shared out over the statistics and priors behind it by their loadings inside the fit. What is not of first
+    order is the interactions' share, which is not below 0.
     """
-    last = len(months) - 1
-    now = {key: {source: values[source][last:] for source in values} for key, values in platforms.items()}
+    inside = {measure: _inside(measure, loadings, gains) for measure in (FLOW, STOCK)}
     out: list[dict[str, Any]] = []
-    for name in sorted(set(others["company_id"])):
-        mine = access.filter((pl.col("company_id") == name) & (pl.col("month") == months[last]) & pl.col("is_in_totals"))
-        kinds = others.filter(pl.col("company_id") == name)
-        found = _company(name, kinds, mine, now, months[last:], given, named)
+    for name, company in companies.items():
         for measure in COMPARED:
-            answer = found[measure]
-            if answer is None:
+            terms = _terms(name, company, measure, platforms, len(months) - 1, given)
+            if not terms:
                 continue
-            inputs = _inputs(name, measure, mine, kinds, now, given, named)
-            shares = eta_squared(np.array(list(inputs.values())), np.log(answer[0]))
+            block_of = {f"platform:{key}": "platforms" for key in platforms}
+            shares = log_linear_shares(terms, block_of)
             rows: dict[str, dict[str, Any]] = {}
-            for (kind, key), share in zip(inputs, shares, strict=True):
-                if kind == "assumption":
-                    assumption, _, scope = key.partition(":")
-                    _add(rows, f"{given.ids[assumption]}:{scope}", "assumption", given.ids[assumption], None, float(share), None)
+            for block, share in shares.blocks.items():
+                if block == "platforms":
+                    rows |= _of_fit(inside[FLOW if measure == COMPARED[0] else STOCK], shares.weights, share, given)
                 else:
-                    _hand_on(rows, key, FLOW if measure == COMPARED[0] else STOCK, float(share), named, attribution, worth)
-            small = sum(row["variance_share"] for row in rows.values() if row["variance_share"] < SMALL)
+                    assumption, _, scope = block.partition(":")
+                    _add(rows, f"{given.ids[assumption]}:{scope}", "assumption", given.ids[assumption], None, share)
             kept = {key: row for key, row in rows.items() if row["variance_share"] >= SMALL}
-            _add(kept, "other_inputs", "remainder", None, None, small, None)
-            _add(kept, "interactions", "interaction", None, None, 1 - sum(row["variance_share"] for row in kept.values()), None)
+            small = sum(row["variance_share"] for key, row in rows.items() if key not in kept)
+            _add(kept, "other_inputs", "remainder", None, None, small)
+            _add(kept, "interactions", "interaction", None, None, shares.rest)
             out += [
-                {"company_id": name, "measure": measure, "month": months[last], "input_id": key, **row}
-                for key, row in kept.items()
+                {"company_id": name, "measure": measure, "month": months[-1], "input_id": key, **row} for key, row in kept.items()
             ]
     schema = {
-        "company_id": pl.String,
-        "measure": pl.String,
-        "month": pl.Date,
-        "input_id": pl.String,
-        "input_kind": pl.String,
-        "assumption_id": pl.String,
-        "fact_id": pl.String,
-        "variance_share": pl.Float64,
-        "variance_removed_by_one_more": pl.Float64,
-    }
+        "company_id": pl.String, "measure": pl.String, "month": pl.Date, "input_id": pl.String, "input_kind": pl.String,
+        "assumption_id": pl.String, "fact_id": pl.String, "variance_share": pl.Float64, "variance_removed_by_one_more": pl.Float64,
+    }  # fmt: skip
     return pl.DataFrame(out, schema=schema, orient="row")
 
 
-def _inputs(
-    name: str,
-    measure: str,
-    mine: pl.DataFrame,
-    kinds: pl.DataFrame,
-    now: dict[str, dict[str, Floats]],
-    given: Assumptions,
-    named: dict[str, str],
-) -> dict[tuple[str, str], Floats]:
-    """Return the draws of everything one answer is a function of, by (kind, key)."""
+def _terms(name: str, company: Company, measure: str, platforms: Platforms, month: int, given: Assumptions) -> list[Term]:
+    """Return the terms whose sum is one company's estimate in a month, each with its factors; none where it owns nothing."""
     source = "hours_per_day" if measure == COMPARED[0] else "stock_hours"
-    reaches = measure in ("available_hours", "usable_hours")
-    inputs: dict[tuple[str, str], Floats] = {}
-    for row in mine.iter_rows(named=True):
-        key = row["platform_id"]
-        inputs["platform", key] = np.log(now[key][source][0] + 1e-12)
-        if row["owned_part"] != "whole":
-            inputs["assumption", "tiktok_us_share:all"] = given.z("tiktok_us_share")
+    reaches, filters = measure in ("available_hours", "usable_hours"), measure == "usable_hours"
+    new = {"dup_share_hours:all": 1 - given.draw("dup_share_hours")} if reaches else {}
+    common = {"yield_hours_raw_to_pretrain:all": given.draw("yield_hours_raw_to_pretrain")} if filters else {}
+    terms = []
+    for item in company.owned:
+        values = platforms[item.platform_id][source][month]
+        if not item.is_in_totals or month not in item.months or not values.any():
+            continue
+        factors = {f"platform:{item.platform_id}": values, **new}
+        if item.owned_part != "whole":
+            factors["tiktok_us_share:all"] = _owned_share(item.owned_part, given)
         if reaches:
-            assumption = named[row["assumption_id"]]
-            scope = row["scope"]
-            inputs["assumption", f"{assumption}:{scope}"] = given.z(assumption, scope)
-        if measure == "usable_hours":
-            inputs["assumption", f"yield_platform_ratio_log:{key}"] = given.z("yield_platform_ratio_log", key)
+            factors[f"{item.assumption}:{item.scope}"] = given.draw(item.assumption, item.scope)
+        size = np.prod(list(factors.values()), axis=0)
+        if filters:
+            factors |= common
+            factors[f"yield_platform_ratio_log:{item.platform_id}"] = np.exp(
+                given.draw("yield_platform_ratio_log", item.platform_id)
+            )
+            size = size * _retained(item.platform_id, given)
+        terms.append(Term(size, factors))
     if reaches:
-        inputs["assumption", "dup_share_hours:all"] = given.z("dup_share_hours")
-        inputs["assumption", "scrape_hours:all"] = given.z("scrape_hours")
-        if "licensed" in kinds["access_kind"].to_list():
-            inputs["assumption", f"licensed_hours:{name}"] = given.z("licensed_hours", name)
-    if measure == "usable_hours":
-        inputs["assumption", "yield_hours_raw_to_pretrain:all"] = given.z("yield_hours_raw_to_pretrain")
-    return inputs
+        elsewhere = {"scrape_hours:all": given.draw("scrape_hours")}
+        if company.is_licensed[month]:
+            elsewhere[f"licensed_hours:{name}"] = given.draw("licensed_hours", name)
+        for key, values in elsewhere.items():
+            retained = np.minimum(common["yield_hours_raw_to_pretrain:all"], 1.0) if filters else 1.0
+            terms.append(Term(values * new["dup_share_hours:all"] * retained, {key: values, **new, **common}))
+    return terms
 
 
-def _hand_on(
-    rows: dict[str, dict[str, Any]],
-    platform: str,
-    inner: str,
-    share: float,
-    named: dict[str, str],
-    attribution: pl.DataFrame,
-    worth: pl.DataFrame,
-) -> None:
-    """Hand a platform's share on to the observations and priors behind its draws."""
-    inside = attribution.filter((pl.col("platform_id") == platform) & (pl.col("measure") == inner))
-    about = worth.filter((pl.col("platform_id") == platform) & (pl.col("measure") == inner))
-    gains = dict(about.select("observation_kind", "variance_removed").iter_rows())
-    if inside.is_empty():  # a part that is an assumed share of a platform
-        _add(rows, f"share:{platform}", "assumption", None, None, share, None)
-    for row in inside.iter_rows(named=True):
-        process = named.get(row["assumption_id"] or "", "").removeprefix("prior_").split("_")[0]
-        is_own = row["input_id"].endswith(f":{platform}")
-        gain = gains.get(SAYS.get(process, "")) if is_own else row["variance_without"]
-        _add(
-            rows,
-            row["input_id"],
-            row["input_kind"],
-            row["assumption_id"],
-            row["fact_id"],
-            share * row["variance_share"],
-            None if gain is None else share * gain,
-        )
+def _of_fit(inside: Inside, weights: Mapping[str, float], share: float, given: Assumptions) -> dict[str, dict[str, Any]]:
+    """Share the platforms' part out over the statistics and priors behind it."""
+    of = np.array([weights.get(f"platform:{key}", 0.0) for key in inside.platforms])
+    squares = (inside.loadings @ of) ** 2
+    total = squares.sum()
+    rows: dict[str, dict[str, Any]] = {}
+    for (key, kind, assumption, fact, _), square in zip(inside.inputs.iter_rows(), squares, strict=True):
+        if square > 0:
+            _add(rows, key, kind, assumption, fact, float(share * square / total))
+    for key, row in rows.items():
+        process = next((name for name, own in given.ids.items() if own == row["assumption_id"]), "")
+        scope = key.rpartition(":")[2]
+        candidate = DROPPED if row["fact_id"] else INFORMED_BY.get(process.removeprefix("prior_").split("_")[0], "")
+        gain = inside.gains.get((key if row["fact_id"] else scope, candidate))
+        if gain is not None:
+            row["variance_removed_by_one_more"] = float(share * (gain @ of) ** 2 / total)
+    return rows
 
 
-def _assumption_draws(
-    others: pl.DataFrame, access: pl.DataFrame, given: Assumptions, named: dict[str, str], n_draws: int
-) -> pl.DataFrame:
+def _assumption_draws(companies: dict[str, Company], given: Assumptions, n_draws: int) -> pl.DataFrame:
     """Return the published draws of every assumption that acts after the fit, in the scope it is drawn for."""
     scopes = {(name, "all") for name in ("dup_share_hours", "scrape_hours", "yield_hours_raw_to_pretrain", "tiktok_us_share")}
-    for platform, assumption, scope in access.select("platform_id", "assumption_id", "scope").unique().iter_rows():
-        scopes |= {("yield_platform_ratio_log", platform), (named[assumption], scope)}
-    scopes |= {("licensed_hours", company) for company in others.filter(pl.col("access_kind") == "licensed")["company_id"]}
+    for name, company in companies.items():
+        for item in company.owned:
+            scopes |= {("yield_platform_ratio_log", item.platform_id), (item.assumption, item.scope)}
+        if company.is_licensed.any():
+            scopes.add(("licensed_hours", name))
     ordered = sorted(scopes)
     keys = {
         "assumption_name": [name for name, _ in ordered],
@@ -414,19 +463,9 @@ def _assumption_draws(
     return long_draws(keys, values, n_draws, pl.Float64)
 
 
-def _add(
-    rows: dict[str, dict[str, Any]],
-    key: str,
-    kind: str,
-    assumption: str | None,
-    fact: str | None,
-    share: float,
-    gain: float | None,
-) -> None:
-    """Add a share to an input that may serve several platforms."""
+def _add(rows: dict[str, dict[str, Any]], key: str, kind: str, assumption: str | None, fact: str | None, share: float) -> None:
+    """Add a share to an input that may serve several terms."""
     row = rows.setdefault(key, {
         "input_kind": kind, "assumption_id": assumption, "fact_id": fact, "variance_share": 0.0, "variance_removed_by_one_more": None,
     })  # fmt: skip
     row["variance_share"] += share
-    if gain is not None:
-        row["variance_removed_by_one_more"] = (row["variance_removed_by_one_more"] or 0.0) + gain

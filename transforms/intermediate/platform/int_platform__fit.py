@@ -1,4 +1,4 @@
-"""The fit of all platforms to all usable observations: draws of flow and stock, and what each answer rests on."""
+"""The fit of all platforms to all usable observations: draws of flow and stock, and what each estimate rests on."""
 
 from datetime import date
 from typing import Any
@@ -6,16 +6,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from moat.uncertainty.assumptions import quantile_columns
 from moat.uncertainty.quantiles import Split
-from moat.uncertainty.seeds import normals
+from moat.uncertainty.seeds import Floats, stratified_normals
 from moat.volume.attribution import Attribution, log_sum_gradient
-from moat.volume.loggaussian import THETA, Draws, Fit, Model, Row, fit, fit_like
-from moat.volume.observations import read_places, read_priors, read_statements
+from moat.volume.conditioning import Model
+from moat.volume.draws import Draws
+from moat.volume.hyperparameters import Fit, fit, fit_like
+from moat.volume.observations import read_platforms, read_priors, read_statements
+from moat.volume.processes import Row
 from moat.volume.uploads import (
     DURATION,
     EARLY,
     HAZARD,
-    Place,
+    Platform,
     Volumes,
     assumption_of,
     build_loss,
@@ -25,6 +29,7 @@ from moat.volume.uploads import (
     month_start,
     part_volumes,
     parts_of,
+    theta_sds,
     volumes,
     widened,
     widened_rows,
@@ -36,19 +41,19 @@ TABLES = {
     "int_platform__draws": ("scenario_id", "platform_id", "month"),
     "int_platform__flow_quantiles": ("scenario_id", "platform_id", "month"),
     "int_platform__observation_fit": ("fact_id",),
-    "int_platform__attribution": ("platform_id", "measure", "input_id"),
-    "int_platform__worth": ("platform_id", "measure", "observation_kind"),
+    "int_platform__loading": ("measure", "input_id", "part", "platform_id"),
+    "int_platform__gain": ("measure", "input_id", "observation_kind", "platform_id"),
     "int_volume__fit": ("scenario_id", "parameter"),
 }
 NULLABLE = (
-    "left_out_log_mean", "left_out_log_sd", "left_out_z", "reading_error", "assumption_id", "fact_id", "event_id",
-    "variance_without", "shift_without",
+    "left_out_log_mean", "left_out_log_sd", "left_out_z", "observation_error", "assumption_id", "fact_id", "event_id",
 )  # fmt: skip
 
 OFFICIAL = ("official_file", "filing", "official_statement")
 MEASURES = {"upload_hours_per_day": "hours_per_day", "stock_hours": "hours_public"}
 CANDIDATES = {"users_monthly": "users", "uploads_per_day": "volume", "duration_new": "volume"}
-QUANTILES = (0.05, 0.5, 0.95)
+Long = tuple[dict[str, Any], list[str], Floats]  # keys of an input, platforms, its loadings on them
+DROPPED = "without"  # the kind of gain that tells what dropping an observation would add
 
 
 def model(
@@ -73,9 +78,9 @@ def model(
         .collect()
     )
     events = stg_reference__platform_events.sort("event_id").collect()
-    places, parts = read_places(series, events, last)
+    platforms, parts = read_platforms(series, events, last)
     used = int_platform__observation_use.filter(pl.col("is_used") & pl.col("log_value").is_not_null()).sort("fact_id").collect()
-    rows = build_rows(places, last, read_statements(used))
+    rows = build_rows(platforms, last, read_statements(used))
     official = set(used.filter(pl.col("source_kind").is_in(OFFICIAL))["fact_id"])
     shares = {
         row["platform_id"]: (row["parent_platform_id"], *(priors[named[row[key]]] for key in ("share_assumption_id", "duration_assumption_id")))
@@ -83,81 +88,71 @@ def model(
     }  # fmt: skip
 
     def built(of: dict[str, Split], with_rows: list[Row]) -> Model:
-        return Model([build_series(place, last, of) for place in places.values()], with_rows, build_loss(of))
+        return Model([build_series(item, last, of) for item in platforms.values()], with_rows, build_loss(of), theta_sds(of))
 
-    seed, n_draws, n_fewer = settings["seed"], settings["n_draws"], settings["n_scenario_draws"]
-    baseline = fit(built(priors, rows), seed=seed)
+    seed, n_draws, freedom = settings["seed"], settings["n_draws"], priors["prior_observation_freedom"].p50
+    baseline = fit(built(priors, rows), seed=seed, freedom=freedom)
     factor = priors["wide_factor"].p50
     wide = widened(priors, factor)
+    only_official = built(priors, [row for row in rows if row.key in official])
     fits = {
-        "baseline": (baseline, n_draws, priors),
-        "official_only": (fit(built(priors, [row for row in rows if row.key in official]), seed=seed), n_fewer, priors),
-        "wide": (fit_like(built(wide, widened_rows(rows, factor)), baseline), n_fewer, wide),
+        "baseline": (baseline, priors),
+        "official_only": (fit(only_official, seed=seed, freedom=freedom), priors),
+        "wide": (fit_like(built(wide, widened_rows(rows, factor)), baseline), wide),
     }
     drawn: list[pl.DataFrame] = []
     quantiles: list[pl.DataFrame] = []
     errors: dict[str, float] = {}
-    for scenario, (fitted, n, of) in fits.items():
-        draws = Draws(fitted, seed=seed, n_draws=n)
+    for scenario, (fitted, of) in fits.items():
+        draws = Draws(fitted, seed=seed, n_draws=n_draws)
         loss = build_loss(of)
         for key, processes in draws:
-            place = places[key]
-            whole = volumes(processes, place, loss)
-            drawn.append(_lists(scenario, key, place.launched, whole))
-            quantiles.append(_quantiles(scenario, key, place.launched, whole))
+            platform = platforms[key]
+            whole = volumes(processes, platform, loss)
+            _add(drawn, quantiles, scenario, platform, whole)
             if scenario == "baseline":
-                errors |= draws.reading_error(key, processes)
+                errors |= draws.observation_error(key)
             lost = (loss.early.at(processes[EARLY][0]), loss.hazard.at(processes[HAZARD][0]))
             for child, (parent, share, seconds) in shares.items():
                 if parent == key:
-                    z = [normals(seed, f"z:{child}:{what}", 1, n)[0] for what in ("share", DURATION)]
+                    z = [stratified_normals(seed, f"z:{child}:{what}", 1, n_draws)[0] for what in ("share", DURATION)]
                     split = [s.widened(factor) if scenario == "wide" else s for s in (share, seconds)]
-                    part = part_volumes(whole, place, parts[child], split[0].at(z[0]), split[1].at(z[1]), lost)
-                    drawn.append(_lists(scenario, child, parts[child].launched, part))
-                    quantiles.append(_quantiles(scenario, child, parts[child].launched, part))
+                    part = part_volumes(whole, platform, parts[child], split[0].at(z[0]), split[1].at(z[1]), lost)
+                    _add(drawn, quantiles, scenario, parts[child], part)
+    loadings, gains = _attribution(baseline, platforms, last, priors, ids)
     return {
         "int_platform__draws": pl.concat(drawn),
         "int_platform__flow_quantiles": pl.concat(quantiles),
         "int_platform__observation_fit": _observation_fit(baseline, errors),
-        "int_platform__attribution": _attribution(baseline, places, last, ids),
-        "int_platform__worth": _worth(baseline, places, last, priors),
-        "int_volume__fit": pl.concat([_parameters(scenario, fitted) for scenario, (fitted, _, _) in fits.items()]),
+        "int_platform__loading": loadings,
+        "int_platform__gain": gains,
+        "int_volume__fit": pl.concat([_parameters(scenario, fitted) for scenario, (fitted, _) in fits.items()]),
     }
 
 
-def _months(scenario: str, key: str, launched: int, n_months: int) -> dict[str, pl.Series]:
-    """Return the grain columns of one platform."""
-    return {
+def _add(
+    drawn: list[pl.DataFrame], quantiles: list[pl.DataFrame], scenario: str, platform: Platform, whole: Volumes
+) -> None:  # fmt: skip
+    """Add the rows of one platform: draws as lists, in the precision they are published in, and the percentiles of those."""
+    n_months = len(whole.stock_hours)
+    keys = {
         "scenario_id": pl.Series([scenario] * n_months, dtype=pl.String),
-        "platform_id": pl.Series([key] * n_months, dtype=pl.String),
-        "month": pl.Series([month_start(launched + i) for i in range(n_months)], dtype=pl.Date),
+        "platform_id": pl.Series([platform.key] * n_months, dtype=pl.String),
+        "month": pl.Series([month_start(platform.launched + i) for i in range(n_months)], dtype=pl.Date),
     }
-
-
-def _lists(scenario: str, key: str, launched: int, whole: Volumes) -> pl.DataFrame:
-    """Return one row a month with the draws as lists: a tenth of the size of one row a draw, and as quick to read."""
-    columns = {
-        f"{name}_draws": pl.Series(getattr(whole, name).astype(np.float32)).cast(pl.List(pl.Float32))
-        for name in ("uploads_per_day", "mean_duration_seconds", "stock_videos", "stock_hours")
-    }
-    return pl.DataFrame({**_months(scenario, key, launched, len(whole.stock_hours)), **columns})
-
-
-def _quantiles(scenario: str, key: str, launched: int, whole: Volumes) -> pl.DataFrame:
-    """Return the 5th, 50th and 95th percentile of every quantity and month."""
-    columns: dict[str, Any] = {}
-    for name in Volumes._fields:
-        found = np.quantile(getattr(whole, name), QUANTILES, axis=1)
-        columns |= {f"{name}_p{round(100 * q):02}": values for q, values in zip(QUANTILES, found, strict=True)}
-    return pl.DataFrame({**_months(scenario, key, launched, len(whole.stock_hours)), **columns})
+    rounded = {name: getattr(whole, name).astype(np.float32) for name in Volumes._fields}
+    lists = {f"{name}_draws": pl.Series(values).cast(pl.List(pl.Float32)) for name, values in rounded.items()}
+    drawn.append(pl.DataFrame({**keys, **lists}))
+    exact = {name: values.astype(np.float64) for name, values in rounded.items()}
+    quantiles.append(pl.DataFrame({**keys, **quantile_columns(exact, n_months, ("upload_hours_per_day", "stock_hours"))}))
 
 
 def _observation_fit(fitted: Fit, errors: dict[str, float]) -> pl.DataFrame:
-    """Return how each observation sits with all others."""
+    """Return how each observation compares with its prediction from all others."""
     built = fitted.model
     mean, variance = fitted.best.left_out()
     sd = np.sqrt(variance)
-    centre = mean - built.slack_mean
+    centre = mean - built.offset_mean
     return pl.DataFrame(
         {
             "fact_id": [row.key for row in built.rows],
@@ -165,91 +160,62 @@ def _observation_fit(fitted: Fit, errors: dict[str, float]) -> pl.DataFrame:
             "left_out_log_sd": sd,
             "left_out_z": (built.y - centre) / sd,
             "robust_weight": built.weight,
-            "reading_error": pl.Series([errors.get(row.key) for row in built.rows], dtype=pl.Float64),
+            "observation_error": pl.Series([errors.get(row.key) for row in built.rows], dtype=pl.Float64),
         }
     ).with_columns(pl.col("left_out_log_mean", "left_out_log_sd", "left_out_z").fill_nan(None))
 
 
-def _attribution(fitted: Fit, places: dict[str, Place], last: int, ids: dict[str, str]) -> pl.DataFrame:
-    """Return for each platform and measure what share of the log variance in the last month each input carries.
+def _attribution(
+    fitted: Fit, platforms: dict[str, Platform], last: int, priors: dict[str, Split], ids: dict[str, str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:  # fmt: skip
+    """Return how every input moves the log of each platform's flow and stock in the last month, and what more or less data would.
 
-    The bias a source shares over its rows is handed to those rows in proportion to how hard each pulls.
+    Squares of loadings add up to the variance, for a platform and for any weighted sum of platforms.
     """
-    built, today = fitted.model, month_start(last)
-    out = []
-    for key, place in places.items():
-        for measure, kind in MEASURES.items():
-            parts = parts_of(kind, place, last, (today, today))
-            if parts is None:
-                continue
-            taken = Attribution(fitted.best, log_sum_gradient(fitted.best, {key: (parts[0], 1.0)}))
-            rise, shift = taken.without()
-            pull = np.abs(taken.pull)[:, None] * built.bias
-            portion = pull / np.maximum(pull.sum(axis=0), 1e-300)
-            observed = np.zeros(len(built.rows))
-            inputs: dict[str, dict[str, Any]] = {}
-            for part in taken.shares:
-                if part.kind == "noise":
-                    observed[[row.key for row in built.rows].index(part.key)] += part.share
-                elif part.kind == "bias":
-                    observed += part.share * portion[:, built.sources.index(part.key)]
-                else:
-                    name, scope = assumption_of(part.kind, part.key)
-                    identity = ids.get(name)
-                    row = inputs.setdefault(f"{identity or name}:{scope}", {
-                        "assumption_id": identity, "event_id": None if identity else name, "variance_share": 0.0,
-                    })  # fmt: skip
-                    row["variance_share"] += part.share
-            base = {"platform_id": key, "measure": measure, "log_sd": float(np.sqrt(taken.variance))}
-            out += [
-                {
-                    **base,
-                    "input_id": name,
-                    "input_kind": "assumption",
-                    "fact_id": None,
-                    "variance_without": None,
-                    "shift_without": None,
-                    **row,
+    period = (month_start(last), month_start(last))
+    loadings: list[Long] = []
+    gains: list[Long] = []
+    for measure, kind in MEASURES.items():
+        about = {key: parts for key, item in platforms.items() if (parts := parts_of(kind, item, last, period)) is not None}
+        targets = [log_sum_gradient(fitted.best, {key: (parts[0], 1.0)}) for key, parts in about.items()]
+        taken = Attribution(fitted.best, targets)
+        counts: dict[str, int] = {}
+        for item in taken.loadings:
+            if item.kind in ("noise", "bias"):
+                row = {
+                    "input_id": item.key,
+                    "input_kind": "observation",
+                    "fact_id": item.key,
+                    "assumption_id": None,
+                    "event_id": None,
                 }
-                for name, row in inputs.items()
-            ]
-            out += [
-                {
-                    **base, "input_id": row.key, "input_kind": "observation", "fact_id": row.key, "assumption_id": None,
-                    "event_id": None, "variance_share": float(observed[k]),
-                    "variance_without": float(rise[k] / taken.variance), "shift_without": float(shift[k]),
-                }
-                for k, row in enumerate(built.rows)
-            ]  # fmt: skip
-    schema = {
-        "platform_id": pl.String, "measure": pl.String, "input_id": pl.String, "input_kind": pl.String, "fact_id": pl.String,
-        "assumption_id": pl.String, "event_id": pl.String, "variance_share": pl.Float64, "variance_without": pl.Float64,
-        "shift_without": pl.Float64, "log_sd": pl.Float64,
-    }  # fmt: skip
-    return pl.DataFrame(out, schema=schema, orient="row").filter(pl.col("variance_share") > 0)
-
-
-def _worth(fitted: Fit, places: dict[str, Place], last: int, priors: dict[str, Split]) -> pl.DataFrame:
-    """Return what share of the log variance one more official statement of each kind would remove."""
-    today = month_start(last)
-    out = []
-    for key, place in places.items():
-        for measure, kind in MEASURES.items():
-            parts = parts_of(kind, place, last, (today, today))
-            if parts is None:
-                continue
-            taken = Attribution(fitted.best, log_sum_gradient(fitted.best, {key: (parts[0], 1.0)}))
+            else:
+                name, scope = assumption_of(item.kind, item.key)
+                row = {
+                    "input_id": f"{ids.get(name, name)}:{scope}", "input_kind": "assumption", "fact_id": None,
+                    "assumption_id": ids.get(name), "event_id": None if name in ids else name,
+                }  # fmt: skip
+            counts[str(row["input_id"])] = part = counts.get(str(row["input_id"]), 0) + 1
+            loadings.append(({"measure": measure, **row, "part": part}, list(about), item.loadings))
+        for built, values in zip(fitted.model.rows, taken.without()[0], strict=True):
+            gains.append(({"measure": measure, "input_id": built.key, "observation_kind": DROPPED}, list(about), values))
+        for key, platform in platforms.items():
             for candidate, family in CANDIDATES.items():
                 sd, bias_sd = (priors[f"obs_{what}_{family}_t2"].p50 for what in ("sd", "bias"))
-                about = parts_of(candidate, place, last, (today, today))
-                if about is not None:
-                    row = Row("new", key, 0.0, about, "new", family, sd, bias_sd)
-                    out.append((key, measure, candidate, taken.worth_of(row)))
-    return pl.DataFrame(
-        out,
-        schema={"platform_id": pl.String, "measure": pl.String, "observation_kind": pl.String, "variance_removed": pl.Float64},
-        orient="row",
-    )
+                seen = parts_of(candidate, platform, last, period)
+                if seen is not None:
+                    values = taken.gain(Row("new", key, 0.0, seen, "new", sd, bias_sd))
+                    gains.append(({"measure": measure, "input_id": key, "observation_kind": candidate}, list(about), values))
+    return _table(loadings), _table(gains)
+
+
+def _table(rows: list[Long]) -> pl.DataFrame:
+    """Return one row per input and platform."""
+    columns: dict[str, Any] = {name: [keys[name] for keys, ids, _ in rows for _ in ids] for name in rows[0][0]}
+    columns["platform_id"] = [key for _, ids, _ in rows for key in ids]
+    columns["log_loading"] = np.concatenate([values for _, _, values in rows])
+    types = {"part": pl.Int32, "log_loading": pl.Float64}
+    return pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in columns})
 
 
 def _parameters(scenario: str, fitted: Fit) -> pl.DataFrame:
@@ -257,7 +223,7 @@ def _parameters(scenario: str, fitted: Fit) -> pl.DataFrame:
     points = np.array([point.theta for point in fitted.points])
     mean = fitted.weights @ points
     sd = np.sqrt(fitted.weights @ (points - mean) ** 2)
-    names = [*THETA, "log_evidence", "n_observations"]
+    names = [*fitted.model.theta_names, "log_evidence", "n_observations"]
     values = [*mean, fitted.log_evidence, float(len(fitted.model.rows))]
     return pl.DataFrame(
         {

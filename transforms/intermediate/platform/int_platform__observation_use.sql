@@ -3,8 +3,8 @@ description: >
   What becomes of every observation: the engine's reading of it (kind, log value, noise, slack), or the reason it is not
   read. Nothing is averaged here; figures that contradict each other stay and name each other.
 grain: [fact_id]
-nullable: [unused_reason, observation_kind, noise_family, log_value, seen_on, source_key, noise_sd, bias_sd, extra_sd,
-  slack_low, slack_high, slack_sd, used_with_fact_id, contradiction]
+nullable: [unused_reason, observation_kind, noise_family, log_value, seen_on, source_key, noise_name, bias_name, noise_sd, bias_sd, extra_sd,
+  offset_low, offset_high, offset_sd, used_with_fact_id, contradiction]
 caveats:
   - A pair of removed videos and removal rate is one reading; it stands at the removed videos' row, with the rounding of
     the printed rate as an interval.
@@ -26,10 +26,14 @@ with constants as (
         max(p50) filter (where name = 'part_below_total') as part_below_total,
         max(p50) filter (where name = 'photo_post_share_tiktok') as photo_share,
         max(ln((1 - p05) / (1 - p95)) / 3.2897073) filter (where name = 'photo_post_share_tiktok') as photo_sd,
-        max(p50) filter (where name = 'cger_definition_bias') as removal_bias_sd,
-        max(p05) filter (where name = 'overshoot_at_least') as overshoot_study,
+        max(p50) filter (where name = 'overshoot_study') as overshoot_study,
         max(p50) filter (where name = 'overshoot_at_least') as overshoot_usual,
-        max(p95) filter (where name = 'overshoot_at_least') as overshoot_stale
+        max(p50) filter (where name = 'overshoot_undated') as overshoot_undated,
+        max(ln(p50)) filter (where name = 'contradiction_factor') as contradiction,
+        max(ln(p50)) filter (where name = 'contradiction_bound_factor') as contradiction_of_bound,
+        max(p50) filter (where name = 'contradiction_window_days') as window_n_days,
+        max(p50) filter (where name = 'limit_removed_share') as limit_removed_share,
+        max(p50) filter (where name = 'limit_duration_least_seconds') as limit_duration_least
     from staging.stg_reference__assumptions
 ),
 
@@ -116,11 +120,11 @@ first_look as (
                 )
                 then 'part_of_the_world'
             when s.value is null or s.value <= 0 then 'refused_not_positive'
-            when s.metric = 'removed_share_of_published' and s.value > 0.5 then 'refused_rate_is_not_a_share'
+            when s.metric = 'removed_share_of_published' and s.value > c.limit_removed_share then 'refused_rate_is_not_a_share'
             when s.noise_family = 'users' and s.value > c.limit_users then 'refused_above_physical_limit'
             when
                 s.observation_kind in ('duration_new', 'duration_stock')
-                and (s.value > c.limit_duration or s.value < 0.5)
+                and (s.value > c.limit_duration or s.value < c.limit_duration_least)
                 then 'refused_impossible_duration'
             when s.period_start_on > getvariable('as_of')::date then 'not_yet_public'
             when s.period_end_on < s.launched_on then 'before_launch'
@@ -256,10 +260,10 @@ against as (
         max(case
             when abs(a.log_value - b.log_value) > c.unit_fault then 'so far apart that a unit is wrong'
             when
-                a.bound = 'at_least' and a.log_value > b.log_value + ln(1.1)
+                a.bound = 'at_least' and a.log_value > b.log_value + c.contradiction_of_bound
                 then 'a floor above a figure of another source'
             when
-                b.bound = 'at_least' and b.log_value > a.log_value + ln(1.1)
+                b.bound = 'at_least' and b.log_value > a.log_value + c.contradiction_of_bound
                 then 'a figure below a floor of another source'
             else 'a factor of more than 2 apart'
         end) as contradiction,
@@ -274,8 +278,8 @@ against as (
             and a.fact_id != b.fact_id
             and a.is_reading
             and b.is_reading
-            and a.period_start_on <= b.period_end_on + interval 400 day
-            and b.period_start_on <= a.period_end_on + interval 400 day
+            and a.period_start_on <= b.period_end_on + to_days(c.window_n_days::integer)
+            and b.period_start_on <= a.period_end_on + to_days(c.window_n_days::integer)
             and coalesce(a.ruling, '') not in ('logical_floor', 'stale_floor', 'part_of_total')
             and coalesce(b.ruling, '') not in ('logical_floor', 'stale_floor', 'part_of_total')
             and (
@@ -285,9 +289,9 @@ against as (
                     and a.period_start_on <= b.period_end_on
                     and a.period_end_on >= b.period_start_on
                     and (
-                        (a.bound = 'at_least' and b.bound != 'at_least' and a.log_value > b.log_value + ln(1.1))
-                        or (b.bound = 'at_least' and a.bound != 'at_least' and b.log_value > a.log_value + ln(1.1))
-                        or (a.bound != 'at_least' and b.bound != 'at_least' and abs(a.log_value - b.log_value) > ln(2))
+                        (a.bound = 'at_least' and b.bound != 'at_least' and a.log_value > b.log_value + c.contradiction_of_bound)
+                        or (b.bound = 'at_least' and a.bound != 'at_least' and b.log_value > a.log_value + c.contradiction_of_bound)
+                        or (a.bound != 'at_least' and b.bound != 'at_least' and abs(a.log_value - b.log_value) > c.contradiction)
                     )
                 )
             )
@@ -307,8 +311,8 @@ crowd as (
             and a.fact_id != b.fact_id
             and a.is_reading
             and b.is_reading
-            and a.period_start_on <= b.period_end_on + interval 400 day
-            and b.period_start_on <= a.period_end_on + interval 400 day
+            and a.period_start_on <= b.period_end_on + to_days(c.window_n_days::integer)
+            and b.period_start_on <= a.period_end_on + to_days(c.window_n_days::integer)
             and abs(a.log_value - b.log_value) <= c.unit_fault
     group by a.fact_id
 ),
@@ -351,32 +355,31 @@ select
     case when d.unused_reason is null then d.source_key end as source_key,
     d.tier,
     d.source_kind,
+    case when d.unused_reason is null and d.log_value is not null then n.name end as noise_name,
+    case when d.unused_reason is null and d.log_value is not null then b.name end as bias_name,
     case when d.unused_reason is null and d.log_value is not null then n.p50 end as noise_sd,
-    case
-        when d.unused_reason is null and d.log_value is not null
-            then case when d.rate_fact_id is not null then c.removal_bias_sd else b.p50 end
-    end as bias_sd,
+    case when d.unused_reason is null and d.log_value is not null then b.p50 end as bias_sd,
     case when d.unused_reason is null and d.log_value is not null then d.extra_sd end as extra_sd,
     case
         when d.unused_reason is not null or d.log_value is null then null
         when d.bound = 'interval' then ln(d.rate / (d.rate + d.half_width))
         when d.bound = 'at_least' or d.ruling in ('stale_floor', 'logical_floor') then 0.0
-    end as slack_low,
+    end as offset_low,
     case
         when d.unused_reason is not null or d.log_value is null then null
         when d.bound = 'interval' then ln(d.rate / (d.rate - d.half_width))
         when d.bound = 'at_most' then 0.0
-    end as slack_high,
+    end as offset_high,
     case
         when d.unused_reason is not null or d.log_value is null then null
         when d.bound = 'interval' or d.ruling = 'logical_floor' then null
         when d.ruling = 'part_of_total' then c.part_below_total
-        when d.ruling = 'stale_floor' then c.overshoot_stale
+        when d.ruling = 'stale_floor' then c.overshoot_undated
         when d.bound not in ('at_least', 'at_most') then null
         when d.source_kind = 'academic' then c.overshoot_study
-        when d.period_basis = 'assumed' then c.overshoot_stale
+        when d.period_basis = 'assumed' then c.overshoot_undated
         else c.overshoot_usual
-    end as slack_sd,
+    end as offset_sd,
     coalesce(d.rate_fact_id, d.relay_of, (
         select max(p.fact_id) from pairs as p
         where p.rate_fact_id = d.fact_id
@@ -390,4 +393,5 @@ select
 from settled as d
 cross join constants as c
 left join staging.stg_reference__assumptions as n on n.name = 'obs_sd_' || d.noise_family || '_t' || d.tier
-left join staging.stg_reference__assumptions as b on b.name = 'obs_bias_' || d.noise_family || '_t' || d.tier
+left join staging.stg_reference__assumptions as b
+    on b.name = case when d.rate_fact_id is not null then 'obs_bias_removal_rate' else 'obs_bias_' || d.noise_family || '_t' || d.tier end

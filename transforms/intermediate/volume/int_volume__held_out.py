@@ -1,7 +1,8 @@
-"""Figures published after a day, predicted from the figures before it: the plain test of a forecast.
+"""Published statistics predicted without themselves: later ones from earlier ones, and those of one platform from all others.
 
-The model and the rules are today's; only later figures are hidden. A figure counts as later when the period it is about
-ends after the day.
+The model and the rules are today's; only statistics are hidden. A statistic is later when the period it is about ends after the
+day; each is predicted once, from the newest of the days. Of a platform that is left out its user counts stay known, and the
+hyperparameters are those of all statistics.
 """
 
 from datetime import date
@@ -10,11 +11,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from moat.volume.loggaussian import Model, fit, predict_later
-from moat.volume.observations import read_places, read_priors, read_statements
-from moat.volume.uploads import build_loss, build_rows, build_series, month_index
+from moat.volume.conditioning import Model
+from moat.volume.hyperparameters import fit, like, predict_others
+from moat.volume.observations import read_platforms, read_priors, read_statements
+from moat.volume.uploads import build_loss, build_rows, build_series, month_index, theta_sds
 
-GRAIN = ("known_until", "fact_id")
+GRAIN = ("held_out_by", "fact_id")
+NULLABLE = ("known_until",)
 CACHE = True
 CUTS = (date(2021, 12, 31), date(2022, 12, 31), date(2023, 12, 31), date(2024, 12, 31))
 
@@ -28,25 +31,32 @@ def model(
     settings: dict[str, Any],
     as_of: date,
 ) -> pl.DataFrame:
-    """Fit what was known at each cut, and predict every later figure with its own noise."""
+    """Hide statistics and predict each of them with its own noise."""
     priors = read_priors(int_volume__priors.collect())
     last = month_index(as_of)
     series = stg_reference__volume_series.filter("is_modelled").join(stg_reference__platforms, on="platform_id").collect()
-    places, _ = read_places(series, stg_reference__platform_events.collect(), last)
+    platforms, _ = read_platforms(series, stg_reference__platform_events.collect(), last)
     used = int_platform__observation_use.filter(pl.col("is_used") & pl.col("log_value").is_not_null()).collect()
-    rows = build_rows(places, last, read_statements(used))
-    built = [build_series(place, last, priors) for place in places.values()]
+    rows = build_rows(platforms, last, read_statements(used))
+    built = [build_series(platform, last, priors) for platform in platforms.values()]
+    loss, sds, freedom = build_loss(priors), theta_sds(priors), priors["prior_observation_freedom"].p50
     ends = dict(used.select("fact_id", "period_end_on").iter_rows())
-    out = []
-    for cut in CUTS:
-        known = {row.key for row in rows if ends[row.key] <= cut}
-        early = fit(
-            Model(built, [row for row in rows if row.key in known], build_loss(priors)), seed=settings["seed"], n_points=1
-        )
-        whole = Model(built, rows, build_loss(priors))
-        weights = {row.key: weight for row, weight in zip(early.model.rows, early.model.weight, strict=True)}
-        whole.weight = np.array([weights.get(row.key, 1.0) for row in whole.rows])
-        mean, variance = predict_later(whole, known, early.best.theta)
-        out += [(cut, key, mean[key], float(np.sqrt(variance[key]))) for key in mean]
-    schema = {"known_until": pl.Date, "fact_id": pl.String, "predicted_log_mean": pl.Float64, "predicted_log_sd": pl.Float64}
+    volumes = set(used.filter(pl.col("noise_family") == "volume")["fact_id"])
+    whole = Model(built, rows, loss, sds)
+    out: list[tuple[str, date | None, str, float, float]] = []
+    for cut, until in zip(CUTS, (*CUTS[1:], date.max), strict=True):
+        known = [row for row in rows if ends[row.key] <= cut]
+        early = fit(Model(built, known, loss, sds), seed=settings["seed"], freedom=freedom, n_points=1).best
+        mean, variance = predict_others(whole, {row.key for row in known}, like(whole, early))
+        out += [("later_statistics", cut, key, mean[key], float(np.sqrt(variance[key]))) for key in mean if ends[key] <= until]
+    best = fit(whole, seed=settings["seed"], freedom=freedom, n_points=1).best
+    for key in platforms:
+        hidden = {row.key for row in rows if row.series == key and row.key in volumes}
+        if hidden:
+            mean, variance = predict_others(whole, {row.key for row in rows} - hidden, best.theta)
+            out += [("leave_one_platform_out", None, fact, mean[fact], float(np.sqrt(variance[fact]))) for fact in mean]
+    schema = {
+        "held_out_by": pl.String, "known_until": pl.Date, "fact_id": pl.String, "predicted_log_mean": pl.Float64,
+        "predicted_log_sd": pl.Float64,
+    }  # fmt: skip
     return pl.DataFrame(out, schema=schema, orient="row")

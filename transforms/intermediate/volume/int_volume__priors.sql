@@ -1,7 +1,7 @@
 /*---
 description: >
-  The assumptions the fit depends on, by name. The rest (access, repeats, yields) act on the draws afterwards, so that
-  changing one of those does not fit anew.
+  The assumptions the fit depends on, by name. The rest (access, near-duplicates, retention rates) act on the draws afterwards, so that
+  changing one of those does not fit again.
 grain: [assumption_id]
 ---*/
 

@@ -3,7 +3,7 @@ description: >
   What each company's own platforms get and hold, and what it could train on, by month and scenario: its own part as far as
   its labs reach it, licensed video where on record, and the public web, less near-repeats; usable after quality filters.
 grain: [company_id, month, scenario_id]
-nullable: [first_party_videos_per_day_p05, first_party_videos_per_day_p50, first_party_videos_per_day_p95, first_party_hours_per_day_p05, first_party_hours_per_day_p50, first_party_hours_per_day_p95, first_party_stock_videos_p05, first_party_stock_videos_p50, first_party_stock_videos_p95, first_party_stock_hours_p05, first_party_stock_hours_p50, first_party_stock_hours_p95, first_party_short_videos_per_day_p05, first_party_short_videos_per_day_p50, first_party_short_videos_per_day_p95, first_party_short_hours_per_day_p05, first_party_short_hours_per_day_p50, first_party_short_hours_per_day_p95, first_party_short_stock_hours_p05, first_party_short_stock_hours_p50, first_party_short_stock_hours_p95, available_first_party_hours_p05, available_first_party_hours_p50, available_first_party_hours_p95, usable_first_party_hours_p05, usable_first_party_hours_p50, usable_first_party_hours_p95]
+nullable: [first_party_videos_per_day_p05, first_party_videos_per_day_p50, first_party_videos_per_day_p95, first_party_hours_per_day_p05, first_party_hours_per_day_p50, first_party_hours_per_day_p95, first_party_stock_videos_p05, first_party_stock_videos_p50, first_party_stock_videos_p95, first_party_stock_hours_p05, first_party_stock_hours_p50, first_party_stock_hours_p95, first_party_short_videos_per_day_p05, first_party_short_videos_per_day_p50, first_party_short_videos_per_day_p95, first_party_short_hours_per_day_p05, first_party_short_hours_per_day_p50, first_party_short_hours_per_day_p95, first_party_short_stock_hours_p05, first_party_short_stock_hours_p50, first_party_short_stock_hours_p95, available_first_party_hours_p05, available_first_party_hours_p50, available_first_party_hours_p95, usable_first_party_hours_p05, usable_first_party_hours_p50, usable_first_party_hours_p95, first_party_hours_per_day_mc_error, first_party_stock_hours_mc_error]
 rows: {min: 1000}
 caveats:
   - Available is not used. No company says how much of its own platform it trains on.
@@ -27,12 +27,14 @@ select
     q.first_party_hours_per_day_p05,
     q.first_party_hours_per_day_p50,
     q.first_party_hours_per_day_p95,
+    q.first_party_hours_per_day_mc_error,
     q.first_party_stock_videos_p05,
     q.first_party_stock_videos_p50,
     q.first_party_stock_videos_p95,
     q.first_party_stock_hours_p05,
     q.first_party_stock_hours_p50,
     q.first_party_stock_hours_p95,
+    q.first_party_stock_hours_mc_error,
     q.first_party_short_videos_per_day_p05,
     q.first_party_short_videos_per_day_p50,
     q.first_party_short_videos_per_day_p95,
@@ -57,9 +59,11 @@ select
     q.available_hours_p05,
     q.available_hours_p50,
     q.available_hours_p95,
+    q.available_hours_mc_error,
     q.usable_hours_p05,
     q.usable_hours_p50,
     q.usable_hours_p95,
+    q.usable_hours_mc_error,
     q.short_available_hours_p05,
     q.short_available_hours_p50,
     q.short_available_hours_p95,

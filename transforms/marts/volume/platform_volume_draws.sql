@@ -6,7 +6,7 @@ grain: [platform_id, month, draw]
 rows: {min: 100000}
 cache: true
 caveats:
-  - These are the first draws of a larger set kept beside the build; settings in meta.build say how many of how many.
+  - These are all draws; every percentile of platform_volume in the baseline is one of theirs.
   - Months before 2020 have quantiles in platform_volume only.
 ---*/
 
