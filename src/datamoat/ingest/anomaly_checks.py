@@ -7,7 +7,16 @@ from datetime import date
 from typing import Any
 
 from datamoat.ingest.check_scores import check_ranks, check_score
-from datamoat.ingest.check_values import check_dates, check_flag, check_measure, check_shares
+from datamoat.ingest.check_values import (
+    check_dates,
+    check_flag,
+    check_match,
+    check_measure,
+    check_nulls,
+    check_shares,
+    check_steady,
+    check_zeros,
+)
 from datamoat.ingest.finding import Finding, rule_label, some
 from datamoat.parsing import Row, oddities, shown
 from datamoat.project.sources import AnomalyChecks, Rows, Table
@@ -16,9 +25,16 @@ NEWCOMERS = 2  # so many new rows are ordinary on a list of any length, however 
 
 
 def compare(
-    table: Table, rows: list[Row], last: list[Row] | None, *, day: date, last_day: date | None, bounds: Rows | None = None
+    table: Table,
+    rows: list[Row],
+    last: list[Row] | None,
+    *,
+    day: date,
+    last_day: date | None,
+    days: int | None = None,
+    bounds: Rows | None = None,
 ) -> Finding:
-    """Judge the rows of one vintage, alone and against the last good vintage.
+    """Check the rows of one vintage, alone and against the last good vintage.
 
     Args:
         table: The rules.
@@ -26,6 +42,7 @@ def compare(
         last: The last good vintage of the same request; None where there is none.
         day: When the vintage was captured.
         last_day: When the last good one was.
+        days: How far bounds that widen with time have widened; None for the days between the two.
         bounds: The request's own bounds on the number of rows, where it has them.
     """
     found = Finding()
@@ -40,19 +57,24 @@ def compare(
             check_shares(measure, rows, found)
     if rule.score:
         check_ranks(rule.score, _newest(rule, rows), found)
+    if days is None:
+        days = max((day - last_day).days, 1) if last_day is not None else 1
+    for match in rule.matches:
+        check_match(match, rows, last, found)
     if last is not None and last_day is not None:
-        _against(rule, rows, last, day, last_day, found)
+        _against(table, rows, last, days, last_day, found)
     return found
 
 
-def _against(rule: AnomalyChecks, rows: list[Row], last: list[Row], day: date, last_day: date, found: Finding) -> None:
-    """Judge a vintage against the last good one."""
-    days = max((day - last_day).days, 1)
+def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day: date, found: Finding) -> None:
+    """Check a vintage against the last good one."""
+    rule = table.anomaly_checks
     now, then = _newest(rule, rows), _newest(rule, last)
     if rule.newest_of:
         newest, before = _top(rule.newest_of, rows), _top(rule.newest_of, last)
         if newest is not None and before is not None and newest < before:
             found.suspicions.append(f"an old copy: {rule.newest_of} went back from {before} to {newest}")
+        _withdrawn(rule.newest_of, rows, last, found)
         _earlier(rule, rule.newest_of, rows, last, newest, found)
     ours, theirs = _keyed(rule, now), _keyed(rule, then)
     _membership(rule, ours, theirs, days, last_day, found)
@@ -64,6 +86,11 @@ def _against(rule: AnomalyChecks, rows: list[Row], last: list[Row], day: date, l
         check_score(rule, rule.score, pairs, fresh, days, found)
     for measure in rule.measures:
         check_measure(rule, measure, pairs, fresh, days, found)
+        check_zeros(rule, measure, now, then, found)
+    others = [name for name in table.columns if rule.score is None or name != rule.score.column]  # which has its own rule
+    check_nulls(rule, others, now, pairs, days, found)
+    for steady in rule.steady:
+        check_steady(rule, steady, pairs, days, found)
     for flagged in rule.flags:
         check_flag(flagged, now, then, days, found)
     for when in rule.dates:
@@ -72,12 +99,25 @@ def _against(rule: AnomalyChecks, rows: list[Row], last: list[Row], day: date, l
             for old, new in pairs
             if old[when.column] and new[when.column] and old[when.column] != new[when.column]
         ]
-        if moved and when.column != rule.newest_of:
+        if moved and (
+            not rule.newest_of or (when.column != rule.newest_of and _top(rule.newest_of, now) == _top(rule.newest_of, then))
+        ):
             found.revisions.append(f"{when.column} changed for {some(moved)}")
     told = [measure.column for measure in rule.measures]
     restated = [rule_label(rule, new) for old, new in pairs if rule.restated and any(old[name] != new[name] for name in told)]
     if restated:
         found.revisions.append(f"restated: {len(restated)} of {len(pairs)} known rows have other values ({some(restated)})")
+
+
+def _withdrawn(column: str, rows: list[Row], last: list[Row], found: Finding) -> None:
+    """Record publications that a history no longer holds; a file of a single publication is no history."""
+    now, then = ({row[column] for row in some_rows if row[column] is not None} for some_rows in (rows, last))
+    if len(now) > 1 or len(then) > 1:
+        found.revisions += [f"{column} {day} is withdrawn: the last good vintage had it" for day in sorted(then - now)]
+        for day in sorted(now & then):
+            had, has = (sum(row[column] == day for row in some_rows) for some_rows in (last, rows))
+            if has < had and day != max(now):
+                found.revisions.append(f"{column} {day} has {has} rows, and had {had}")
 
 
 def _earlier(rule: AnomalyChecks, column: str, rows: list[Row], last: list[Row], newest: Any, found: Finding) -> None:  # noqa: ANN401
@@ -164,6 +204,16 @@ def _membership(
         ]
         if renamed:
             found.notes.append(f"renamed: {some(renamed, quote=False)}")
+        names = {row[rule.label] for row in theirs.values()}
+        moved_names = [
+            str(row[rule.label])
+            for key, row in ours.items()
+            if key in theirs and row[rule.label] != theirs[key][rule.label] and row[rule.label] in names
+        ]
+        if len(moved_names) > 1:
+            found.suspicions.append(
+                f"{len(moved_names)} names are now on other keys than on {last_day} ({some(moved_names)}): names and keys are out of step"
+            )
     moved = set(reissued.values())
     left = [rule_label(rule, row) for key, row in theirs.items() if key not in ours and key not in moved]
     came = [rule_label(rule, row) for key, row in ours.items() if key not in theirs and key not in reissued]

@@ -1,13 +1,17 @@
 """Check measures, flags and dates of a table, column by column."""
 
 import math
+import re
 import statistics
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
 from datamoat.ingest.finding import Finding, rule_label, some, unit_note
 from datamoat.parsing import Row, shown
-from datamoat.project.sources import AnomalyChecks, Flag, Measure, When
+from datamoat.project.sources import AnomalyChecks, Flag, Match, Measure, Steady, When
+
+ALONE = 1  # a single row may lose a value, or change its name, on a list of any length
 
 
 def check_measure(
@@ -26,10 +30,6 @@ def check_measure(
             for old, new in members
             if _positive(new[measure.column])
         ]
-        if len(members) - len(logs) > max(2, len(members) * 0.5):
-            found.suspicions.append(
-                f"{measure.column}{of} is missing now for {len(members) - len(logs)} of {len(members)} rows that had it"
-            )
         middle = math.exp(statistics.median(log for _, log in logs)) if logs else 1.0
         if max(middle, 1 / middle) >= limit:
             found.suspicions.append(
@@ -49,6 +49,73 @@ def check_measure(
             and _positive(row[measure.column])
             and not min(known) / widest < float(row[measure.column]) < max(known) * widest
         ]
+
+
+def check_nulls(
+    rule: AnomalyChecks, columns: Iterable[str], now: list[Row], pairs: list[tuple[Row, Row]], days: int, found: Finding
+) -> None:
+    """Check by column how many known rows lost their value, and how the share of missing values rose."""
+    for column in columns:
+        bound = rule.nulls.get(column, rule.nulls.get("*"))
+        if bound is None:
+            continue
+        limit = bound.after(days)
+        had = [new for old, new in pairs if old[column] is not None]
+        lost = sum(row[column] is None for row in had)
+        empty, was_empty = sum(row[column] is None for row in now), sum(old[column] is None for old, _ in pairs)
+        if had and lost > limit * len(had) and (lost > ALONE or lost == len(had)):
+            found.suspicions.append(
+                f"{column} is missing now in {lost} of {len(had)} known rows that had it; at most {limit:.0%} are expected"
+            )
+        elif empty - was_empty > ALONE and empty / len(now) - was_empty / len(pairs) > limit:
+            found.suspicions.append(
+                f"{column} is missing in {empty / len(now):.0%} of rows, before in {was_empty / len(pairs):.0%}; a rise of {limit:.0%} at most is expected"
+            )
+
+
+def check_match(match: Match, rows: list[Row], last: list[Row] | None, found: Finding) -> None:
+    """Check the share of rows that a model will keep or can cast, alone and against the last good vintage."""
+    wanted = re.compile(match.pattern, re.IGNORECASE)
+    share = _share_matching(wanted, match.column, rows)
+    if share < match.least:
+        found.suspicions.append(
+            f"{match.column} matches {match.pattern} in {share:.1%} of rows; {match.least:.1%} or more is expected"
+        )
+    elif last and share < (before := _share_matching(wanted, match.column, last)) * (1 - match.fall):
+        found.suspicions.append(f"{match.column} matches {match.pattern} in {share:.1%} of rows, before in {before:.1%}")
+
+
+def _share_matching(wanted: re.Pattern[str], column: str, rows: list[Row]) -> float:
+    return sum(row[column] is not None and wanted.fullmatch(str(row[column])) is not None for row in rows) / len(rows)
+
+
+def check_steady(rule: AnomalyChecks, steady: Steady, pairs: list[tuple[Row, Row]], days: int, found: Finding) -> None:
+    """Check that columns which name or describe a known row did not change for many of them at once."""
+    limit = steady.changed.after(days)
+    for column in steady.columns:
+        changed = [
+            rule_label(rule, new) for old, new in pairs if None not in (old[column], new[column]) and old[column] != new[column]
+        ]
+        if len(changed) > max(limit * len(pairs), ALONE):
+            found.suspicions.append(
+                f"{column} is another for {len(changed)} of {len(pairs)} known rows ({some(changed)}); at most {limit:.0%} are expected"
+            )
+
+
+def check_zeros(rule: AnomalyChecks, measure: Measure, now: list[Row], then: list[Row], found: Finding) -> None:
+    """Flag a zero where no row of the last good vintage that measures the same had one."""
+    if measure.zero:
+        return
+    known: dict[str, list[float]] = {}
+    for row in then:
+        if row[measure.column] is not None:
+            known.setdefault(_group(measure, row), []).append(float(row[measure.column]))
+    for row in now:
+        values = known.get(_group(measure, row), [])
+        if row[measure.column] == 0 and values and min(values) > 0:
+            found.suspicions.append(
+                f"{measure.column} of {shown(rule_label(rule, row))} is zero where known values are {min(values):g} to {max(values):g}"
+            )
 
 
 def check_flag(flagged: Flag, now: list[Row], then: list[Row], days: int, found: Finding) -> None:

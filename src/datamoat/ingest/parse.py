@@ -15,12 +15,15 @@ from types import ModuleType
 from typing import Any
 
 from datamoat.errors import ContentError, SourceChangedError
-from datamoat.parsing import Answer, Row, changed, kind, shown, storable
+from datamoat.parsing import Answer, Row, changed, fold, kind, shown, storable
+from datamoat.parsing.containers import unwrap
 from datamoat.project.sources import Source, Table
 
 BINARY = (b"PAR1", b"PK\x03\x04", b"ARROW1", b"\xd0\xcf\x11\xe0", b"DUCK")  # a native reader would see these
 CHILD_SECONDS = 60
 CHILD_BYTES = 6 * 2**30  # of address space, of which a reader of Parquet reserves far more than it uses
+OLDEST_YEAR = 1900
+MOST_YEARS_AHEAD = 10  # of the capture: a licence may end then, a publication may not; its own rule is narrower
 Parser = Callable[[Answer], list[Row]]
 
 
@@ -32,17 +35,21 @@ def read_answer(source: Source, pages: list[bytes], request: str, day: date) -> 
     Raises:
         SourceChangedError: The answer is not what the parser knows, or broke it.
     """
+    notes: Counter[str] = Counter()
+    for place, page in enumerate(pages):
+        pages[place], remarks = unwrap(page, int(source.fetch.max_megabytes * 1_000_000))
+        notes.update(remarks)
     apart = any(page.startswith(BINARY) or page[8:12] == b"DUCK" for page in pages)
     found: dict[str, list[Row]] = {}
-    notes: Counter[str] = Counter()
     for name, table in source.tables.items():
         rows: list[Row] = []
+        keys = {*table.grain, *table.anomaly_checks.key}
         for page in pages:
             raw, said = (_parse_apart if apart else _parse_here)(source, name, page, request, day)
             rows += raw
             notes.update(said)
         for row in rows:
-            _type(table, row, notes)
+            _type(table, keys, row, notes, day)
         found[name] = rows
     return found, notes
 
@@ -158,7 +165,7 @@ def _plain(value: object) -> object:
     raise TypeError(message)
 
 
-def _type(table: Table, row: Row, notes: Counter[str]) -> None:
+def _type(table: Table, keys: set[str], row: Row, notes: Counter[str], day: date) -> None:
     """Give a row's values the declared types, in place: a table of half a million rows is held once.
 
     Raises:
@@ -170,12 +177,18 @@ def _type(table: Table, row: Row, notes: Counter[str]) -> None:
         raise ContentError(f"parse.py and source.yml disagree on columns {odd}", "source.yml", "name the same columns in both.")
     for name, wanted in table.columns.items():
         row[name] = _cell(name, wanted, row[name], notes)
+        if isinstance(row[name], date) and not OLDEST_YEAR <= row[name].year <= day.year + MOST_YEARS_AHEAD:
+            raise changed(f"{name} is {row[name]}, in a year that cannot be meant")
+    for name in keys:
+        if isinstance(row[name], str) and (folded := fold(row[name])) != row[name]:
+            notes[f"{name}: {shown(row[name])} is read as {shown(folded)}"] += 1
+            row[name] = folded
     for name in (*table.required, *table.grain):
         if row[name] is None:
             raise changed(f"{name} is missing in a row where every row must have one")
 
 
-def _cell(name: str, wanted: str, value: Any, notes: Counter[str]) -> Any:  # noqa: ANN401, C901, PLR0911, PLR0912
+def _cell(name: str, wanted: str, value: Any, notes: Counter[str]) -> Any:  # noqa: ANN401, C901, PLR0912
     """Return one value in the declared type."""
     if value is None:
         return None
@@ -199,18 +212,26 @@ def _cell(name: str, wanted: str, value: Any, notes: Counter[str]) -> Any:  # no
             number = float(value)
         except OverflowError:
             raise changed(f"{name} is {shown(value, 30)}, beyond any number we can hold") from None
-        if not math.isfinite(number):
+        if math.isinf(number):
+            raise changed(f"{name} is beyond any number we can hold")
+        if math.isnan(number):
             notes[f"{name}: {number} read as missing"] += 1
             return None
         return number
-    elif wanted == "TIMESTAMP" and isinstance(value, str | datetime):
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    elif wanted == "DATE" and isinstance(value, datetime):
-        return value.date()
-    elif wanted == "DATE" and isinstance(value, str | date):
-        return date.fromisoformat(value) if isinstance(value, str) else value
+    elif wanted in {"DATE", "TIMESTAMP"} and isinstance(value, str | date):
+        with contextlib.suppress(ValueError, OverflowError):  # a day that does not exist, or beyond any calendar
+            return _moment(value, wanted)
+        raise changed(f"{name} is {shown(value)}, not a {wanted}")
     raise changed(f"{name} is {kind(value)} {shown(value)}, not {wanted}: its type changed")
+
+
+def _moment(value: str | date, wanted: str) -> date:
+    """Return a day, or an instant in UTC without its zone."""
+    if wanted == "DATE":
+        day = date.fromisoformat(value) if isinstance(value, str) else value
+        return day.date() if isinstance(day, datetime) else day
+    moment = datetime.fromisoformat(str(value))
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 if __name__ == "__main__":

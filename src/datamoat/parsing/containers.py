@@ -1,6 +1,7 @@
 """Read a whole body: JSON, CSV or ZIP, with every sign of a wrong or cut body refused."""
 
 import csv
+import gzip
 import io
 import json
 import re
@@ -16,6 +17,12 @@ from typing import Any, Final
 from datamoat.parsing.display import shown
 from datamoat.parsing.response import Answer, changed
 
+GZIP: Final = b"\x1f\x8b"
+WIDE: Final = {  # byte order marks of text that is not UTF-8; the longer first, since one begins with the other
+    b"\xff\xfe\x00\x00": "utf-32", b"\x00\x00\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16",
+}  # fmt: skip
+WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+DELIMITERS: Final = ",;\t"
 MARKUP: Final = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<script", b"<svg", b"<rss", b"<feed", b"<!--")
 
 
@@ -33,6 +40,36 @@ def refuse_markup(body: bytes) -> None:
             "the answer is an HTML or XML page where data was expected: a login, consent, challenge or error page",
             "open the address in a browser; the page says what the publisher now wants.",
         )
+
+
+def unwrap(body: bytes, most_bytes: int) -> tuple[bytes, list[str]]:
+    """Return a body without the gzip or the wide encoding it was saved in, and a note for each.
+
+    Args:
+        body: One page as received.
+        most_bytes: Cap on its size once unpacked.
+
+    Raises:
+        SourceChangedError: gzip that is cut short, damaged or beyond the cap, or text that its byte order mark belies.
+    """
+    notes: list[str] = []
+    if body.startswith(GZIP):
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(body)) as stream:
+                body = stream.read(most_bytes + 1)
+        except (OSError, EOFError, zlib.error, struct.error) as failure:
+            raise changed(f"gzip, cut short or damaged: {type(failure).__name__}", "fetch again.") from failure
+        if len(body) > most_bytes:
+            raise changed(f"gzip that unpacks to more than {most_bytes:,} bytes")
+        notes.append("gzip that no header announced: unpacked")
+    encoding = next((name for mark, name in WIDE.items() if body.startswith(mark)), None)
+    if encoding is not None:
+        try:
+            body = body.decode(encoding).encode()
+        except UnicodeDecodeError as failure:
+            raise changed(f"not {encoding.upper()}, though it begins so: {failure.reason}", "save it as UTF-8.") from failure
+        notes.append(f"{encoding.upper()} read as text")
+    return body, notes
 
 
 def load_json(answer: Answer) -> Any:  # noqa: ANN401  (whatever the publisher sent)
@@ -61,6 +98,8 @@ def load_json(answer: Answer) -> Any:  # noqa: ANN401  (whatever the publisher s
     except UnicodeDecodeError as failure:
         raise changed(f"not text: {failure.reason} at byte {failure.start:,}") from failure
     except json.JSONDecodeError as failure:
+        if failure.pos == 0:
+            raise changed(f"text in place of JSON: {shown(text, 160)}", "do what it says, then fetch again.") from failure
         raise changed(
             f"not JSON, or cut short: {failure.msg} at character {failure.pos:,} of {len(answer.body):,} bytes",
             "ask again; a cut answer is never read in part.",
@@ -71,40 +110,71 @@ def load_json(answer: Answer) -> Any:  # noqa: ANN401  (whatever the publisher s
         raise changed(f"a number beyond reason: {str(failure)[:80]}") from failure
 
 
-def load_csv(answer: Answer, *, delimiter: str = ",") -> tuple[list[str], list[list[str]]]:
+def load_csv(answer: Answer) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of a CSV in UTF-8, quoted line breaks included.
 
+    Cells may be separated by commas, semicolons or tabs; a first line `sep=;` is read as spreadsheets write it. Columns
+    without a name and without a value are dropped, with a note.
+
     Raises:
-        SourceChangedError: Not UTF-8 text, no header, a header given twice, or a row of another width.
+        SourceChangedError: Not UTF-8 text, a workbook, no header, a header given twice, values under no header, or a row of
+            another width.
     """
-    refuse_markup(answer.body)
-    if answer.body.lstrip()[:1] in (b"{", b"["):
-        raise changed("the answer is JSON where CSV was expected: " + answer.body[:80].decode(errors="replace"))
-    if answer.body.count(b'"') % 2:
-        raise changed(
-            "the answer is cut short: a quoted cell is still open at the end", "ask again; a cut answer is never read in part."
-        )
-    if b"\0" in answer.body:
-        raise changed("a NUL byte in what should be text")
+    _refuse_other_formats(answer.body)
     seen: dict[str, str] = {}  # tables repeat themselves: one object for equal cells
     try:
         with io.TextIOWrapper(io.BytesIO(answer.body), encoding="utf-8-sig", newline="") as stream:
+            first = stream.readline()
+            declared = re.fullmatch(r'"?sep=(.)"?[;,\t]*', first.strip("\r\n"), re.IGNORECASE)
+            delimiter = declared[1] if declared else max(DELIMITERS, key=first.count)
+            if declared is None:
+                stream.seek(0)
+            if delimiter != ",":
+                answer.note(f"cells are separated by {shown(delimiter)}")
             lines = csv.reader(stream, delimiter=delimiter, strict=True)
             rows = [[seen.setdefault(cell, cell) for cell in row] for row in lines if any(row)]
     except UnicodeDecodeError as failure:
-        raise changed(f"not UTF-8: {failure.reason}") from failure
+        raise changed(f"not UTF-8: {failure.reason}", "save it as CSV in UTF-8.") from failure
     except csv.Error as failure:
         raise changed(f"not a CSV: {failure}") from failure
     if not rows:
         raise changed("no header")
     header = [cell.strip() for cell in rows.pop(0)]
-    twice = [name for name, times in Counter(header).items() if times > 1]
-    if twice:
-        raise changed(f"header {shown(twice[0])} is given twice")
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise changed(f"record {number} has {len(row)} cells and the header {len(header)}: cut short, or a stray quote")
+    header, rows = _without_nameless_columns(answer, header, rows)
+    twice = [name for name, times in Counter(header).items() if times > 1]
+    if twice:
+        raise changed(f"header {shown(twice[0])} is given twice")
     return header, rows
+
+
+def _refuse_other_formats(body: bytes) -> None:
+    """Refuse what is not the text of a CSV, by the name of what it is."""
+    if body.startswith(WORKBOOKS):
+        raise changed("a workbook or a zip, whatever its name says, where CSV was expected", "save the sheet as CSV in UTF-8.")
+    refuse_markup(body)
+    if body.lstrip()[:1] in (b"{", b"["):
+        raise changed("the answer is JSON where CSV was expected: " + body[:80].decode(errors="replace"))
+    if body.count(b'"') % 2:
+        raise changed(
+            "the answer is cut short: a quoted cell is still open at the end", "ask again; a cut answer is never read in part."
+        )
+    if b"\0" in body:
+        raise changed("a NUL byte in what should be text")
+
+
+def _without_nameless_columns(answer: Answer, header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Drop columns that have neither a name nor a value; refuse values under no name."""
+    if "" not in header:
+        return header, rows
+    named = [place for place, name in enumerate(header) if name]
+    for place, name in enumerate(header):
+        if not name and any(row[place].strip() for row in rows):
+            raise changed(f"column {place + 1} has values and no name", "give it a name, or empty it.")
+    answer.note(f"{len(header) - len(named)} columns without a name or a value are dropped")
+    return [header[place] for place in named], [[row[place] for place in named] for row in rows]
 
 
 def header_of(header: Sequence[str], aliases: Sequence[str], *, optional: bool = False) -> str | None:

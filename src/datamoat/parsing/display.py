@@ -30,6 +30,17 @@ def storable(value: str) -> str:
     return value if stored == value else stored
 
 
+def fold(value: str) -> str:
+    """Return the text of a key composed (NFC), with single spaces and none at its ends: two keys that look alike are one.
+
+    >>> fold(" Cafe\u0301  1 ")
+    'Café 1'
+    """
+    return (
+        value if value.isascii() and value == " ".join(value.split()) else " ".join(unicodedata.normalize("NFC", value).split())
+    )
+
+
 def oddities(value: str) -> list[str]:
     """Say what in a name could mislead a reader's eye: it is stored as it is, and flagged."""
     found = []

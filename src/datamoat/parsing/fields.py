@@ -3,13 +3,15 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from datamoat.parsing.display import keys_of, kind, shown
 from datamoat.parsing.numbers import MISSING
 from datamoat.parsing.response import Answer, Row, changed
 
-ERROR_KEYS: Final = ("error", "errors", "message", "detail", "error_description")
+ERROR_KEYS: Final = ("error", "errors", "error_message", "message", "msg", "detail", "error_description", "reason")
+DEEPEST = 4  # levels searched for a list that moved
 
 
 def mapping(value: Any, what: str) -> dict[str, Any]:  # noqa: ANN401
@@ -27,9 +29,9 @@ def refuse_error(page: Mapping[str, Any], holds: Iterable[str]) -> None:
     """Refuse an error message that was served, or stored, in place of data.
 
     Raises:
-        SourceChangedError: None of the keys in `holds` is there, and one that errors use is.
+        SourceChangedError: None of the keys in `holds` holds anything, and one that errors use does.
     """
-    if any(key in page for key in holds):
+    if any(page.get(key) for key in holds):
         return
     for key in ERROR_KEYS:
         if page.get(key):
@@ -47,13 +49,24 @@ def list_at(page: dict[str, Any], key: str) -> list[Any]:
         SourceChangedError: The key is gone (told apart from an empty list), or holds something else.
     """
     if key not in page:
-        near = [name for name, value in page.items() if isinstance(value, list)]
-        hint = f"; a list is now under {', '.join(shown(name) for name in near)}" if near else ""
+        near = [f"{shown(path)} ({length} entries)" for path, length in _lists(page)]
+        hint = f"; a list is now under {', '.join(near[:3])}" if near else ""
         raise changed(f"key {shown(key)} is not there (renamed or dropped); the answer has {keys_of(page)}{hint}")
     value = page.pop(key)
     if not isinstance(value, list):
         raise changed(f"{shown(key)} is {kind(value)}, not a list")
     return value
+
+
+def _lists(value: Any, path: str = "", depth: int = 0) -> list[tuple[str, int]]:  # noqa: ANN401
+    """Return the dotted path and the length of every list below an object, the longest first."""
+    if not isinstance(value, dict) or depth == DEEPEST:
+        return []
+    found = []
+    for name, below in value.items():
+        here = f"{path}.{name}" if path else str(name)
+        found += [(here, len(below))] if isinstance(below, list) else _lists(below, here, depth + 1)
+    return sorted(found, key=lambda pair: -pair[1])
 
 
 def take(entry: dict[str, Any], key: str) -> Any:  # noqa: ANN401
@@ -96,6 +109,8 @@ def number(
     value = entry.pop(key, None) if optional else take(entry, key)
     if value is None:
         return None
+    if isinstance(value, Decimal) and value.is_finite():
+        value = int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, str):
         if value.strip().lower() in MISSING:
             answer.note(f"{key}: {shown(value)} read as missing")
@@ -103,7 +118,9 @@ def number(
         raise changed(f"{shown(key)} is text {shown(value)}, not a number: its type changed")
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise changed(f"{shown(key)} is {kind(value)}, not a number: its type changed")
-    if not math.isfinite(value):
+    if math.isinf(value):  # JSON's own Infinity is missing already: this is 1e400
+        raise changed(f"{shown(key)} is beyond any number we can hold")
+    if math.isnan(value):
         answer.note(f"{key}: {value} read as missing")
         return None
     if not negative and value == -1:

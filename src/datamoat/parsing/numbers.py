@@ -14,9 +14,9 @@ MISSING: Final = frozenset(
     {"", "-", "--", "–", "—", "null", "none", "nan", "n/a", "na", "n.a.", "inf", "-inf", "infinity", "-infinity", "undefined"}
 )
 GROUPED: Final = re.compile(
-    r"[+-]?[1-9]\d{0,2}(?:(,)\d{3}(?:,\d{3})*|( )\d{3}(?: \d{3})*|(')\d{3}(?:'\d{3})*|(\.)\d{3}(?:\.\d{3})+)"
+    r"[+-]?[1-9]\d{0,2}(?:(,)\d{3}(?:,\d{3})*|( )\d{3}(?: \d{3})*|(')\d{3}(?:'\d{3})*|(\.)\d{3}(?:\.\d{3})+)", re.ASCII
 )
-PLAIN: Final = re.compile(r"([+-]?\d{1,30})(?:[.,](\d{1,30}))?")
+PLAIN: Final = re.compile(r"([+-]?\d{1,30})(?:[.,](\d{1,30}))?", re.ASCII)
 UNITS: Final = {
     "": 1, "k": 10**3, "thousand": 10**3, "千": 10**3, "万": 10**4, "萬": 10**4, "m": 10**6, "mn": 10**6, "million": 10**6,
     "b": 10**9, "bn": 10**9, "billion": 10**9, "亿": 10**8, "億": 10**8, "百万": 10**6, "千万": 10**7,
@@ -57,7 +57,7 @@ def parse_count(written: str) -> int | None:
     plain = tidy(written)
     if plain.lower() in MISSING or plain == "-1":
         return None
-    match = re.fullmatch(r"([+-]?\d[\d.,' ]{0,60}?) ?(\D{0,10})", plain)
+    match = re.fullmatch(r"([+-]?[0-9][0-9.,' ]{0,60}?) ?([^0-9]{0,10})", plain)
     unit = UNITS.get(match[2].strip().lower()) if match else None
     if not match or unit is None:
         raise changed(f"{shown(written)} is not a count")
@@ -96,10 +96,10 @@ def parse_interval(written: Any) -> tuple[float, float] | None:  # noqa: ANN401
     plain = tidy(str(written)).replace("\u2212", "-")
     if plain.lower() in MISSING:
         return None
-    both = re.fullmatch(r"-?(\d{1,6}(?:\.\d{1,6})?) ?/ ?\+?(\d{1,6}(?:\.\d{1,6})?)", plain)
+    both = re.fullmatch(r"-?(\d{1,6}(?:\.\d{1,6})?) ?/ ?\+?(\d{1,6}(?:\.\d{1,6})?)", plain, re.ASCII)
     if both:
         return float(both[1]), float(both[2])
-    one = re.fullmatch(r"(?:±|\+/-) ?(\d{1,6}(?:\.\d{1,6})?)|(\d{1,6}(?:\.\d{1,6})?)", plain)
+    one = re.fullmatch(r"(?:±|\+/-) ?(\d{1,6}(?:\.\d{1,6})?)|(\d{1,6}(?:\.\d{1,6})?)", plain, re.ASCII)
     if one:
         width = float(one[1] or one[2])
         return width, width
@@ -113,8 +113,10 @@ def parse_date(written: str) -> date | None:
         SourceChangedError: Text that is no date.
     """
     plain = written.strip()
-    if plain.lower() in MISSING or re.fullmatch(r"\d{4}(-\d{2})?", plain):
+    if plain.lower() in MISSING or re.fullmatch(r"\d{4}(-\d{2})?", plain, re.ASCII):
         return None
+    if not plain.isascii():
+        raise changed(f"{shown(written)} is not a date as this source writes them")
     try:
         return date.fromisoformat(plain[:10])
     except ValueError as failure:
@@ -130,12 +132,12 @@ def stated_day(answer: Answer, written: str | None) -> str | None:
     plain = tidy(written or "")
     if plain.lower() in MISSING:
         return None
-    if re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2]))?", plain):
+    if re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2]))?", plain, re.ASCII):
         return plain
-    named = re.fullmatch(r"([A-Za-z]{3})[a-z]{0,6}\.? (\d{4})", plain)
+    named = re.fullmatch(r"([A-Za-z]{3})[a-z]{0,6}\.? ([0-9]{4})", plain)
     if named and named[1].lower() in MONTHS:
         return f"{named[2]}-{MONTHS.index(named[1].lower()) + 1:02d}"
-    if re.match(r"\d{4}-\d{2}-\d{2}(?:[T ]|$)", plain):
+    if re.match(r"\d{4}-\d{2}-\d{2}(?:[T ]|$)", plain, re.ASCII):
         with contextlib.suppress(ValueError):  # a day that does not exist, such as 31 February
             return date.fromisoformat(plain[:10]).isoformat()
     answer.note(f"date {shown(plain, 30)} is written in a way not seen before, and left out")

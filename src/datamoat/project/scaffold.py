@@ -38,6 +38,8 @@ tables:
       label: name
       gone: {{max: 0.10, reason: "How many left at most between two answers, and when."}}
       new: {{max: 0.20, reason: "How many came at most between two answers, and when."}}
+      nulls:
+        "*": {{max: 0.10, reason: "Which share of known rows lost a value at most between two responses, and when."}}
       measures:
         - {{column: value, factor: {{max: 3, reason: "How far the median moved at most; three times is another unit."}}}}
 """

@@ -201,6 +201,7 @@ class Measure(Strict):
         one: The same for a single row.
         by: A column that says what a row measures, where rows measure different things; each is judged on its own.
         share: Whether every value must lie between 0 and 1.
+        zero: Whether 0 is an honest value; if not, a 0 among positive values is an error.
     """
 
     column: str
@@ -208,6 +209,7 @@ class Measure(Strict):
     factor: Bound
     one: Bound | None = None
     share: bool = False
+    zero: bool = False
 
 
 class When(Strict):
@@ -217,6 +219,36 @@ class When(Strict):
     earliest: str
     slack_days: Annotated[int, Field(ge=0)] = 1
     reason: Sentence
+
+
+class Match(Strict):
+    """A text column of which a model keeps, or can cast, only the values that match a pattern.
+
+    Attributes:
+        column: The column; its missing values count as no match.
+        pattern: A regular expression for a whole value, whatever its case.
+        least: The smallest share of rows that match.
+        fall: The largest part of the last good share that may be lost.
+        reason: What in the history the two were taken from.
+    """
+
+    column: str
+    pattern: str
+    least: Annotated[float, Field(ge=0, le=1)]
+    fall: Annotated[float, Field(ge=0, lt=1)]
+    reason: Sentence
+
+    @model_validator(mode="after")
+    def _pattern_compiles(self) -> "Match":
+        re.compile(self.pattern)
+        return self
+
+
+class Steady(Strict):
+    """Columns that hardly ever change for a known key; `changed` bounds the share of known rows in which one does."""
+
+    columns: tuple[str, ...]
+    changed: Bound
 
 
 class Flag(Strict):
@@ -235,6 +267,8 @@ class AnomalyChecks(Strict):
         newest_of: A column of publication dates, where one vintage holds many: only the newest are compared.
         restated: Whether another value for a known key is a revision of the record (not so for live counters).
         gone: Share of the last good keys that may be missing; `new` share of keys that may be unheard of.
+        nulls: By column, `*` for all others: the share of known rows that may lose their value, and by which the share of
+            missing values may rise.
     """
 
     key: tuple[str, ...]
@@ -243,6 +277,9 @@ class AnomalyChecks(Strict):
     restated: bool = False
     gone: Bound
     new: Bound
+    nulls: Annotated[Mapping[str, Bound], Field(min_length=1), Frozen]
+    matches: tuple[Match, ...] = ()
+    steady: tuple[Steady, ...] = ()
     score: Score | None = None
     measures: tuple[Measure, ...] = ()
     dates: tuple[When, ...] = ()
@@ -287,7 +324,9 @@ class Table(Strict):
         named += [name for measure in self.anomaly_checks.measures for name in (measure.column, measure.by) if name] + [
             when.column for when in self.anomaly_checks.dates
         ]
-        named += [flag.column for flag in self.anomaly_checks.flags]
+        checks = self.anomaly_checks
+        named += [flag.column for flag in checks.flags] + [match.column for match in checks.matches]
+        named += [name for steady in checks.steady for name in steady.columns] + [name for name in checks.nulls if name != "*"]
         unknown = sorted({name for name in named if name not in self.columns})
         if unknown:
             message = f"{unknown} are not among its columns {list(self.columns)}"

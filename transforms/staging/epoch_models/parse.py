@@ -1,8 +1,10 @@
 """Read Epoch AI's CSVs by header aliases; every spelling seen so far is listed, the newest first."""
 
+import re
 from collections import Counter
 
-from datamoat.parsing import Answer, Row, changed, header_of, load_csv
+from datamoat.errors import SourceChangedError
+from datamoat.parsing import Answer, Row, changed, header_of, load_csv, parse_count, shown, stated_day
 
 NEEDED = {
     "model": ("Model", "System"),
@@ -26,6 +28,8 @@ OPTIONAL = {
     "model_accessibility": ("Model accessibility",),
     "link": ("Link",),
 }
+NUMBERS = ("parameters", "training_compute_flop")
+SCIENTIFIC = re.compile(r"\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 
 
 def models(answer: Answer) -> list[Row]:
@@ -49,10 +53,25 @@ def models(answer: Answer) -> list[Row]:
             answer.note("a line without a model's name is left out")
             continue
         seen[title] += 1
+        row |= {column: _number(answer, column, row[column]) for column in NUMBERS}
         row |= {
+            "publication_date": stated_day(answer, row["publication_date"]),
             "model": title,
             "nth": seen[title],
             "dataset_size_header": columns["dataset_size"] if row["dataset_size"] else None,
         }
         rows.append(row)
     return rows
+
+
+def _number(answer: Answer, column: str, written: str | None) -> float | None:
+    """Return a number in plain, scientific or grouped digits; anything else is missing, with a note."""
+    if written is None:
+        return None
+    if SCIENTIFIC.fullmatch(written):
+        return float(written)
+    try:
+        return parse_count(written)
+    except SourceChangedError:
+        answer.note(f"{column}: {shown(written, 30)} is no number, and left out")
+        return None

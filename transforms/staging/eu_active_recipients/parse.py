@@ -1,5 +1,7 @@
 """Read table 10 in its four readings: filled down or not, total or TOTAL, a number or a sentence."""
 
+import re
+
 from datamoat.parsing import Answer, Row, changed, header_of, load_csv, parse_count, parse_date, shown
 
 STATES = frozenset(
@@ -42,6 +44,7 @@ COLUMNS = {
     "value": ("Value",),
 }
 INDICATOR = "number of average monthly active recipients during the reporting period"
+SERVICES = {"snapchat": {"snapchat", "snap"}, "x": {"x", "twitter", "x twitter", "x formerly twitter"}}
 MOST_SENTENCE = 400
 SENTENCE_WORDS = 3
 
@@ -67,8 +70,7 @@ def recipients(answer: Answer) -> list[Row]:
             raise changed(f"scope {shown(cells['scope'])} is neither a member state nor the total")
         if not cells["service"]:
             raise changed("a row names no service, and none above it does")
-        service = cells["service"].lower()
-        if answer.request not in service and service not in answer.request:
+        if " ".join(re.findall(r"\w+", cells["service"].lower())) not in SERVICES.get(answer.request, {answer.request}):
             answer.doubt(f"the table is of {shown(cells['service'])}, and was brought in as {answer.request}")
         start, end = _period(cells["period"])
         rows.append(
