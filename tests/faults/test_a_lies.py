@@ -26,7 +26,7 @@ def unserved(bench: Any, body: Any, verdict: str) -> str:
     """Feed a bad answer, check that nothing of it is served and that its bytes are kept, and return the reason."""
     rows_before = bench.rows()
     landing = bench.feed(body)
-    assert landing.verdict == verdict, landing.reason
+    assert landing.validation_status == verdict, landing.reason
     assert not landing.is_served
     assert bench.rows() == rows_before
     sent = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
@@ -51,12 +51,12 @@ def test_a01_the_real_empty_answer_is_found_on_its_first_day(
 ) -> None:
     bench = bench_of(place, source("aa_web"), day=date(2026, 5, 14))
     folder = captures / "artificial_analysis/web_arena_preferences"
-    assert bench.feed((folder / "2026-05-14/text-to-video.json").read_bytes()).verdict == "ok"
+    assert bench.feed((folder / "2026-05-14/text-to-video.json").read_bytes()).validation_status == "ok"
     assert "empty list" in unserved(bench, (folder / "2026-05-15/text-to-video.json").read_bytes(), "suspicious")
 
 
 def test_a01_a_request_that_never_had_rows_says_so_too(bench: Any) -> None:
-    assert bench.feed({"data": []}).verdict == "suspicious"
+    assert bench.feed({"data": []}).validation_status == "suspicious"
     assert bench.served() == []
 
 
@@ -90,9 +90,9 @@ def test_a03_a_report_cut_at_the_end_of_a_row_is_quarantined(
     place: Settings, source: Callable[[str], Source], bench_of: Any, lines: int
 ) -> None:
     bench = bench_of(place, source("tiktok_enforcement"))
-    assert bench.feed(report(), "report").verdict == "ok"
+    assert bench.feed(report(), "report").validation_status == "ok"
     landing = bench.feed(b"".join(report().splitlines(keepends=True)[:-lines]), "report")
-    assert (landing.verdict, landing.is_served) == ("suspicious", False)
+    assert (landing.validation_status, landing.is_served) == ("suspicious", False)
     assert "a truncated list" in landing.reason
     assert f"{lines} of the 80 known" in landing.reason
 
@@ -101,7 +101,7 @@ def test_a04_pages_in_any_order_give_the_same_rows_and_a_repeated_page_is_found(
     bench.feed(board())
     shuffled = board()
     shuffled["data"] = shuffled["data"][30:] + shuffled["data"][:30]
-    assert bench.feed(shuffled).verdict == "unchanged"
+    assert bench.feed(shuffled).validation_status == "unchanged"
     doubled = board()
     doubled["data"] = doubled["data"][:30] * 2
     assert "truncated" in unserved(bench, doubled, "suspicious")
@@ -120,7 +120,7 @@ def test_a05_rows_that_are_there_twice_count_once_only_if_they_are_the_same(benc
     twice = board()
     twice["data"].append(copy.deepcopy(twice["data"][3]))
     landing = bench.feed(twice)
-    assert landing.verdict == "unchanged"
+    assert landing.validation_status == "unchanged"
     assert "there twice" in landing.reason
     clash = board()
     clash["data"].append({**copy.deepcopy(clash["data"][3]), "elo": 999})
@@ -174,7 +174,7 @@ def test_a06_bounds_that_do_not_hold_their_rating_are_found(
         for n in range(30)
     ]
     landing = bench.feed(sample)
-    assert (landing.verdict, landing.is_served) == ("suspicious", False)
+    assert (landing.validation_status, landing.is_served) == ("suspicious", False)
     assert "outside its own interval" in landing.reason
 
 
@@ -183,15 +183,15 @@ def test_a06_a_new_quarter_in_another_unit_is_found_though_nothing_known_changed
     place: Settings, source: Callable[[str], Source], bench_of: Any, removed: str, rate: str
 ) -> None:
     bench = bench_of(place, source("tiktok_enforcement"))
-    assert bench.feed(report(), "report").verdict == "ok"
+    assert bench.feed(report(), "report").validation_status == "ok"
     tail = "Quarter,Oct-Dec 2015,All,All,All,All,Global,All"
     added = f"Total videos removed,{tail},{removed}\nVideo: Removal rate of published,{tail},{rate}\n".replace("2015", "2026")
     landing = bench.feed(report() + added.encode(), "report")
-    assert landing.verdict == "suspicious"
+    assert landing.validation_status == "suspicious"
     assert "far outside" in landing.reason
     plain = f"Total videos removed,{tail},1900300\nVideo: Removal rate of published,{tail},0.007\n".replace("2015", "2026")
     bench.day = date(2027, 1, 20)
-    assert bench.feed(report() + plain.encode(), "report").verdict == "ok"
+    assert bench.feed(report() + plain.encode(), "report").validation_status == "ok"
 
 
 @pytest.mark.parametrize(
@@ -239,9 +239,9 @@ def report(rate: str = "0.010", removed: str = "1200300", **more: str) -> bytes:
 
 def test_a08_a_share_printed_as_per_cent_is_found(place: Settings, source: Callable[[str], Source], bench_of: Any) -> None:
     bench = bench_of(place, source("tiktok_enforcement"))
-    assert bench.feed(report(), "report").verdict == "ok"
+    assert bench.feed(report(), "report").validation_status == "ok"
     landing = bench.feed(report(rate="1.0"), "report")
-    assert landing.verdict == "suspicious"
+    assert landing.validation_status == "suspicious"
     assert "per cent" in landing.reason
     web = bench_of(Settings(place.content, place.data / "web"), source("aa_web"))
     sample = json.loads((web.source.folder / "sample" / "text_to_video.json").read_text())
@@ -249,7 +249,7 @@ def test_a08_a_share_printed_as_per_cent_is_found(place: Settings, source: Calla
     sample["meta"].pop("model_count")
     sample["models"] = [{**entry, "id": f"i{n}", "elo": 1200 - n, "rank": n + 1, "win_rate": 37.0} for n in range(50)]
     landing = web.feed(sample)
-    assert landing.verdict == "suspicious"
+    assert landing.validation_status == "suspicious"
     assert "per cent" in landing.reason
 
 
@@ -261,11 +261,11 @@ def test_a09_a_flag_turned_round_is_found_by_its_share(place: Settings, source: 
     sample["models"] = [
         {**entry, "id": f"i{n}", "name": f"N{n}", "elo": 1200 - n, "rank": n + 1, "is_current": n % 9 > 0} for n in range(54)
     ]
-    assert bench.feed(sample).verdict == "ok"
+    assert bench.feed(sample).validation_status == "ok"
     for model in sample["models"]:
         model["is_current"] = not model["is_current"]
     landing = bench.feed(sample)
-    assert landing.verdict == "suspicious"
+    assert landing.validation_status == "suspicious"
     assert "turned round" in landing.reason
 
 
@@ -279,7 +279,7 @@ def test_a10_a_column_may_be_added_or_moved_but_not_renamed_dropped_or_retyped(b
     assert "'mood' is new" in landing.reason
     moved = board()
     moved["data"] = [dict(reversed(entry.items())) for entry in moved["data"]]
-    assert bench.feed(moved).verdict == "unchanged"
+    assert bench.feed(moved).validation_status == "unchanged"
     for change in ({"elo": "1300"}, {"appearances": 12.5}, {"rank": "first"}, {"name": 5}, {"model_creator": "Studio"}):
         wrong = board()
         wrong["data"][7] |= change
@@ -312,9 +312,9 @@ def test_a10_a_word_of_the_report_that_is_renamed_stops_it_where_it_counts(
     policies = b"".join(
         b"Total videos removed,Quarter,Jan-Mar 2025,%s,All,All,All,Global,All,7\n" % name for name in (b"Minor safety", b"Spam")
     )
-    assert bench.feed(report() + policies, "report").verdict == "ok"
-    assert bench.feed(report() + policies.replace(b"Minor safety", b"Youth safety"), "report").verdict == "unchanged"
-    assert bench.feed(report().replace(old, new), "report").verdict == ("unchanged" if verdict == "ok" else verdict)
+    assert bench.feed(report() + policies, "report").validation_status == "ok"
+    assert bench.feed(report() + policies.replace(b"Minor safety", b"Youth safety"), "report").validation_status == "unchanged"
+    assert bench.feed(report().replace(old, new), "report").validation_status == ("unchanged" if verdict == "ok" else verdict)
 
 
 def test_a10_a_parts_column_that_is_renamed_does_not_turn_parts_into_the_whole(
@@ -323,7 +323,7 @@ def test_a10_a_parts_column_that_is_renamed_does_not_turn_parts_into_the_whole(
     bench = bench_of(place, source("tiktok_enforcement"))
     part = b"Total videos removed,Quarter,Jan-Mar 2025,Spam,All,All,All,Global,All,7\n"
     landing = bench.feed((report() + part).replace(b"Policy type", b"Policy area"), "report")
-    assert landing.verdict == "suspicious"
+    assert landing.validation_status == "suspicious"
     assert "two different rows for one key" in landing.reason
 
 
@@ -345,10 +345,10 @@ def test_a12_votes_that_fall_are_a_revision_and_are_served(bench: Any, board: Bo
     one = board()
     one["data"][0]["appearances"] = round(one["data"][0]["appearances"] * 0.49)
     landing = bench.feed(one)
-    assert (landing.verdict, landing.is_served) == ("revision", True)
+    assert (landing.validation_status, landing.is_served) == ("revision", True)
     assert "'Model 0 (51%)'" in landing.reason
     landing = bench.feed(board(votes=-300))
-    assert (landing.verdict, landing.is_served) == ("revision", True)
+    assert (landing.validation_status, landing.is_served) == ("revision", True)
     assert "votes withdrawn" in landing.reason
 
 
@@ -385,13 +385,13 @@ def test_a12_a_publication_that_is_told_anew_is_a_revision_and_one_in_another_un
 ) -> None:
     bench = bench_of(place, source("arena_dataset"))
     first = bench.feed(published(d2026_01_10=1500, d2026_02_10=1501))
-    assert (first.verdict, first.reason) == ("ok", ""), "each publication has ranks of its own"
-    assert bench.feed(published(d2026_01_10=1500, d2026_02_10=1501, d2026_02_20=1502)).verdict == "ok"
+    assert (first.validation_status, first.reason) == ("ok", ""), "each publication has ranks of its own"
+    assert bench.feed(published(d2026_01_10=1500, d2026_02_10=1501, d2026_02_20=1502)).validation_status == "ok"
     anew = bench.feed(published(d2026_01_10=1504, d2026_02_10=1501, d2026_02_20=1502))
-    assert (anew.verdict, anew.is_served) == ("revision", True)
+    assert (anew.validation_status, anew.is_served) == ("revision", True)
     assert "2026-01-10 is told anew: 30 of 30 rows" in anew.reason
     wrong = bench.feed(published(d2026_01_10=-1504, d2026_02_10=1501, d2026_02_20=1502))
-    assert (wrong.verdict, wrong.is_served) == ("suspicious", False)
+    assert (wrong.validation_status, wrong.is_served) == ("suspicious", False)
     assert "2026-01-10: rating is spread 0.001 times as wide" in wrong.reason
 
 
@@ -400,7 +400,7 @@ def test_a13_a_jump_is_noted_and_one_without_votes_is_quarantined(bench: Any, bo
     jumped = board(votes=40)
     jumped["data"][9]["elo"] += 21
     landing = bench.feed(jumped)
-    assert (landing.verdict, landing.is_served) == ("ok", True)
+    assert (landing.validation_status, landing.is_served) == ("ok", True)
     assert "'Model 9' moved by +21" in landing.reason
     still = copy.deepcopy(jumped)
     still["data"][4]["elo"] += 12
@@ -444,9 +444,9 @@ def test_a15_a_table_brought_in_under_another_platforms_name_is_quarantined(
 ) -> None:
     bench = bench_of(place, source("eu_active_recipients"))
     table = (bench.source.folder / "sample" / "tiktok.csv").read_bytes().replace(b"Some Service", b"TikTok")
-    assert bench.feed(table, "tiktok").verdict == "ok"
+    assert bench.feed(table, "tiktok").validation_status == "ok"
     landing = bench.feed(table.replace(b"TikTok", b"Instagram"), "tiktok")
-    assert landing.verdict == "suspicious"
+    assert landing.validation_status == "suspicious"
     assert "the table is of 'Instagram', and was brought in as tiktok" in landing.reason
 
 
@@ -491,7 +491,7 @@ def test_a18_a_release_date_that_changed_is_a_revision(bench: Any, board: Board)
     page = board()
     page["data"][1]["release_date"] = "2025-07"
     landing = bench.feed(page)
-    assert (landing.verdict, landing.is_served) == ("revision", True)
+    assert (landing.validation_status, landing.is_served) == ("revision", True)
 
 
 def test_a19_one_poisoned_rating_is_found_and_what_cannot_be_found_is_bounded(bench: Any, board: Board) -> None:
@@ -527,12 +527,12 @@ def test_a20_the_same_for_long_is_stale_and_not_fresh(
 
 def test_a21_the_hash_of_the_content_wins_over_what_headers_say(bench: Any, board: Board) -> None:
     first, second = json.dumps(board()), json.dumps(board(votes=30, shift=1))
-    assert bench.feed(first).verdict == "ok"
-    assert bench.feed(first).verdict == "unchanged"
-    assert bench.feed(second).verdict == "ok"
+    assert bench.feed(first).validation_status == "ok"
+    assert bench.feed(first).validation_status == "unchanged"
+    assert bench.feed(second).validation_status == "ok"
     reason = unserved(bench, first, "suspicious")
     assert "an old copy" in reason
-    assert bench.feed(second).verdict == "unchanged"
+    assert bench.feed(second).validation_status == "unchanged"
 
 
 @pytest.mark.parametrize(
@@ -563,7 +563,7 @@ def test_a22_every_source_tells_a_page_from_data(place: Settings, source: Callab
     ):
         bench = bench_of(place, source(name))
         landing = bench.feed(b"<!DOCTYPE html><html><body>Log in</body></html>", next(iter(bench.source.fetch.requests)))
-        assert landing.verdict == "error"
+        assert landing.validation_status == "error"
         assert "HTML or XML page" in landing.reason, name
 
 
@@ -578,7 +578,7 @@ def test_an_error_message_stored_as_data_is_told_apart(bench: Any, board: Board,
 def test_an_answer_with_an_error_status_is_evidence_whatever_it_holds(bench: Any, board: Board) -> None:
     bench.feed(board())
     landing = bench.feed(board(votes=3), status=500)
-    assert (landing.verdict, landing.is_served) == ("error", False)
+    assert (landing.validation_status, landing.is_served) == ("error", False)
     assert "HTTP 500" in landing.reason
 
 
@@ -587,15 +587,15 @@ def test_a_new_anchor_is_a_revision_and_is_served_at_once(bench: Any, board: Boa
     bench.feed(board())
     landing = bench.feed(board(shift=shift, votes=10))
     assert landing.is_served, landing.reason
-    assert landing.verdict == "revision"
+    assert landing.validation_status == "revision"
     assert "re-anchored" in landing.reason
-    assert bench.feed(board(shift=shift, votes=20)).verdict == "ok"
+    assert bench.feed(board(shift=shift, votes=20)).validation_status == "ok"
 
 
 def test_two_questions_with_one_answer_are_distrusted(bench: Any, board: Board) -> None:
     bench.feed(board(), "text_to_video")
     landing = bench.feed(board(), "image_to_video")
-    assert landing.verdict == "suspicious"
+    assert landing.validation_status == "suspicious"
     assert "two questions, one answer" in landing.reason
 
 
@@ -630,18 +630,18 @@ def test_an_accepted_snapshot_is_served_and_the_decision_is_a_line_in_a_file(
     bench = bench_of(settings, source("aa_api"))
     bench.feed(board())
     halved = bench.feed(board(drop=15))
-    assert halved.verdict == "suspicious"
+    assert halved.validation_status == "suspicious"
     path = write_acceptance(
         settings,
         Acceptance(halved.snapshot_id, "aa_api", "text_to_video", halved.sha256, date(2026, 3, 3), 'halved, "so they say"'),
     )
     land_source(settings, bench.source)
     now = next(landing for landing in read_landings(settings, bench.source) if landing.snapshot_id == halved.snapshot_id)
-    assert (now.verdict, now.is_served) == ("revision", True)
+    assert (now.validation_status, now.is_served) == ("revision", True)
     assert 'halved, "so they say"' in now.reason
     assert read_accepted(settings)[halved.snapshot_id].reason == 'halved, "so they say"'
     assert path.read_text().count("\n") == 2
-    assert bench.feed(board(drop=15, votes=9)).verdict == "ok", "the accepted vintage is the new measure"
+    assert bench.feed(board(drop=15, votes=9)).validation_status == "ok", "the accepted vintage is the new measure"
 
 
 def test_raw_tables_are_there_and_typed_before_anything_was_fetched(place: Settings, source: Callable[[str], Source]) -> None:
@@ -680,9 +680,9 @@ def test_a03_a_list_shorter_than_the_answer_says_is_quarantined_however_little_i
     bench = bench_of(place, source("arena_web"))
     entry = {"rank": 1, "vendor": "S", "license": "p", "ci": 9}
     models = [{**entry, "rank": n + 1, "model": f"m{n}", "score": 1400 - 5 * n, "votes": 500 + n} for n in range(40)]
-    assert bench.feed({"meta": {"model_count": 40}, "models": models}).verdict == "ok"
+    assert bench.feed({"meta": {"model_count": 40}, "models": models}).validation_status == "ok"
     landing = bench.feed({"meta": {"model_count": 40}, "models": models[:39]})
-    assert landing.verdict == "suspicious"
+    assert landing.validation_status == "suspicious"
     assert "says that it has 40 entries, and lists 39" in landing.reason
     landing = bench.feed({"meta": {"model_count": 40}, "models": models[:20]})
     assert "expected" in landing.reason

@@ -127,7 +127,7 @@ def test_b02_a_storm_of_503_costs_three_requests_a_source(
         assert 1 <= len(upstream.log) <= 3, name
         assert not report.is_good
         assert {outcome.what for outcome in report.outcomes} == {"deferred"}
-        assert all(landing.verdict == "error" for landing in land_source(place, source(name))[0])
+        assert all(landing.validation_status == "error" for landing in land_source(place, source(name))[0])
     assert time.monotonic() - began < 20
 
 
@@ -312,7 +312,7 @@ def test_b06_absurd_json_is_refused_quickly_and_in_little_memory(bench: Any, bod
     landing = bench.feed(body)
     seconds, (_, peak) = time.monotonic() - began, tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert landing.verdict == "error"
+    assert landing.validation_status == "error"
     assert bench.kept(landing) == body
     assert seconds < 20
     assert peak < 256 * 2**20
@@ -426,7 +426,7 @@ def test_nothing_new_costs_one_conditional_request_and_no_landing(
     )
     assert next_day.n_requests == 1
     landed, _ = land_source(place, api)
-    assert {landing.verdict for landing in landed} <= {"ok", "unchanged"}
+    assert {landing.validation_status for landing in landed} <= {"ok", "unchanged"}
 
 
 def test_the_newer_route_is_asked_where_the_older_is_gone(upstream: Any, ask: Callable[..., FetchReport]) -> None:
@@ -469,7 +469,7 @@ def test_a04_all_pages_are_one_answer(upstream: Any, ask: Callable[..., FetchRep
     report = ask("text_to_video_audio")
     assert [outcome.what for outcome in report.outcomes] == ["new"]
     landed, _ = land_source(place, source("aa_api"))
-    assert [(landing.verdict, landing.n_rows) for landing in landed] == [("ok", 60)]
+    assert [(landing.validation_status, landing.n_rows) for landing in landed] == [("ok", 60)]
     assert ask("text_to_video_audio").outcomes[0].what == "unchanged"
     assert asked == [("1", None), ("2", None), ("3", None)] * 2, "a first page that is the same says nothing about the others"
 
@@ -528,7 +528,7 @@ def test_a_link_is_found_on_its_page_and_followed(upstream: Any, place: Settings
     upstream.expect_request("/obj/x/2025Q4_CGER_English.zip").respond_with_data(b"PK\x03\x04 not a zip")
     report = fetch_source(place, tiktok)
     assert report.outcomes[0].what == "new"
-    assert land_source(place, tiktok)[0][0].verdict == "error"
+    assert land_source(place, tiktok)[0][0].validation_status == "error"
     upstream.clear()
     upstream.expect_request("/safety/en/transparency/community-guidelines-enforcement").respond_with_data("<html>moved</html>")
     assert "no link" in fetch_source(place, tiktok).outcomes[0].detail

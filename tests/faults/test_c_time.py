@@ -97,7 +97,9 @@ def test_c02_an_answer_that_arrives_late_takes_its_place_in_time(
         land_source(place, api)
     landings = read_landings(place, api)
     assert [landing.captured_on.isoformat() for landing in landings] == ["2026-03-01", "2026-03-05", "2026-03-10"]
-    assert [landing.verdict for landing in landings] == ["ok", "ok", "ok"], "judged in order of time, whatever came first"
+    assert [landing.validation_status for landing in landings] == ["ok", "ok", "ok"], (
+        "judged in order of time, whatever came first"
+    )
 
 
 def test_c03_landing_again_and_in_any_order_gives_the_same_log(

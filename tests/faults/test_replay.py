@@ -75,12 +75,18 @@ def test_the_real_history_gives_these_verdicts_and_holds_back_nothing_but_the_kn
     captures: Path, place: Settings, source: Callable[[str], Source], name: str
 ) -> None:
     landings = replayed(captures, place, source(name))
-    assert Counter(landing.verdict for landing in landings) == COUNTS[name]
+    assert Counter(landing.validation_status for landing in landings) == COUNTS[name]
     held = {
-        (landing.request, landing.captured_on.isoformat()) for landing in landings if landing.verdict in {"suspicious", "error"}
+        (landing.request, landing.captured_on.isoformat())
+        for landing in landings
+        if landing.validation_status in {"suspicious", "error"}
     }
     assert held == KNOWN_BAD.get(name, set())
-    assert all(not landing.files and not landing.is_served for landing in landings if landing.verdict in {"suspicious", "error"})
+    assert all(
+        not landing.files and not landing.is_served
+        for landing in landings
+        if landing.validation_status in {"suspicious", "error"}
+    )
 
 
 def test_the_days_on_which_votes_were_withdrawn_are_served_as_revisions(
@@ -90,14 +96,14 @@ def test_the_days_on_which_votes_were_withdrawn_are_served_as_revisions(
     found = {(landing.request, landing.captured_on.isoformat()): landing for landing in landings}
     for day, before, after in (("2026-02-26", "572,159", "437,131"), ("2026-05-01", "577,774", "547,010")):
         landing = found["text_to_video", day]
-        assert (landing.verdict, landing.is_served) == ("revision", True)
+        assert (landing.validation_status, landing.is_served) == ("revision", True)
         assert f"votes withdrawn: {before} to {after}" in landing.reason
-        assert found["image_to_video", day].verdict == "revision"
+        assert found["image_to_video", day].validation_status == "revision"
 
 
 def test_the_first_empty_day_is_found_on_that_day(captures: Path, place: Settings, source: Callable[[str], Source]) -> None:
     landings = replayed(captures, place, source("aa_web"))
-    first = min(landing.captured_on for landing in landings if landing.verdict == "suspicious")
+    first = min(landing.captured_on for landing in landings if landing.validation_status == "suspicious")
     assert first == date(2026, 5, 15)
 
 
@@ -141,7 +147,7 @@ def test_table_ten_lands_in_all_four_readings_and_the_missing_number_is_missing(
     for path in sorted((captures / "eu_dsa_reports/2025-H2").glob("*/*10_AMAR.csv")):
         bring_in(place, eu, path.parent.name, path, "2026-02-28")
     landed, _ = land_source(place, eu)
-    assert {(landing.request, landing.verdict, landing.n_rows) for landing in landed} == {
+    assert {(landing.request, landing.validation_status, landing.n_rows) for landing in landed} == {
         ("instagram", "ok", 28), ("snapchat", "ok", 28), ("tiktok", "ok", 28), ("youtube", "ok", 3),
     }  # fmt: skip
     import polars as pl
@@ -167,7 +173,9 @@ def test_the_enforcement_report_gives_removed_videos_and_their_rate_for_every_qu
     later.write_text(json.dumps(restated))
     bring_in(place, tiktok, "report", later, "2026-10-01")
     landed, _ = land_source(place, tiktok)
-    assert [landing.verdict for landing in landed] == ["ok", "revision"], "a restatement is a new vintage, not an overwrite"
+    assert [landing.validation_status for landing in landed] == ["ok", "revision"], (
+        "a restatement is a new vintage, not an overwrite"
+    )
     assert "restated: 1 of 86" in landed[1].reason
     assert len(raw_relations(place, [tiktok])["tiktok_enforcement__figures"].paths) == 2
 

@@ -118,7 +118,7 @@ def test_diagnose_says_what_to_do_about_the_newest_answer_and_about_silence(run:
 def test_what_is_not_in_quarantine_cannot_be_accepted(run: Run, history: Path) -> None:
     bring(run)
     listed = json.loads(run("diagnose", "aa_api", "--json").output)
-    assert [line["verdict"] for line in listed] == ["ok", "ok", "error", "suspicious"]
+    assert [line["validation_status"] for line in listed] == ["ok", "ok", "error", "suspicious"]
     for snapshot, kind in (
         ("2026-03-01", UsageError),
         ("2026-03-03", SourceChangedError),

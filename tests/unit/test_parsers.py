@@ -197,7 +197,7 @@ for day in (1, 8):
 size = len(b"\\n".join(body))
 del body
 landed, _ = land_source(settings, source)
-print(size, [landing.verdict for landing in landed] == ["ok", "revision"], peak_kib())
+print(size, [landing.validation_status for landing in landed] == ["ok", "revision"], peak_kib())
 """
 
 

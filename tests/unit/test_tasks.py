@@ -75,7 +75,8 @@ def test_a_day_brought_in_and_read_twice_is_the_same_day(here: Settings) -> None
 def test_files_of_the_inbox_that_name_no_day_are_left_alone(here: Settings) -> None:
     put(here, DAYS[0])
     (here.data / "inbox" / "example_board" / "entries" / "readme.txt").write_text("notes")
-    assert tasks.fetch("example_board", DAYS[1])["responses"] == {}
+    fetched = tasks.fetch("example_board", DAYS[1])
+    assert (fetched["responses"], fetched["skipped"][0].split(";")[0]) == ({}, "entries/readme.txt: 'readme.txt' is not a day")
     assert tasks.fetch("example_board", DAYS[0])["responses"] == {"new": 1}
 
 

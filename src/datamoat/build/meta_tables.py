@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SNAPSHOTS: dict[str, Any] = {
     "snapshot_id": pl.String, "source_id": pl.String, "request": pl.String, "captured_on": pl.Date,
-    "retrieved_at": pl.Datetime("us"), "verdict": pl.String, "is_served": pl.Boolean, "reason": pl.String,
+    "retrieved_at": pl.Datetime("us"), "validation_status": pl.String, "is_served": pl.Boolean, "reason": pl.String,
     "n_rows": pl.Int64, "n_bytes": pl.Int64, "sha256": pl.String, "url": pl.String,
 }  # fmt: skip
 SOURCES: dict[str, Any] = {
@@ -33,7 +33,7 @@ META_TABLES = {
     "models": "Every table of the build: what a row is, what it reads, how it is made.",
     "columns": "Every column of every table, with type, unit and meaning.",
     "sources": "Every publisher's data product we hold anything of, with its terms and the line that credits it.",
-    "snapshots": "Every answer of an upstream and every reference file, with its hash and our verdict on it.",
+    "snapshots": "Every response of an upstream and every reference file, with its hash and its validation status.",
     "citations": "Every page a fact was read from.",
     "assumptions": "Every number we chose, with its range and reason.",
     "glossary": "Every term this project uses, with its definition, other names and Chinese term.",
@@ -54,7 +54,7 @@ def input_tables(
     own = [
         {
             "snapshot_id": f"reference/{fact.name}/{fact.sha256[:12]}", "source_id": "reference", "request": fact.name,
-            "captured_on": None, "retrieved_at": None, "verdict": "ok", "is_served": True, "reason": None,
+            "captured_on": None, "retrieved_at": None, "validation_status": "ok", "is_served": True, "reason": None,
             "n_rows": fact.frame.height, "n_bytes": fact.n_bytes, "sha256": fact.sha256, "url": None,
         }
         for fact in facts

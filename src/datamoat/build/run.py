@@ -170,7 +170,7 @@ def check_declared(project: Project, table: Table, found: dict[str, str], where:
 def input_hashes(settings: Settings, project: Project, facts: tuple[ReferenceTable, ...]) -> dict[str, str]:
     """Return the hash of everything a build is a function of."""
     served = sorted(
-        (str(row["source_id"]), str(row["request"]), str(row["snapshot_id"]), str(row["verdict"]))
+        (str(row["source_id"]), str(row["request"]), str(row["snapshot_id"]), str(row["validation_status"]))
         for row in landing_rows(settings, read_sources(project.content))
     )
     return {

@@ -90,8 +90,8 @@ def fetch(
             told = [line for one in asked for line in _fetch_one(settings, one, request, archived, on, alone=bool(named))]
     is_good = all(line[3] in {"new", "unchanged", "planned"} for line in told)
     bad = (
-        []
-        if dry_run
+        [line for line in told if line[4] in {Status.SUSPICIOUS, Status.ERROR}]  # of the files brought in, and of no other
+        if dry_run or archived is not None
         else [name for one in asked for name in _newest_bad(settings, one, {line[1] for line in told if line[0] == one.id})]
     )
     if archived is not None and not as_json and len(told) > LAST_RUNS:
@@ -102,7 +102,7 @@ def fetch(
         )
         told = [line for line in told if line[4] in {Status.SUSPICIOUS, Status.ERROR, Status.REVISION}]
     if told or as_json:
-        rows(("source", "request", "day", "answer", "verdict", "detail"), told, as_json=as_json)
+        rows(("source", "request", "day", "response", "validation_status", "detail"), told, as_json=as_json)
     raise typer.Exit(0 if is_good and not bad else 1)
 
 
@@ -124,6 +124,7 @@ def _fetch_one(
     from datamoat.ingest.fetch import fetch_source
     from datamoat.ingest.inbox import bring_in
     from datamoat.ingest.land import land_source
+    from datamoat.ingest.landings import read_landings
 
     try:
         report: FetchReport
@@ -136,13 +137,15 @@ def _fetch_one(
             raise
         return [(one.id, "", "", "deferred", "", f"{failure.what}. {failure.fix}")]
     landed = {landing.snapshot_id: landing for landing in land_source(settings, one)[0]} if report.snapshot_ids else {}
+    if archived is not None:
+        landed = {landing.snapshot_id: landing for landing in read_landings(settings, one)}
     lines: list[Told] = []
     for outcome in report.outcomes:
         landing = landed.get(outcome.snapshot_id or "")
         day = outcome.snapshot_id.split("/", 3)[2] if outcome.snapshot_id else ""
         is_answer = landing is not None and outcome.what in {"new", "unchanged"}
         detail = landing.reason or outcome.detail if landing is not None and is_answer else outcome.detail
-        lines.append((one.id, outcome.request, day, outcome.what, landing.verdict if landing else "", detail))
+        lines.append((one.id, outcome.request, day, outcome.what, landing.validation_status if landing else "", detail))
     return lines
 
 
@@ -160,7 +163,7 @@ def plan(
     settings = read_settings()
     one, landing = _quarantined(settings, source, snapshot)
     if not as_json:
-        typer.echo(f"{landing.snapshot_id} is {landing.verdict}: {landing.reason}\n")
+        typer.echo(f"{landing.snapshot_id} is {landing.validation_status}: {landing.reason}\n")
     changes = changes_of(settings, one, landing.snapshot_id)
     rows(
         ("table", "change", "key", "column", "served", "offered"),
@@ -201,9 +204,9 @@ def accept(
         )
         path = write_acceptance(settings, entry)
         landed, _ = land_source(settings, one)
-    verdict = next((found.verdict for found in landed if found.snapshot_id == landing.snapshot_id), "?")
+    status = next((found.validation_status for found in landed if found.snapshot_id == landing.snapshot_id), "?")
     typer.echo(
-        f"{landing.snapshot_id} is now {verdict}; written to {path.relative_to(settings.content)}. Commit that file, then run `datamoat run`."
+        f"{landing.snapshot_id} is now {status}; written to {path.relative_to(settings.content)}. Commit that file, then run `datamoat run`."
     )
 
 
@@ -233,14 +236,14 @@ def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json
             (
                 landing.captured_on.isoformat(),
                 landing.request,
-                landing.verdict,
+                landing.validation_status,
                 landing.n_rows,
                 f"{bounds.min} to {bounds.max or 'any'}",
                 landing.n_bytes,
                 landing.reason,
             )
         )
-    rows(("day", "request", "verdict", "n_rows", "expected", "n_bytes", "reason"), lines, as_json=as_json)
+    rows(("day", "request", "validation_status", "n_rows", "expected", "n_bytes", "reason"), lines, as_json=as_json)
     if as_json:
         return
     standing = states(settings, [one], datetime.now(UTC).date())
@@ -252,7 +255,9 @@ def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json
         first = next(
             landing
             for landing in landings
-            if landing.request == state.request and landing.captured_on == state.since and not landing.verdict.is_accepted
+            if landing.request == state.request
+            and landing.captured_on == state.since
+            and not landing.validation_status.is_accepted
         )
         shelf = Snapshots(settings.snapshots, one.id)
         receipt = shelf.get(first.snapshot_id)
@@ -307,7 +312,7 @@ def _quarantined(settings: Settings, source: str, snapshot: str | None) -> tuple
         for landing in sorted(read_landings(settings, one), key=lambda landing: (landing.captured_on, landing.retrieved_at))
     }
     if snapshot is None:
-        waiting = [landing for landing in landings.values() if landing.verdict == Status.SUSPICIOUS]
+        waiting = [landing for landing in landings.values() if landing.validation_status == Status.SUSPICIOUS]
         if not waiting:
             raise UsageError(
                 f"{source} has nothing in quarantine",
@@ -316,15 +321,15 @@ def _quarantined(settings: Settings, source: str, snapshot: str | None) -> tuple
             )
         return one, waiting[-1]
     landing = landings[Snapshots(settings.snapshots, one.id).get(snapshot).snapshot_id]
-    if landing.verdict == Status.ERROR or (landing.verdict == Status.SUSPICIOUS and landing.n_rows == 0):
+    if landing.validation_status == Status.ERROR or (landing.validation_status == Status.SUSPICIOUS and landing.n_rows == 0):
         raise SourceChangedError(
             f"{landing.snapshot_id} holds no rows that could be served: {landing.reason}",
             f"data/snapshots/{source}",
             f"`datamoat diagnose {source}` says what to do.",
         )
-    if landing.verdict != Status.SUSPICIOUS:
+    if landing.validation_status != Status.SUSPICIOUS:
         raise UsageError(
-            f"{landing.snapshot_id} is not in quarantine: its verdict is {landing.verdict}",
+            f"{landing.snapshot_id} is not in quarantine: its validation status is {landing.validation_status}",
             f"data/snapshots/{source}",
             "there is nothing to accept.",
         )

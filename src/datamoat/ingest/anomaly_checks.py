@@ -183,6 +183,20 @@ def _reissued(rule: AnomalyChecks, ours: dict[Any, Row], theirs: dict[Any, Row])
     }
 
 
+def _retired(rule: AnomalyChecks, ours: dict[Any, Row], theirs: dict[Any, Row], found: Finding) -> set[Any]:
+    """Return the known keys that were listed without a rank: their departure is a retirement and truncates no list."""
+    rank = rule.score.rank if rule.score else None
+    if rank is None or all(row[rank] is None for row in theirs.values()):  # a route without ranks retires nobody
+        return set()
+    known = {key for key, row in theirs.items() if row[rank] is None}
+    if any(row[rank] is not None for row in ours.values()):
+        unranked = [rule_label(rule, row) for key, row in ours.items() if row[rank] is None and key in theirs.keys() - known]
+        found.notes += [f"retired, listed without a rank from now on: {some(unranked)}"] if unranked else []
+    left = [rule_label(rule, theirs[key]) for key in theirs if key in known and key not in ours]
+    found.notes += [f"retired entries left: {some(left)}"] if left else []
+    return known
+
+
 def _membership(
     rule: AnomalyChecks, ours: dict[Any, Row], theirs: dict[Any, Row], days: int, last_day: date, found: Finding
 ) -> None:
@@ -215,7 +229,8 @@ def _membership(
                 f"{len(moved_names)} names are now on other keys than on {last_day} ({some(moved_names)}): names and keys are out of step"
             )
     moved = set(reissued.values())
-    left = [rule_label(rule, row) for key, row in theirs.items() if key not in ours and key not in moved]
+    retired = _retired(rule, ours, theirs, found)
+    left = [rule_label(rule, row) for key, row in theirs.items() if key not in ours and key not in moved | retired]
     came = [rule_label(rule, row) for key, row in ours.items() if key not in theirs and key not in reissued]
     if len(left) / len(theirs) > limit and (len(left) > 1 or not limit):
         least, most = math.ceil(len(theirs) * (1 - limit)), math.floor(len(theirs) * (1 + rule.new.after(days)))

@@ -130,23 +130,25 @@ def check_flag(flagged: Flag, now: list[Row], then: list[Row], days: int, found:
         )
 
 
+def late_rows(when: When, rows: list[Row], day: date) -> list[Row]:
+    """Return the rows whose date lies in the future of a capture; a month or a year is as late as its first day."""
+    latest = date.fromordinal(day.toordinal() + when.slack_days).isoformat()
+    return [row for row in rows if row[when.column] is not None and (stated := _iso(row[when.column])) > latest[: len(stated)]]
+
+
 def check_dates(when: When, rows: list[Row], day: date, found: Finding) -> None:
-    """Judge dates on their own: none before the thing existed, none in the future."""
-    latest = date.fromordinal(day.toordinal() + when.slack_days)
-    early, late = [], []
-    for row in rows:
-        written = row[when.column]
-        if written is None:
-            continue
-        stated = written.isoformat() if isinstance(written, date) else str(written)
-        if stated[: len(when.earliest)] < when.earliest[: len(stated)]:
-            early.append(stated)
-        elif stated > latest.isoformat()[: len(stated)]:
-            late.append(stated)
+    """Check dates on their own: none before the thing existed, none in the future."""
+    late = [_iso(row[when.column]) for row in late_rows(when, rows, day)]
+    stated = [_iso(row[when.column]) for row in rows if row[when.column] is not None]
+    early = [text for text in stated if text[: len(when.earliest)] < when.earliest[: len(text)]]
     if late:
         found.suspicions.append(f"{when.column} lies in the future of the capture ({day}): {some(late)}")
     if early:
         found.suspicions.append(f"{when.column} is earlier than {when.earliest}: {some(early)}")
+
+
+def _iso(value: date | str) -> str:
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def check_shares(measure: Measure, rows: list[Row], found: Finding) -> None:

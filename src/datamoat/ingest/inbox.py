@@ -12,6 +12,7 @@ from datamoat.settings import Settings
 from datamoat.storage.files import one_asker
 from datamoat.storage.snapshots import Snapshots
 
+UNFINISHED = {".part", ".tmp", ".crdownload", ".partial", ".filepart"}
 DATED = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T(\d{2})(\d{2})Z)?")
 
 
@@ -24,12 +25,12 @@ def bring_in(
     *,
     clock: Clock = now,
 ) -> FetchReport:
-    """Bring archived answers in through the same door as live ones: bytes and receipt first, judgement at landing.
+    """Bring saved responses in through the same door as live ones: bytes and receipt first, validation at landing.
 
     Args:
         settings: Where things are.
         source: The source or its id.
-        request: What the file is an answer to.
+        request: What the file is a response to.
         pattern: A file, or a path in which `{date}` stands for the day in one folder or file name; a name that only
             begins with a day counts as that day.
         on: The day of the capture, where the path does not say it.
@@ -41,48 +42,77 @@ def bring_in(
     source = find_source(settings.content, source) if isinstance(source, str) else source
     source.request(request)
     files = _dated_files(str(pattern)) if "{date}" in str(pattern) else [(_day(str(on)) if on else None, Path(pattern))]
-    outcomes = []
-    today = clock().date()
     with one_asker(settings.snapshots / source.id, FETCH_SECONDS):
         shelf = Snapshots(settings.snapshots, source.id)
-        for moment, path in files:
-            if moment is None:
-                raise UsageError(
-                    "an archived answer needs its day", path.name, "add --on YYYY-MM-DD, or put {date} into the path."
-                )
-            if moment.date() > today:
-                raise UsageError(f"{moment.date()} is in the future", path.name, "give the day the answer was received.")
-            if not path.is_file():
-                raise UsageError(
-                    "no such file", str(pattern), "check the path; --from takes a file, or a path with {date} in it."
-                )
-            if path.stat().st_size > source.fetch.max_megabytes * 1_000_000:
-                raise UsageError(
-                    f"{path.stat().st_size:,} bytes, more than the source's cap of {source.fetch.max_megabytes:g} MB",
-                    path.name,
-                    f"raise max_megabytes in {source.path.name} if that is right.",
-                )
-            body = path.read_bytes()
-            before = {receipt.snapshot_id for receipt in shelf.of(request)}
-            receipt = shelf.store(
-                request,
-                body,
-                retrieved_at=moment,
-                url=f"file:{path.name}",
-                route="archive",
-                extension=path.suffix.lstrip(".").lower() or "bin",
-            )
-            is_new = receipt.snapshot_id not in before
-            outcomes.append(
-                Outcome(
-                    request,
-                    novelty(receipt, is_new=is_new),
-                    f"{receipt.captured_on}  {receipt.n_bytes:,} bytes",
-                    receipt.snapshot_id,
-                    is_new,
-                )
-            )
-    return FetchReport(source.id, tuple(outcomes))
+        return FetchReport(source.id, tuple(_store(shelf, source, request, moment, path, clock) for moment, path in files))
+
+
+def take_inbox(
+    settings: Settings, source: Source, day: str | None = None, *, clock: Clock = now
+) -> tuple[FetchReport, list[str]]:
+    """Bring in the files of `data/inbox/<source>/<request>/<day>…`; a file that cannot be taken stops no other.
+
+    Files stay where they are, and the same bytes twice are one snapshot, so that a file cut short in its upload is read
+    again when it is whole.
+
+    Args:
+        settings: Where things are.
+        source: The source.
+        day: Only files of this day (ISO); None for all.
+        clock: What time it is.
+
+    Returns:
+        What was brought in, and a sentence for each file that was not.
+    """
+    outcomes, skipped = [], []
+    with one_asker(settings.snapshots / source.id, FETCH_SECONDS):
+        shelf = Snapshots(settings.snapshots, source.id)
+        for request in source.fetch.requests:
+            for path in sorted((settings.data / "inbox" / source.id / request).glob("*")):
+                try:
+                    moment = _finished_on(path)
+                    if day in (None, moment.date().isoformat()):
+                        outcomes.append(_store(shelf, source, request, moment, path, clock))
+                except UsageError as failure:
+                    skipped.append(f"{request}/{path.name}: {failure.what}; {failure.fix}")
+    return FetchReport(source.id, tuple(outcomes)), skipped
+
+
+def _finished_on(path: Path) -> datetime:
+    """Return the day that a file of the inbox is named after, if it is a whole file."""
+    if path.is_symlink():
+        raise UsageError("a link, which is not followed", path.name, "put the file itself here.")
+    if path.suffix.lower() in UNFINISHED or path.name.startswith("."):
+        raise UsageError("an unfinished upload", path.name, "it is read when it has its own name.")
+    return _day(path.name)
+
+
+def _store(shelf: Snapshots, source: Source, request: str, moment: datetime | None, path: Path, clock: Clock) -> Outcome:
+    """Store one file as received."""
+    if moment is None:
+        raise UsageError("a saved response needs its day", path.name, "add --on YYYY-MM-DD, or put {date} into the path.")
+    if moment.date() > clock().date():
+        raise UsageError(f"{moment.date()} is in the future", path.name, "give the day the response was received.")
+    if not path.is_file():
+        raise UsageError("no such file", str(path), "check the path; --from takes a file, or a path with {date} in it.")
+    if path.stat().st_size > source.fetch.max_megabytes * 1_000_000:
+        raise UsageError(
+            f"{path.stat().st_size:,} bytes, more than the source's cap of {source.fetch.max_megabytes:g} MB",
+            path.name,
+            f"raise max_megabytes in {source.path.name} if that is right.",
+        )
+    before = {receipt.snapshot_id for receipt in shelf.of(request)}
+    receipt = shelf.store(
+        request,
+        path.read_bytes(),
+        retrieved_at=moment,
+        url=f"file:{path.name}",
+        route="archive",
+        extension=path.suffix.lstrip(".").lower() or "bin",
+    )
+    is_new = receipt.snapshot_id not in before
+    detail = f"{receipt.captured_on}  {receipt.n_bytes:,} bytes"
+    return Outcome(request, novelty(receipt, is_new=is_new), detail, receipt.snapshot_id, is_new)
 
 
 def _dated_files(pattern: str) -> list[tuple[datetime | None, Path]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import datamoat
 from datamoat.ingest.landings import Landing, raw_folder, read_log, rows_of, write_log, write_tables
 from datamoat.ingest.status import Status
-from datamoat.ingest.validate import Vintage, stamp, validate
+from datamoat.ingest.validate import Vintage, read_quarantined, stamp, validate
 from datamoat.project.acceptances import Acceptance, read_accepted
 from datamoat.project.fingerprint import code_hash
 from datamoat.project.sources import Source
@@ -20,7 +20,7 @@ from datamoat.storage.snapshots import Receipt, Snapshots
 
 @dataclass(frozen=True)
 class LandReport:
-    """What one landing did: every new verdict, and how many were known already."""
+    """What one landing did: every new landing, and how many were known already."""
 
     landed: tuple[Landing, ...]
     n_known: int
@@ -29,22 +29,22 @@ class LandReport:
         """Say in one line what landed and what was not believed."""
         counted: dict[str, int] = {}
         for landing in self.landed:
-            counted[landing.verdict] = counted.get(landing.verdict, 0) + 1
-        told = ", ".join(f"{times} {verdict}" for verdict, times in sorted(counted.items())) or "nothing new"
+            counted[landing.validation_status] = counted.get(landing.validation_status, 0) + 1
+        told = ", ".join(f"{times} {status}" for status, times in sorted(counted.items())) or "nothing new"
         return f"{len(self.landed) + self.n_known} snapshots, {told}" + "".join(
-            f"\n  {landing.snapshot_id}: {landing.verdict}: {landing.reason}" for landing in self.refused
+            f"\n  {landing.snapshot_id}: {landing.validation_status}: {landing.reason}" for landing in self.refused
         )
 
     @property
     def refused(self) -> tuple[Landing, ...]:
         """The new ones that are not to be believed."""
-        return tuple(landing for landing in self.landed if not landing.verdict.is_accepted)
+        return tuple(landing for landing in self.landed if not landing.validation_status.is_accepted)
 
 
 def land_all(settings: Settings, sources: Iterable[Source]) -> LandReport:
     """Land every snapshot that is not landed yet; doing it again does nothing.
 
-    A snapshot's verdict depends on the vintages before it, on `source.yml`, on `parse.py` and on what was accepted; when
+    A snapshot's validation status depends on the vintages before it, on `source.yml`, on `parse.py` and on what was accepted; when
     one of these changed, what follows from it is landed anew from the stored bytes. The result is the same whatever the
     order in which snapshots arrived.
 
@@ -113,7 +113,7 @@ def _land_request(
     accepted: dict[str, Acceptance],
 ) -> list[Landing]:
     """Land the snapshots of one request that follow `before`, in order of time."""
-    good = [landing for landing in before if landing.verdict.is_accepted]
+    good = [landing for landing in before if landing.validation_status.is_accepted]
     with_rows = [landing for landing in good if landing.files]
     last = None
     if with_rows:
@@ -125,16 +125,24 @@ def _land_request(
             rows_of(settings, source, with_rows[-1]),
         )
     seen = {landing.core_sha256: landing.captured_on for landing in good}
+    quarantined = read_quarantined(source, shelf, before)
     done = []
     for receipt in receipts:
-        landing, tables = validate(source, shelf, receipt, last, seen, accepted.get(receipt.snapshot_id))
+        landing, tables = validate(source, shelf, receipt, last, seen, quarantined, accepted.get(receipt.snapshot_id))
         if landing.is_served:
-            if any(table.repeat for table in source.tables.values()) or landing.verdict != Status.UNCHANGED:
+            if any(table.repeat for table in source.tables.values()) or landing.validation_status != Status.UNCHANGED:
                 landing = replace(
-                    landing, files=write_tables(settings, source, receipt, tables, unchanged=landing.verdict == Status.UNCHANGED)
+                    landing,
+                    files=write_tables(
+                        settings, source, receipt, tables, unchanged=landing.validation_status == Status.UNCHANGED
+                    ),
                 )
             last = Vintage(receipt.captured_on, receipt.sha256, landing.rows_sha256, landing.core_sha256, tables)
             seen[landing.core_sha256] = receipt.captured_on
+            quarantined = []
+        elif landing.validation_status == Status.SUSPICIOUS and landing.n_rows:
+            now = Vintage(receipt.captured_on, receipt.sha256, landing.rows_sha256, landing.core_sha256, tables)
+            quarantined = [*quarantined[:1], now]
         del tables  # one table beside the last good one is enough: the next is read without this
         done.append(landing)
     return done
@@ -144,12 +152,14 @@ def _one_a_day(landings: list[Landing]) -> list[Landing]:
     """Serve at most one vintage of a request for each day: the last that said something new."""
     chosen: dict[date, Landing] = {}
     for landing in landings:
-        if landing.verdict.is_accepted and (landing.verdict != Status.UNCHANGED or landing.captured_on not in chosen):
+        if landing.validation_status.is_accepted and (
+            landing.validation_status != Status.UNCHANGED or landing.captured_on not in chosen
+        ):
             chosen[landing.captured_on] = landing
     served = {landing.snapshot_id for landing in chosen.values()}
     out = []
     for landing in landings:
-        if not landing.verdict.is_accepted or landing.snapshot_id in served:
+        if not landing.validation_status.is_accepted or landing.snapshot_id in served:
             out.append(replace(landing, is_served=landing.snapshot_id in served))
         else:
             note = "another answer of the same day is served"

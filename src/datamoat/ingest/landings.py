@@ -29,7 +29,7 @@ class Landing:
     """What became of one snapshot.
 
     Attributes:
-        verdict: ok, unchanged, revision, suspicious or error.
+        validation_status: ok, unchanged, revision, suspicious or error.
         is_served: Whether its rows are in raw.
         reason: Why, with the values that matter; empty where there is nothing to say.
         rows_sha256: Hash of its rows whatever their order; equal hashes are equal tables.
@@ -43,7 +43,7 @@ class Landing:
     request: str
     captured_on: date
     retrieved_at: datetime
-    verdict: Status
+    validation_status: Status
     is_served: bool
     reason: str
     n_rows: int
@@ -79,7 +79,7 @@ def landing_rows(settings: Settings, sources: Iterable[Source]) -> list[dict[str
         "request",
         "captured_on",
         "retrieved_at",
-        "verdict",
+        "validation_status",
         "is_served",
         "reason",
         "n_rows",
@@ -154,7 +154,7 @@ def read_log(settings: Settings, source_id: str, code: str | None) -> list[Landi
             Landing(
                 **{
                     **entry,
-                    "verdict": Status(entry["verdict"]),
+                    "validation_status": Status(entry["validation_status"]),
                     "captured_on": date.fromisoformat(entry["captured_on"]),
                     "retrieved_at": datetime.fromisoformat(entry["retrieved_at"]).astimezone(UTC),
                 }

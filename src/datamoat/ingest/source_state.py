@@ -50,17 +50,17 @@ def _state(source: Source, request: str, today: date, landings: list[Landing]) -
     """Say how one request stands."""
     if not landings:
         return RequestState(source.id, request, "never", None, None, "nothing was ever fetched or brought in", None)
-    served = [landing for landing in landings if landing.verdict.is_accepted]
+    served = [landing for landing in landings if landing.validation_status.is_accepted]
     served_on = served[-1].captured_on if served else None
-    newest = landings[-1]
+    newest = max(landings, key=lambda landing: (landing.captured_on, landing.retrieved_at, landing.validation_status.is_accepted))
     cadence = EVERY_DAYS[source.fetch.every]
-    if not newest.verdict.is_accepted:
+    if not newest.validation_status.is_accepted:
         since = newest
         for landing in reversed(landings):
-            if landing.verdict.is_accepted:
+            if landing.validation_status.is_accepted:
                 break
             since = landing
-        name = "quarantined" if newest.verdict == Status.SUSPICIOUS else "failing"
+        name = "quarantined" if newest.validation_status == Status.SUSPICIOUS else "failing"
         return RequestState(source.id, request, name, since.captured_on, served_on, newest.reason, newest.snapshot_id)
     begun = newest
     for landing in reversed(served):
@@ -102,7 +102,7 @@ def _state(source: Source, request: str, today: date, landings: list[Landing]) -
     return RequestState(
         source.id,
         request,
-        "unchanged" if newest.verdict == Status.UNCHANGED else "fresh",
+        "unchanged" if newest.validation_status == Status.UNCHANGED else "fresh",
         begun.captured_on,
         served_on,
         newest.reason,

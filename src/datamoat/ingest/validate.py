@@ -10,6 +10,7 @@ from typing import Any
 from datamoat.errors import SourceChangedError
 from datamoat.ingest import parse as reading
 from datamoat.ingest.anomaly_checks import compare, core
+from datamoat.ingest.check_values import late_rows
 from datamoat.ingest.finding import Finding, rule_label
 from datamoat.ingest.landings import Landing, read_landings, rows_of
 from datamoat.ingest.status import Status
@@ -39,9 +40,10 @@ def validate(
     receipt: Receipt,
     last: Vintage | None,
     seen: dict[str, date],
+    quarantined: list[Vintage],
     acceptance: Acceptance | None,
 ) -> tuple[Landing, dict[str, list[Row]]]:
-    """Return the verdict on one snapshot, and its rows."""
+    """Return what became of one snapshot, and its rows."""
 
     def landing(status: Status, reason: str, n_rows: int = 0, rows_sha256: str = "", core_sha256: str = "") -> Landing:
         said = "; ".join(filter(None, (reason, receipt.clock_note)))
@@ -85,6 +87,8 @@ def validate(
         why = "; ".join([f"other bytes, the same rows as on {last.day}", *said])
         return landing(Status.UNCHANGED, why, n_rows, rows_sha256, core_sha256), last.tables
     found = Finding(suspicions=clashes) if clashes else _compare(source, receipt, tables, last)
+    if last is not None and not found.suspicions:
+        found.suspicions += _unresolved(source, receipt, tables, last, quarantined)
     if last is not None and core_sha256 in seen and core_sha256 != last.core_sha256 and not clashes:
         _old_copy(source, tables, seen[core_sha256], last.day, found)
     found.suspicions += doubts
@@ -136,19 +140,61 @@ def last_good(settings: Settings, source: Source, request: str, before: Receipt)
         for landing in read_landings(settings, source)
         if landing.request == request
         and landing.files
-        and landing.verdict.is_accepted
+        and landing.validation_status.is_accepted
         and (landing.captured_on, landing.retrieved_at, landing.snapshot_id) < before.moment
     ]
     return (good[-1], rows_of(settings, source, good[-1])) if good else None
 
 
-def _compare(source: Source, receipt: Receipt, tables: dict[str, list[Row]], last: Vintage | None) -> Finding:
-    """Judge every table of a vintage and put the findings together."""
+def read_quarantined(source: Source, shelf: Snapshots, landings: list[Landing]) -> list[Vintage]:
+    """Return the first and the newest vintage that are quarantined since the last good one, read from their bytes."""
+    waiting: list[Landing] = []
+    for landing in landings:
+        if landing.validation_status.is_accepted:
+            waiting = []
+        elif landing.validation_status == Status.SUSPICIOUS and landing.n_rows:
+            waiting.append(landing)
+    found = []
+    for landing in [*waiting[:1], *waiting[1:][-1:]]:
+        receipt = shelf.get(landing.snapshot_id)
+        tables, _ = reading.read_answer(source, shelf.pages(receipt), receipt.request, receipt.captured_on)
+        found.append(Vintage(receipt.captured_on, receipt.sha256, landing.rows_sha256, landing.core_sha256, tables))
+    return found
+
+
+def _unresolved(
+    source: Source, receipt: Receipt, tables: dict[str, list[Row]], last: Vintage, quarantined: list[Vintage]
+) -> list[str]:
+    """Return why a vintage stays in quarantine that only waiting would end: bounds widen with time, and dates come to pass.
+
+    A vintage that continues a quarantined one is held to the bounds of the day the quarantine began.
+    """
+    if not quarantined:
+        return []
+    as_then = _compare(source, receipt, tables, last, days=max((quarantined[0].day - last.day).days, 1)).suspicions
+    for earlier in quarantined:
+        dated = [
+            f"{when.column} of {rule_label(table.anomaly_checks, row)} was in the future then"
+            for name, table in source.tables.items()
+            for when in table.anomaly_checks.dates
+            for row in late_rows(when, earlier.tables[name], earlier.day)
+            if row in tables[name]
+        ]
+        if dated or (as_then and not _compare(source, receipt, tables, earlier).suspicions):
+            why = "; ".join(dated[:3] or as_then)
+            return [f"it continues the vintage of {earlier.day}, which is in quarantine, and time alone ends none: {why}"]
+    return []
+
+
+def _compare(
+    source: Source, receipt: Receipt, tables: dict[str, list[Row]], last: Vintage | None, days: int | None = None
+) -> Finding:
+    """Check every table of a vintage and put the findings together."""
     found = Finding()
     for name, table in source.tables.items():
         one = compare(
             table, tables[name], last.tables[name] if last else None, day=receipt.captured_on,
-            last_day=last.day if last else None, bounds=source.fetch.requests[receipt.request].rows,
+            last_day=last.day if last else None, days=days, bounds=source.fetch.requests[receipt.request].rows,
         )  # fmt: skip
         found.suspicions += one.suspicions
         found.revisions += one.revisions

@@ -6,7 +6,6 @@ done twice. The facts go into the log and into the event that triggers the next 
 
 from collections import Counter
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datamoat.errors import PublishRefusedError, SourceChangedError, SourceUnavailableError
@@ -37,11 +36,13 @@ def fetch(source_id: str, day: str | None = None) -> Facts:
         SourceChangedError: A request got an error; the response is stored as evidence.
     """
     from datamoat.ingest.fetch import fetch_source
+    from datamoat.ingest.inbox import take_inbox
 
     settings = read_settings()
     source = find_source(settings.content, source_id)
     if day is not None or source.fetch.protocol == "inbox":
-        return _fetched(source, _from_inbox(settings, source, day))
+        report, skipped = take_inbox(settings, source, day)
+        return _fetched(source, report) | ({"skipped": skipped} if skipped else {})
     report = fetch_source(settings, source)
     bad = [outcome for outcome in report.outcomes if outcome.what not in {"new", "unchanged"}]
     if bad:
@@ -52,7 +53,7 @@ def fetch(source_id: str, day: str | None = None) -> Facts:
             f"data/snapshots/{source_id}",
             f"`datamoat diagnose {source_id}` shows the responses; those without an error are stored and land.",
         )
-    return _fetched(source, [report])
+    return _fetched(source, report)
 
 
 def land(source_id: str, day: str | None = None) -> Facts:
@@ -79,15 +80,15 @@ def land(source_id: str, day: str | None = None) -> Facts:
             forget(settings, source, date.fromisoformat(day))
         fresh, _ = land_source(settings, source)
         seen = _published_snapshots(settings, source_id)
-        unseen = [one for one in read_landings(settings, source) if (one.snapshot_id, one.verdict) not in seen]
-        gone = seen - {(one.snapshot_id, one.verdict) for one in read_landings(settings, source)}
+        unseen = [one for one in read_landings(settings, source) if (one.snapshot_id, one.validation_status) not in seen]
+        gone = seen - {(one.snapshot_id, one.validation_status) for one in read_landings(settings, source)}
         return {
             "source_id": source_id,
             "snapshot_ids": [one.snapshot_id for one in unseen],
-            "statuses": dict(sorted(Counter(one.verdict for one in unseen).items())),
+            "statuses": dict(sorted(Counter(one.validation_status.value for one in unseen).items())),
             "n_rows": sum(one.n_rows for one in unseen if one.is_served),
             "n_read_now": len(fresh),
-            "is_new": any(one.is_served for one in unseen) or any(Status(verdict).is_accepted for _, verdict in gone),
+            "is_new": any(one.is_served for one in unseen) or any(Status(status).is_accepted for _, status in gone),
         }
 
 
@@ -218,38 +219,13 @@ def watch() -> Facts:
     return {"n_pages": len(findings), "states": summary(findings), "changed": changed}
 
 
-def _fetched(source: Source, reports: list["FetchReport"]) -> Facts:
-    outcomes = [outcome for report in reports for outcome in report.outcomes]
+def _fetched(source: Source, report: "FetchReport") -> Facts:
     return {
         "source_id": source.id,
-        "n_requests": sum(report.n_requests for report in reports),
-        "responses": dict(sorted(Counter(outcome.what for outcome in outcomes).items())),
-        "snapshot_ids": [outcome.snapshot_id for outcome in outcomes if outcome.is_stored],
+        "n_requests": report.n_requests,
+        "responses": dict(sorted(Counter(outcome.what for outcome in report.outcomes).items())),
+        "snapshot_ids": [outcome.snapshot_id for outcome in report.outcomes if outcome.is_stored],
     }
-
-
-def _from_inbox(settings: Settings, source: Source, day: str | None) -> list["FetchReport"]:
-    """Bring in the files of the inbox, of one day or of all days that are not known yet."""
-    from datamoat.ingest.inbox import bring_in
-    from datamoat.storage.snapshots import Snapshots
-
-    inbox = settings.data / "inbox" / source.id
-    known = {(receipt.request, receipt.captured_on) for receipt in Snapshots(settings.snapshots, source.id).of()}
-    reports = []
-    for request in source.fetch.requests:
-        for path in sorted((inbox / request).glob("*")):
-            on = _day_of(path)
-            if on is not None and (on.isoformat() == day if day else (request, on) not in known):
-                reports.append(bring_in(settings, source, request, path, on))
-    return reports
-
-
-def _day_of(path: Path) -> date | None:
-    """Return the day a file of the inbox is named after; None for anything else."""
-    try:
-        return date.fromisoformat(path.name[:10]) if path.is_file() and not path.is_symlink() else None
-    except ValueError:
-        return None
 
 
 def _land_reference(settings: Settings) -> Facts:
@@ -287,7 +263,7 @@ def _published_snapshots(settings: Settings, source_id: str) -> set[tuple[str, s
     if not settings.published.is_file():
         return set()
     with open_published(settings) as con:
-        known = "select snapshot_id, verdict from meta.snapshots where source_id = ?"
+        known = "select snapshot_id, validation_status from meta.snapshots where source_id = ?"
         return set(con.execute(known, [source_id]).fetchall())
 
 

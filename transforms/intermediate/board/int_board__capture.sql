@@ -30,7 +30,8 @@ answers as (
         snapshots.captured_on,
         case
             when
-                snapshots.verdict = 'error' or not snapshots.is_served::boolean and snapshots.n_rows::bigint > 0
+                snapshots.validation_status = 'error'
+                or not snapshots.is_served::boolean and snapshots.n_rows::bigint > 0
                 then 'error'
             when snapshots.n_rows::bigint = 0 then 'empty'
             else 'unchanged'
@@ -46,7 +47,7 @@ answers as (
             and starts_with(live.capture_id, 'live:' || snapshots.snapshot_id || ':')
     where
         snapshots.source_id in ('aa_api', 'aa_web', 'arena_dataset', 'arena_web')
-        and (snapshots.is_served::boolean or snapshots.verdict in ('error', 'suspicious'))
+        and (snapshots.is_served::boolean or snapshots.validation_status in ('error', 'suspicious'))
         and live.capture_id is null
 ),
 

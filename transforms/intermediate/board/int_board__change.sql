@@ -1,7 +1,7 @@
 /*---
 description: >
   What happened to each entry between one complete reading of a board and the next. An entry that changed nothing has no row. Half a point is the rounding of the coarsest route, so a rating moved if it moved by more.
-  The cause is the first that fits: entered, left, scale_change, renamed, votes_removed (it has fewer votes), refit (it moved without new votes of its own, or by more than its own new votes can carry), new_votes.
+  The cause is the first that fits: entered, retired (it left, and had no rank before), left, scale_change, renamed, votes_removed (it has fewer votes), refit (it moved without new votes of its own, or by more than its own new votes can carry), new_votes.
 grain: [board_id, entry_key, captured_on]
 nullable: [rating_change, n_votes_change, rank_change, cause, previous_entry_name]
 caveats:
@@ -34,7 +34,8 @@ entries as (
         scale_id,
         rating,
         n_votes,
-        rank
+        rank,
+        is_ranked
     from intermediate.int_board__entry
     where capture_status = 'ok'
 ),
@@ -48,6 +49,7 @@ present as (
         now.entry_name,
         before.entry_key is null as has_entered,
         false as has_left,
+        false as was_retired,
         before.entry_name as previous_entry_name,
         now.scale_id <> before.scale_id as is_rescaled,
         now.rating - before.rating as rating_change,
@@ -73,6 +75,7 @@ gone as (
         before.entry_name,
         false as has_entered,
         true as has_left,
+        not before.is_ranked as was_retired,
         before.entry_name as previous_entry_name,
         false as is_rescaled,
         null::double as rating_change,
@@ -109,6 +112,7 @@ judged as (
         captured_on - previous_on as gap_n_days,
         case
             when has_entered then 'entered'
+            when has_left and was_retired then 'retired'
             when has_left then 'left'
             when is_rescaled then 'scale_change'
             when entry_name <> previous_entry_name then 'renamed'

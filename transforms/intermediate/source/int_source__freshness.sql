@@ -12,7 +12,7 @@ with answers as (
         request,
         retrieved_at::timestamp as retrieved_at,
         captured_on,
-        verdict,
+        validation_status,
         is_served::boolean as is_served,
         reason,
         row_number() over (
@@ -29,8 +29,8 @@ requests as (
         max(retrieved_at) as last_attempt_at,
         max(case when is_served then retrieved_at end) as last_success_at,
         max(case when is_served then captured_on end) as last_served_on,
-        max(case when is_served and verdict <> 'unchanged' then captured_on end) as last_change_on,
-        max(case when recency = 1 then verdict end) as last_verdict,
+        max(case when is_served and validation_status <> 'unchanged' then captured_on end) as last_change_on,
+        max(case when recency = 1 then validation_status end) as last_status,
         max(case when recency = 1 then reason end) as last_reason
     from answers
     group by source_id, request
@@ -40,24 +40,24 @@ bad as (
     select
         requests.source_id,
         requests.request,
-        requests.last_verdict,
+        requests.last_status,
         requests.last_reason,
         requests.last_served_on,
         min(answers.captured_on) as since
     from requests
     inner join answers on requests.source_id = answers.source_id and requests.request = answers.request
     where
-        requests.last_verdict in ('suspicious', 'error')
-        and answers.verdict in ('suspicious', 'error')
+        requests.last_status in ('suspicious', 'error')
+        and answers.validation_status in ('suspicious', 'error')
         and (requests.last_success_at is null or answers.retrieved_at > requests.last_success_at)
-    group by requests.source_id, requests.request, requests.last_verdict, requests.last_reason, requests.last_served_on
+    group by requests.source_id, requests.request, requests.last_status, requests.last_reason, requests.last_served_on
 ),
 
 told as (
     select
         source_id,
         string_agg(
-            request || ' is ' || case when last_verdict = 'suspicious' then 'quarantined' else 'failing' end
+            request || ' is ' || case when last_status = 'suspicious' then 'quarantined' else 'failing' end
             || ' since ' || since
             || case
                 when last_served_on is null then ', nothing is served'
@@ -76,7 +76,7 @@ summed as (
         max(last_attempt_at) as last_attempt_at,
         max(last_success_at) as last_success_at,
         max(last_change_on) as last_change_on,
-        bool_and(last_verdict = 'unchanged') as is_unchanged
+        bool_and(last_status = 'unchanged') as is_unchanged
     from requests
     group by source_id
 ),

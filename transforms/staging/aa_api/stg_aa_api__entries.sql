@@ -14,7 +14,7 @@ select
     slug as entry_slug,
     creator_name,
     try_cast(rank as integer) as listed_rank,
-    true as is_ranked,
+    rank is not null or count(rank) over (partition by _snapshot_id) = 0 as is_ranked,
     elo as rating,
     elo - interval_down as rating_low,
     elo + interval_up as rating_high,

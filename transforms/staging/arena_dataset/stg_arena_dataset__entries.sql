@@ -23,7 +23,8 @@ select
     null::varchar as entry_slug,
     entries.organization as creator_name,
     try_cast(entries.rank as integer) as listed_rank,
-    true as is_ranked,
+    entries.rank is not null
+    or count(entries.rank) over (partition by entries._snapshot_id, entries.leaderboard_publish_date) = 0 as is_ranked,
     entries.rating,
     entries.rating_lower as rating_low,
     entries.rating_upper as rating_high,

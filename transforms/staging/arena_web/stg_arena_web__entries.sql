@@ -14,7 +14,7 @@ select
     null::varchar as entry_slug,
     vendor as creator_name,
     try_cast(rank as integer) as listed_rank,
-    true as is_ranked,
+    rank is not null or count(rank) over (partition by _snapshot_id) = 0 as is_ranked,
     score as rating,
     score - interval_down as rating_low,
     score + interval_up as rating_high,
