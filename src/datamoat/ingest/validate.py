@@ -177,13 +177,18 @@ def _unresolved(
             f"{when.column} of {rule_label(table.anomaly_checks, row)} was in the future then"
             for name, table in source.tables.items()
             for when in table.anomaly_checks.dates
-            for row in late_rows(when, earlier.tables[name], earlier.day)
-            if row in tables[name]
+            for row in _both(tables[name], late_rows(when, earlier.tables[name], earlier.day), (*table.grain, when.column))
         ]
         if dated or (as_then and not _compare(source, receipt, tables, earlier).suspicions):
             why = "; ".join(dated[:3] or as_then)
             return [f"it continues the vintage of {earlier.day}, which is in quarantine, and time alone ends none: {why}"]
     return []
+
+
+def _both(rows: list[Row], others: list[Row], columns: tuple[str, ...]) -> list[Row]:
+    """Return the rows that agree with one of the others in some columns."""
+    known = {tuple(row[name] for name in columns) for row in others}
+    return [row for row in rows if known and tuple(row[name] for name in columns) in known]
 
 
 def _compare(
