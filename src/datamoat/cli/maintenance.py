@@ -1,5 +1,7 @@
 """The commands for those who maintain: check, docs, doctor."""
 
+from datetime import UTC, datetime
+
 import typer
 
 from datamoat.settings import read_settings
@@ -27,8 +29,11 @@ def check() -> None:
 
     Example: datamoat check
     """
+    from datamoat.build.bind import bind_models
     from datamoat.project.read import read_project
     from datamoat.project.reference import read_reference
+    from datamoat.project.rules import check_rules
+    from datamoat.project.scaffold import check_filled
     from datamoat.project.sources import read_sources
     from datamoat.publish.audit import check_tables_exist
 
@@ -36,9 +41,14 @@ def check() -> None:
     project = read_project(settings.content)
     check_tables_exist(project)
     facts = read_reference(settings.reference)
+    today = datetime.now(UTC).date()
+    n_rules = check_rules(settings.reference, facts, today)
     sources = read_sources(settings.content)
+    for source in sources:
+        check_filled(source)
+    n_bound = bind_models(settings, project, sources, facts, today)
     typer.echo(
-        f"{len(project.models)} models, {len(project.columns)} columns, {len(project.checks)} checks,"
+        f"{len(project.models)} models ({n_bound} bound), {n_rules} rules, {len(project.columns)} columns, {len(project.checks)} checks,"
         f" {len(sources)} sources, {sum(fact.frame.height for fact in facts):,} reference rows: all in order"
     )
 

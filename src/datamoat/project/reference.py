@@ -10,6 +10,7 @@ time, and names file, line, value and fix.
 import csv
 import hashlib
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -23,8 +24,8 @@ import polars as pl
 from datamoat.errors import ContentError
 
 DESCRIPTOR = "datapackage.json"
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+_DATE = re.compile(r"(?:19|20)\d{2}-\d{2}-\d{2}", re.ASCII)
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
 def _boolean(text: str) -> bool:
@@ -32,7 +33,7 @@ def _boolean(text: str) -> bool:
 
 
 def _integer(text: str) -> int:
-    if not re.fullmatch(r"-?\d+", text):
+    if not re.fullmatch(r"-?\d+", text, re.ASCII):
         raise ValueError(text)
     return int(text)
 
@@ -40,7 +41,10 @@ def _integer(text: str) -> int:
 def _number(text: str) -> float:
     if not _NUMBER.fullmatch(text):
         raise ValueError(text)
-    return float(text)
+    value = float(text)
+    if not math.isfinite(value):  # 1e400
+        raise ValueError(text)
+    return value
 
 
 def _date(text: str) -> date:
@@ -54,7 +58,7 @@ TYPES: dict[str, tuple[Callable[[str], Any], Any, str]] = {
     "integer": (_integer, pl.Int64, "a whole number without separators"),
     "number": (_number, pl.Float64, "a number with a decimal point and no separators"),
     "boolean": (_boolean, pl.Boolean, "true or false"),
-    "date": (_date, pl.Date, "a date as 2026-05-14"),
+    "date": (_date, pl.Date, "a date as 2026-05-14, from 1900 on"),
 }
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from datamoat.errors import UsageError
-from datamoat.project.sources import ID, REFERENCE
+from datamoat.errors import ContentError, UsageError
+from datamoat.project.sources import ID, REFERENCE, Source
 from datamoat.settings import Settings
 
 SOURCE = """\
@@ -75,6 +75,7 @@ select
     value
 from raw.{id}__entries
 """
+PLACEHOLDERS = ("https://example.org", "How many rows it had, and when.")
 ANSWER = '{"entries": [{"name": "An entry", "value": 12.5}, {"name": "Another", "value": null}]}\n'
 EXPECTED = '{"entries": [{"name": "An entry", "value": 12.5}, {"name": "Another", "value": null}]}\n'
 
@@ -106,3 +107,19 @@ def write_source(settings: Settings, source_id: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
     return folder
+
+
+def check_filled(source: Source) -> None:
+    """Refuse a source that is still as the scaffold wrote it.
+
+    Raises:
+        ContentError: Its `source.yml` holds a placeholder.
+    """
+    for number, line in enumerate(source.path.read_text(encoding="utf-8").splitlines(), start=1):
+        for placeholder in PLACEHOLDERS:
+            if placeholder in line:
+                raise ContentError(
+                    f"{placeholder!r} is what new-source wrote, not a fact about {source.id}",
+                    f"{source.path}:{number}",
+                    "fill it in from the publisher's page, or delete the folder.",
+                )

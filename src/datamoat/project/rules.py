@@ -1,0 +1,53 @@
+"""Rules over several columns or tables of the reference facts, each a query in `data/reference/rules/` that finds the rows that break it."""
+
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+from datamoat.errors import ContentError
+from datamoat.project.reference import ReferenceTable
+from datamoat.project.sql import read_snippet
+
+FOLDER = "rules"
+SHOWN = 5
+
+
+def check_rules(folder: Path, facts: Iterable[ReferenceTable], today: date) -> int:
+    """Run every rule over the facts and return how many there are.
+
+    A rule sees every reference table by its name, with a column `line` that counts lines of the CSV, and the variable
+    `today`. It returns `file_name`, `line` and `wrong`, a sentence with the values that are wrong and what would be right.
+
+    Args:
+        folder: The folder of the reference facts.
+        facts: The tables as read.
+        today: The day after which nothing can have been seen.
+
+    Raises:
+        ContentError: A row breaks a rule, or a rule is malformed.
+    """
+    import duckdb
+
+    rules = [read_snippet(path, {"description", "fix"}) for path in sorted((folder / FOLDER).glob("*.sql"))]
+    if not rules:
+        return 0
+    with duckdb.connect(config={"threads": "2", "enable_external_access": "false"}) as con:
+        for fact in facts:
+            con.register("incoming", fact.frame.with_row_index("line", 2).to_arrow())
+            con.execute(f'create table "{fact.name}" as from incoming')
+            con.unregister("incoming")
+        con.execute("set variable today = $today", {"today": today})
+        for rule in rules:
+            try:
+                broken = con.execute(f"select file_name, line, wrong from ({rule.sql}) order by file_name, line").fetchall()
+            except duckdb.Error as failure:
+                raise ContentError(f"the rule does not run: {failure}", str(rule.path), "mend the query.") from failure
+            if broken:
+                lines = "".join(f"\n  {name}.csv:{line}: {wrong}" for name, line, wrong in broken[:SHOWN])
+                more = f"\n  … and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
+                raise ContentError(
+                    f"{rule.description} {len(broken)} row(s) break this rule:{lines}{more}",
+                    f"{folder / broken[0][0]}.csv:{broken[0][1]}",
+                    str(rule.header["fix"]),
+                )
+    return len(rules)

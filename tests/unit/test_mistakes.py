@@ -1,0 +1,270 @@
+"""Every mistake that a contributor made is refused before a build, with its line and what would be right; correct rows pass."""
+
+import csv
+import io
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from time import process_time
+
+import pytest
+from typer.testing import CliRunner
+
+from datamoat.cli.app import app
+from datamoat.errors import ContentError, DatamoatError, ModelFailedError, UsageError
+from datamoat.project.reference import read_reference
+from datamoat.project.rules import check_rules
+from datamoat.project.scaffold import check_filled, write_source
+from datamoat.project.sources import read_source
+from datamoat.settings import Settings
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TODAY = date(2026, 11, 27)
+Edit = Callable[[Path], None]
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Path:
+    """Return a copy of the reference facts."""
+    return Path(shutil.copytree(CHECKOUT / "data" / "reference", tmp_path / "data" / "reference"))
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+
+
+def write(path: Path, rows: list[list[str]]) -> None:
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    path.write_text(out.getvalue(), encoding="utf-8")
+
+
+def fact(**values: str) -> Edit:
+    """Add an observation that is right but for what is given."""
+    return row(
+        "platform_observations",
+        {
+            "fact_id": "F9901", "platform_id": "facebook", "metric": "monthly_active_users", "value": "3070000000", "bound": "about",
+            "unit": "users", "period_start_on": "2023-12-01", "period_end_on": "2023-12-31", "period_basis": "stated",
+            "geography": "global", "originator": "meta", "source_kind": "filing", "tier": "1", "verification": "page_read",
+            "is_usable": "true", "figure_as_stated": "3.07 billion", "citation_id": "C9901",
+        } | values,
+    )  # fmt: skip
+
+
+def row(table: str, values: dict[str, str]) -> Edit:
+    def edit(folder: Path) -> None:
+        cite(folder)
+        rows = rows_of(folder / f"{table}.csv")
+        write(folder / f"{table}.csv", [*rows, [values.get(name, "") for name in rows[0]]])
+
+    return edit
+
+
+def cite(folder: Path, **values: str) -> None:
+    rows = rows_of(folder / "citations.csv")
+    known = {
+        "citation_id": "C9901", "title": "A report", "publisher": "A publisher", "url": "https://example.org/report",
+        "published_on": "2024-02-02", "read_on": "2026-11-01", "verification": "page_read", "tier": "1", "source_kind": "filing", "source_id": "filing",
+    } | values  # fmt: skip
+    sources = {line[-1] for line in rows[1:]}
+    known["source_id"] = known["source_id"] if known["source_id"] in sources else rows[1][-1]
+    write(folder / "citations.csv", [*rows, [known.get(name, "") for name in rows[0]]])
+
+
+def cited(**values: str) -> Edit:
+    return lambda folder: cite(folder, **values)
+
+
+def edited(table: str, old: str, new: str) -> Edit:
+    """Change the first place where a text stands in a table."""
+
+    def edit(folder: Path) -> None:
+        path = folder / f"{table}.csv"
+        before = path.read_text(encoding="utf-8")
+        assert old in before
+        path.write_text(before.replace(old, new, 1), encoding="utf-8", newline="")
+
+    return edit
+
+
+def whole_file(table: str, change: Callable[[str], str]) -> Edit:
+    def edit(folder: Path) -> None:
+        path = folder / f"{table}.csv"
+        path.write_bytes(change(path.read_text(encoding="utf-8")).encode())
+
+    return edit
+
+
+def capture(n: int, ratings: tuple[float, ...], **values: str) -> Edit:
+    """Add a capture with `n` entries listed in order, rated as given."""
+
+    def edit(folder: Path) -> None:
+        known = {
+            "capture_id": "aa-t2v-made", "board_id": "aa_text_to_video", "captured_on": "2026-11-20", "route": "page", "status": "ok",
+            "verification": "page_read", "tier": "2", "citation_id": "C9901",
+        } | values  # fmt: skip
+        row("leaderboard_captures", known)(folder)
+        path = folder / "leaderboard_entries_artificial_analysis.csv"
+        rows = rows_of(path)
+        for place in range(n):
+            entry = {
+                "capture_id": known["capture_id"], "entry_key": f"made-{place}", "entry_name": f"Made {place}", "creator_name": "Maker",
+                "listed_rank": str(place + 1), "is_ranked": "true", "rating": str(ratings[place] if place < len(ratings) else 1000 - place),
+            }  # fmt: skip
+            rows.append([entry.get(name, "") for name in rows[0]])
+        write(path, rows)
+
+    return edit
+
+
+ALIAS = {
+    "source_id": "arena", "entry_key": "flux-3-video", "valid_from": "2024-01-01", "match_status": "confirmed", "model_id": "flux-3-video",
+    "lab_id": "bfl", "rule": "curated", "evidence": "a slug", "citation_id": "C9901",
+}  # fmt: skip
+MISTAKES: dict[str, tuple[Edit, str, str]] = {  # what is done, the file it is found in, words of the message
+    "a unit that does not fit": (fact(unit="videos_per_day"), "platform_observations.csv", "right would be users"),
+    "billions not written out": (fact(value="3.07"), "platform_observations.csv", "right would be 3070000000"),
+    "a part of a user": (fact(value="3.5", figure_as_stated="3.5"), "platform_observations.csv", "is no whole number"),
+    "a period that ends before it starts": (fact(period_start_on="2024-01-01"), "platform_observations.csv", "right would be the two exchanged"),
+    "a period after its page": (fact(period_end_on="2024-06-30"), "platform_observations.csv", "right would be 2024-02-02 or earlier"),
+    "an unverified value that is used": (fact(verification="UNVERIFIED"), "platform_observations.csv", "right would be false and unverified"),
+    "an unusable value without a reason": (fact(is_usable="false"), "platform_observations.csv", "right would be a reason"),
+    "a range turned round": (fact(value_low="4000000000", value_high="3000000000"), "platform_observations.csv", "right would be this order"),
+    "a whole board of two": (capture(2, ()), "leaderboard_captures.csv", "is ok with 2 entries; right would be partial"),
+    "fewer entries than are listed": (capture(5, (), n_listed="40"), "leaderboard_captures.csv", "is ok with 5 entries of 40"),
+    "rank 1 rated below rank 2": (capture(5, (900,)), "leaderboard_entries_artificial_analysis.csv", "right would be at most the 900.0 of rank 1"),
+    "aliases that overlap": (row("entry_aliases", ALIAS), "entry_aliases.csv", "right would be that one with valid_to 2023-12-31"),
+    "an alias that ends before it begins": (row("entry_aliases", ALIAS | {"entry_key": "new", "valid_to": "2023-01-01"}), "entry_aliases.csv", "right would be a day after it"),
+    "a capture of 2028": (capture(5, (), captured_on="2028-11-20"), "leaderboard_captures.csv", "right would be a day between 1990 and 2026-11-27"),
+    "a page read in 2099": (cited(read_on="2099-01-01"), "citations.csv", "read_on is 2099-01-01"),
+    "a page of the year 1": (cited(published_on="0001"), "citations.csv", "published_on is 0001"),
+    "an id twice": (fact(fact_id="F0001"), "platform_observations.csv", "have the key {'fact_id': 'F0001'}"),
+    "a citation that is not there": (fact(citation_id="C9999"), "platform_observations.csv", "is not in citations.csv"),
+    "thousands separators": (fact(value="3,070,000,000"), "platform_observations.csv", "a number with a decimal point and no separators"),
+    "a day written day first": (fact(period_end_on="31-12-2023"), "platform_observations.csv", "is not a date as 2026-05-14"),
+    "a comma forgotten": (edited("platform_observations", ",videos_removed,", ",videos_removed"), "platform_observations.csv", "23 cells, not 24"),
+    "a comma too many": (edited("platform_observations", ",videos_removed,", ",videos_removed,,"), "platform_observations.csv", "25 cells, not 24"),
+    "Excel's byte order mark": (whole_file("platforms", lambda text: "\ufeff" + text), "platforms.csv", "a byte-order mark"),
+    "Excel's line ends": (whole_file("platforms", lambda text: text.replace("\n", "\r\n")), "platforms.csv", "carriage returns"),
+    "Excel's TRUE": (fact(is_usable="TRUE"), "platform_observations.csv", "is not true or false"),
+    "capital letters in an id": (fact(platform_id="Facebook"), "platform_observations.csv", "does not match"),
+    "a number beyond any": (fact(value="1e400"), "platform_observations.csv", "'1e400' is not a number"),
+    "digits of another script": (fact(value="٣٠٧٠٠٠٠٠٠٠"), "platform_observations.csv", "is not a number"),
+    "a day of another script": (fact(period_start_on="２０２３-12-01"), "platform_observations.csv", "is not a date"),
+    "the year 1": (fact(period_start_on="0001-12-01"), "platform_observations.csv", "is not a date"),
+    "a word that is not allowed": (fact(metric="users_monthly"), "platform_observations.csv", "is not one of"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MISTAKES)
+def test_a_mistake_in_the_facts_is_refused_with_its_line_and_what_would_be_right(reference: Path, what: str) -> None:
+    edit, file, words = MISTAKES[what]
+    edit(reference)
+    with pytest.raises(ContentError) as refused:
+        check_rules(reference, read_reference(reference), TODAY)
+    assert file in refused.value.where
+    assert words in refused.value.what + refused.value.fix
+
+
+CORRECT: dict[str, Edit] = {
+    "monthly users from a filing": fact(),
+    "daily users from a statement": fact(platform_id="x", metric="daily_active_users", value="250000000", figure_as_stated="250 million", source_kind="official_statement", tier="2"),
+    "a later quarter": fact(platform_id="tiktok", metric="videos_removed", unit="videos", value="190000000", figure_as_stated="190,000,000", source_kind="official_file"),
+    "a value within a printed range": fact(value_low="3000000000", value_high="3100000000"),
+    "a correction of an older row": fact(supersedes_fact_id="F0001"),
+    "a whole board": capture(5, ()),
+    "two of a board, as partial": capture(2, (), status="partial"),
+    "ratings that are tied": capture(5, (999, 999)),
+    "an alias after another has ended": row("entry_aliases", ALIAS | {"entry_key": "new"}),
+    "a change of ownership next January": row("platform_ownership", {"platform_id": "x", "company_id": "google", "geography": "de", "valid_from": "2027-01-01", "kind": "owner", "verification": "page_read", "citation_id": "C9901"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CORRECT)
+def test_a_correct_fact_is_taken(reference: Path, what: str) -> None:
+    CORRECT[what](reference)
+    assert check_rules(reference, read_reference(reference), TODAY) == len(list((reference / "rules").glob("*.sql"))) > 0
+
+
+def test_a_source_that_is_as_the_scaffold_wrote_it_is_refused(tmp_path: Path) -> None:
+    folder = write_source(Settings(tmp_path, tmp_path / "data"), "example_board")
+    with pytest.raises(ContentError, match="is what new-source wrote") as refused:
+        check_filled(read_source(folder))
+    assert refused.value.where.endswith("source.yml:4")
+
+
+def test_the_id_of_a_source_that_exists_is_refused(tmp_path: Path) -> None:
+    write_source(Settings(tmp_path, tmp_path / "data"), "example_board")
+    with pytest.raises(UsageError, match="there is a source called example_board already"):
+        write_source(Settings(tmp_path, tmp_path / "data"), "example_board")
+
+
+def test_a_bound_without_its_reason_is_refused(tmp_path: Path) -> None:
+    folder = write_source(Settings(tmp_path, tmp_path / "data"), "example_board")
+    path = folder / "source.yml"
+    path.write_text(path.read_text().replace(', reason: "How many left at most between two answers, and when."', ""))
+    with pytest.raises(ContentError, match=r"gone\.reason"):
+        read_source(folder)
+
+
+@pytest.mark.parametrize(
+    "lines", ["a: &a [*a]\n", "".join(f"k{n}: &k{n} [{', '.join([f'*k{n - 1}'] * 9 if n else ['x'] * 9)}]\n" for n in range(12))]
+)
+def test_aliases_nested_without_end_are_refused_at_once(tmp_path: Path, lines: str) -> None:
+    folder = tmp_path / "bomb"
+    folder.mkdir()
+    (folder / "source.yml").write_text(lines)
+    began = process_time()
+    with pytest.raises(ContentError, match="alias"):
+        read_source(folder)
+    assert process_time() - began < 1
+
+
+@pytest.fixture
+def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of the content that `datamoat check` runs on."""
+    for name in ("transforms", "expectations", "reports", "data/reference"):
+        shutil.copytree(CHECKOUT / name, tmp_path / name)
+    monkeypatch.setenv("DATAMOAT_ROOT", str(tmp_path))
+    monkeypatch.setenv("DATAMOAT_DATA", str(tmp_path / "empty"))
+    return tmp_path
+
+
+def checked() -> DatamoatError | None:
+    done = CliRunner().invoke(app, ["check"])
+    return done.exception if isinstance(done.exception, DatamoatError) else None
+
+
+MODEL = "transforms/staging/epoch_models/stg_epoch_models__video_models.sql"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "link as url",
+            "link as web_address",
+            "column 'web_address' of staging.stg_epoch_models__video_models has no definition",
+        ),
+        ("grain: [list_name,", "grain: [list_title,", "names 'list_title', which is no column of it"),
+        ("confidence,\n", "model as confidence_typo,\n", "'confidence_typo'"),
+        ("nth::integer as nth", "nth as nth", "is BIGINT, and the dictionary says INTEGER"),
+        ("_request as list_name", "_requested as list_name", "does not bind"),
+    ],
+)
+def test_a_model_that_breaks_its_promise_is_found_without_a_build(content: Path, old: str, new: str, words: str) -> None:
+    path = content / MODEL
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    failure = checked()
+    assert isinstance(failure, ModelFailedError)
+    assert words in failure.what
+    assert failure.where.endswith(".sql")
+
+
+def test_the_content_as_it_stands_is_in_order_in_less_than_five_seconds(content: Path) -> None:
+    began = process_time()
+    assert checked() is None
+    assert process_time() - began < 5
