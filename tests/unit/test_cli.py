@@ -57,7 +57,10 @@ def test_the_steps_one_by_one_lead_to_a_published_file(
     assert len(step(monkeypatch, capsys, "status").splitlines()) == 3
     assert "Python" in step(monkeypatch, capsys, "doctor")
     edit("data/reference/facts.csv", "7.0", "8.0")
-    for command in ("build", "audit", "publish"):
+    step(monkeypatch, capsys, "build")
+    (moved,) = json.loads(step(monkeypatch, capsys, "diff", "--working", "--json"))
+    assert (moved["table"], moved["n_changed"], moved["columns"]) == ("lab_volume", 1, "uploads (1)")
+    for command in ("audit", "publish"):
         step(monkeypatch, capsys, command)
     (difference,) = json.loads(step(monkeypatch, capsys, "diff", "--json"))
     assert (difference["table"], difference["n_changed"], difference["columns"]) == ("lab_volume", 1, "uploads (1)")

@@ -55,6 +55,8 @@ STEPS: list[tuple[str, int, str]] = [
     ("show --sources", 0, "request"),
     ("query 'from marts.wet'", 0, "9.5"),
     ("diff", 2, "there is no earlier build"),
+    ("diff --working", 0, "0 marts differ"),
+    ("add nothing", 2, "no row is called 'nothing'"),
     ("rollback", 2, "there is no earlier build"),
     ("answer", 0, "bergen is wet."),
     ("trace wet.rain", 0, "9.5 mm"),

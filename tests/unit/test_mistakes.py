@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from datamoat.cli.app import app
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError, UsageError
+from datamoat.project.additions import read_kinds, vocabulary_page
 from datamoat.project.reference import read_reference
 from datamoat.project.rules import check_rules
 from datamoat.project.scaffold import check_filled, write_source
@@ -268,3 +269,72 @@ def test_the_content_as_it_stands_is_in_order_in_less_than_five_seconds(content:
     began = process_time()
     assert checked() is None
     assert process_time() - began < 5
+
+
+def test_a_fact_is_added_with_the_next_id_and_one_that_breaks_a_rule_changes_no_file(content: Path) -> None:
+    def add(*words: str) -> str:
+        done = CliRunner().invoke(app, ["add", *words])
+        if isinstance(done.exception, DatamoatError):
+            return str(done.exception)
+        assert done.exit_code == 0, done.exception
+        return done.output
+
+    reference = content / "data" / "reference"
+    said = add("citation", "title=A report")
+    assert "citation needs 4 more values" in said
+    assert "verification=…" in said
+    assert "one of page_read, search_excerpt, snapshot, UNVERIFIED" in said
+    page = [
+        "title=A report",
+        "publisher=A publisher",
+        "published_on=2024-02-02",
+        "read_on=2026-11-01",
+        "verification=page_read",
+        "tier=1",
+    ]
+    source_id = rows_of(reference / "citations.csv")[1][-1]
+    add("citation", *page, "source_kind=filing", f"source_id={source_id}")
+    citation = max(line[0] for line in rows_of(reference / "citations.csv")[1:])
+    before = (reference / "platform_observations.csv").read_bytes()
+    values = [
+        "platform_id=facebook", "metric=monthly_active_users", "bound=about", "unit=users", "period_start_on=2023-12-01",
+        "period_end_on=2023-12-31", "period_basis=stated", "geography=global", "originator=meta", "source_kind=filing", "tier=1",
+        "verification=page_read", "is_usable=true", "figure_as_stated=3.07 billion", f"citation_id={citation}",
+    ]  # fmt: skip
+    assert "right would be 3070000000" in add("fact", *values, "value=3.07")
+    assert (reference / "platform_observations.csv").read_bytes() == before
+    assert "has no column colour" in add("fact", *values, "colour=red")
+    newest = max(line[0] for line in rows_of(reference / "platform_observations.csv")[1:])
+    assert "written" in add("fact", *values, "value=3070000000")
+    added = set(map(tuple, rows_of(reference / "platform_observations.csv"))) - set(
+        map(tuple, csv.reader(before.decode().splitlines()))
+    )
+    assert [line[0] for line in added] == [f"F{int(newest[1:]) + 1:04d}"]
+
+
+def test_a_capture_is_added_with_its_entries(content: Path) -> None:
+    entries = content / "entries.csv"
+    write(
+        entries,
+        [["capture_id", "entry_key", "entry_name", "listed_rank", "is_ranked", "rating"]]
+        + [["aa-t2v-made", f"made-{n}", f"Made {n}", str(n + 1), "true", str(1000 - n)] for n in range(5)],
+    )
+    capture_words = [
+        "capture_id=aa-t2v-made", "board_id=aa_text_to_video", "captured_on=2026-11-20", "route=page", "status=ok",
+        "verification=page_read", "tier=2", "citation_id=C1001",
+    ]  # fmt: skip
+    alone = CliRunner().invoke(app, ["add", "capture", *capture_words])
+    assert "is ok with 0 entries" in str(alone.exception)
+    done = CliRunner().invoke(
+        app, ["add", "capture", *capture_words, "--with", f"leaderboard_entries_artificial_analysis={entries}"]
+    )
+    assert done.exit_code == 0, done.exception
+    check_rules(content / "data" / "reference", read_reference(content / "data" / "reference"), TODAY)
+
+
+def test_the_page_of_vocabularies_names_every_column_with_what_it_takes() -> None:
+    page = vocabulary_page(CHECKOUT / "data" / "reference")
+    for kind in read_kinds(CHECKOUT / "data" / "reference").values():
+        assert f"## {kind.path.stem}\n" in page
+        assert all(f"`{field.name}`" in page for field in kind.fields)
+    assert "one of exact, about, at_least, at_most" in page

@@ -1,5 +1,5 @@
 /*---
-description: A value that nobody read in a page enters no estimate, and one that enters none says why.
+description: A value that nobody read in a page enters no estimate, and one that enters none gives its reason.
 fix: set is_usable to false and give unusable_reason, or read the page.
 ---*/
 

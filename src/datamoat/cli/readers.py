@@ -96,15 +96,16 @@ def diff(
     before: Annotated[str | None, typer.Argument(help="A kept build's id; the one published before, if left out.")] = None,
     table: Annotated[str | None, typer.Option(help="Print the rows of this mart that differ.")] = None,
     limit: Annotated[int, typer.Option(help="How many rows.")] = 50,
+    working: Annotated[bool, typer.Option("--working", help="Compare the newest `datamoat build`, not yet published.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the published marts with those of an earlier build, row by row.
+    """Compare the published marts with those of an earlier build, or the newest build with them, row by row.
 
     Example: datamoat diff --json
     """
     from datamoat.views.query import compare_builds
 
-    sentence, found = compare_builds(read_settings(), before, table, limit)
+    sentence, found = compare_builds(read_settings(), before, table, limit, working=working)
     if not as_json:
         typer.echo(sentence)
     rows(*found, as_json=as_json)

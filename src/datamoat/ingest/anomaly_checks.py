@@ -19,7 +19,8 @@ from datamoat.ingest.check_values import (
 )
 from datamoat.ingest.finding import Finding, rule_label, some
 from datamoat.parsing import Row, oddities, shown
-from datamoat.project.sources import AnomalyChecks, Rows, Table
+from datamoat.project.check_models import AnomalyChecks
+from datamoat.project.sources import Rows, Table
 
 NEWCOMERS = 2  # so many new rows are ordinary on a list of any length, however large a share of a short one they are
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from datamoat.ingest.finding import Finding, likely_unit, rule_label, some, unit_note
 from datamoat.parsing import Row, shown
-from datamoat.project.sources import AnomalyChecks, Score
+from datamoat.project.check_models import AnomalyChecks, Score
 
 FEW = 8  # below so many shared entries a spread says little, and its bound is doubled
 VOTES_FALL_SHARE = 0.001  # of the votes of shared entries: less is the ordinary tidying of single votes

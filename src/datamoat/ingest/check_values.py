@@ -9,7 +9,7 @@ from typing import Any
 
 from datamoat.ingest.finding import Finding, rule_label, some, unit_note
 from datamoat.parsing import Row, shown
-from datamoat.project.sources import AnomalyChecks, Flag, Match, Measure, Steady, When
+from datamoat.project.check_models import AnomalyChecks, Flag, Match, Measure, Steady, When
 
 ALONE = 1  # a single row may lose a value, or change its name, on a list of any length
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from datamoat.ingest.status import Status
 from datamoat.parsing import Row, shown
-from datamoat.project.sources import AnomalyChecks
+from datamoat.project.check_models import AnomalyChecks
 
 LIKELY = {
     1000.0: "thousands against units", 1e6: "millions against units", 60.0: "minutes against hours, or seconds against minutes",

@@ -52,6 +52,17 @@ def attach(con: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
     con.execute(f"attach {quoted(str(path))} as {identifier(name)} (read_only)")
 
 
+def attach_lake(con: duckdb.DuckDBPyConnection, name: str, lake: Path) -> None:
+    """Show the newest build of the lake, published or not, under a name as if it were a published file."""
+    con.execute(f"attach ':memory:' as {identifier(name)}")
+    for schema in ("marts", "meta"):
+        con.execute(f"create schema {identifier(name)}.{schema}")
+        for path in sorted((lake / schema).glob("*.parquet")):
+            con.execute(
+                f"create view {identifier(name)}.{schema}.{identifier(path.stem)} as from read_parquet({quoted(str(path))})"
+            )
+
+
 def differences(con: duckdb.DuckDBPyConnection) -> list[Difference]:
     """Compare the marts of two attached databases, `before` and `after`."""
     listed = "select table_name, grain from {}.meta.models where layer = 'marts'"

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from datamoat.errors import DatamoatError
+from datamoat.project.additions import vocabulary_page
 from datamoat.project.model import Project, Table
 from datamoat.project.read import read_project
 from datamoat.settings import Settings
@@ -107,6 +108,7 @@ def pages(con: duckdb.DuckDBPyConnection, project: Project) -> dict[str, str]:
     made["marts/diagram.md"] = diagram_page(con)
     terms = con.sql("from meta.glossary order by lower(term)").pl().to_dicts()
     made["glossary.md"] = fill(PAGES, "glossary.md.j2", terms=terms, marts={table.name for table in project.marts})
+    made["vocabularies.md"] = vocabulary_page(project.content / "data" / "reference")
     return made
 
 

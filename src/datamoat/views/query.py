@@ -9,9 +9,10 @@ from typing import Any
 import duckdb
 
 from datamoat.build.as_of import rebuild_as_of
+from datamoat.build.run import read_build
 from datamoat.errors import UsageError
 from datamoat.log import log
-from datamoat.publish.diff import Difference, attach, changed_rows, differences
+from datamoat.publish.diff import Difference, attach, attach_lake, changed_rows, differences
 from datamoat.release.bundle import open_release, released_by
 from datamoat.settings import Settings
 from datamoat.storage.files import one_writer
@@ -113,7 +114,9 @@ def describe_table(con: duckdb.DuckDBPyConnection, table: str) -> tuple[str, str
     return full, known[full][0], (("column", "type", "description"), described)
 
 
-def compare_builds(settings: Settings, before: str | None, table: str | None, limit: int) -> tuple[str, Table]:
+def compare_builds(
+    settings: Settings, before: str | None, table: str | None, limit: int, *, working: bool = False
+) -> tuple[str, Table]:
     """Compare the published marts with those of an earlier build.
 
     Args:
@@ -121,6 +124,7 @@ def compare_builds(settings: Settings, before: str | None, table: str | None, li
         before: Id of the earlier build; the one published before if None.
         table: Return the rows of this mart that differ; one row a mart if None.
         limit: How many rows at most.
+        working: Compare the newest build of the lake with what is published: what publishing it would change.
 
     Returns:
         A sentence and a table.
@@ -128,19 +132,27 @@ def compare_builds(settings: Settings, before: str | None, table: str | None, li
     Raises:
         UsageError: Nothing is published, the build is not kept, or there is no such mart.
     """
-    current, earlier = _two_builds(settings, before)
     with duckdb.connect() as con:
+        if working:
+            earlier = published_build(settings.published)
+            if earlier is None:
+                raise UsageError("nothing is published yet", str(settings.published), "run `datamoat run`.")
+            current_id = read_build(settings.lake).build_id
+            attach_lake(con, "after", settings.lake)
+        else:
+            current, earlier = _two_builds(settings, before)
+            current_id = current.build_id
+            attach(con, "after", current.path)
         attach(con, "before", earlier.path)
-        attach(con, "after", current.path)
         if table is not None:
             if table not in {
                 name for (name,) in con.sql("select table_name from after.meta.models where layer = 'marts'").fetchall()
             }:
                 raise UsageError(f"there is no mart {table!r}", "the published file", "`datamoat show` lists them.")
             columns, found = changed_rows(con, table, limit)
-            return f"{earlier.build_id} → {current.build_id}: {table}", (tuple(columns), found)
+            return f"{earlier.build_id} → {current_id}: {table}", (tuple(columns), found)
         differ = [one for one in differences(con) if not one.is_none]
-    return f"{earlier.build_id} → {current.build_id}: {len(differ)} marts differ", (
+    return f"{earlier.build_id} → {current_id}: {len(differ)} marts differ", (
         ("table", "n_before", "n_after", "n_added", "n_removed", "n_changed", "columns"),
         [_line(one) for one in differ],
     )

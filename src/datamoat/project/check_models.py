@@ -1,0 +1,153 @@
+"""The anomaly checks of a table as `source.yml` declares them: each bound with the history it was taken from."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+# A frozen model with a plain dict inside is not frozen; a view of it is.
+Frozen = AfterValidator(MappingProxyType)
+Sentence = Annotated[str, Field(min_length=8)]
+
+
+class Strict(BaseModel):
+    """Frozen, and an unknown key is an error: a misspelt bound must not be silently absent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Bound(Strict):
+    """A limit on how far a vintage may be from the last good one.
+
+    Attributes:
+        max: The limit; beyond it the vintage is quarantined.
+        per_day: What is added to the limit for every day beyond the first between the two vintages.
+        note: Beyond this the vintage is served, with a line in its reason.
+        reason: What in the history the limit was taken from.
+    """
+
+    max: Annotated[float, Field(ge=0)]
+    per_day: Annotated[float, Field(ge=0)] = 0.0
+    ceiling: Annotated[float, Field(ge=0)] | None = None
+    note: Annotated[float, Field(ge=0)] | None = None
+    reason: Sentence
+
+    def after(self, days: int) -> float:
+        """Return the limit for two vintages `days` apart."""
+        limit = self.max + self.per_day * max(days - 1, 0)
+        return limit if self.ceiling is None else min(limit, self.ceiling)
+
+
+class Score(Strict):
+    """A rating on an interval scale (Elo-like): only differences mean something.
+
+    Attributes:
+        column: The rating; `votes` the count it rests on; `rank` the place upstream gave it.
+        shift: The median move of shared entries beyond which the board counts as re-anchored (a revision).
+        stretch: How much wider or narrower the spread may get before it is another scale.
+        move: The largest move of one entry, against the median, in points.
+        still: The same for an entry without a single new vote.
+    """
+
+    column: str
+    votes: str | None = None
+    rank: str | None = None
+    shift: Bound
+    stretch: Bound
+    move: Bound
+    still: Bound | None = None
+
+
+class Measure(Strict):
+    """A column of positive quantities.
+
+    Attributes:
+        factor: How many times its last good value the median row may be, up or down: beyond it, another unit.
+        one: The same for a single row.
+        by: A column that says what a row measures, where rows measure different things; each is judged on its own.
+        share: Whether every value must lie between 0 and 1.
+        zero: Whether 0 is an honest value; if not, a 0 among positive values is an error.
+    """
+
+    column: str
+    by: str | None = None
+    factor: Bound
+    one: Bound | None = None
+    share: bool = False
+    zero: bool = False
+
+
+class When(Strict):
+    """A column of dates: earlier than `earliest`, or later than the capture by more than `slack_days`, is an error."""
+
+    column: str
+    earliest: str
+    slack_days: Annotated[int, Field(ge=0)] = 1
+    reason: Sentence
+
+
+class Match(Strict):
+    """A text column of which a model keeps, or can cast, only the values that match a pattern.
+
+    Attributes:
+        column: The column; its missing values count as no match.
+        pattern: A regular expression for a whole value, whatever its case.
+        least: The smallest share of rows that match.
+        fall: The largest part of the last good share that may be lost.
+        reason: What in the history the two were taken from.
+    """
+
+    column: str
+    pattern: str
+    least: Annotated[float, Field(ge=0, le=1)]
+    fall: Annotated[float, Field(ge=0, lt=1)]
+    reason: Sentence
+
+    @model_validator(mode="after")
+    def _pattern_compiles(self) -> "Match":
+        re.compile(self.pattern)
+        return self
+
+
+class Steady(Strict):
+    """Columns that hardly ever change for a known key; `changed` bounds the share of known rows in which one does."""
+
+    columns: tuple[str, ...]
+    changed: Bound
+
+
+class Flag(Strict):
+    """A true-or-false column; `jump` bounds the move of the share that is true."""
+
+    column: str
+    jump: Bound
+
+
+class AnomalyChecks(Strict):
+    """How a table of one vintage is compared with the last good vintage of the same request.
+
+    Attributes:
+        key: The publisher's own identity of a row.
+        label: The column whose text names a row in a message.
+        newest_of: A column of publication dates, where one vintage holds many: only the newest are compared.
+        restated: Whether another value for a known key is a revision of the record (not so for live counters).
+        gone: Share of the last good keys that may be missing; `new` share of keys that may be unheard of.
+        nulls: By column, `*` for all others: the share of known rows that may lose their value, and by which the share of
+            missing values may rise.
+    """
+
+    key: tuple[str, ...]
+    label: str | None = None
+    newest_of: str | None = None
+    restated: bool = False
+    gone: Bound
+    new: Bound
+    nulls: Annotated[Mapping[str, Bound], Field(min_length=1), Frozen]
+    matches: tuple[Match, ...] = ()
+    steady: tuple[Steady, ...] = ()
+    score: Score | None = None
+    measures: tuple[Measure, ...] = ()
+    dates: tuple[When, ...] = ()
+    flags: tuple[Flag, ...] = ()
