@@ -35,8 +35,8 @@ class Bench:
             body = (body if isinstance(body, str) else json.dumps(body)).encode()
         moment = datetime(self.day.year, self.day.month, self.day.day, 6, tzinfo=UTC)
         self.day += timedelta(days=days)
-        shelf = Snapshots(self.settings.snapshots, self.source.id)
-        receipt = shelf.store(
+        store = Snapshots(self.settings.snapshots, self.source.id)
+        receipt = store.store(
             request, body, retrieved_at=moment, url="https://example.org/", route="http", extension="json", status=status
         )
         land_source(self.settings, self.source)
@@ -61,9 +61,9 @@ class Bench:
         ]
 
     def kept(self, landing: Landing) -> bytes:
-        """Return the captured bytes of an answer."""
-        shelf = Snapshots(self.settings.snapshots, self.source.id)
-        return shelf.body(shelf.get(landing.snapshot_id))
+        """Return the captured bytes of an response."""
+        store = Snapshots(self.settings.snapshots, self.source.id)
+        return store.body(store.get(landing.snapshot_id))
 
 
 @pytest.fixture

@@ -654,9 +654,9 @@ def test_raw_tables_are_there_and_typed_before_anything_was_fetched(place: Setti
 def test_snapshots_are_kept_once_and_receipts_every_day(bench: Any, board: Board) -> None:
     for _ in range(3):
         bench.feed(board())
-    shelf = Snapshots(bench.settings.snapshots, "aa_api")
-    assert len(shelf.of("text_to_video")) == 3
-    assert len({receipt.body for receipt in shelf.of()}) == 1
+    store = Snapshots(bench.settings.snapshots, "aa_api")
+    assert len(store.of("text_to_video")) == 3
+    assert len({receipt.body for receipt in store.of()}) == 1
     assert len(list((bench.settings.snapshots / "aa_api").rglob("*.json"))) == 4
 
 

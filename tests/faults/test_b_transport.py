@@ -19,13 +19,13 @@ import pytest
 import stamina
 from werkzeug import Request, Response
 
+from datamoat import parsing
 from datamoat.errors import SourceChangedError, UsageError
 from datamoat.ingest.fetch import fetch_source
 from datamoat.ingest.http_client import Client, retry_after
 from datamoat.ingest.land import land_source
 from datamoat.ingest.outcome import FetchReport
-from datamoat.ingest.parse import read_answer
-from datamoat.parsing import Answer, load_json
+from datamoat.ingest.parse import read_response
 from datamoat.project.sources import Source
 from datamoat.settings import Settings
 from datamoat.storage.snapshots import Snapshots
@@ -355,8 +355,8 @@ def test_b08_a_cut_answer_at_any_byte_is_rejected(board: Any, source: Callable[[
     asked = source("aa_api")
     for cut in range(len(body)):
         with pytest.raises(SourceChangedError):
-            read_answer(asked, [body[:cut]], "text_to_video", date(2026, 3, 1))
-    assert len(read_answer(asked, [body], "text_to_video", date(2026, 3, 1))[0]["entries"]) == 8
+            read_response(asked, [body[:cut]], "text_to_video", date(2026, 3, 1))
+    assert len(read_response(asked, [body], "text_to_video", date(2026, 3, 1))[0]["entries"]) == 8
 
 
 def test_b08_real_answers_cut_anywhere_are_rejected_or_identical(captures: Path, source: Callable[[str], Source]) -> None:
@@ -368,10 +368,10 @@ def test_b08_real_answers_cut_anywhere_are_rejected_or_identical(captures: Path,
     }
     for name, (request, path) in cases.items():
         body, asked = path.read_bytes(), source(name)
-        whole = read_answer(asked, [body], request, date(2026, 8, 1))
+        whole = read_response(asked, [body], request, date(2026, 8, 1))
         for cut in chance.sample(range(len(body)), 700):
             try:
-                found = read_answer(asked, [body[:cut]], request, date(2026, 8, 1))
+                found = read_response(asked, [body[:cut]], request, date(2026, 8, 1))
             except SourceChangedError:
                 continue
             assert found == whole, (name, cut)
@@ -396,9 +396,9 @@ def test_b08_real_answers_cut_anywhere_are_rejected_or_identical(captures: Path,
 def test_b09_the_edges_of_json_have_one_reading_each(body: bytes, expected: Any) -> None:
     if expected is None:
         with pytest.raises(SourceChangedError):
-            load_json(Answer(body))
+            parsing.load_json(parsing.Response(body))
     else:
-        assert load_json(Answer(body)) == expected == load_json(Answer(body))
+        assert parsing.load_json(parsing.Response(body)) == expected == parsing.load_json(parsing.Response(body))
 
 
 def test_nothing_new_costs_one_conditional_request_and_no_landing(

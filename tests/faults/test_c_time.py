@@ -77,9 +77,9 @@ def test_c01_the_machines_time_zone_changes_nothing(
     for zone in ("UTC", "Pacific/Kiritimati", "America/New_York"):
         monkeypatch.setenv("TZ", zone)
         time.tzset()
-        shelf = Snapshots(place.snapshots / zone.replace("/", "_"), "aa_api")
+        store = Snapshots(place.snapshots / zone.replace("/", "_"), "aa_api")
         moment = datetime(2026, 3, 8, 2, 30, tzinfo=UTC)
-        ids.append(shelf.store("text_to_video", b"{}", retrieved_at=moment, url="x", route="http", extension="json").snapshot_id)
+        ids.append(store.store("text_to_video", b"{}", retrieved_at=moment, url="x", route="http", extension="json").snapshot_id)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     assert len(set(ids)) == 1

@@ -31,7 +31,7 @@ from datamoat.errors import ContentError, DatamoatError, SourceChangedError, Sou
 from datamoat.ingest.fetch import fetch_source
 from datamoat.ingest.land import land_source
 from datamoat.ingest.landings import raw_relations, read_landings
-from datamoat.ingest.parse import read_answer
+from datamoat.ingest.parse import read_response
 from datamoat.ingest.protocols import public_url
 from datamoat.ingest.ssrf_guard import check_url, public_addresses
 from datamoat.parsing import oddities, open_zip, shown
@@ -160,10 +160,10 @@ def test_f06_zips_that_reach_out_overlap_or_explode_are_refused(tmp_path: Path, 
 def test_f06_a_zip_of_the_report_is_read_and_one_without_a_table_is_not(place: Settings, source: Callable[[str], Source]) -> None:
     tiktok = source("tiktok_enforcement")
     table = (tiktok.folder / "sample" / "report.csv").read_bytes()
-    rows, _ = read_answer(tiktok, [zipped(("2025Q4_CGER_English.csv", table), ("readme.pdf", b"%PDF"))], "report", DAY)
+    rows, _ = read_response(tiktok, [zipped(("2025Q4_CGER_English.csv", table), ("readme.pdf", b"%PDF"))], "report", DAY)
     assert len(rows["figures"]) == 2
     with pytest.raises(SourceChangedError, match="no table in the zip"):
-        read_answer(tiktok, [zipped(("readme.pdf", b"%PDF"))], "report", DAY)
+        read_response(tiktok, [zipped(("readme.pdf", b"%PDF"))], "report", DAY)
 
 
 def workbook(lines: list[list[str]], extra: dict[str, str] | None = None) -> bytes:
@@ -197,7 +197,7 @@ def test_a_spreadsheet_of_the_report_gives_the_rows_of_its_csv(source: Callable[
     tiktok = source("tiktok_enforcement")
     text = (tiktok.folder / "sample" / "report.csv").read_text()
     lines = [["Enforcement report"], [], *csv.reader(io.StringIO(text))]
-    assert read_answer(tiktok, [workbook(lines)], "report", DAY)[0] == read_answer(tiktok, [text.encode()], "report", DAY)[0]
+    assert read_response(tiktok, [workbook(lines)], "report", DAY)[0] == read_response(tiktok, [text.encode()], "report", DAY)[0]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_spreadsheet_of_the_report_gives_the_rows_of_its_csv(source: Callable[
 def test_f07_xml_is_refused_before_any_of_it_is_interpreted(bench: Any, document: str, source: Callable[[str], Source]) -> None:
     assert bench.feed(document.encode()).validation_status == "error"
     with pytest.raises(SourceChangedError):
-        read_answer(source("epoch_models"), [document.encode() + b"\n"], "all_models", DAY)
+        read_response(source("epoch_models"), [document.encode() + b"\n"], "all_models", DAY)
 
 
 def test_f07_entities_inside_a_spreadsheet_stay_unresolved_and_cheap(source: Callable[[str], Source]) -> None:
@@ -221,7 +221,7 @@ def test_f07_entities_inside_a_spreadsheet_stay_unresolved_and_cheap(source: Cal
     sheet = f'<?xml version="1.0"?><!DOCTYPE x [{laughs}<!ENTITY f SYSTEM "file:///etc/passwd">]><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>&l9;&f;</t></is></c></row></sheetData></worksheet>'
     began = time.monotonic()
     with pytest.raises(SourceChangedError) as refused:
-        read_answer(source("tiktok_enforcement"), [workbook([["x"]], {"xl/worksheets/sheet1.xml": sheet})], "report", DAY)
+        read_response(source("tiktok_enforcement"), [workbook([["x"]], {"xl/worksheets/sheet1.xml": sheet})], "report", DAY)
     assert "root:" not in str(refused.value)
     assert time.monotonic() - began < 30
 
@@ -329,7 +329,7 @@ def dataset() -> bytes:
 
 
 def test_the_history_in_parquet_is_read_in_a_child_and_gives_its_rows(source: Callable[[str], Source]) -> None:
-    rows, _ = read_answer(source("arena_dataset"), [dataset()], "text_to_video", DAY)
+    rows, _ = read_response(source("arena_dataset"), [dataset()], "text_to_video", DAY)
     assert len(rows["entries"]) == 30
     assert rows["entries"][0]["leaderboard_publish_date"] == date(2026, 2, 1)
 
@@ -369,7 +369,7 @@ def test_f10_mutated_text_is_read_or_refused_and_nothing_else(
     refused = 0
     for _ in range(300):
         try:
-            read_answer(asked, [mutated(body, chance)], request_name, DAY)
+            read_response(asked, [mutated(body, chance)], request_name, DAY)
         except SourceChangedError:
             refused += 1
     assert refused > 50
@@ -383,20 +383,20 @@ def test_f10_a_reader_that_dies_takes_nobody_with_it(source: Callable[[str], Sou
     (folder / "parse.py").write_text("import os, signal\ndef entries(answer):\n    os.kill(os.getpid(), signal.SIGSEGV)\n")
     broken = arena.model_copy(update={"folder": folder})
     with pytest.raises(SourceChangedError, match="broke its reader"):
-        read_answer(broken, [dataset()], "text_to_video", DAY)
+        read_response(broken, [dataset()], "text_to_video", DAY)
     (folder / "parse.py").write_text("def entries(answer):\n    return [bytearray(20 * 2**30)]\n")
     with pytest.raises(SourceChangedError):
-        read_answer(broken, [dataset()], "text_to_video", DAY)
+        read_response(broken, [dataset()], "text_to_video", DAY)
     written = str(tmp_path / "written")
     (folder / "parse.py").write_text(f"def entries(answer):\n    open({written!r}, 'w').write('x' * 10)\n")
     with pytest.raises(SourceChangedError):
-        read_answer(broken, [dataset()], "text_to_video", DAY)
+        read_response(broken, [dataset()], "text_to_video", DAY)
 
 
 HARNESS = """
 import importlib.util, struct, sys
 from datamoat.errors import SourceChangedError
-from datamoat.parsing import Answer
+from datamoat.parsing import Response
 spec = importlib.util.spec_from_file_location("parse", sys.argv[1])
 parse = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(parse)
@@ -404,7 +404,7 @@ read, blob = 0, sys.stdin.buffer
 while head := blob.read(4):
     body = blob.read(struct.unpack("<I", head)[0])
     try:
-        list(getattr(parse, sys.argv[2])(Answer(body, "text_to_video")))
+        list(getattr(parse, sys.argv[2])(Response(body, "text_to_video")))
         said = "read"
     except SourceChangedError:
         said = "refused"
@@ -458,7 +458,7 @@ def test_f10_the_engine_reads_binary_answers_in_a_child_of_its_own(
     for body in (dataset(), mutated(dataset(), chance), b"\0" * 8 + b"DUCK" + b"x" * 99):
         if body.startswith(reading.BINARY) or body[8:12] == b"DUCK":
             try:
-                read_answer(source("arena_dataset"), [body], "text_to_video", DAY)
+                read_response(source("arena_dataset"), [body], "text_to_video", DAY)
             except SourceChangedError:
                 continue
 

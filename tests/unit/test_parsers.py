@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datamoat.errors import SourceChangedError
-from datamoat.ingest.parse import read_answer
+from datamoat.ingest.parse import read_response
 from datamoat.parsing import parse_count, parse_interval
 from datamoat.project.sources import Source, read_source, read_sources
 
@@ -47,16 +47,19 @@ def test_the_order_of_fields_never_matters(source_id: str, path: Path, data: st.
     page = json.loads(path.read_text())
     other = json.dumps(shuffled(page, data.draw))
     source = SOURCES[source_id]
-    assert read_answer(source, [other.encode()], path.stem, DAY)[0] == read_answer(source, [path.read_bytes()], path.stem, DAY)[0]
+    assert (
+        read_response(source, [other.encode()], path.stem, DAY)[0]
+        == read_response(source, [path.read_bytes()], path.stem, DAY)[0]
+    )
 
 
 @pytest.mark.parametrize(("source_id", "path"), TEXT, ids=lambda value: value.name if isinstance(value, Path) else value)
 def test_json_cut_at_any_byte_is_rejected_or_gives_the_same(source_id: str, path: Path) -> None:
     source, body = SOURCES[source_id], path.read_bytes()
-    whole = read_answer(source, [body], path.stem, DAY)[0]
+    whole = read_response(source, [body], path.stem, DAY)[0]
     for cut in range(len(body)):
         try:
-            found = read_answer(source, [body[:cut]], path.stem, DAY)[0]
+            found = read_response(source, [body[:cut]], path.stem, DAY)[0]
         except SourceChangedError:
             continue
         assert found == whole
@@ -66,10 +69,10 @@ def test_json_cut_at_any_byte_is_rejected_or_gives_the_same(source_id: str, path
 def test_a_csv_cut_inside_a_row_is_rejected(name: str) -> None:
     source = SOURCES["epoch_models"]
     body = (source.folder / "sample" / name).read_bytes()
-    whole = read_answer(source, [body], name.removesuffix(".csv"), DAY)[0]["models"]
+    whole = read_response(source, [body], name.removesuffix(".csv"), DAY)[0]["models"]
     for cut in range(len(body)):
         try:
-            found = read_answer(source, [body[:cut]], name.removesuffix(".csv"), DAY)[0]["models"]
+            found = read_response(source, [body[:cut]], name.removesuffix(".csv"), DAY)[0]["models"]
         except SourceChangedError:
             continue
         assert found == whole[: len(found)], "what is read is whole rows; how many there must be is the landing's to judge"
@@ -78,10 +81,10 @@ def test_a_csv_cut_inside_a_row_is_rejected(name: str) -> None:
 def test_table_ten_cut_anywhere_is_rejected_or_the_same() -> None:
     source = SOURCES["eu_active_recipients"]
     body = (source.folder / "sample" / "tiktok.csv").read_bytes()
-    whole = read_answer(source, [body], "tiktok", DAY)[0]
+    whole = read_response(source, [body], "tiktok", DAY)[0]
     for cut in range(len(body)):
         try:
-            found = read_answer(source, [body[:cut]], "tiktok", DAY)[0]
+            found = read_response(source, [body[:cut]], "tiktok", DAY)[0]
         except SourceChangedError:
             continue
         assert found == whole
@@ -156,13 +159,13 @@ BIG = """
 import json, sys
 from datetime import date
 from pathlib import Path
-from datamoat.ingest.parse import read_answer
+from datamoat.ingest.parse import read_response
 from datamoat.project.sources import read_source
 source = read_source(Path(sys.argv[1]))
 model = {"id": "0" * 36, "name": "n" * 60, "slug": "s" * 60, "model_creator": {"id": "c" * 36, "name": "Studio"}, "elo": 1000,
          "rank": 1, "ci95": "-9/9", "appearances": 100, "release_date": "2026-01", "categories": []}
 body = json.dumps({"data": [{**model, "id": str(n)} for n in range(150_000)]}).encode()
-rows = read_answer(source, [body], "text_to_video", date(2026, 1, 31))[0]["entries"]
+rows = read_response(source, [body], "text_to_video", date(2026, 1, 31))[0]["entries"]
 print(len(body), len(rows), peak_kib())
 """
 
@@ -227,8 +230,8 @@ def test_the_hubs_viewer_and_its_archives_give_the_same_rows() -> None:
         "num_rows_per_page": 100,
         "partial": False,
     }
-    whole, _ = read_answer(source, [json.dumps(body).encode()], "text_to_video", DAY)
-    assert read_answer(source, [json.dumps(wrapped).encode()], "text_to_video", DAY)[0] == whole
+    whole, _ = read_response(source, [json.dumps(body).encode()], "text_to_video", DAY)
+    assert read_response(source, [json.dumps(wrapped).encode()], "text_to_video", DAY)[0] == whole
     wrapped["num_rows_total"] = 9
-    _, notes = read_answer(source, [json.dumps(wrapped).encode()], "text_to_video", DAY)
+    _, notes = read_response(source, [json.dumps(wrapped).encode()], "text_to_video", DAY)
     assert any("lists 2" in note for note in notes)

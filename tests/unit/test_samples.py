@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from datamoat.ingest.parse import read_answer
+from datamoat.ingest.parse import read_response
 from datamoat.project.sources import Source, read_sources
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ DAY = date(2026, 1, 31)
 def test_a_sample_gives_the_rows_beside_it(source_id: str, path: Path) -> None:
     source: Source = SOURCES[source_id]
     expected = json.loads(path.with_name(f"{path.stem}.expected.json").read_text(encoding="utf-8"))
-    rows, _ = read_answer(source, [path.read_bytes()], path.stem, DAY)
+    rows, _ = read_response(source, [path.read_bytes()], path.stem, DAY)
     assert json.loads(json.dumps(rows, default=str)) == expected
 
 

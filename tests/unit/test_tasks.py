@@ -100,7 +100,7 @@ def test_a_build_that_is_not_this_run_s_is_not_published(here: Settings) -> None
 def test_a_sweep_spares_the_folder_of_a_source_that_is_being_fetched(here: Settings) -> None:
     folder = here.snapshots / "example_board"
     with one_asker(folder):
-        part = part_of(folder / "answer.json")
+        part = part_of(folder / "response.json")
         part.write_text("half")
         with one_writer(here.data, "build"):
             assert part.exists()

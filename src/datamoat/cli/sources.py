@@ -259,13 +259,13 @@ def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json
             and landing.captured_on == state.since
             and not landing.validation_status.is_accepted
         )
-        shelf = Snapshots(settings.snapshots, one.id)
-        receipt = shelf.get(first.snapshot_id)
+        store = Snapshots(settings.snapshots, one.id)
+        receipt = store.get(first.snapshot_id)
         served = f"data of {state.served_on} stay live" if state.served_on else "nothing is live"
         typer.echo(f"\n{state.request}: {state.state} since {state.since}; {served}.")
         typer.echo(f"  first bad:  {first.snapshot_id}\n  why:        {first.reason}")
         typer.echo(f"  bytes:      data/snapshots/{receipt.body}")
-        begins = shelf.body(receipt)[:SHOWN_BYTES].decode(errors="replace")
+        begins = store.body(receipt)[:SHOWN_BYTES].decode(errors="replace")
         typer.echo("  begins:     " + "".join(character if character.isprintable() else " " for character in begins))
         if state.snapshot_id != first.snapshot_id and state.reason != first.reason:
             typer.echo(f"  newest bad: {state.snapshot_id}\n  why:        {state.reason}")

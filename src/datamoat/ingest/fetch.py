@@ -49,19 +49,19 @@ def fetch_source(
             f"datamoat fetch {source.id} --from FILE --request {request or next(iter(source.fetch.requests))} --on YYYY-MM-DD",
         )
     if dry_run:
-        shelf = Snapshots(settings.snapshots, source.id)
-        return FetchReport(source.id, tuple(plan(source, shelf, name, entry) for name, entry in wanted.items()))
+        store = Snapshots(settings.snapshots, source.id)
+        return FetchReport(source.id, tuple(plan(source, store, name, entry) for name, entry in wanted.items()))
     secret = _secret(source)
     from datamoat.ingest.http_client import Client  # a DAG file may import this module; it must not pay for the client
 
     with one_asker(settings.snapshots / source.id, FETCH_SECONDS), Client(source, clock=clock) as client:
-        shelf = Snapshots(settings.snapshots, source.id)
-        asker = Fetcher(client, shelf, source, secret, clock)
-        outcomes = _ask_in_rounds(asker, wanted)
+        store = Snapshots(settings.snapshots, source.id)
+        fetcher = Fetcher(client, store, source, secret, clock)
+        outcomes = _ask_in_rounds(fetcher, wanted)
         return FetchReport(source.id, tuple(outcomes[name] for name in wanted), client.n_requests)
 
 
-def _ask_in_rounds(asker: "Fetcher", wanted: dict[str, Request]) -> dict[str, Outcome]:
+def _ask_in_rounds(fetcher: "Fetcher", wanted: dict[str, Request]) -> dict[str, Outcome]:
     """Ask for everything once, then again for what failed, with waits in between; give up early on a source in trouble."""
     import stamina
     from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
@@ -79,7 +79,7 @@ def _ask_in_rounds(asker: "Fetcher", wanted: dict[str, Request]) -> dict[str, Ou
     def one_round() -> None:
         worst: RetryLaterError | None = None
         for name in [name for name in wanted if name not in outcomes]:
-            trouble = asker.try_one(name, wanted[name], outcomes)
+            trouble = fetcher.try_one(name, wanted[name], outcomes)
             if trouble is None:
                 continue
             troubles.append((name, trouble))
@@ -98,7 +98,7 @@ def _ask_in_rounds(asker: "Fetcher", wanted: dict[str, Request]) -> dict[str, Ou
             with attempt:
                 one_round()
     last = dict(troubles)
-    return outcomes | {name: asker.give_up(name, last.get(name)) for name in wanted if name not in outcomes}
+    return outcomes | {name: fetcher.give_up(name, last.get(name)) for name in wanted if name not in outcomes}
 
 
 def _secret(source: Source) -> dict[str, str]:

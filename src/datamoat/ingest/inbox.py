@@ -43,8 +43,8 @@ def bring_in(
     source.request(request)
     files = _dated_files(str(pattern)) if "{date}" in str(pattern) else [(_day(str(on)) if on else None, Path(pattern))]
     with one_asker(settings.snapshots / source.id, FETCH_SECONDS):
-        shelf = Snapshots(settings.snapshots, source.id)
-        return FetchReport(source.id, tuple(_store(shelf, source, request, moment, path, clock) for moment, path in files))
+        store = Snapshots(settings.snapshots, source.id)
+        return FetchReport(source.id, tuple(_store(store, source, request, moment, path, clock) for moment, path in files))
 
 
 def take_inbox(
@@ -66,13 +66,13 @@ def take_inbox(
     """
     outcomes, skipped = [], []
     with one_asker(settings.snapshots / source.id, FETCH_SECONDS):
-        shelf = Snapshots(settings.snapshots, source.id)
+        store = Snapshots(settings.snapshots, source.id)
         for request in source.fetch.requests:
             for path in sorted((settings.data / "inbox" / source.id / request).glob("*")):
                 try:
                     moment = _finished_on(path)
                     if day in (None, moment.date().isoformat()):
-                        outcomes.append(_store(shelf, source, request, moment, path, clock))
+                        outcomes.append(_store(store, source, request, moment, path, clock))
                 except UsageError as failure:
                     skipped.append(f"{request}/{path.name}: {failure.what}; {failure.fix}")
     return FetchReport(source.id, tuple(outcomes)), skipped
@@ -87,7 +87,7 @@ def _finished_on(path: Path) -> datetime:
     return _day(path.name)
 
 
-def _store(shelf: Snapshots, source: Source, request: str, moment: datetime | None, path: Path, clock: Clock) -> Outcome:
+def _store(store: Snapshots, source: Source, request: str, moment: datetime | None, path: Path, clock: Clock) -> Outcome:
     """Store one file as received."""
     if moment is None:
         raise UsageError("a saved response needs its day", path.name, "add --on YYYY-MM-DD, or put {date} into the path.")
@@ -101,8 +101,8 @@ def _store(shelf: Snapshots, source: Source, request: str, moment: datetime | No
             path.name,
             f"raise max_megabytes in {source.path.name} if that is right.",
         )
-    before = {receipt.snapshot_id for receipt in shelf.of(request)}
-    receipt = shelf.store(
+    before = {receipt.snapshot_id for receipt in store.of(request)}
+    receipt = store.store(
         request,
         path.read_bytes(),
         retrieved_at=moment,

@@ -62,14 +62,14 @@ def land_all(settings: Settings, sources: Iterable[Source]) -> LandReport:
 
 def land_source(settings: Settings, source: Source) -> tuple[list[Landing], int]:
     """Land one source; return the landings made now and how many stood already."""
-    shelf = Snapshots(settings.snapshots, source.id)
+    store = Snapshots(settings.snapshots, source.id)
     accepted = read_accepted(settings)
     code = _code_hash(source)
     kept = read_log(settings, source.id, code)
     landings: list[Landing] = []
     fresh: list[Landing] = []
-    for request in sorted({receipt.request for receipt in shelf.of()} & source.fetch.requests.keys()):
-        receipts = shelf.of(request)
+    for request in sorted({receipt.request for receipt in store.of()} & source.fetch.requests.keys()):
+        receipts = store.of(request)
         old = [landing for landing in kept if landing.request == request]
         same = 0
         for receipt, landing in zip(receipts, old, strict=False):
@@ -82,7 +82,7 @@ def land_source(settings: Settings, source: Source) -> tuple[list[Landing], int]
         for landing in old[same:]:
             for file in landing.files.values():
                 (raw_folder(settings) / file).unlink(missing_ok=True)
-        done = _land_request(settings, source, shelf, receipts[same:], old[:same], accepted)
+        done = _land_request(settings, source, store, receipts[same:], old[:same], accepted)
         fresh += done
         landings += _one_a_day(old[:same] + done)
     if fresh or len(landings) != len(kept) or (landings and not kept):
@@ -107,7 +107,7 @@ def forget(settings: Settings, source: Source, day: date) -> int:
 def _land_request(
     settings: Settings,
     source: Source,
-    shelf: Snapshots,
+    store: Snapshots,
     receipts: list[Receipt],
     before: list[Landing],
     accepted: dict[str, Acceptance],
@@ -125,10 +125,10 @@ def _land_request(
             rows_of(settings, source, with_rows[-1]),
         )
     seen = {landing.core_sha256: landing.captured_on for landing in good}
-    quarantined = read_quarantined(source, shelf, before)
+    quarantined = read_quarantined(source, store, before)
     done = []
     for receipt in receipts:
-        landing, tables = validate(source, shelf, receipt, last, seen, quarantined, accepted.get(receipt.snapshot_id))
+        landing, tables = validate(source, store, receipt, last, seen, quarantined, accepted.get(receipt.snapshot_id))
         if landing.is_served:
             if any(table.repeat for table in source.tables.values()) or landing.validation_status != Status.UNCHANGED:
                 landing = replace(

@@ -69,8 +69,8 @@ def watch_pages(settings: Settings, *, clock: Clock = lambda: datetime.now(UTC))
         ContentError: A reference file is malformed.
     """
     with one_asker(settings.snapshots / SHELF, 600):
-        shelf = Snapshots(settings.snapshots, SHELF)
-        return [_look(settings, shelf, page, clock) for page in cited_pages(settings)]
+        store = Snapshots(settings.snapshots, SHELF)
+        return [_look(settings, store, page, clock) for page in cited_pages(settings)]
 
 
 def summary(findings: list[Finding]) -> dict[str, int]:
@@ -111,15 +111,15 @@ def seen_text(body: bytes) -> str | None:
     return " ".join(html.unescape(UNSEEN.sub(" ", body.decode(errors="replace"))).split())
 
 
-def _look(settings: Settings, shelf: Snapshots, page: Page, clock: Clock) -> Finding:
+def _look(settings: Settings, store: Snapshots, page: Page, clock: Clock) -> Finding:
     """Look at one page, if it can be looked at."""
     told = _not_asked(page)
     if told is not None:
         return Finding(page.citation_ids, page.url, *told)
     name = page.citation_ids[0].lower()
-    before = shelf.last(name)
+    before = store.last(name)
     try:
-        now = _ask(settings, shelf, page, name, clock)
+        now = _ask(settings, store, page, name, clock)
     except SourceUnavailableError as failure:
         return Finding(page.citation_ids, page.url, "unreachable", failure.what)
     except DatamoatError as failure:
@@ -128,7 +128,7 @@ def _look(settings: Settings, shelf: Snapshots, page: Page, clock: Clock) -> Fin
         return Finding(page.citation_ids, page.url, "gone", f"HTTP {now.status}")
     if now.status != OK:
         return Finding(page.citation_ids, page.url, "unreachable", f"HTTP {now.status}")
-    return Finding(page.citation_ids, page.url, *_compare(shelf, page, before, now))
+    return Finding(page.citation_ids, page.url, *_compare(store, page, before, now))
 
 
 def _not_asked(page: Page) -> tuple[str, str] | None:
@@ -141,7 +141,7 @@ def _not_asked(page: Page) -> tuple[str, str] | None:
     return None
 
 
-def _ask(settings: Settings, shelf: Snapshots, page: Page, name: str, clock: Clock) -> Receipt:
+def _ask(settings: Settings, store: Snapshots, page: Page, name: str, clock: Clock) -> Receipt:
     """Ask for one page and keep the answer; its own host, and no other, may be reached."""
     from datamoat.ingest.http_client import Client, RetryLaterError
 
@@ -156,18 +156,18 @@ def _ask(settings: Settings, shelf: Snapshots, page: Page, name: str, clock: Clo
         except RetryLaterError as failure:
             raise SourceUnavailableError(failure.what, failure.where, failure.fix) from None
     moment = clock()
-    return shelf.store(name, reply.body, retrieved_at=moment, url=page.url, route="http", extension="html", status=reply.status)
+    return store.store(name, reply.body, retrieved_at=moment, url=page.url, route="http", extension="html", status=reply.status)
 
 
-def _compare(shelf: Snapshots, page: Page, before: Receipt | None, now: Receipt) -> tuple[str, str]:
+def _compare(store: Snapshots, page: Page, before: Receipt | None, now: Receipt) -> tuple[str, str]:
     """Say how the page differs from the last time, or from the day it was transcribed."""
     if before is None:
         if page.sha256 is not None and page.sha256 != now.sha256:
             return "changed unseen", "other bytes than on the day it was transcribed, and those were not kept"
-        return "first seen", _visible(page, seen_text(shelf.body(now)))
+        return "first seen", _visible(page, seen_text(store.body(now)))
     if before.sha256 == now.sha256:
         return "unchanged", f"the same bytes as on {before.captured_on}"
-    then, text = seen_text(shelf.body(before)), seen_text(shelf.body(now))
+    then, text = seen_text(store.body(before)), seen_text(store.body(now))
     if then is None or text is None:
         return "changed unseen", f"other bytes than on {before.captured_on}, and no text to compare"
     if then == text:

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from datamoat.errors import ContentError, SourceChangedError
-from datamoat.parsing import Answer, Row, changed, fold, kind, shown, storable
+from datamoat.parsing import Response, Row, changed, fold, kind, shown, storable
 from datamoat.parsing.containers import unwrap
 from datamoat.project.sources import Source, Table
 
@@ -24,10 +24,10 @@ CHILD_SECONDS = 60
 CHILD_BYTES = 6 * 2**30  # of address space, of which a reader of Parquet reserves far more than it uses
 OLDEST_YEAR = 1900
 MOST_YEARS_AHEAD = 10  # of the capture: a licence may end then, a publication may not; its own rule is narrower
-Parser = Callable[[Answer], list[Row]]
+Parser = Callable[[Response], list[Row]]
 
 
-def read_answer(source: Source, pages: list[bytes], request: str, day: date) -> tuple[dict[str, list[Row]], Counter[str]]:
+def read_response(source: Source, pages: list[bytes], request: str, day: date) -> tuple[dict[str, list[Row]], Counter[str]]:
     """Return the rows of every table, typed as `source.yml` says, and the parser's notes.
 
     A body in a binary format is read in a child process: a malicious file may crash its reader, not us.
@@ -86,9 +86,9 @@ def _parse_here(source: Source, table: str, page: bytes, request: str, day: date
     key = (source.parser, source.parser.stat().st_mtime_ns if source.parser.exists() else 0, table)
     if key not in _PARSERS:
         _PARSERS[key] = _parser_of(source.parser, table)
-    answer = Answer(page, request, day)
+    response = Response(page, request, day)
     try:
-        return list(_PARSERS[key](answer)), answer.notes
+        return list(_PARSERS[key](response)), response.notes
     except (SourceChangedError, ContentError):
         raise
     except MemoryError as failure:
@@ -132,12 +132,12 @@ def _child() -> None:
     _limit()
     order, _, page = sys.stdin.buffer.read().partition(b"\n")
     wanted = json.loads(order)
-    answer = Answer(page, wanted["request"], date.fromisoformat(wanted["day"]))
+    response = Response(page, wanted["request"], date.fromisoformat(wanted["day"]))
     out: dict[str, Any]
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            rows = list(_parser_of(Path(wanted["parser"]), wanted["table"])(answer))
-        out = {"rows": rows, "notes": answer.notes}
+            rows = list(_parser_of(Path(wanted["parser"]), wanted["table"])(response))
+        out = {"rows": rows, "notes": response.notes}
     except SourceChangedError as failure:
         out = {"changed": failure.args}
     except ContentError as failure:

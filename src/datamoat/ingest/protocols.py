@@ -29,8 +29,8 @@ HUB = "https://huggingface.co"
 class Fetcher:
     """Asks for one request after another with one client, and stores what comes."""
 
-    def __init__(self, client: "Client", shelf: Snapshots, source: Source, secret: dict[str, str], clock: Clock) -> None:
-        self.client, self.shelf, self.source, self.secret, self.clock = client, shelf, source, secret, clock
+    def __init__(self, client: "Client", store: Snapshots, source: Source, secret: dict[str, str], clock: Clock) -> None:
+        self.client, self.store, self.source, self.secret, self.clock = client, store, source, secret, clock
         self._revisions: dict[str, str] = {}
 
     def try_one(self, name: str, request: Request, outcomes: dict[str, Outcome]) -> "RetryLaterError | None":
@@ -69,7 +69,7 @@ class Fetcher:
         return Outcome(name, "deferred", f"{trouble.what}. {trouble.fix}", receipt.snapshot_id, is_stored=True)
 
     def _ask_urls(self, name: str, request: Request, urls: tuple[str, ...], revision: str | None = None) -> Outcome:
-        last = self.shelf.last(name)
+        last = self.store.last(name)
         reply = None
         for url in urls:
             reply = self.client.get(url, _validators(last, url), secret=self.secret)
@@ -85,7 +85,7 @@ class Fetcher:
             start = shown(reply.body[:160].decode(errors="replace"), 120)
             return Outcome(name, "refused", f"HTTP {reply.status}: {start}", receipt.snapshot_id, is_stored=True)
         pages = self._further_pages(reply, request.paging) if request.paging else [reply]
-        known = {receipt.snapshot_id for receipt in self.shelf.of(name)}
+        known = {receipt.snapshot_id for receipt in self.store.of(name)}
         receipt = self._store(name, reply, reply.url, pages=pages, revision=revision)
         is_new = receipt.snapshot_id not in known
         return Outcome(name, novelty(receipt, is_new=is_new), f"{receipt.n_bytes:,} bytes", receipt.snapshot_id, is_stored=is_new)
@@ -109,7 +109,7 @@ class Fetcher:
                 )
             self._revisions[dataset] = revision
         revision = self._revisions[dataset]
-        last = self.shelf.last(name)
+        last = self.store.last(name)
         if last is not None and last.revision == revision:
             return self._same(name, last, None)
         return self._ask_urls(name, request, (f"{HUB}/datasets/{dataset}/resolve/{revision}/{request.file}",), revision)
@@ -164,8 +164,8 @@ class Fetcher:
 
     def _same(self, name: str, last: Receipt, reply: "Reply | None") -> Outcome:
         moment, note = self._moment(reply, last)
-        known = {receipt.snapshot_id for receipt in self.shelf.of(name)}
-        receipt = self.shelf.seen_again(last, moment, note)
+        known = {receipt.snapshot_id for receipt in self.store.of(name)}
+        receipt = self.store.seen_again(last, moment, note)
         return Outcome(
             name,
             "unchanged",
@@ -185,10 +185,10 @@ class Fetcher:
         failed: bool = False,
     ) -> Receipt:
         """Keep an answer; its validators count only for the address that was asked."""
-        moment, note = self._moment(reply, self.shelf.last(name))
+        moment, note = self._moment(reply, self.store.last(name))
         bodies = [page.body for page in pages or [reply]]
         headers = reply.headers
-        return self.shelf.store(
+        return self.store.store(
             name, b"".join(bodies), retrieved_at=moment, url=public_url(url), route="http",
             extension=_extension(url, headers.get("content-type", "")), status=max(reply.status, 502) if failed else reply.status,
             parts=tuple(map(len, bodies)) if len(bodies) > 1 else (), content_type=headers.get("content-type"),
@@ -220,9 +220,9 @@ class Fetcher:
         return ours, None
 
 
-def plan(source: Source, shelf: Snapshots, name: str, request: Request) -> Outcome:
+def plan(source: Source, store: Snapshots, name: str, request: Request) -> Outcome:
     """Say what would be asked."""
-    last = shelf.last(name)
+    last = store.last(name)
     urls = [url for url in (request.url, *request.otherwise, request.page) if url]
     if source.fetch.protocol == "huggingface":
         urls = [f"{HUB}/api/datasets/{request.dataset}", f"{HUB}/datasets/{request.dataset}/resolve/REVISION/{request.file}"]

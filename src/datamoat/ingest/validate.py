@@ -36,7 +36,7 @@ class Vintage:
 
 def validate(
     source: Source,
-    shelf: Snapshots,
+    store: Snapshots,
     receipt: Receipt,
     last: Vintage | None,
     seen: dict[str, date],
@@ -54,7 +54,7 @@ def validate(
         )  # fmt: skip
 
     if receipt.status >= HTTP_ERROR:
-        start = shown(shelf.body(receipt)[:200].decode(errors="replace"), 160)
+        start = shown(store.body(receipt)[:200].decode(errors="replace"), 160)
         return landing(Status.ERROR, f"the publisher answered with HTTP {receipt.status}: {start}"), {}
     if last is not None and receipt.sha256 == last.sha256:
         return landing(
@@ -65,7 +65,7 @@ def validate(
             last.core_sha256,
         ), last.tables
     try:
-        tables, notes = reading.read_answer(source, shelf.pages(receipt), receipt.request, receipt.captured_on)
+        tables, notes = reading.read_response(source, store.pages(receipt), receipt.request, receipt.captured_on)
         clashes = [clash for name, table in source.tables.items() for clash in _unique(tables, name, table, notes)]
     except SourceChangedError as failure:
         return landing(Status.ERROR, f"{failure.what}. {failure.fix}"), {}
@@ -107,9 +107,9 @@ def changes_of(settings: Settings, source: Source, snapshot_id: str) -> list[tup
     Raises:
         SourceChangedError: Its bytes cannot be read into rows.
     """
-    shelf = Snapshots(settings.snapshots, source.id)
-    receipt = shelf.get(snapshot_id)
-    offered, _ = reading.read_answer(source, shelf.pages(receipt), receipt.request, receipt.captured_on)
+    store = Snapshots(settings.snapshots, source.id)
+    receipt = store.get(snapshot_id)
+    offered, _ = reading.read_response(source, store.pages(receipt), receipt.request, receipt.captured_on)
     good = last_good(settings, source, receipt.request, receipt)
     served = good[1] if good else {name: [] for name in source.tables}
     changes: list[tuple[str, str, str, str, str, str]] = []
@@ -146,7 +146,7 @@ def last_good(settings: Settings, source: Source, request: str, before: Receipt)
     return (good[-1], rows_of(settings, source, good[-1])) if good else None
 
 
-def read_quarantined(source: Source, shelf: Snapshots, landings: list[Landing]) -> list[Vintage]:
+def read_quarantined(source: Source, store: Snapshots, landings: list[Landing]) -> list[Vintage]:
     """Return the first and the newest vintage that are quarantined since the last good one, read from their bytes."""
     waiting: list[Landing] = []
     for landing in landings:
@@ -156,8 +156,8 @@ def read_quarantined(source: Source, shelf: Snapshots, landings: list[Landing]) 
             waiting.append(landing)
     found = []
     for landing in [*waiting[:1], *waiting[1:][-1:]]:
-        receipt = shelf.get(landing.snapshot_id)
-        tables, _ = reading.read_answer(source, shelf.pages(receipt), receipt.request, receipt.captured_on)
+        receipt = store.get(landing.snapshot_id)
+        tables, _ = reading.read_response(source, store.pages(receipt), receipt.request, receipt.captured_on)
         found.append(Vintage(receipt.captured_on, receipt.sha256, landing.rows_sha256, landing.core_sha256, tables))
     return found
 

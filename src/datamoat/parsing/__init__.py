@@ -4,12 +4,12 @@ from datamoat.parsing.containers import header_of, load_csv, load_json, open_zip
 from datamoat.parsing.display import fold, kind, oddities, shown, storable
 from datamoat.parsing.fields import drop_sentinels, exhaust, flag, list_at, mapping, number, refuse_error, take, text, whole
 from datamoat.parsing.numbers import MISSING, parse_count, parse_date, parse_interval, parse_number, stated_day
-from datamoat.parsing.response import DOUBT, Answer, Row, changed
+from datamoat.parsing.response import DOUBT, Response, Row, changed
 
 __all__ = [
     "DOUBT",
     "MISSING",
-    "Answer",
+    "Response",
     "Row",
     "changed",
     "drop_sentinels",

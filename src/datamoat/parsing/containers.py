@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from datamoat.parsing.display import shown
-from datamoat.parsing.response import Answer, changed
+from datamoat.parsing.response import Response, changed
 
 GZIP: Final = b"\x1f\x8b"
 WIDE: Final = {  # byte order marks of text that is not UTF-8; the longer first, since one begins with the other
@@ -72,7 +72,7 @@ def unwrap(body: bytes, most_bytes: int) -> tuple[bytes, list[str]]:
     return body, notes
 
 
-def load_json(answer: Answer) -> Any:  # noqa: ANN401  (whatever the publisher sent)
+def load_json(response: Response) -> Any:  # noqa: ANN401  (whatever the publisher sent)
     """Return the JSON of an answer; numbers that are not numbers become missing, with a note.
 
     Any UTF encoding is read, with or without a byte order mark. Whole numbers keep every digit.
@@ -80,7 +80,7 @@ def load_json(answer: Answer) -> Any:  # noqa: ANN401  (whatever the publisher s
     Raises:
         SourceChangedError: Not JSON, cut short, a key given twice, nested beyond reason, or an absurd number.
     """
-    refuse_markup(answer.body)
+    refuse_markup(response.body)
 
     def pairs(entries: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(entries)
@@ -90,10 +90,10 @@ def load_json(answer: Answer) -> Any:  # noqa: ANN401  (whatever the publisher s
         return made
 
     def constant(name: str) -> None:
-        answer.note(f"{name} read as missing")
+        response.note(f"{name} read as missing")
 
     try:
-        text = answer.body.decode(json.detect_encoding(answer.body))
+        text = response.body.decode(json.detect_encoding(response.body))
         return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=pairs, parse_constant=constant)
     except UnicodeDecodeError as failure:
         raise changed(f"not text: {failure.reason} at byte {failure.start:,}") from failure
@@ -101,7 +101,7 @@ def load_json(answer: Answer) -> Any:  # noqa: ANN401  (whatever the publisher s
         if failure.pos == 0:
             raise changed(f"text in place of JSON: {shown(text, 160)}", "do what it says, then fetch again.") from failure
         raise changed(
-            f"not JSON, or cut short: {failure.msg} at character {failure.pos:,} of {len(answer.body):,} bytes",
+            f"not JSON, or cut short: {failure.msg} at character {failure.pos:,} of {len(response.body):,} bytes",
             "ask again; a cut answer is never read in part.",
         ) from failure
     except RecursionError as failure:
@@ -110,7 +110,7 @@ def load_json(answer: Answer) -> Any:  # noqa: ANN401  (whatever the publisher s
         raise changed(f"a number beyond reason: {str(failure)[:80]}") from failure
 
 
-def load_csv(answer: Answer) -> tuple[list[str], list[list[str]]]:
+def load_csv(response: Response) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of a CSV in UTF-8, quoted line breaks included.
 
     Cells may be separated by commas, semicolons or tabs; a first line `sep=;` is read as spreadsheets write it. Columns
@@ -120,17 +120,17 @@ def load_csv(answer: Answer) -> tuple[list[str], list[list[str]]]:
         SourceChangedError: Not UTF-8 text, a workbook, no header, a header given twice, values under no header, or a row of
             another width.
     """
-    _refuse_other_formats(answer.body)
+    _refuse_other_formats(response.body)
     seen: dict[str, str] = {}  # tables repeat themselves: one object for equal cells
     try:
-        with io.TextIOWrapper(io.BytesIO(answer.body), encoding="utf-8-sig", newline="") as stream:
+        with io.TextIOWrapper(io.BytesIO(response.body), encoding="utf-8-sig", newline="") as stream:
             first = stream.readline()
             declared = re.fullmatch(r'"?sep=(.)"?[;,\t]*', first.strip("\r\n"), re.IGNORECASE)
             delimiter = declared[1] if declared else max(DELIMITERS, key=first.count)
             if declared is None:
                 stream.seek(0)
             if delimiter != ",":
-                answer.note(f"cells are separated by {shown(delimiter)}")
+                response.note(f"cells are separated by {shown(delimiter)}")
             lines = csv.reader(stream, delimiter=delimiter, strict=True)
             rows = [[seen.setdefault(cell, cell) for cell in row] for row in lines if any(row)]
     except UnicodeDecodeError as failure:
@@ -143,7 +143,7 @@ def load_csv(answer: Answer) -> tuple[list[str], list[list[str]]]:
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise changed(f"record {number} has {len(row)} cells and the header {len(header)}: cut short, or a stray quote")
-    header, rows = _without_nameless_columns(answer, header, rows)
+    header, rows = _without_nameless_columns(response, header, rows)
     twice = [name for name, times in Counter(header).items() if times > 1]
     if twice:
         raise changed(f"header {shown(twice[0])} is given twice")
@@ -165,7 +165,7 @@ def _refuse_other_formats(body: bytes) -> None:
         raise changed("a NUL byte in what should be text")
 
 
-def _without_nameless_columns(answer: Answer, header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+def _without_nameless_columns(response: Response, header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
     """Drop columns that have neither a name nor a value; refuse values under no name."""
     if "" not in header:
         return header, rows
@@ -173,7 +173,7 @@ def _without_nameless_columns(answer: Answer, header: list[str], rows: list[list
     for place, name in enumerate(header):
         if not name and any(row[place].strip() for row in rows):
             raise changed(f"column {place + 1} has values and no name", "give it a name, or empty it.")
-    answer.note(f"{len(header) - len(named)} columns without a name or a value are dropped")
+    response.note(f"{len(header) - len(named)} columns without a name or a value are dropped")
     return [header[place] for place in named], [[row[place] for place in named] for row in rows]
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from datamoat.parsing.display import keys_of, kind, shown
 from datamoat.parsing.numbers import MISSING
-from datamoat.parsing.response import Answer, Row, changed
+from datamoat.parsing.response import Response, Row, changed
 
 ERROR_KEYS: Final = ("error", "errors", "error_message", "message", "msg", "detail", "error_description", "reason")
 DEEPEST = 4  # levels searched for a list that moved
@@ -97,7 +97,7 @@ def text(entry: dict[str, Any], key: str, *, optional: bool = False) -> str | No
 
 
 def number(
-    answer: Answer, entry: dict[str, Any], key: str, *, optional: bool = False, negative: bool = False
+    response: Response, entry: dict[str, Any], key: str, *, optional: bool = False, negative: bool = False
 ) -> float | int | None:
     """Take a number out of an object; the ways of writing "none" become missing, with a note.
 
@@ -113,7 +113,7 @@ def number(
         value = int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, str):
         if value.strip().lower() in MISSING:
-            answer.note(f"{key}: {shown(value)} read as missing")
+            response.note(f"{key}: {shown(value)} read as missing")
             return None
         raise changed(f"{shown(key)} is text {shown(value)}, not a number: its type changed")
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -121,23 +121,23 @@ def number(
     if math.isinf(value):  # JSON's own Infinity is missing already: this is 1e400
         raise changed(f"{shown(key)} is beyond any number we can hold")
     if math.isnan(value):
-        answer.note(f"{key}: {value} read as missing")
+        response.note(f"{key}: {value} read as missing")
         return None
     if not negative and value == -1:
-        answer.note(f"{key}: -1 read as missing")
+        response.note(f"{key}: -1 read as missing")
         return None
     if not negative and value < 0:
         raise changed(f"{shown(key)} is {value}, which cannot be negative")
     return value
 
 
-def whole(answer: Answer, entry: dict[str, Any], key: str, *, optional: bool = False) -> int | None:
+def whole(response: Response, entry: dict[str, Any], key: str, *, optional: bool = False) -> int | None:
     """Take a whole number, zero or more; a value such as 12.0 counts as whole.
 
     Raises:
         SourceChangedError: Not there, not a number, or with a fraction.
     """
-    value = number(answer, entry, key, optional=optional)
+    value = number(response, entry, key, optional=optional)
     if value is None:
         return None
     if value != int(value):
@@ -145,13 +145,13 @@ def whole(answer: Answer, entry: dict[str, Any], key: str, *, optional: bool = F
     return int(value)
 
 
-def drop_sentinels(answer: Answer, rows: list[Row], column: str) -> list[Row]:
+def drop_sentinels(response: Response, rows: list[Row], column: str) -> list[Row]:
     """Return rows in which -1 among ratings that are all positive is missing; on a scale around zero it is a rating."""
     if all(row[column] is None or row[column] == -1 or row[column] > 0 for row in rows):
         for row in rows:
             if row[column] == -1:
                 row[column] = None
-                answer.note(f"{column}: -1 read as missing")
+                response.note(f"{column}: -1 read as missing")
     return rows
 
 
@@ -169,11 +169,11 @@ def flag(entry: dict[str, Any], key: str, *, optional: bool = False) -> bool | N
     return value
 
 
-def exhaust(answer: Answer, entry: Mapping[str, Any], *, ignore: Iterable[str] = (), what: str = "field") -> None:
+def exhaust(response: Response, entry: Mapping[str, Any], *, ignore: Iterable[str] = (), what: str = "field") -> None:
     """Say which fields were left over; `ignore` is the written record of what we leave aside.
 
     A field that was added takes nothing away, so it is a note and the data are served; one that was renamed or
     dropped has already stopped the reading at `take`.
     """
     for key in entry.keys() - set(ignore):
-        answer.note(f"{what} {shown(key)} is new: not read, the rest is served")
+        response.note(f"{what} {shown(key)} is new: not read, the rest is served")

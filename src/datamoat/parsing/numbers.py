@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from datamoat.parsing.display import shown, tidy
-from datamoat.parsing.response import Answer, changed
+from datamoat.parsing.response import Response, changed
 
 MISSING: Final = frozenset(
     {"", "-", "--", "–", "—", "null", "none", "nan", "n/a", "na", "n.a.", "inf", "-inf", "infinity", "-infinity", "undefined"}
@@ -123,10 +123,10 @@ def parse_date(written: str) -> date | None:
         raise changed(f"{shown(written)} is not a date as this source writes them") from failure
 
 
-def stated_day(answer: Answer, written: str | None) -> str | None:
+def stated_day(response: Response, written: str | None) -> str | None:
     """Return a day, month or year as ISO text (`2025-04-07`, `2025-04`, `2025`), also from `Apr 2025`; else a note.
 
-    >>> stated_day(Answer(b""), "Apr 2025"), stated_day(Answer(b""), "2025-04")
+    >>> stated_day(Response(b""), "Apr 2025"), stated_day(Response(b""), "2025-04")
     ('2025-04', '2025-04')
     """
     plain = tidy(written or "")
@@ -140,5 +140,5 @@ def stated_day(answer: Answer, written: str | None) -> str | None:
     if re.match(r"\d{4}-\d{2}-\d{2}(?:[T ]|$)", plain, re.ASCII):
         with contextlib.suppress(ValueError):  # a day that does not exist, such as 31 February
             return date.fromisoformat(plain[:10]).isoformat()
-    answer.note(f"date {shown(plain, 30)} is written in a way not seen before, and left out")
+    response.note(f"date {shown(plain, 30)} is written in a way not seen before, and left out")
     return None

@@ -20,7 +20,7 @@ def changed(
 
 
 @dataclass
-class Answer:
+class Response:
     """One answer of a publisher, and what is worth saying about it.
 
     Attributes:

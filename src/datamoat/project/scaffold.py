@@ -46,19 +46,19 @@ tables:
 PARSE = '''\
 """Read the publisher's answer into one row per entry."""
 
-from datamoat.parsing import Answer, Row, exhaust, list_at, load_json, mapping, number, refuse_error, text
+from datamoat.parsing import Response, Row, exhaust, list_at, load_json, mapping, number, refuse_error, text
 
 
-def entries(answer: Answer) -> list[Row]:
+def entries(response: Response) -> list[Row]:
     """Return one row per entry; a renamed or dropped field stops the landing."""
-    page = mapping(load_json(answer), "the answer")
+    page = mapping(load_json(response), "the answer")
     refuse_error(page, ("entries",))
     rows = []
     for listed in list_at(page, "entries"):
         entry = mapping(listed, "an entry")
-        rows.append({"name": text(entry, "name"), "value": number(answer, entry, "value")})
-        exhaust(answer, entry)
-    exhaust(answer, page, what="key")
+        rows.append({"name": text(entry, "name"), "value": number(response, entry, "value")})
+        exhaust(response, entry)
+    exhaust(response, page, what="key")
     return rows
 '''
 STAGING = """\

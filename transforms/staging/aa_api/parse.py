@@ -3,7 +3,7 @@
 from typing import Any
 
 from datamoat.parsing import (
-    Answer,
+    Response,
     Row,
     drop_sentinels,
     exhaust,
@@ -22,23 +22,23 @@ from datamoat.parsing import (
 ENVELOPE = ("status", "include_categories", "tier", "pagination", "prompt_options", "intelligence_index_version")
 
 
-def entries(answer: Answer) -> list[Row]:
+def entries(response: Response) -> list[Row]:
     """Return one row per model; a renamed or dropped field stops the landing."""
-    page = mapping(load_json(answer), "the answer")
+    page = mapping(load_json(response), "the answer")
     refuse_error(page, ("data", "models"))
     meta = page.pop("meta", None)
     if meta is not None and "data" not in page:  # an archive that wrapped the newer route's rows
         stated = mapping(meta, "meta").get("model_count")
         models = [mapping(mapping(entry, "an entry").get("raw", entry), "raw") for entry in list_at(page, "models")]
-        answer.expect(stated, len(models))
+        response.expect(stated, len(models))
     else:
         models = [mapping(entry, "an entry") for entry in list_at(page, "data")]
-    exhaust(answer, page, ignore=ENVELOPE, what="key")
-    rows = [_older(answer, model) if "ci95" in model or "appearances" in model else _newer(answer, model) for model in models]
-    return drop_sentinels(answer, rows, "elo")
+    exhaust(response, page, ignore=ENVELOPE, what="key")
+    rows = [_older(response, model) if "ci95" in model or "appearances" in model else _newer(response, model) for model in models]
+    return drop_sentinels(response, rows, "elo")
 
 
-def _older(answer: Answer, model: dict[str, Any]) -> Row:
+def _older(response: Response, model: dict[str, Any]) -> Row:
     """Read an entry of /api/v2/data/media/…: votes, rank and release month included."""
     creator = mapping(take(model, "model_creator"), "model_creator")
     down, up = parse_interval(take(model, "ci95")) or (None, None)
@@ -49,19 +49,19 @@ def _older(answer: Answer, model: dict[str, Any]) -> Row:
         "slug": text(model, "slug", optional=True),
         "creator_id": text(creator, "id", optional=True),
         "creator_name": text(creator, "name", optional=True),
-        "elo": number(answer, model, "elo", negative=True),
+        "elo": number(response, model, "elo", negative=True),
         "interval_down": down,
         "interval_up": up,
-        "rank": whole(answer, model, "rank"),
-        "appearances": whole(answer, model, "appearances"),
-        "release_date": stated_day(answer, text(model, "release_date", optional=True)),
+        "rank": whole(response, model, "rank"),
+        "appearances": whole(response, model, "appearances"),
+        "release_date": stated_day(response, text(model, "release_date", optional=True)),
     }
-    exhaust(answer, model, ignore={"categories"})
-    exhaust(answer, creator, what="field of model_creator")
+    exhaust(response, model, ignore={"categories"})
+    exhaust(response, creator, what="field of model_creator")
     return row
 
 
-def _newer(answer: Answer, model: dict[str, Any]) -> Row:
+def _newer(response: Response, model: dict[str, Any]) -> Row:
     """Read an entry of /api/v2/media/…/models/free: a half-width, 0 for the anchor; paid tiers add votes as `samples`."""
     creator = mapping(take(model, "model_creator"), "model_creator")
     down, up = parse_interval(take(model, "ci_95")) or (None, None)
@@ -72,13 +72,13 @@ def _newer(answer: Answer, model: dict[str, Any]) -> Row:
         "slug": text(model, "slug", optional=True),
         "creator_id": text(creator, "id", optional=True),
         "creator_name": text(creator, "name", optional=True),
-        "elo": number(answer, model, "elo", negative=True),
+        "elo": number(response, model, "elo", negative=True),
         "interval_down": down,
         "interval_up": up,
-        "rank": whole(answer, model, "rank", optional=True),
-        "appearances": whole(answer, model, "appearances" if "appearances" in model else "samples", optional=True),
-        "release_date": stated_day(answer, text(model, "release_date", optional=True)),
+        "rank": whole(response, model, "rank", optional=True),
+        "appearances": whole(response, model, "appearances" if "appearances" in model else "samples", optional=True),
+        "release_date": stated_day(response, text(model, "release_date", optional=True)),
     }
-    exhaust(answer, model, ignore={"categories", "open_weights_url"})
-    exhaust(answer, creator, what="field of model_creator")
+    exhaust(response, model, ignore={"categories", "open_weights_url"})
+    exhaust(response, creator, what="field of model_creator")
     return row

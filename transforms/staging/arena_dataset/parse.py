@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from datamoat.parsing import (
-    Answer,
+    Response,
     Row,
     changed,
     drop_sentinels,
@@ -37,52 +37,52 @@ VIEWER = ("features", "num_rows_per_page", "partial")
 DATES = ("leaderboard_publish_date", "publish_date", "leaderboard_date")
 
 
-def entries(answer: Answer) -> list[Row]:
+def entries(response: Response) -> list[Row]:
     """Return one row per model, category and publication."""
-    if answer.body.startswith(b"PAR1"):
-        return _history(answer)
-    page = mapping(load_json(answer), "the answer")
+    if response.body.startswith(b"PAR1"):
+        return _history(response)
+    page = mapping(load_json(response), "the answer")
     refuse_error(page, ("rows",))
     meta = mapping(page.pop("meta", {}), "meta")
     listed = [mapping(entry, "a row") for entry in list_at(page, "rows")]
     stated = meta.get("n_rows", page.pop("num_rows_total", None))
-    answer.expect(stated, len(listed))
+    response.expect(stated, len(listed))
     common = meta.get("leaderboard_publish_date")
     rows = []
     for entry in listed:
         cells = mapping(entry["row"], "a row") if "row" in entry else entry  # the Hub's viewer wraps each row
-        rows.append(_row(answer, cells, _day(cells.pop("leaderboard_publish_date", common))))
-    exhaust(answer, page, ignore=VIEWER, what="key")
-    return drop_sentinels(answer, rows, "rating")
+        rows.append(_row(response, cells, _day(cells.pop("leaderboard_publish_date", common))))
+    exhaust(response, page, ignore=VIEWER, what="key")
+    return drop_sentinels(response, rows, "rating")
 
 
-def _history(answer: Answer) -> list[Row]:
+def _history(response: Response) -> list[Row]:
     """Read the full split; its publication date is a column."""
-    frame = pl.read_parquet(io.BytesIO(answer.body), use_pyarrow=False)
+    frame = pl.read_parquet(io.BytesIO(response.body), use_pyarrow=False)
     dated = next((name for name in DATES if name in frame.columns), None)
     if dated is None:
         raise changed(f"no column {' or '.join(DATES)}; the file has {', '.join(frame.columns)[:300]}")
-    return drop_sentinels(answer, [_row(answer, entry, _day(entry.pop(dated))) for entry in frame.to_dicts()], "rating")
+    return drop_sentinels(response, [_row(response, entry, _day(entry.pop(dated))) for entry in frame.to_dicts()], "rating")
 
 
-def _row(answer: Answer, entry: dict[str, Any], published: str) -> Row:
-    low, rating, high = (number(answer, entry, name, negative=True) for name in ("rating_lower", "rating", "rating_upper"))
+def _row(response: Response, entry: dict[str, Any], published: str) -> Row:
+    low, rating, high = (number(response, entry, name, negative=True) for name in ("rating_lower", "rating", "rating_upper"))
     row = {
         "leaderboard_publish_date": published,
         "category": text(entry, "category"),
-        "rank": whole(answer, entry, "rank"),
+        "rank": whole(response, entry, "rank"),
         "model_name": text(entry, "model_name"),
         "organization": text(entry, "organization", optional=True),
         "license": text(entry, "license", optional=True),
         "rating": rating,
         "rating_lower": low,
         "rating_upper": high,
-        "variance": number(answer, entry, "variance", optional=True),
-        "vote_count": whole(answer, entry, "vote_count"),
+        "variance": number(response, entry, "variance", optional=True),
+        "vote_count": whole(response, entry, "vote_count"),
     }
-    exhaust(answer, entry, what="column")
+    exhaust(response, entry, what="column")
     if low is not None and rating is not None and high is not None and not low <= rating <= high:
-        answer.doubt("a rating lies outside its own interval")
+        response.doubt("a rating lies outside its own interval")
     return row
 
 

@@ -1,7 +1,7 @@
 """Read archived scrapes of arena.ai's ranking tables, in both shapes."""
 
 from datamoat.parsing import (
-    Answer,
+    Response,
     Row,
     drop_sentinels,
     exhaust,
@@ -20,14 +20,14 @@ from datamoat.parsing import (
 ASIDE = {"rank_spread", "model_url", "price_prompt", "price_completion", "context_length", "signals"}  # scope: the rating
 
 
-def entries(answer: Answer) -> list[Row]:
+def entries(response: Response) -> list[Row]:
     """Return one row per model; a renamed or dropped field stops the landing."""
-    page = mapping(load_json(answer), "the answer")
+    page = mapping(load_json(response), "the answer")
     refuse_error(page, ("models",))
     meta = mapping(page.pop("meta", {}), "meta")
     models = list_at(page, "models")
-    exhaust(answer, page, what="key")
-    answer.expect(meta.get("model_count"), len(models))
+    exhaust(response, page, what="key")
+    response.expect(meta.get("model_count"), len(models))
     updated = text(meta, "last_updated", optional=True)
     rows = []
     for model in models:
@@ -35,20 +35,20 @@ def entries(answer: Answer) -> list[Row]:
         if "ci" in entry:  # the shape to 2026-07-15: one half-width
             down, up = parse_interval(take(entry, "ci")) or (None, None)
         else:
-            down, up = number(answer, entry, "ci_low"), number(answer, entry, "ci_high")
+            down, up = number(response, entry, "ci_low"), number(response, entry, "ci_high")
         rows.append(
             {
                 "last_updated": updated,
-                "rank": whole(answer, entry, "rank"),
+                "rank": whole(response, entry, "rank"),
                 "model": text(entry, "model"),
                 "vendor": text(entry, "vendor", optional=True),
                 "license": text(entry, "license", optional=True),
-                "score": number(answer, entry, "score", negative=True),
+                "score": number(response, entry, "score", negative=True),
                 "interval_down": down,
                 "interval_up": up,
-                "votes": whole(answer, entry, "votes"),
+                "votes": whole(response, entry, "votes"),
                 "preliminary": flag(entry, "preliminary", optional=True),
             }
         )
-        exhaust(answer, entry, ignore=ASIDE)
-    return drop_sentinels(answer, rows, "score")
+        exhaust(response, entry, ignore=ASIDE)
+    return drop_sentinels(response, rows, "score")

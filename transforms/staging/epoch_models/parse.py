@@ -4,7 +4,7 @@ import re
 from collections import Counter
 
 from datamoat.errors import SourceChangedError
-from datamoat.parsing import Answer, Row, changed, header_of, load_csv, parse_count, shown, stated_day
+from datamoat.parsing import Response, Row, changed, header_of, load_csv, parse_count, shown, stated_day
 
 NEEDED = {
     "model": ("Model", "System"),
@@ -32,15 +32,15 @@ NUMBERS = ("parameters", "training_compute_flop")
 SCIENTIFIC = re.compile(r"\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 
 
-def models(answer: Answer) -> list[Row]:
+def models(response: Response) -> list[Row]:
     """Return one row per line; a needed column under no known name stops the landing."""
-    header, lines = load_csv(answer)
-    if not answer.body.endswith(b"\n"):
+    header, lines = load_csv(response)
+    if not response.body.endswith(b"\n"):
         raise changed("the file does not end with a line break, as every whole one did: cut short", "fetch again.")
     columns = {name: header_of(header, aliases) for name, aliases in NEEDED.items()}
     columns |= {name: header_of(header, aliases, optional=True) for name, aliases in OPTIONAL.items()}
     aside = len(header) - sum(column is not None for column in columns.values())
-    answer.note(f"{aside} columns are not read")
+    response.note(f"{aside} columns are not read")
     places = {name: header.index(column) for name, column in columns.items() if column is not None}
     seen: Counter[str] = Counter()
     rows = []
@@ -50,12 +50,12 @@ def models(answer: Answer) -> list[Row]:
         row: Row = {name: line[places[name]].strip() or None if name in places else None for name in columns}
         title = " ".join((row["model"] or "").split())  # names with a line break inside a quoted cell
         if not title:
-            answer.note("a line without a model's name is left out")
+            response.note("a line without a model's name is left out")
             continue
         seen[title] += 1
-        row |= {column: _number(answer, column, row[column]) for column in NUMBERS}
+        row |= {column: _number(response, column, row[column]) for column in NUMBERS}
         row |= {
-            "publication_date": stated_day(answer, row["publication_date"]),
+            "publication_date": stated_day(response, row["publication_date"]),
             "model": title,
             "nth": seen[title],
             "dataset_size_header": columns["dataset_size"] if row["dataset_size"] else None,
@@ -64,7 +64,7 @@ def models(answer: Answer) -> list[Row]:
     return rows
 
 
-def _number(answer: Answer, column: str, written: str | None) -> float | None:
+def _number(response: Response, column: str, written: str | None) -> float | None:
     """Return a number in plain, scientific or grouped digits; anything else is missing, with a note."""
     if written is None:
         return None
@@ -73,5 +73,5 @@ def _number(answer: Answer, column: str, written: str | None) -> float | None:
     try:
         return parse_count(written)
     except SourceChangedError:
-        answer.note(f"{column}: {shown(written, 30)} is no number, and left out")
+        response.note(f"{column}: {shown(written, 30)} is no number, and left out")
         return None

@@ -2,7 +2,7 @@
 
 import re
 
-from datamoat.parsing import Answer, Row, changed, header_of, load_csv, parse_count, parse_date, shown
+from datamoat.parsing import Response, Row, changed, header_of, load_csv, parse_count, parse_date, shown
 
 STATES = frozenset(
     (
@@ -49,9 +49,9 @@ MOST_SENTENCE = 400
 SENTENCE_WORDS = 3
 
 
-def recipients(answer: Answer) -> list[Row]:
+def recipients(response: Response) -> list[Row]:
     """Return one row per scope; a sentence in place of a number is kept as told, with the number missing."""
-    header, lines = load_csv(answer)
+    header, lines = load_csv(response)
     places = {name: header.index(str(header_of(header, aliases))) for name, aliases in COLUMNS.items()}
     above: dict[str, str] = {}
     rows: list[Row] = []
@@ -64,14 +64,14 @@ def recipients(answer: Answer) -> list[Row]:
             raise changed(f"indicator {shown(cells['indicator'])} is not the one of table 10")
         scope = {"TOTAL": "EU", "EU": "EU", "GR": "EL"}.get(cells["scope"].upper(), cells["scope"].upper())
         if scope in {"[...]", "[…]", "..."}:
-            answer.note("a row with an ellipsis for a scope is left out")
+            response.note("a row with an ellipsis for a scope is left out")
             continue
         if scope != "EU" and scope not in STATES:
             raise changed(f"scope {shown(cells['scope'])} is neither a member state nor the total")
         if not cells["service"]:
             raise changed("a row names no service, and none above it does")
-        if " ".join(re.findall(r"\w+", cells["service"].lower())) not in SERVICES.get(answer.request, {answer.request}):
-            answer.doubt(f"the table is of {shown(cells['service'])}, and was brought in as {answer.request}")
+        if " ".join(re.findall(r"\w+", cells["service"].lower())) not in SERVICES.get(response.request, {response.request}):
+            response.doubt(f"the table is of {shown(cells['service'])}, and was brought in as {response.request}")
         start, end = _period(cells["period"])
         rows.append(
             {
@@ -79,7 +79,7 @@ def recipients(answer: Answer) -> list[Row]:
                 "period_start": start,
                 "period_end": end,
                 "scope": scope,
-                **_value(answer, cells["value"]),
+                **_value(response, cells["value"]),
             }
         )
     if not rows:
@@ -93,10 +93,10 @@ def recipients(answer: Answer) -> list[Row]:
     return rows
 
 
-def _value(answer: Answer, written: str) -> Row:
+def _value(response: Response, written: str) -> Row:
     """Return the number and what was printed; a sentence is no number, and says so."""
     if written and not written[0].isdecimal() and len(written.split()) >= SENTENCE_WORDS:
-        answer.note("the value is a sentence, not a number: told as missing")
+        response.note("the value is a sentence, not a number: told as missing")
         return {"value": None, "value_as_stated": written[:MOST_SENTENCE]}
     return {"value": parse_count(written), "value_as_stated": written}
 

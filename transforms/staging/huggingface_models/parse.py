@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from datamoat.parsing import Answer, Row, changed, list_at, load_json, mapping, refuse_error, shown, take, text, whole
+from datamoat.parsing import Response, Row, changed, list_at, load_json, mapping, refuse_error, shown, take, text, whole
 
 PLACEHOLDER = "2022-03-02"  # the Hub gives everything older than this day this day
 
 
-def models(answer: Answer) -> list[Row]:
+def models(response: Response) -> list[Row]:
     """Return one row per repository that is a model; fields beyond those read are the Hub's own affair."""
-    page = load_json(answer)
+    page = load_json(response)
     if isinstance(page, dict):
         refuse_error(page, ("models", "recentlyTrending"))
         page = list_at(page, "models" if "models" in page else "recentlyTrending")
@@ -35,8 +35,8 @@ def models(answer: Answer) -> list[Row]:
                 "pipeline_tag": text(entry, "pipeline_tag", optional=is_trending),
                 "library_name": text(entry, "library_name", optional=True),
                 "gated": None if gated is None else str(gated).lower(),
-                "likes": whole(answer, entry, "likes"),
-                "downloads": whole(answer, entry, "downloads"),
+                "likes": whole(response, entry, "likes"),
+                "downloads": whole(response, entry, "downloads"),
                 "created_at": _moment(
                     entry.get("createdAt") if is_trending else take(entry, "createdAt"), placeholder=PLACEHOLDER
                 ),

@@ -11,7 +11,7 @@ import polars as pl
 
 from datamoat.parsing import (
     MISSING,
-    Answer,
+    Response,
     Row,
     changed,
     header_of,
@@ -54,13 +54,13 @@ QUARTER = re.compile(
 )
 
 
-def figures(answer: Answer) -> list[Row]:
+def figures(response: Response) -> list[Row]:
     """Return one row per metric and period for the whole of TikTok; figures by policy, task or market are left aside.
 
     Raises:
         SourceChangedError: Not the report, cut short, or without a figure of the whole: what says "all" was renamed.
     """
-    rows = _read(answer)
+    rows = _read(response)
     if not rows:
         raise changed(
             "no figure is of all policies, tasks and markets: the word for all of them was renamed, or the table is empty"
@@ -68,38 +68,38 @@ def figures(answer: Answer) -> list[Row]:
     return rows
 
 
-def _read(answer: Answer) -> list[Row]:
+def _read(response: Response) -> list[Row]:
     """Read the report in whatever format it came."""
-    body = answer.body
+    body = response.body
     if body.startswith(b"PK\x03\x04"):
         members = open_zip(body)
         if "[Content_Types].xml" in members:
-            return _table(answer, *_sheet(body))
-        found = _member(answer, members, ".csv")
-        found = _member(answer, members, ".xlsx") if found is None else found  # spreadsheets beside a CSV are templates
+            return _table(response, *_sheet(body))
+        found = _member(response, members, ".csv")
+        found = _member(response, members, ".xlsx") if found is None else found  # spreadsheets beside a CSV are templates
         if found is None:
             raise changed(f"no table in the zip has the columns of the report; it holds {', '.join(members)[:200]}")
         return found
     if body.lstrip()[:1] == b"{":
-        return _tidy(answer)
-    return _table(answer, *load_csv(answer))
+        return _tidy(response)
+    return _table(response, *load_csv(response))
 
 
-def _member(answer: Answer, members: dict[str, bytes], ending: str) -> list[Row] | None:
+def _member(response: Response, members: dict[str, bytes], ending: str) -> list[Row] | None:
     """Read the tables of one format in the zip, None if there is none; a file without the report's columns is left aside."""
     found: list[Row] | None = None
     for name in sorted(name for name in members if name.lower().endswith(ending)):
-        header, lines = _sheet(members[name]) if ending == ".xlsx" else load_csv(Answer(members[name]))
+        header, lines = _sheet(members[name]) if ending == ".xlsx" else load_csv(Response(members[name]))
         if header_of(header, ALIASES["metric"], optional=True) is None:
-            answer.note(f"{name} has no column Metric and is left aside")
+            response.note(f"{name} has no column Metric and is left aside")
             continue
-        found = (found or []) + _table(answer, header, lines)
+        found = (found or []) + _table(response, header, lines)
     return found
 
 
-def _tidy(answer: Answer) -> list[Row]:
+def _tidy(response: Response) -> list[Row]:
     """Read the conversion: columns and rows, the global cut."""
-    page = mapping(load_json(answer), "the answer")
+    page = mapping(load_json(response), "the answer")
     refuse_error(page, ("rows",))
     columns, rows = page.get("columns"), page.get("rows")
     if not isinstance(columns, list) or not isinstance(rows, list):
@@ -108,10 +108,10 @@ def _tidy(answer: Answer) -> list[Row]:
         raise changed("a row has another width than the columns: cut short")
     scope = str(page.get("scope", "")).capitalize()
     header = [str(name) for name in columns] + ["location"]
-    return _table(answer, header, [[_plain(cell) for cell in row] + [scope] for row in rows])
+    return _table(response, header, [[_plain(cell) for cell in row] + [scope] for row in rows])
 
 
-def _table(answer: Answer, header: list[str], lines: list[list[str]]) -> list[Row]:
+def _table(response: Response, header: list[str], lines: list[list[str]]) -> list[Row]:
     places: dict[str, int] = {}
     for name, aliases in ALIASES.items():
         column = header_of(header, aliases, optional=name not in NEEDED)
@@ -135,7 +135,7 @@ def _table(answer: Answer, header: list[str], lines: list[list[str]]) -> list[Ro
             }
         )
     if aside:
-        answer.note(f"{aside:,} figures by policy, task or market are left aside")
+        response.note(f"{aside:,} figures by policy, task or market are left aside")
     return rows
 
 
@@ -193,5 +193,5 @@ def _sheet(body: bytes) -> tuple[list[str], list[list[str]]]:
                 writer.writerows(
                     [cell.strip() for cell in row[:width]] for row in lines[number:] if any(cell.strip() for cell in row[:width])
                 )
-                return load_csv(Answer(out.getvalue().encode()))
+                return load_csv(Response(out.getvalue().encode()))
     raise changed("no sheet has a column called Metric")
