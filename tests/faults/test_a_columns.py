@@ -261,13 +261,13 @@ def workbook() -> bytes:
 
 
 REFUSED = {
-    "a workbook named CSV": (workbook(), "a workbook or a zip, whatever its name says"),
+    "a workbook named CSV": (workbook(), "a workbook or a zip, whatever its name is"),
     "values under no name": (table([[*recipients()[0], ""], *([*row, "7"] for row in recipients()[1:])]).encode(), "has values and no name"),
     "a day written day first": (table(recipients(half="01.07.2025/31.12.2025")).encode(), "is not a date as this source writes them"),
     "a decimal comma": (table(recipients()).replace("900,000", "900,5").encode(), "'900,5'"),
     "a code page of Windows": (table(recipients(service="TikTök")).encode("cp1252"), "not UTF-8"),
     "UTF-16 cut in a character": (table(recipients()).encode("utf-16")[:-1], "not UTF-16"),
-    "gzip that is cut short": (gzip.compress(table(recipients()).encode())[:-20], "gzip, cut short or damaged"),
+    "gzip that is truncated": (gzip.compress(table(recipients()).encode())[:-20], "gzip, truncated or damaged"),
     "digits of another script": (table(recipients()).replace("70,000,000", "٧٠٠٠٠٠٠٠").encode(), "is not a count"),
 }  # fmt: skip
 
@@ -378,7 +378,7 @@ def test_entries_without_a_rank_are_retired_and_their_departure_truncates_no_lis
     assert "retired, listed without a rank from now on: 'Model 51', 'Model 52', 'Model 53' and 6 more" in landing.reason
     landing = bench.feed(board(votes=20, drop=9))
     assert landing.validation_status == "ok"
-    assert "retired entries left: 'Model 51'" in landing.reason
+    assert "retired entries removed: 'Model 51'" in landing.reason
 
 
 def test_ranked_entries_that_leave_in_such_a_number_truncate_the_list(bench: Bench, board: Callable[..., dict[str, Any]]) -> None:

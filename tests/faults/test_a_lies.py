@@ -82,7 +82,7 @@ def test_a03_a_board_that_loses_one_entry_is_served(bench: Any, board: Board) ->
     bench.feed(board())
     landing = bench.feed(board(drop=1))
     assert landing.is_served
-    assert "left: 'Model 59'" in landing.reason
+    assert "removed: 'Model 59'" in landing.reason
 
 
 @pytest.mark.parametrize("lines", [1, 3, 40])
@@ -389,7 +389,7 @@ def test_a12_a_publication_that_is_told_anew_is_a_revision_and_one_in_another_un
     assert bench.feed(published(d2026_01_10=1500, d2026_02_10=1501, d2026_02_20=1502)).validation_status == "ok"
     anew = bench.feed(published(d2026_01_10=1504, d2026_02_10=1501, d2026_02_20=1502))
     assert (anew.validation_status, anew.is_served) == ("revision", True)
-    assert "2026-01-10 is told anew: 30 of 30 rows" in anew.reason
+    assert "2026-01-10 has other values now: 30 of 30 rows" in anew.reason
     wrong = bench.feed(published(d2026_01_10=-1504, d2026_02_10=1501, d2026_02_20=1502))
     assert (wrong.validation_status, wrong.is_served) == ("suspicious", False)
     assert "2026-01-10: rating is spread 0.001 times as wide" in wrong.reason
@@ -413,7 +413,7 @@ def test_a14_a_model_that_leaves_is_named_and_its_history_stays(bench: Any, boar
     del page["data"][3]
     landing = bench.feed(page)
     assert landing.is_served
-    assert "left: 'Model 3'" in landing.reason
+    assert "removed: 'Model 3'" in landing.reason
     assert [(row["id"], row["rank"]) for row in bench.rows() if row["id"] == "id-003"] == [("id-003", 4)]
     assert {row["rank"] for row in bench.rows() if row["id"] == "id-004"} == {5}
 
@@ -436,7 +436,7 @@ def test_a15_keys_that_are_all_issued_anew_are_quarantined(bench: Any, board: Bo
     page = board(votes=5)
     for entry in page["data"]:
         entry["id"] = entry["id"].upper()
-    assert "the keys were issued anew: 60 of the 60" in unserved(bench, page, "suspicious")
+    assert "the keys were issued again: 60 of the 60" in unserved(bench, page, "suspicious")
 
 
 def test_a15_a_table_brought_in_under_another_platforms_name_is_quarantined(
@@ -592,11 +592,11 @@ def test_a_new_anchor_is_a_revision_and_is_served_at_once(bench: Any, board: Boa
     assert bench.feed(board(shift=shift, votes=20)).validation_status == "ok"
 
 
-def test_two_questions_with_one_answer_are_distrusted(bench: Any, board: Board) -> None:
+def test_two_requests_with_one_response_are_quarantined(bench: Any, board: Board) -> None:
     bench.feed(board(), "text_to_video")
     landing = bench.feed(board(), "image_to_video")
     assert landing.validation_status == "suspicious"
-    assert "two questions, one answer" in landing.reason
+    assert "two requests, one response" in landing.reason
 
 
 def test_after_a_fault_is_gone_the_result_is_as_if_it_had_never_been(
@@ -683,7 +683,7 @@ def test_a03_a_list_shorter_than_the_answer_says_is_quarantined_however_little_i
     assert bench.feed({"meta": {"model_count": 40}, "models": models}).validation_status == "ok"
     landing = bench.feed({"meta": {"model_count": 40}, "models": models[:39]})
     assert landing.validation_status == "suspicious"
-    assert "says that it has 40 entries, and lists 39" in landing.reason
+    assert "declares 40 entries and lists 39" in landing.reason
     landing = bench.feed({"meta": {"model_count": 40}, "models": models[:20]})
     assert "expected" in landing.reason
     assert "lists 20" in landing.reason

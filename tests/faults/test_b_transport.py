@@ -477,11 +477,11 @@ def test_a04_all_pages_are_one_answer(upstream: Any, ask: Callable[..., FetchRep
 @pytest.mark.parametrize(
     ("second", "said"),
     [
-        (paged(1, 2), "was given page 1 again"),
-        ({**paged(1, 2), "pagination": {}}, "was given one without a number"),
-        (None, "page 2 answers with HTTP 404"),
-        (paged(2, 2), "3 pages were announced and 2 came"),
-        (paged(2, 99, more=True), "was given page 2 again"),
+        (paged(1, 2), "got page 1 again"),
+        ({**paged(1, 2), "pagination": {}}, "got one without a number"),
+        (None, "page 2 responds with HTTP 404"),
+        (paged(2, 2), "3 pages were announced and 2 received"),
+        (paged(2, 99, more=True), "got page 2 again"),
     ],
     ids=["repeated", "repeated without a number", "missing", "too few", "endless"],
 )

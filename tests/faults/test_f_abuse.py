@@ -26,7 +26,7 @@ import pytest
 import yaml
 from werkzeug import Request, Response
 
-from datamoat.cli import sources as cli_sources
+from datamoat.cli import readers as cli_readers
 from datamoat.errors import ContentError, DatamoatError, SourceChangedError, SourceUnavailableError
 from datamoat.ingest.fetch import fetch_source
 from datamoat.ingest.land import land_source
@@ -161,7 +161,7 @@ def test_f06_a_zip_of_the_report_is_read_and_one_without_a_table_is_not(place: S
     tiktok = source("tiktok_enforcement")
     table = (tiktok.folder / "sample" / "report.csv").read_bytes()
     rows, _ = read_response(tiktok, [zipped(("2025Q4_CGER_English.csv", table), ("readme.pdf", b"%PDF"))], "report", DAY)
-    assert len(rows["figures"]) == 2
+    assert len(rows["statistics"]) == 2
     with pytest.raises(SourceChangedError, match="no table in the zip"):
         read_response(tiktok, [zipped(("readme.pdf", b"%PDF"))], "report", DAY)
 
@@ -487,8 +487,8 @@ def test_f12_a_key_is_in_no_file_message_or_list(
     report = fetch_source(place, api, None)
     plan = fetch_source(place, api, None, dry_run=True)
     land_source(place, api)
-    monkeypatch.setattr(cli_sources, "read_settings", lambda: place)
-    cli_sources.show_sources()
+    monkeypatch.setattr(cli_readers, "read_settings", lambda: place)
+    cli_readers.show(sources=True)
     out = capsys.readouterr()
     everything = [str(report), str(plan), out.out, out.err, caplog.text, *(str(landing) for landing in read_landings(place, api))]
     assert CANARY in seen, "the key was sent"

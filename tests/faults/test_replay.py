@@ -177,7 +177,7 @@ def test_the_enforcement_report_gives_removed_videos_and_their_rate_for_every_qu
         "a restatement is a new vintage, not an overwrite"
     )
     assert "restated: 1 of 86" in landed[1].reason
-    assert len(raw_relations(place, [tiktok])["tiktok_enforcement__figures"].paths) == 2
+    assert len(raw_relations(place, [tiktok])["tiktok_enforcement__statistics"].paths) == 2
 
 
 def needed_for(project: Project, wanted: set[str]) -> Project:

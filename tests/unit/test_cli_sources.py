@@ -73,7 +73,7 @@ def bring(run: Run) -> Result:
 
 def test_a_history_is_brought_in_and_judged_at_once(run: Run, history: Path) -> None:
     done = bring(run)
-    assert done.exit_code == 1, "the newest answer is not to be believed"
+    assert done.exit_code == 1, "the newest answer is not accepted"
     assert "truncated list" in done.output
     assert "an error message in place of data" in done.output
     assert bring(run).exit_code == 1, "still quarantined; nothing was added"
@@ -106,7 +106,7 @@ def test_diagnose_says_what_to_do_about_the_newest_answer_and_about_silence(run:
     told = run("diagnose", "aa_api").output
     assert "failing since 2026-03-02" in told
     assert "newest bad: aa_api/text_to_video/2026-03-03/" in told
-    assert "next step:  do what the message says" in told
+    assert "next step:  do what the message asks for" in told
     (tmp_path / "t.json").write_text(page(votes=30))
     run("fetch", "aa_api", "--from", "t.json", "--request", "text_to_video", "--on", "2026-03-04")
     told = run("diagnose", "aa_api").output

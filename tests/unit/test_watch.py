@@ -60,7 +60,7 @@ def test_what_cannot_be_watched_is_said_and_not_asked(place: Settings, httpserve
         "C1": "first seen", "C3": "not read", "C4": "pinned", "C5": "not https", "C6": "changed unseen",
     }  # fmt: skip
     assert found["C1"].citation_ids == ("C1", "C2")
-    assert found["C1"].detail == "2 of the 2 figures taken from it are visible"
+    assert found["C1"].detail == "2 of the 2 values taken from it are visible"
     assert [request.path for request, _ in httpserver.log] == ["/hashed", "/report"]
     assert summary(list(found.values())) == {"changed unseen": 1, "first seen": 1, "not https": 1, "not read": 1, "pinned": 1}
 
@@ -73,9 +73,9 @@ def test_what_cannot_be_watched_is_said_and_not_asked(place: Settings, httpserve
         (
             PAGE.replace("We had", "There were"),
             "changed",
-            "other text than on 2026-03-08; 2 of the 2 figures taken from it are visible",
+            "other text than on 2026-03-08; 2 of the 2 values taken from it are visible",
         ),
-        (PAGE.replace("3.5", "3.55"), "figures gone", "there on 2026-03-08, not now: 3.5"),
+        (PAGE.replace("3.5", "3.55"), "values missing", "there on 2026-03-08, not now: 3.5"),
         ("%PDF-1.7 3.5 hours", "changed unseen", "other bytes than on 2026-03-08, and no text to compare"),
     ],
 )

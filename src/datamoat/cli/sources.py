@@ -24,14 +24,14 @@ SHOWN_BYTES = 240
 SHOWN_CHANGES = 40
 STEPS = {
     "an empty list": "look at the publisher's page: if the list is empty there too, wait; if not, the route has died and another is needed.",
-    "a truncated list": "fetch again; if it stays short, `datamoat plan` shows who is missing, and `datamoat accept` lets it in.",
+    "a truncated list": "fetch again; if it stays short, `datamoat plan` shows who is missing, and `datamoat accept` accepts it.",
     "another list": "compare by `datamoat plan`: the address may lead to another board now.",
     "an old copy": "fetch again later: a cache in between has not caught up.",
-    "as if it were": "look at the publisher's note on units; if the unit changed, mend parse.py rather than accept.",
-    "is not there": "the format changed: read the captured bytes, mend parse.py, then `datamoat land` reads history anew.",
-    "has no": "the format changed: read the captured bytes, mend parse.py, then `datamoat land` reads history anew.",
-    "an error message": "do what the message says (a key, a quota), then fetch again.",
-    "HTML": "open the address in a browser; the page says what the publisher now wants.",
+    "as if it were": "look at the publisher's note on units; if the unit changed, fix parse.py rather than accept.",
+    "is not there": "the format changed: read the captured bytes, fix parse.py, then `datamoat land` reads the history again.",
+    "has no": "the format changed: read the captured bytes, fix parse.py, then `datamoat land` reads the history again.",
+    "an error message": "do what the message asks for (a key, a quota), then fetch again.",
+    "HTML": "open the address in a browser; the page shows what the publisher now wants.",
     "HTTP": "wait and fetch again; if it stays, look at the publisher's status page.",
 }
 
@@ -53,16 +53,16 @@ def register(app: typer.Typer) -> None:
 
 
 def fetch(
-    source: Annotated[list[str] | None, typer.Argument(help="Sources to ask; all that can be asked, if left out.")] = None,
+    source: Annotated[list[str] | None, typer.Argument(help="Sources to fetch; all that can be fetched, if left out.")] = None,
     request: Annotated[str | None, typer.Option(help="Only this request of the source.")] = None,
     archived: Annotated[
         str | None, typer.Option("--from", help="Bring in a file instead; {date} in the path brings in a history.")
     ] = None,
     on: Annotated[str | None, typer.Option(help="The day an archived file was received, YYYY-MM-DD.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked; open no socket.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be fetched; open no socket.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask publishers for what is new, store it as received, and say at once whether it is to be believed.
+    """Fetch what is new from publishers, store it as received, and validate it at once.
 
     Example: datamoat fetch --dry-run
     """
@@ -84,29 +84,29 @@ def fetch(
         raise UsageError("--from needs to know what the file answers", "the command line", "add --request NAME.")
     asked = named or [one for one in read_sources(settings.content) if one.fetch.protocol != "inbox"]
     if dry_run:
-        told = [line for one in asked for line in _fetch_one(settings, one, request, archived, on, dry_run=True)]
+        listed = [line for one in asked for line in _fetch_one(settings, one, request, archived, on, dry_run=True)]
     else:
         with one_writer(settings.data, "fetch"):
-            told = [line for one in asked for line in _fetch_one(settings, one, request, archived, on, alone=bool(named))]
-    is_good = all(line[3] in {"new", "unchanged", "planned"} for line in told)
+            listed = [line for one in asked for line in _fetch_one(settings, one, request, archived, on, alone=bool(named))]
+    is_good = all(line[3] in {"new", "unchanged", "planned"} for line in listed)
     bad = (
-        [line for line in told if line[4] in {Status.SUSPICIOUS, Status.ERROR}]  # of the files brought in, and of no other
+        [line for line in listed if line[4] in {Status.SUSPICIOUS, Status.ERROR}]  # of the files brought in, and of no other
         if dry_run or archived is not None
-        else [name for one in asked for name in _newest_bad(settings, one, {line[1] for line in told if line[0] == one.id})]
+        else [name for one in asked for name in _newest_bad(settings, one, {line[1] for line in listed if line[0] == one.id})]
     )
-    if archived is not None and not as_json and len(told) > LAST_RUNS:
-        counted = Counter(line[4] or "known already" for line in told)
+    if archived is not None and not as_json and len(listed) > LAST_RUNS:
+        counted = Counter(line[4] or "known already" for line in listed)
         typer.echo(
-            f"{len(told)} answers brought in for {told[0][0]} {told[0][1]}: "
+            f"{len(listed)} responses brought in for {listed[0][0]} {listed[0][1]}: "
             + ", ".join(f"{n} {word}" for word, n in sorted(counted.items()))
         )
-        told = [line for line in told if line[4] in {Status.SUSPICIOUS, Status.ERROR, Status.REVISION}]
-    if told or as_json:
-        rows(("source", "request", "day", "response", "validation_status", "detail"), told, as_json=as_json)
+        listed = [line for line in listed if line[4] in {Status.SUSPICIOUS, Status.ERROR, Status.REVISION}]
+    if listed or as_json:
+        rows(("source", "request", "day", "response", "validation_status", "detail"), listed, as_json=as_json)
     raise typer.Exit(0 if is_good and not bad else 1)
 
 
-Told = tuple[str, str, str, str, str, str]
+Line = tuple[str, str, str, str, str, str]
 
 
 def _fetch_one(
@@ -118,8 +118,8 @@ def _fetch_one(
     *,
     dry_run: bool = False,
     alone: bool = True,
-) -> list[Told]:
-    """Ask one source, land what came, and return a line for each request; a source without its key does not stop others."""
+) -> list[Line]:
+    """Fetch one source, land its responses, and return a line for each request; a source without its key does not stop others."""
     from datamoat.errors import SourceUnavailableError
     from datamoat.ingest.fetch import fetch_source
     from datamoat.ingest.inbox import bring_in
@@ -139,7 +139,7 @@ def _fetch_one(
     landed = {landing.snapshot_id: landing for landing in land_source(settings, one)[0]} if report.snapshot_ids else {}
     if archived is not None:
         landed = {landing.snapshot_id: landing for landing in read_landings(settings, one)}
-    lines: list[Told] = []
+    lines: list[Line] = []
     for outcome in report.outcomes:
         landing = landed.get(outcome.snapshot_id or "")
         day = outcome.snapshot_id.split("/", 3)[2] if outcome.snapshot_id else ""
@@ -183,10 +183,10 @@ def plan(
 
 def accept(
     source: Annotated[str, typer.Argument(help="The source.")],
-    snapshot: Annotated[str, typer.Argument(help="The snapshot to let in.")],
-    reason: Annotated[str, typer.Option(help="Why it is to be believed; kept in git.")],
+    snapshot: Annotated[str, typer.Argument(help="The snapshot to accept.")],
+    reason: Annotated[str, typer.Option(help="Why it is accepted; kept in git.")],
 ) -> None:
-    """Let a quarantined snapshot in, and keep the decision as a line that git keeps.
+    """Accept a quarantined snapshot, and keep the decision as a line that git keeps.
 
     Example: datamoat accept SOURCE SNAPSHOT --reason "the publisher halved its list"
     """
@@ -196,7 +196,7 @@ def accept(
 
     settings = read_settings()
     if not reason.strip():
-        raise UsageError("an acceptance needs a reason", "--reason", "say what makes you believe it.")
+        raise UsageError("an acceptance needs a reason", "--reason", "say why it is right.")
     with one_writer(settings.data, "accept"):
         one, landing = _quarantined(settings, source, snapshot)
         entry = Acceptance(
@@ -325,7 +325,7 @@ def _quarantined(settings: Settings, source: str, snapshot: str | None) -> tuple
         raise SourceChangedError(
             f"{landing.snapshot_id} holds no rows that could be served: {landing.reason}",
             f"data/snapshots/{source}",
-            f"`datamoat diagnose {source}` says what to do.",
+            f"`datamoat diagnose {source}` shows what to do.",
         )
     if landing.validation_status != Status.SUSPICIOUS:
         raise UsageError(
@@ -337,17 +337,17 @@ def _quarantined(settings: Settings, source: str, snapshot: str | None) -> tuple
 
 
 def _next_step(state: "RequestState") -> str:
-    """Say what to do about the newest answer that is not to be believed; an error has no rows to be accepted."""
+    """Say what to do about the newest response that is not accepted; an error has no rows to be accepted."""
     for sign, step in STEPS.items():
         if sign in state.reason:
             return step
     if state.state == "quarantined":
-        return f"datamoat plan {state.source_id}, then accept it or mend the source."
-    return "read the captured bytes, mend parse.py, then `datamoat land` reads history anew."
+        return f"datamoat plan {state.source_id}, then accept it or fix the source."
+    return "read the captured bytes, fix parse.py, then `datamoat land` reads the history again."
 
 
 def _newest_bad(settings: Settings, source: "Source", requests: set[str]) -> list[str]:
-    """Return the requests whose newest snapshot is not to be believed."""
+    """Return the requests whose newest snapshot is not accepted."""
     from datamoat.ingest.source_state import states
 
     return [

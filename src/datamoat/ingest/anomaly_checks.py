@@ -22,7 +22,7 @@ from datamoat.parsing import Row, oddities, shown
 from datamoat.project.check_models import AnomalyChecks
 from datamoat.project.sources import Rows, Table
 
-NEWCOMERS = 2  # so many new rows are ordinary on a list of any length, however large a share of a short one they are
+NEW_ROWS = 2  # so many new rows are ordinary on a list of any length, however large a share of a short one they are
 
 
 def compare(
@@ -104,8 +104,8 @@ def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day
             not rule.newest_of or (when.column != rule.newest_of and _top(rule.newest_of, now) == _top(rule.newest_of, then))
         ):
             found.revisions.append(f"{when.column} changed for {some(moved)}")
-    told = [measure.column for measure in rule.measures]
-    restated = [rule_label(rule, new) for old, new in pairs if rule.restated and any(old[name] != new[name] for name in told)]
+    listed = [measure.column for measure in rule.measures]
+    restated = [rule_label(rule, new) for old, new in pairs if rule.restated and any(old[name] != new[name] for name in listed)]
     if restated:
         found.revisions.append(f"restated: {len(restated)} of {len(pairs)} known rows have other values ({some(restated)})")
 
@@ -122,14 +122,14 @@ def _withdrawn(column: str, rows: list[Row], last: list[Row], found: Finding) ->
 
 
 def _earlier(rule: AnomalyChecks, column: str, rows: list[Row], last: list[Row], newest: Any, found: Finding) -> None:  # noqa: ANN401
-    """Judge what both vintages tell of earlier publications: another value for one is a revision, if it is in reason."""
+    """Check what both vintages hold of earlier publications: another value for one is a revision, if it is in reason."""
     known = {(row[column], *(row[name] for name in rule.key)): row for row in last}
-    told: dict[Any, list[tuple[Row, Row]]] = {}
+    listed: dict[Any, list[tuple[Row, Row]]] = {}
     for row in rows:
         was = known.get((row[column], *(row[name] for name in rule.key)))
         if was is not None and row[column] not in (None, newest):
-            told.setdefault(row[column], []).append((was, row))
-    for day, pairs in sorted(told.items()):
+            listed.setdefault(row[column], []).append((was, row))
+    for day, pairs in sorted(listed.items()):
         others = [rule_label(rule, new) for old, new in pairs if old != new]
         if not others:
             continue
@@ -139,9 +139,7 @@ def _earlier(rule: AnomalyChecks, column: str, rows: list[Row], last: list[Row],
         for measure in rule.measures:
             check_measure(rule, measure, pairs, [], 1, one)
         found.suspicions += [f"{column} {day}: {text}" for text in one.suspicions]
-        found.revisions.append(
-            f"{column} {day} is told anew: {len(others)} of {len(pairs)} rows have other values ({some(others)})"
-        )
+        found.revisions.append(f"{column} {day} has other values now: {len(others)} of {len(pairs)} rows ({some(others)})")
 
 
 def core(table: Table, rows: list[Row]) -> Iterator[list[Any]]:
@@ -156,7 +154,7 @@ def core(table: Table, rows: list[Row]) -> Iterator[list[Any]]:
 
 
 def _count_rows(bounds: Rows, rows: list[Row], last: list[Row] | None, last_day: date | None, found: Finding) -> bool:
-    """Judge the number of rows; tell whether there is anything left to judge."""
+    """Check the number of rows; return whether there are rows to check."""
     band = f"expected {bounds.min} to {bounds.max}" if bounds.max else f"expected {bounds.min} or more"
     had = f"; the last good vintage ({last_day}) had {len(last)}" if last else ""
     if not rows:
@@ -194,20 +192,20 @@ def _retired(rule: AnomalyChecks, ours: dict[Any, Row], theirs: dict[Any, Row], 
         unranked = [rule_label(rule, row) for key, row in ours.items() if row[rank] is None and key in theirs.keys() - known]
         found.notes += [f"retired, listed without a rank from now on: {some(unranked)}"] if unranked else []
     left = [rule_label(rule, theirs[key]) for key in theirs if key in known and key not in ours]
-    found.notes += [f"retired entries left: {some(left)}"] if left else []
+    found.notes += [f"retired entries removed: {some(left)}"] if left else []
     return known
 
 
 def _membership(
     rule: AnomalyChecks, ours: dict[Any, Row], theirs: dict[Any, Row], days: int, last_day: date, found: Finding
 ) -> None:
-    """Judge who left and who came; a name that kept its place under another key is a proposal, not a loss."""
+    """Check which keys are missing and which are new; a name found again under another key is a proposal, not a loss."""
     reissued = _reissued(rule, ours, theirs)
     share, limit = len(reissued) / len(theirs), rule.gone.after(days)
     same = sorted(rule_label(rule, ours[key]) for key in reissued)
     if share > limit and len(same) > 1:
         found.suspicions.append(
-            f"the keys were issued anew: {len(same)} of the {len(theirs)} known on {last_day} have another one under the same name ({some(same)})"
+            f"the keys were issued again: {len(same)} of the {len(theirs)} known on {last_day} have another one under the same name ({some(same)})"
         )
     elif same:
         found.notes.append(f"another key under the same name, a proposal for identity: {some(same)}")
@@ -237,13 +235,13 @@ def _membership(
         least, most = math.ceil(len(theirs) * (1 - limit)), math.floor(len(theirs) * (1 + rule.new.after(days)))
         what = "a truncated list" if len(came) <= len(theirs) * 0.05 else "another list"
         found.suspicions.append(
-            f"{what}: {len(ours)} rows, expected {least} to {most}; {len(left)} of the {len(theirs)} known on {last_day} are gone ({some(left)})"
+            f"{what}: {len(ours)} rows, expected {least} to {most}; {len(left)} of the {len(theirs)} known on {last_day} are missing ({some(left)})"
         )
     elif left:
-        found.notes.append(f"left: {some(left)}")
-    if len(came) / len(theirs) > rule.new.after(days) and len(came) > NEWCOMERS:
+        found.notes.append(f"removed: {some(left)}")
+    if len(came) / len(theirs) > rule.new.after(days) and len(came) > NEW_ROWS:
         found.suspicions.append(
-            f"{len(came)} rows unheard of beside {len(theirs)} known; at most {rule.new.after(days):.0%} are expected ({some(came)})"
+            f"{len(came)} unknown keys beside {len(theirs)} known; at most {rule.new.after(days):.0%} are expected ({some(came)})"
         )
     elif came:
         found.notes.append(f"new: {some(came)}")

@@ -9,7 +9,7 @@ from datamoat.ingest.finding import Finding, likely_unit, rule_label, some, unit
 from datamoat.parsing import Row, shown
 from datamoat.project.check_models import AnomalyChecks, Score
 
-FEW = 8  # below so many shared entries a spread says little, and its bound is doubled
+FEW = 8  # below so many shared entries a spread means little, and its bound is doubled
 VOTES_FALL_SHARE = 0.001  # of the votes of shared entries: less is the ordinary tidying of single votes
 ONE_FALL_SHARE = 0.2  # of one entry's votes
 TIMES = 3.0  # a median so many times the last good one, or that part of it, is another unit
@@ -20,7 +20,7 @@ ALIKE = 0.02  # half the entries within this of one another, in logarithms, were
 def check_score(
     rule: AnomalyChecks, score: Score, pairs: list[tuple[Row, Row]], fresh: list[Row], days: int, found: Finding
 ) -> None:
-    """Judge ratings: the same scale, moved as a whole, stretched, or one entry torn out of its place."""
+    """Check ratings: the same scale, moved as a whole, stretched, or one entry torn out of its place."""
     rated = [(old, new) for old, new in pairs if old[score.column] is not None and new[score.column] is not None]
     lost = [rule_label(rule, new) for old, new in pairs if old[score.column] is not None and new[score.column] is None]
     if lost:
@@ -65,7 +65,7 @@ def check_score(
 
 
 def _one_score(rule: AnomalyChecks, score: Score, old: Row, new: Row, shift: float, days: int, found: Finding) -> None:
-    """Judge the move of one entry against the others."""
+    """Check the move of one entry against the others."""
     moved = float(new[score.column]) - float(old[score.column]) - shift
     label = shown(rule_label(rule, new))
     before, after = (old[score.votes], new[score.votes]) if score.votes else (None, None)
@@ -85,7 +85,7 @@ def _one_score(rule: AnomalyChecks, score: Score, old: Row, new: Row, shift: flo
 
 
 def _votes(rule: AnomalyChecks, column: str, pairs: list[tuple[Row, Row]], found: Finding) -> None:
-    """Judge vote counts: withdrawn votes are a revision; one factor for all is a change of unit."""
+    """Check vote counts: withdrawn votes are a revision; one factor for all is a change of unit."""
     counted = [(old, new) for old, new in pairs if old[column] is not None and new[column] is not None]
     lost = sum(old[column] is not None and new[column] is None for old, new in pairs)
     if lost:

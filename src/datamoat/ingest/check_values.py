@@ -17,7 +17,7 @@ ALONE = 1  # a single row may lose a value, or change its name, on a list of any
 def check_measure(
     rule: AnomalyChecks, measure: Measure, pairs: list[tuple[Row, Row]], fresh: list[Row], days: int, found: Finding
 ) -> None:
-    """Judge a positive quantity by how many times its last good value it is, for each thing that is measured."""
+    """Check a positive quantity by how many times its last good value it is, for each thing that is measured."""
     groups: dict[str, list[tuple[Row, Row]]] = {}
     for old, new in pairs:
         if _positive(old[measure.column]):
@@ -119,7 +119,7 @@ def check_zeros(rule: AnomalyChecks, measure: Measure, now: list[Row], then: lis
 
 
 def check_flag(flagged: Flag, now: list[Row], then: list[Row], days: int, found: Finding) -> None:
-    """Judge the share of a true-or-false column that is true."""
+    """Check the share of a true-or-false column that is true."""
     new, old = ([row[flagged.column] for row in rows if row[flagged.column] is not None] for rows in (now, then))
     if not new or not old:
         return

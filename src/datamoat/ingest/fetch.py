@@ -21,9 +21,9 @@ ATTEMPTS = 3
 def fetch_source(
     settings: Settings, source: Source | str, request: str | None = None, *, dry_run: bool = False, clock: Clock = now
 ) -> FetchReport:
-    """Ask a source for one request or for all of them, and store every answer before anybody reads it.
+    """Fetch one request of a source or all of them, and store every response before it is read.
 
-    A request that was answered before is asked conditionally. One that fails is asked again after the others, at most
+    A request with an earlier response is conditional. One that fails is repeated after the others, at most
     three times in all and with at most three failures for the source, so that a publisher in trouble is left alone.
     Validators live in the receipts: two machines that share a data folder behave as one.
 
@@ -31,11 +31,11 @@ def fetch_source(
         settings: Where things are.
         source: The source or its id.
         request: Only this one.
-        dry_run: Say what would be asked; open no socket.
+        dry_run: Report what would be fetched; open no socket.
         clock: What time it is.
 
     Raises:
-        UsageError: There is no such source or request, or it is not one that can be asked.
+        UsageError: There is no such source or request, or it cannot be fetched.
         SourceUnavailableError: The source needs a key that is not in the environment.
     """
     source = find_source(settings.content, source) if isinstance(source, str) else source
@@ -44,7 +44,7 @@ def fetch_source(
     wanted = {name: entry for name, entry in source.fetch.requests.items() if entry.live and request in (None, name)}
     if source.fetch.protocol == "inbox" or not wanted:
         raise UsageError(
-            f"{source.id} has nothing to ask: a person brings its files in",
+            f"{source.id} cannot be fetched: a person brings its files in",
             str(source.path),
             f"datamoat fetch {source.id} --from FILE --request {request or next(iter(source.fetch.requests))} --on YYYY-MM-DD",
         )

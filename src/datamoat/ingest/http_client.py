@@ -22,7 +22,7 @@ from datamoat.project.sources import Source
 
 AGENT = f"datamoat/{datamoat.__version__} (open research data; one request per board and day)"
 MOST_HOPS = 5
-MOST_WAIT_SECONDS = 30.0  # of a Retry-After; a publisher who asks for more is asked again another day
+MOST_WAIT_SECONDS = 30.0  # of a Retry-After; a publisher who asks for more gets the next request another day
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 20.0
 REDIRECTS = {301, 302, 303, 307, 308}
@@ -41,7 +41,7 @@ class Reply:
 
 
 class RetryLaterError(SourceUnavailableError):
-    """The publisher did not answer well; `wait_seconds` is what it asked for, and `reply` what it said."""
+    """The publisher did not respond well; `wait_seconds` is the wait it wants, and `reply` its response."""
 
     wait_seconds: float | None = None
     reply: Reply | None = None
@@ -85,7 +85,7 @@ class Client:
             secret: Sent to the first host only, and never to another.
 
         Raises:
-            RetryLaterError: No answer, a cut one, or one that says to come back.
+            RetryLaterError: No response, a truncated one, or one that asks to come back.
             SourceChangedError: It leads elsewhere, or is larger than the source's cap.
         """
         self._backend.deadline = Deadline(self.source.fetch.max_seconds)
@@ -116,7 +116,7 @@ class Client:
         )
 
     def _place(self, url: str) -> str:
-        """Return the address itself, or the same path on the loopback server that stands in for it."""
+        """Return the address itself, or the same path on the loopback server that replaces it."""
         if not self.override:
             return url
         parts = urlsplit(url)
@@ -144,7 +144,7 @@ class Client:
         cap = int(self.source.fetch.max_megabytes * 1_000_000)
         declared = response.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > cap:
-            raise self._too_large(response, f"it says {int(declared):,} bytes")
+            raise self._too_large(response, f"it declares {int(declared):,} bytes")
         encodings = [part.strip().lower() for part in response.headers.get("content-encoding", "").split(",") if part.strip()]
         if encodings == ["identity"]:
             encodings = []
@@ -170,7 +170,7 @@ class Client:
         )
 
     def _later(self, reply: Reply) -> RetryLaterError:
-        """Return the error for an answer that says to come back, with how long it asked us to wait."""
+        """Return the error for a response that defers us, with how long."""
         asked = retry_after(reply.headers.get("retry-after"), self.clock())
         error = RetryLaterError(
             f"HTTP {reply.status}" + (f", asking to wait {asked:,.0f} s" if asked is not None else ""),
@@ -183,7 +183,7 @@ class Client:
 
 
 def retry_after(written: str | None, now: datetime) -> float | None:
-    """Return how many seconds a Retry-After asks for, as a number or as a date; None where it says nothing readable.
+    """Return how many seconds a Retry-After asks for, as a number or as a date; None where it holds nothing readable.
 
     >>> retry_after("120", datetime(2026, 1, 1, tzinfo=UTC))
     120.0
@@ -224,7 +224,7 @@ def _inflate(chunks: Iterator[bytes]) -> Iterator[bytes]:
                 if waiting:
                     engine = zlib.decompressobj(wbits=31)
     if begun and not engine.eof:
-        message = "the gzip stream is cut short"
+        message = "the gzip stream is truncated"
         raise httpx2.RemoteProtocolError(message)
 
 
@@ -237,7 +237,7 @@ def _why(failure: Exception) -> str:
         cause = cause.__cause__ or cause.__context__
     names = {
         "ConnectTimeout": "no connection in time", "ConnectError": "no connection", "ReadTimeout": "the answer did not come to an end in time",
-        "RemoteProtocolError": "the answer was cut short or broken", "ReadError": "the connection was lost",
+        "RemoteProtocolError": "the response was truncated or broken", "ReadError": "the connection was lost",
     }  # fmt: skip
     return names.get(type(failure).__name__, f"no answer ({type(failure).__name__})")
 

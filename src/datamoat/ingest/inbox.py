@@ -31,7 +31,7 @@ def bring_in(
         settings: Where things are.
         source: The source or its id.
         request: What the file is a response to.
-        pattern: A file, or a path in which `{date}` stands for the day in one folder or file name; a name that only
+        pattern: A file, or a path in which `{date}` is the day in one folder or file name; a name that only
             begins with a day counts as that day.
         on: The day of the capture, where the path does not say it.
         clock: What time it is: a capture cannot be of tomorrow.
@@ -52,7 +52,7 @@ def take_inbox(
 ) -> tuple[FetchReport, list[str]]:
     """Bring in the files of `data/inbox/<source>/<request>/<day>…`; a file that cannot be taken stops no other.
 
-    Files stay where they are, and the same bytes twice are one snapshot, so that a file cut short in its upload is read
+    Files stay where they are, and the same bytes twice are one snapshot, so that a file truncated in its upload is read
     again when it is whole.
 
     Args:
@@ -133,7 +133,7 @@ def _dated_files(pattern: str) -> list[tuple[datetime | None, Path]]:
         if match and file.is_file():
             found.append((_day(match["day"]), file))
     if not found:
-        raise UsageError("no file fits", pattern, "{date} stands for YYYY-MM-DD in one folder or file name.")
+        raise UsageError("no file fits", pattern, "{date} means YYYY-MM-DD in one folder or file name.")
     return sorted(found, key=lambda pair: (pair[0] or datetime.min.replace(tzinfo=UTC), str(pair[1])))
 
 

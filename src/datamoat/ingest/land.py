@@ -26,18 +26,18 @@ class LandReport:
     n_known: int
 
     def __str__(self) -> str:
-        """Say in one line what landed and what was not believed."""
+        """Return in one line what landed and what was refused."""
         counted: dict[str, int] = {}
         for landing in self.landed:
             counted[landing.validation_status] = counted.get(landing.validation_status, 0) + 1
-        told = ", ".join(f"{times} {status}" for status, times in sorted(counted.items())) or "nothing new"
-        return f"{len(self.landed) + self.n_known} snapshots, {told}" + "".join(
+        listed = ", ".join(f"{times} {status}" for status, times in sorted(counted.items())) or "nothing new"
+        return f"{len(self.landed) + self.n_known} snapshots, {listed}" + "".join(
             f"\n  {landing.snapshot_id}: {landing.validation_status}: {landing.reason}" for landing in self.refused
         )
 
     @property
     def refused(self) -> tuple[Landing, ...]:
-        """The new ones that are not to be believed."""
+        """The new ones that are not accepted."""
         return tuple(landing for landing in self.landed if not landing.validation_status.is_accepted)
 
 
@@ -45,7 +45,7 @@ def land_all(settings: Settings, sources: Iterable[Source]) -> LandReport:
     """Land every snapshot that is not landed yet; doing it again does nothing.
 
     A snapshot's validation status depends on the vintages before it, on `source.yml`, on `parse.py` and on what was accepted; when
-    one of these changed, what follows from it is landed anew from the stored bytes. The result is the same whatever the
+    one of these changed, what follows from it is landed again from the stored bytes. The result is the same whatever the
     order in which snapshots arrived.
 
     Raises:
@@ -61,7 +61,7 @@ def land_all(settings: Settings, sources: Iterable[Source]) -> LandReport:
 
 
 def land_source(settings: Settings, source: Source) -> tuple[list[Landing], int]:
-    """Land one source; return the landings made now and how many stood already."""
+    """Land one source; return the landings made now and how many were landed before."""
     store = Snapshots(settings.snapshots, source.id)
     accepted = read_accepted(settings)
     code = _code_hash(source)
@@ -92,7 +92,7 @@ def land_source(settings: Settings, source: Source) -> tuple[list[Landing], int]
 
 
 def forget(settings: Settings, source: Source, day: date) -> int:
-    """Strike the landings of one day from the record, so that the next landing reads them anew; return how many.
+    """Strike the landings of one day from the record, so that the next landing reads them again; return how many.
 
     The bytes stay, and a landing is a function of them, so the same landings come back.
     """
@@ -149,7 +149,7 @@ def _land_request(
 
 
 def _one_a_day(landings: list[Landing]) -> list[Landing]:
-    """Serve at most one vintage of a request for each day: the last that said something new."""
+    """Serve at most one vintage of a request for each day: the last that is not unchanged."""
     chosen: dict[date, Landing] = {}
     for landing in landings:
         if landing.validation_status.is_accepted and (
@@ -162,7 +162,7 @@ def _one_a_day(landings: list[Landing]) -> list[Landing]:
         if not landing.validation_status.is_accepted or landing.snapshot_id in served:
             out.append(replace(landing, is_served=landing.snapshot_id in served))
         else:
-            note = "another answer of the same day is served"
+            note = "another response of the same day is served"
             out.append(
                 landing
                 if not landing.is_served

@@ -35,7 +35,7 @@ class Landing:
         rows_sha256: Hash of its rows whatever their order; equal hashes are equal tables.
         core_sha256: The same of keys, ratings, votes and measures alone; equal hashes are equal boards.
         files: Path of each table's Parquet below the lake's raw folder.
-        accepted: The acceptance that let it in, as a stamp; part of what a landing is a function of.
+        accepted: The acceptance that accepted it, as a stamp; part of what a landing is a function of.
     """
 
     snapshot_id: str
@@ -58,7 +58,7 @@ class Landing:
 
 @dataclass(frozen=True)
 class RawTable:
-    """One raw table: the Parquet files that make it, its columns, and the column that says when a row became known."""
+    """One raw table: the Parquet files that make it, its columns, and the column that dates when a row became known."""
 
     name: str
     paths: list[Path]

@@ -1,4 +1,4 @@
-"""Has a page that a person transcribed changed? Looks again at what is cited, and says what it cannot look at."""
+"""Has a page that a person transcribed changed? Looks again at what is cited, and names what it cannot look at."""
 
 import html
 import re
@@ -15,14 +15,14 @@ from datamoat.settings import Settings
 from datamoat.storage.files import one_asker
 from datamoat.storage.snapshots import Receipt, Snapshots
 
-SHELF = "watched_pages"
-READ = "page_read"  # what the verification of a citation says when a person read the page itself
+FOLDER = "watched_pages"
+READ = "page_read"  # the verification of a citation when a person read the page itself
 PINNED = re.compile(r"/[0-9a-f]{40}/|arxiv\.org/(abs|pdf)/\d{4}\.\d{4,5}v\d+|/web/\d{8,14}")
 UNSEEN = re.compile(r"<(script|style|template|noscript)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE)
 NUMBER = re.compile(r"\d[\d.,]*\d|\d")
 GONE = {404, 410}
 OK = 200
-ALARMS = {"figures gone", "gone", "changed unseen", "moved"}
+ALARMS = {"values missing", "gone", "changed unseen", "moved"}
 Clock = Callable[[], datetime]
 
 
@@ -31,9 +31,9 @@ class Finding:
     """What became of one cited page.
 
     Attributes:
-        state: first seen, unchanged, changed (the figures stand), figures gone, changed unseen (no text to compare),
+        state: first seen, unchanged, changed (the values are there), values missing, changed unseen (no text to compare),
             gone, moved, unreachable; or pinned (its address names one version), not read (only an excerpt was ever
-            seen), not https: these three are not asked.
+            seen), not https: these three are not fetched.
         detail: One line for a person.
     """
 
@@ -50,26 +50,26 @@ class Finding:
 
 @dataclass(frozen=True)
 class Page:
-    """One address, who cites it, what its bytes were when it was read, and the figures taken from it."""
+    """One address, who cites it, what its bytes were when it was read, and the values taken from it."""
 
     url: str
     citation_ids: tuple[str, ...]
     verification: str
     sha256: str | None
-    figures: tuple[str, ...]
+    values: tuple[str, ...]
 
 
 def watch_pages(settings: Settings, *, clock: Clock = lambda: datetime.now(UTC)) -> list[Finding]:
     """Ask once for every cited page that can change and that a person read, keep what it answers, and compare.
 
-    What is compared is the text that a reader sees: markup, scripts and white space are left out. A figure is gone when
-    its digits were in the page before and are not now. A page that needs a browser, or is no text, is told by its bytes.
+    What is compared is the text that a reader sees: markup, scripts and white space are left out. A value is gone when
+    its digits were in the page before and are not now. A page that needs a browser, or is no text, is compared by its bytes.
 
     Raises:
         ContentError: A reference file is malformed.
     """
-    with one_asker(settings.snapshots / SHELF, 600):
-        store = Snapshots(settings.snapshots, SHELF)
+    with one_asker(settings.snapshots / FOLDER, 600):
+        store = Snapshots(settings.snapshots, FOLDER)
         return [_look(settings, store, page, clock) for page in cited_pages(settings)]
 
 
@@ -79,13 +79,13 @@ def summary(findings: list[Finding]) -> dict[str, int]:
 
 
 def cited_pages(settings: Settings) -> list[Page]:
-    """Return every cited address once, with the figures that rows of any reference table take from it."""
+    """Return every cited address once, with the values that rows of any reference table take from it."""
     tables = {table.name: table.frame for table in read_reference(settings.reference)}
-    figures: dict[str, set[str]] = {}
+    values: dict[str, set[str]] = {}
     for frame in tables.values():
         if {"citation_id", "figure_as_stated"} <= set(frame.columns):
-            for citation, figure in frame.select("citation_id", "figure_as_stated").iter_rows():
-                figures.setdefault(citation, set()).update(NUMBER.findall(figure or ""))
+            for citation, value in frame.select("citation_id", "figure_as_stated").iter_rows():
+                values.setdefault(citation, set()).update(NUMBER.findall(value or ""))
     by_url: dict[str, list[dict[str, str | None]]] = {}
     for row in tables["citations"].to_dicts() if "citations" in tables else []:
         if row.get("url"):
@@ -95,7 +95,7 @@ def cited_pages(settings: Settings) -> list[Page]:
         ids = tuple(sorted(str(row["citation_id"]) for row in rows))
         read = any(row.get("verification") == READ for row in rows)
         hashes = [row["page_sha256"] for row in rows if row.get("page_sha256")]
-        taken = sorted(set().union(*(figures.get(name, set()) for name in ids)))
+        taken = sorted(set().union(*(values.get(name, set()) for name in ids)))
         pages.append(Page(url, ids, READ if read else "excerpt", hashes[0] if hashes else None, tuple(taken)))
     return pages
 
@@ -113,9 +113,9 @@ def seen_text(body: bytes) -> str | None:
 
 def _look(settings: Settings, store: Snapshots, page: Page, clock: Clock) -> Finding:
     """Look at one page, if it can be looked at."""
-    told = _not_asked(page)
-    if told is not None:
-        return Finding(page.citation_ids, page.url, *told)
+    listed = _not_asked(page)
+    if listed is not None:
+        return Finding(page.citation_ids, page.url, *listed)
     name = page.citation_ids[0].lower()
     before = store.last(name)
     try:
@@ -137,7 +137,7 @@ def _not_asked(page: Page) -> tuple[str, str] | None:
     if PINNED.search(page.url):
         return "pinned", "the address names one version, which cannot change"
     if urlsplit(page.url).scheme != "https":
-        return "not https", "only https is asked"
+        return "not https", "only https is fetched"
     return None
 
 
@@ -149,7 +149,7 @@ def _ask(settings: Settings, store: Snapshots, page: Page, name: str, clock: Clo
     fetch = Fetch(
         protocol="http", every="weekly", hosts=(host, f".{host}"), requests={"page": Request(about="A page.", url=page.url)}
     )
-    source = Source.model_construct(id=SHELF, folder=settings.reference, title="Pages that were transcribed", fetch=fetch)
+    source = Source.model_construct(id=FOLDER, folder=settings.reference, title="Pages that were transcribed", fetch=fetch)
     with Client(source, clock=clock) as client:
         try:
             reply = client.get(page.url)
@@ -172,16 +172,16 @@ def _compare(store: Snapshots, page: Page, before: Receipt | None, now: Receipt)
         return "changed unseen", f"other bytes than on {before.captured_on}, and no text to compare"
     if then == text:
         return "unchanged", f"the same text as on {before.captured_on}"
-    lost = [figure for figure in page.figures if _has(then, figure) and not _has(text, figure)]
+    lost = [value for value in page.values if _has(then, value) and not _has(text, value)]
     if lost:
-        return "figures gone", f"there on {before.captured_on}, not now: {', '.join(lost[:8])}"
+        return "values missing", f"there on {before.captured_on}, not now: {', '.join(lost[:8])}"
     return "changed", f"other text than on {before.captured_on}; {_visible(page, text)}"
 
 
 def _visible(page: Page, text: str | None) -> str:
-    n = sum(_has(text or "", figure) for figure in page.figures)
-    return f"{n} of the {len(page.figures)} figures taken from it are visible"
+    n = sum(_has(text or "", value) for value in page.values)
+    return f"{n} of the {len(page.values)} values taken from it are visible"
 
 
-def _has(text: str, figure: str) -> bool:
-    return re.search(rf"(?<![\d.,]){re.escape(figure)}(?![\d]|[.,]\d)", text) is not None
+def _has(text: str, value: str) -> bool:
+    return re.search(rf"(?<![\d.,]){re.escape(value)}(?![\d]|[.,]\d)", text) is not None

@@ -28,7 +28,7 @@ Parser = Callable[[Response], list[Row]]
 
 
 def read_response(source: Source, pages: list[bytes], request: str, day: date) -> tuple[dict[str, list[Row]], Counter[str]]:
-    """Return the rows of every table, typed as `source.yml` says, and the parser's notes.
+    """Return the rows of every table, typed as `source.yml` declares, and the parser's notes.
 
     A body in a binary format is read in a child process: a malicious file may crash its reader, not us.
 
@@ -37,17 +37,17 @@ def read_response(source: Source, pages: list[bytes], request: str, day: date) -
     """
     notes: Counter[str] = Counter()
     for place, page in enumerate(pages):
-        pages[place], remarks = unwrap(page, int(source.fetch.max_megabytes * 1_000_000))
-        notes.update(remarks)
+        pages[place], unwrapped = unwrap(page, int(source.fetch.max_megabytes * 1_000_000))
+        notes.update(unwrapped)
     apart = any(page.startswith(BINARY) or page[8:12] == b"DUCK" for page in pages)
     found: dict[str, list[Row]] = {}
     for name, table in source.tables.items():
         rows: list[Row] = []
         keys = {*table.grain, *table.anomaly_checks.key}
         for page in pages:
-            raw, said = (_parse_apart if apart else _parse_here)(source, name, page, request, day)
+            raw, remarks = (_parse_apart if apart else _parse_here)(source, name, page, request, day)
             rows += raw
-            notes.update(said)
+            notes.update(remarks)
         for row in rows:
             _type(table, keys, row, notes, day)
         found[name] = rows
@@ -68,7 +68,7 @@ def load_parser(path: Path) -> ModuleType:
     try:
         specification.loader.exec_module(module)
     except Exception as failure:
-        raise ContentError(f"parse.py does not import: {type(failure).__name__}: {failure}", str(path), "mend it.") from failure
+        raise ContentError(f"parse.py does not import: {type(failure).__name__}: {failure}", str(path), "fix it.") from failure
     return module
 
 
@@ -116,15 +116,15 @@ def _parse_apart(source: Source, table: str, page: bytes, request: str, day: dat
     except subprocess.TimeoutExpired as failure:
         raise changed(f"its reader did not end within {CHILD_SECONDS} seconds") from failure
     try:
-        said = json.loads(child.stdout)
+        remarks = json.loads(child.stdout)
     except ValueError:
         how = f"signal {-child.returncode}" if child.returncode < 0 else f"exit {child.returncode}"
         raise changed(f"it broke its reader ({how}); nothing was read") from None
-    if "changed" in said:
-        raise SourceChangedError(*said["changed"])
-    if "content" in said:
-        raise ContentError(*said["content"])
-    return said["rows"], Counter(said["notes"])
+    if "changed" in remarks:
+        raise SourceChangedError(*remarks["changed"])
+    if "content" in remarks:
+        raise ContentError(*remarks["content"])
+    return remarks["rows"], Counter(remarks["notes"])
 
 
 def _child() -> None:

@@ -34,7 +34,7 @@ class Fetcher:
         self._revisions: dict[str, str] = {}
 
     def try_one(self, name: str, request: Request, outcomes: dict[str, Outcome]) -> "RetryLaterError | None":
-        """Ask for one request; put what came into `outcomes`, or return what is to be tried again."""
+        """Fetch one request; put its outcome into `outcomes`, or return what is to be tried again."""
         from datamoat.ingest.http_client import RetryLaterError
 
         try:
@@ -48,7 +48,7 @@ class Fetcher:
         return None
 
     def ask(self, name: str, request: Request) -> Outcome:
-        """Ask for one request by the source's protocol."""
+        """Fetch one request by the source's protocol."""
         protocol = self.source.fetch.protocol
         if protocol == "huggingface":
             return self._ask_hub(name, request)
@@ -58,10 +58,10 @@ class Fetcher:
         return self._ask_urls(name, request, (str(request.url), *request.otherwise))
 
     def give_up(self, name: str, trouble: "RetryLaterError | None") -> Outcome:
-        """Record a request that was not answered; what the publisher said instead is kept as evidence."""
+        """Record a request without a response; an error response is stored as evidence."""
         if trouble is None:
             return Outcome(
-                name, "deferred", f"not asked: {self.source.id} failed {MOST_FAILURES} times in this run. Fetch again later."
+                name, "deferred", f"not fetched: {self.source.id} failed {MOST_FAILURES} times in this run. Fetch again later."
             )
         if trouble.reply is None:
             return Outcome(name, "deferred", f"{trouble.what}. {trouble.fix}")
@@ -78,7 +78,7 @@ class Fetcher:
         assert reply is not None  # noqa: S101  (there is at least one address)
         if reply.status == NOT_MODIFIED:
             if last is None:
-                raise SourceChangedError("HTTP 304 to a question that was not conditional", reply.url, "fetch again later.")
+                raise SourceChangedError("HTTP 304 to a request that was not conditional", reply.url, "fetch again later.")
             return self._same(name, last, reply)
         if reply.status != OK:
             receipt = self._store(name, reply, reply.url, revision=revision)
@@ -96,14 +96,13 @@ class Fetcher:
         if dataset not in self._revisions:
             reply = self.client.get(f"{HUB}/api/datasets/{dataset}", secret=self.secret)
             try:
-                said = json.loads(reply.body)
-                revision = said["sha"] if reply.status == OK else ""
+                revision = json.loads(reply.body)["sha"] if reply.status == OK else ""
             except (ValueError, KeyError, TypeError, RecursionError):
                 revision = ""
             if not isinstance(revision, str) or not re.fullmatch(r"[0-9a-f]{40}", revision):
                 self._store(name, reply, reply.url, failed=True)
                 raise SourceChangedError(
-                    f"the Hub does not tell the revision of {dataset} (HTTP {reply.status})",
+                    f"the Hub does not give the revision of {dataset} (HTTP {reply.status})",
                     reply.url,
                     "look at the dataset's page; it may have moved.",
                 )
@@ -119,7 +118,7 @@ class Fetcher:
         page = self.client.get(str(request.page), secret=self.secret)
         if page.status != OK:
             raise SourceUnavailableError(
-                f"the page answers with HTTP {page.status}", str(request.page), "look at it in a browser."
+                f"the page responds with HTTP {page.status}", str(request.page), "look at it in a browser."
             )
         text = page.body.decode(errors="replace").replace("\\u002F", "/").replace("\\/", "/").replace("&amp;", "&")
         links = {match.groupdict().get("newest") or "": match[0] for match in re.finditer(str(request.link), text)}
@@ -127,7 +126,7 @@ class Fetcher:
             raise SourceChangedError(
                 f"the page has no link like {request.link}",
                 str(request.page),
-                "find the link by hand, mend `link` in source.yml, or bring the file in with --from.",
+                "find the link by hand, fix `link` in source.yml, or bring the file in with --from.",
             )
         return urljoin(str(request.page), links[max(links)])
 
@@ -145,20 +144,22 @@ class Fetcher:
             reply = self.client.get(_with_query(first.url, {paging.param: str(len(pages) + 1)}), secret=self.secret)
             if reply.status != OK:
                 raise SourceChangedError(
-                    f"page {len(pages) + 1} answers with HTTP {reply.status}; nothing was stored", first.url, "fetch again later."
+                    f"page {len(pages) + 1} responds with HTTP {reply.status}; nothing was stored",
+                    first.url,
+                    "fetch again later.",
                 )
             number = _page_state(reply.body, paging)[0]
             if (one is not None and number != len(pages) + 1) or any(reply.body == page.body for page in pages):
                 given = "one without a number" if number is None and one is not None else f"page {number or 1} again"
                 raise SourceChangedError(
-                    f"asked for page {len(pages) + 1} and was given {given}; nothing was stored",
+                    f"requested page {len(pages) + 1} and got {given}; nothing was stored",
                     first.url,
                     "fetch again later.",
                 )
             pages.append(reply)
         if total and total != len(pages):
             raise SourceChangedError(
-                f"{total} pages were announced and {len(pages)} came; nothing was stored", first.url, "fetch again later."
+                f"{total} pages were announced and {len(pages)} received; nothing was stored", first.url, "fetch again later."
             )
         return pages
 
@@ -184,7 +185,7 @@ class Fetcher:
         revision: str | None = None,
         failed: bool = False,
     ) -> Receipt:
-        """Keep an answer; its validators count only for the address that was asked."""
+        """Store a response; its validators count only for the address it came from."""
         moment, note = self._moment(reply, self.store.last(name))
         bodies = [page.body for page in pages or [reply]]
         headers = reply.headers
@@ -211,22 +212,24 @@ class Fetcher:
         if theirs is not None and abs(ours - theirs) > CLOCK_SLACK:
             return min(
                 ours, theirs
-            ), f"clock suspicious: this machine says {ours:%Y-%m-%d %H:%M}, the publisher {theirs:%Y-%m-%d %H:%M}"
+            ), f"clock suspicious: this machine shows {ours:%Y-%m-%d %H:%M}, the publisher {theirs:%Y-%m-%d %H:%M}"
         if last is not None and ours < last.retrieved_at - CLOCK_SLACK:
             return (
                 ours,
-                f"clock suspicious: this machine says {ours:%Y-%m-%d %H:%M}, and the last answer came {last.retrieved_at:%Y-%m-%d %H:%M}",
+                f"clock suspicious: this machine shows {ours:%Y-%m-%d %H:%M}, and the last response is of {last.retrieved_at:%Y-%m-%d %H:%M}",
             )
         return ours, None
 
 
 def plan(source: Source, store: Snapshots, name: str, request: Request) -> Outcome:
-    """Say what would be asked."""
+    """Return what would be fetched."""
     last = store.last(name)
     urls = [url for url in (request.url, *request.otherwise, request.page) if url]
     if source.fetch.protocol == "huggingface":
         urls = [f"{HUB}/api/datasets/{request.dataset}", f"{HUB}/datasets/{request.dataset}/resolve/REVISION/{request.file}"]
-    conditional = f", conditional on what came on {last.captured_on}" if last is not None and _validators(last, last.url) else ""
+    conditional = (
+        f", conditional on the response of {last.captured_on}" if last is not None and _validators(last, last.url) else ""
+    )
     key = source.fetch.key
     with_key = "" if key is None else f", with the key in {key.env}" + ("" if os.environ.get(key.env) else " (not set)")
     return Outcome(
@@ -255,7 +258,7 @@ def _validators(last: Receipt | None, url: str) -> dict[str, str]:
 
 
 def _page_state(body: bytes, paging: Paging) -> tuple[int | None, int | None, bool]:
-    """Return the page's number, how many there are, and whether another follows; (None, None, False) if it says nothing."""
+    """Return the page's number, how many there are, and whether another follows; (None, None, False) if it holds none of these."""
     try:
         page = json.loads(body)
     except (ValueError, RecursionError):

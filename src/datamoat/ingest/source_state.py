@@ -1,4 +1,4 @@
-"""How every request of every source stands on a day: fresh, unchanged, stale, silent, quarantined or failing."""
+"""The state of every request of every source on a day: fresh, unchanged, stale, silent, quarantined or failing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ STALE_CADENCES = 4  # identical for so many times the usual interval: stale, whi
 
 @dataclass(frozen=True)
 class RequestState:
-    """How one request of one source stands.
+    """The state of one request of one source.
 
     Attributes:
         state: fresh, unchanged, stale, quarantined, failing, silent (nothing for two cadences) or never.
@@ -32,11 +32,11 @@ class RequestState:
 
 
 def states(settings: Settings, sources: Iterable[Source], today: date) -> list[RequestState]:
-    """Say how every request of every source stands on a day.
+    """Return the state of every request of every source on a day.
 
     Args:
         settings: Where things are.
-        sources: The sources to judge.
+        sources: The sources.
         today: The day silence is counted to; the caller's clock, since no model may have one.
     """
     return [
@@ -47,7 +47,7 @@ def states(settings: Settings, sources: Iterable[Source], today: date) -> list[R
 
 
 def _state(source: Source, request: str, today: date, landings: list[Landing]) -> RequestState:
-    """Say how one request stands."""
+    """Return the state of one request."""
     if not landings:
         return RequestState(source.id, request, "never", None, None, "nothing was ever fetched or brought in", None)
     served = [landing for landing in landings if landing.validation_status.is_accepted]

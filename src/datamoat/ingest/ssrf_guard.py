@@ -21,7 +21,7 @@ SHARED_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def upstream_override(source: Source) -> str | None:
-    """Return the loopback address that stands in for a source's hosts in a test, if both switches are set.
+    """Return the loopback address that replaces a source's hosts in a test, if both switches are set.
 
     `DATAMOAT_UPSTREAM_<SOURCE>=http://127.0.0.1:port` names it, and counts only with `DATAMOAT_ALLOW_LOOPBACK=1`.
 
@@ -63,7 +63,7 @@ def check_url(url: str, source: Source, override: str | None) -> None:
     if override and f"{parts.scheme}://{parts.netloc}" == override:
         return
     if parts.scheme != "https":
-        raise _refused(url, source, f"its scheme is {shown(parts.scheme, 12)}, and only https is asked")
+        raise _refused(url, source, f"its scheme is {shown(parts.scheme, 12)}, and only https is fetched")
     if parts.username is not None or parts.password is not None:
         raise _refused(url, source, "it carries a user name or a password")
     if port not in (None, 443):

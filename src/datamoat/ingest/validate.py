@@ -46,16 +46,16 @@ def validate(
     """Return what became of one snapshot, and its rows."""
 
     def landing(status: Status, reason: str, n_rows: int = 0, rows_sha256: str = "", core_sha256: str = "") -> Landing:
-        said = "; ".join(filter(None, (reason, receipt.clock_note)))
+        remarks = "; ".join(filter(None, (reason, receipt.clock_note)))
         return Landing(
             receipt.snapshot_id, source.id, receipt.request, receipt.captured_on, receipt.retrieved_at, status,
-            status.is_accepted, said, n_rows, receipt.n_bytes, receipt.sha256, receipt.url,
+            status.is_accepted, remarks, n_rows, receipt.n_bytes, receipt.sha256, receipt.url,
             rows_sha256, core_sha256, accepted=stamp(acceptance),
         )  # fmt: skip
 
     if receipt.status >= HTTP_ERROR:
         start = shown(store.body(receipt)[:200].decode(errors="replace"), 160)
-        return landing(Status.ERROR, f"the publisher answered with HTTP {receipt.status}: {start}"), {}
+        return landing(Status.ERROR, f"the publisher responded with HTTP {receipt.status}: {start}"), {}
     if last is not None and receipt.sha256 == last.sha256:
         return landing(
             Status.UNCHANGED,
@@ -77,14 +77,14 @@ def validate(
     )
     core_sha256 = _hash({name: core(table, tables[name]) for name, table in source.tables.items()})
     doubts = sorted(text.removeprefix(DOUBT) for text in notes if text.startswith(DOUBT))
-    said = [
+    remarks = [
         f"{text} ({times} times)" if times > 1 else text for text, times in sorted(notes.items()) if not text.startswith(DOUBT)
     ]
     other = (receipt.same_bytes_as or receipt.snapshot_id).split("/", 2)[1]
     if other != receipt.request and n_rows:
-        clashes.append(f"the very bytes that answered {other}: two questions, one answer")
+        clashes.append(f"the very bytes that {other} gave: two requests, one response")
     if last is not None and rows_sha256 == last.rows_sha256 and not (clashes or doubts):
-        why = "; ".join([f"other bytes, the same rows as on {last.day}", *said])
+        why = "; ".join([f"other bytes, the same rows as on {last.day}", *remarks])
         return landing(Status.UNCHANGED, why, n_rows, rows_sha256, core_sha256), last.tables
     found = Finding(suspicions=clashes) if clashes else _compare(source, receipt, tables, last)
     if last is not None and not found.suspicions:
@@ -92,7 +92,7 @@ def validate(
     if last is not None and core_sha256 in seen and core_sha256 != last.core_sha256 and not clashes:
         _old_copy(source, tables, seen[core_sha256], last.day, found)
     found.suspicions += doubts
-    found.notes += said
+    found.notes += remarks
     if acceptance is not None and n_rows:
         found = Finding(
             revisions=[f"accepted on {acceptance.accepted_on}: {acceptance.reason}"],
@@ -208,7 +208,7 @@ def _compare(
 
 
 def _old_copy(source: Source, tables: dict[str, list[Row]], first: date, replaced: date, found: Finding) -> None:
-    """Judge a vintage that is one of long ago to the letter: a stale cache, unless nothing that counts went back."""
+    """Check a vintage that is one of long ago to the letter: a stale cache, unless nothing that counts went back."""
     text = f"an old copy: exactly the ratings and counts of {first}, which {replaced} had replaced"
     counted = any(
         table.anomaly_checks.score is not None
@@ -250,5 +250,5 @@ def _hash(tables: dict[str, Iterable[list[Any]]]) -> str:
 
 
 def stamp(acceptance: Acceptance | None) -> str:
-    """Return what a landing records of the acceptance that let it in."""
+    """Return what a landing records of the acceptance that accepted it."""
     return "" if acceptance is None else f"{acceptance.accepted_on}:{acceptance.reason}"

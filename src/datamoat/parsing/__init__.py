@@ -1,4 +1,4 @@
-"""Read what a publisher sent without believing it: every field accounted for, every number by a written grammar."""
+"""Read what a publisher sent strictly: every field accounted for, every number by a written grammar."""
 
 from datamoat.parsing.containers import header_of, load_csv, load_json, open_zip, refuse_markup
 from datamoat.parsing.display import fold, kind, oddities, shown, storable

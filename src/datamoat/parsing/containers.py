@@ -34,11 +34,11 @@ def refuse_markup(body: bytes) -> None:
     """
     start = body[:2048].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not start:
-        raise changed("the body is empty (0 bytes that count)", "ask again; if it stays so, look at the publisher's page.")
+        raise changed("the body is empty (0 bytes that count)", "fetch again; if it stays so, look at the publisher's page.")
     if start.startswith(MARKUP):
         raise changed(
-            "the answer is an HTML or XML page where data was expected: a login, consent, challenge or error page",
-            "open the address in a browser; the page says what the publisher now wants.",
+            "the response is an HTML or XML page where data was expected: a login, consent, challenge or error page",
+            "open the address in a browser; the page shows what the publisher now wants.",
         )
 
 
@@ -50,7 +50,7 @@ def unwrap(body: bytes, most_bytes: int) -> tuple[bytes, list[str]]:
         most_bytes: Cap on its size once unpacked.
 
     Raises:
-        SourceChangedError: gzip that is cut short, damaged or beyond the cap, or text that its byte order mark belies.
+        SourceChangedError: gzip that is truncated, damaged or beyond the cap, or text that its byte order mark belies.
     """
     notes: list[str] = []
     if body.startswith(GZIP):
@@ -58,7 +58,7 @@ def unwrap(body: bytes, most_bytes: int) -> tuple[bytes, list[str]]:
             with gzip.GzipFile(fileobj=io.BytesIO(body)) as stream:
                 body = stream.read(most_bytes + 1)
         except (OSError, EOFError, zlib.error, struct.error) as failure:
-            raise changed(f"gzip, cut short or damaged: {type(failure).__name__}", "fetch again.") from failure
+            raise changed(f"gzip, truncated or damaged: {type(failure).__name__}", "fetch again.") from failure
         if len(body) > most_bytes:
             raise changed(f"gzip that unpacks to more than {most_bytes:,} bytes")
         notes.append("gzip that no header announced: unpacked")
@@ -78,7 +78,7 @@ def load_json(response: Response) -> Any:  # noqa: ANN401  (whatever the publish
     Any UTF encoding is read, with or without a byte order mark. Whole numbers keep every digit.
 
     Raises:
-        SourceChangedError: Not JSON, cut short, a key given twice, nested beyond reason, or an absurd number.
+        SourceChangedError: Not JSON, truncated, a key given twice, nested beyond reason, or an absurd number.
     """
     refuse_markup(response.body)
 
@@ -99,10 +99,10 @@ def load_json(response: Response) -> Any:  # noqa: ANN401  (whatever the publish
         raise changed(f"not text: {failure.reason} at byte {failure.start:,}") from failure
     except json.JSONDecodeError as failure:
         if failure.pos == 0:
-            raise changed(f"text in place of JSON: {shown(text, 160)}", "do what it says, then fetch again.") from failure
+            raise changed(f"text in place of JSON: {shown(text, 160)}", "do what it asks for, then fetch again.") from failure
         raise changed(
-            f"not JSON, or cut short: {failure.msg} at character {failure.pos:,} of {len(response.body):,} bytes",
-            "ask again; a cut answer is never read in part.",
+            f"not JSON, or truncated: {failure.msg} at character {failure.pos:,} of {len(response.body):,} bytes",
+            "fetch again; a truncated response is never read in part.",
         ) from failure
     except RecursionError as failure:
         raise changed("JSON nested beyond any honest depth") from failure
@@ -142,7 +142,7 @@ def load_csv(response: Response) -> tuple[list[str], list[list[str]]]:
     header = [cell.strip() for cell in rows.pop(0)]
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
-            raise changed(f"record {number} has {len(row)} cells and the header {len(header)}: cut short, or a stray quote")
+            raise changed(f"record {number} has {len(row)} cells and the header {len(header)}: truncated, or a stray quote")
     header, rows = _without_nameless_columns(response, header, rows)
     twice = [name for name, times in Counter(header).items() if times > 1]
     if twice:
@@ -153,13 +153,14 @@ def load_csv(response: Response) -> tuple[list[str], list[list[str]]]:
 def _refuse_other_formats(body: bytes) -> None:
     """Refuse what is not the text of a CSV, by the name of what it is."""
     if body.startswith(WORKBOOKS):
-        raise changed("a workbook or a zip, whatever its name says, where CSV was expected", "save the sheet as CSV in UTF-8.")
+        raise changed("a workbook or a zip, whatever its name is, where CSV was expected", "save the sheet as CSV in UTF-8.")
     refuse_markup(body)
     if body.lstrip()[:1] in (b"{", b"["):
-        raise changed("the answer is JSON where CSV was expected: " + body[:80].decode(errors="replace"))
+        raise changed("the response is JSON where CSV was expected: " + body[:80].decode(errors="replace"))
     if body.count(b'"') % 2:
         raise changed(
-            "the answer is cut short: a quoted cell is still open at the end", "ask again; a cut answer is never read in part."
+            "the response is truncated: a quoted cell is still open at the end",
+            "fetch again; a truncated response is never read in part.",
         )
     if b"\0" in body:
         raise changed("a NUL byte in what should be text")
@@ -232,4 +233,4 @@ def open_zip(body: bytes, *, most_members: int = 200, most_bytes: int = 400_000_
                 found[name] = data
             return found
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, struct.error, ValueError) as failure:
-        raise changed(f"not a zip, or cut short: {type(failure).__name__}") from failure
+        raise changed(f"not a zip, or truncated: {type(failure).__name__}") from failure

@@ -35,10 +35,10 @@ def refuse_error(page: Mapping[str, Any], holds: Iterable[str]) -> None:
         return
     for key in ERROR_KEYS:
         if page.get(key):
-            said = page[key] if isinstance(page[key], str) else json.dumps(page[key], ensure_ascii=True)
+            stated = page[key] if isinstance(page[key], str) else json.dumps(page[key], ensure_ascii=True)
             raise changed(
-                f"an error message in place of data: {shown(said)}",
-                "do what the message says (a key, a quota), then fetch again.",
+                f"an error message in place of data: {shown(stated)}",
+                "do what the message asks for (a key, a quota), then fetch again.",
             )
 
 
@@ -46,12 +46,12 @@ def list_at(page: dict[str, Any], key: str) -> list[Any]:
     """Take the list at `key` out of an object.
 
     Raises:
-        SourceChangedError: The key is gone (told apart from an empty list), or holds something else.
+        SourceChangedError: The key is gone (which differs from an empty list), or holds something else.
     """
     if key not in page:
         near = [f"{shown(path)} ({length} entries)" for path, length in _lists(page)]
         hint = f"; a list is now under {', '.join(near[:3])}" if near else ""
-        raise changed(f"key {shown(key)} is not there (renamed or dropped); the answer has {keys_of(page)}{hint}")
+        raise changed(f"key {shown(key)} is not there (renamed or dropped); the response has {keys_of(page)}{hint}")
     value = page.pop(key)
     if not isinstance(value, list):
         raise changed(f"{shown(key)} is {kind(value)}, not a list")

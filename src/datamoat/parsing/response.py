@@ -13,19 +13,19 @@ DOUBT: Final = "doubt: "  # begins a remark that quarantines
 
 
 def changed(
-    what: str, fix: str = "look at the stored answer; if the publisher changed its format, extend parse.py."
+    what: str, fix: str = "look at the stored response; if the publisher changed its format, extend parse.py."
 ) -> SourceChangedError:
     """Return the error for an answer we do not understand; the landing adds which one."""
-    return SourceChangedError(what, "the answer", fix)
+    return SourceChangedError(what, "the response", fix)
 
 
 @dataclass
 class Response:
-    """One answer of a publisher, and what is worth saying about it.
+    """One response of a publisher, and remarks about it.
 
     Attributes:
         body: The bytes as received (one page of them, where there are several).
-        request: What was asked.
+        request: The request it is for.
         captured_on: The day it was received.
         notes: Remarks that travel with the landing, each with how often it applied.
     """
@@ -40,10 +40,10 @@ class Response:
         self.notes[text] += 1
 
     def doubt(self, text: str) -> None:
-        """Remember why the answer is not to be believed though it can be read; the landing quarantines it."""
+        """Record why the response is suspicious though it can be read; the landing quarantines it."""
         self.notes[DOUBT + text] += 1
 
     def expect(self, stated: object, listed: int) -> None:
-        """Compare how many entries an answer says it has with how many it lists."""
+        """Compare how many entries a response declares with how many it lists."""
         if isinstance(stated, int) and stated != listed:
-            self.doubt(f"the answer says that it has {stated} entries, and lists {listed}")
+            self.doubt(f"the response declares {stated} entries and lists {listed}")

@@ -66,7 +66,7 @@ class Measure(Strict):
     Attributes:
         factor: How many times its last good value the median row may be, up or down: beyond it, another unit.
         one: The same for a single row.
-        by: A column that says what a row measures, where rows measure different things; each is judged on its own.
+        by: A column that names what a row measures, where rows measure different things; each is checked on its own.
         share: Whether every value must lie between 0 and 1.
         zero: Whether 0 is an honest value; if not, a 0 among positive values is an error.
     """
@@ -133,7 +133,7 @@ class AnomalyChecks(Strict):
         label: The column whose text names a row in a message.
         newest_of: A column of publication dates, where one vintage holds many: only the newest are compared.
         restated: Whether another value for a known key is a revision of the record (not so for live counters).
-        gone: Share of the last good keys that may be missing; `new` share of keys that may be unheard of.
+        gone: Share of the last good keys that may be missing; `new` share of keys that may be unknown.
         nulls: By column, `*` for all others: the share of known rows that may lose their value, and by which the share of
             missing values may rise.
     """

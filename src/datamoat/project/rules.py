@@ -41,7 +41,7 @@ def check_rules(folder: Path, facts: Iterable[ReferenceTable], today: date) -> i
             try:
                 broken = con.execute(f"select file_name, line, wrong from ({rule.sql}) order by file_name, line").fetchall()
             except duckdb.Error as failure:
-                raise ContentError(f"the rule does not run: {failure}", str(rule.path), "mend the query.") from failure
+                raise ContentError(f"the rule does not run: {failure}", str(rule.path), "fix the query.") from failure
             if broken:
                 lines = "".join(f"\n  {name}.csv:{line}: {wrong}" for name, line, wrong in broken[:SHOWN])
                 more = f"\n  … and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""

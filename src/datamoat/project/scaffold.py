@@ -44,14 +44,14 @@ tables:
         - {{column: value, factor: {{max: 3, reason: "How far the median moved at most; three times is another unit."}}}}
 """
 PARSE = '''\
-"""Read the publisher's answer into one row per entry."""
+"""Read the publisher's response into one row per entry."""
 
 from datamoat.parsing import Response, Row, exhaust, list_at, load_json, mapping, number, refuse_error, text
 
 
 def entries(response: Response) -> list[Row]:
     """Return one row per entry; a renamed or dropped field stops the landing."""
-    page = mapping(load_json(response), "the answer")
+    page = mapping(load_json(response), "the response")
     refuse_error(page, ("entries",))
     rows = []
     for listed in list_at(page, "entries"):

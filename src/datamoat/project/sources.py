@@ -64,7 +64,7 @@ class Rows(Strict):
 
 
 class Paging(Strict):
-    """How an answer says that it has further pages, as dotted paths into its JSON."""
+    """How a response shows that it has further pages, as dotted paths into its JSON."""
 
     param: str
     number: str
@@ -74,10 +74,10 @@ class Paging(Strict):
 
 
 class Request(Strict):
-    """One thing a source can be asked for.
+    """One request of a source.
 
     Attributes:
-        url: What is asked (protocol `http`); `otherwise` is asked when it answers 403, 404 or 410.
+        url: What is fetched (protocol `http`); `otherwise` is fetched when it responds 403, 404 or 410.
         page: The page a link is looked for on (protocol `http_pages`); `link` is the pattern of its address; of
             several, the one whose group `newest` sorts last is taken.
         dataset: The Hub's dataset, and `file` the path inside it (protocol `huggingface`).
@@ -104,11 +104,11 @@ class Request(Strict):
 
 
 class Fetch(Strict):
-    """How a source is asked.
+    """How a source is fetched.
 
     Attributes:
         protocol: `http`, `http_pages`, `huggingface`, or `inbox` (only what a person brings in).
-        every: How often it is worth asking, which is also how soon silence is news.
+        every: How often it is worth asking, and also after how long silence is reported.
         hosts: The only hosts that may be contacted, on the first request and after every redirect; a leading dot
             admits the subdomains.
         max_megabytes: Cap on the body as decompressed.
@@ -148,7 +148,7 @@ class Table(Strict):
         columns: Name to DuckDB type, in the publisher's words; the parser must yield exactly these.
         grain: What one row is, within one snapshot.
         required: Columns that may not be null.
-        known: The column that says when a row became known.
+        known: The column that dates when a row became known.
         repeat: Whether an unchanged vintage is a new observation (a ranking of that day) or the same table again.
     """
 
@@ -262,7 +262,7 @@ def read_source(folder: Path) -> Source:
     try:
         written = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)  # noqa: S506  (a subclass of SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as failure:
-        raise ContentError(f"not readable as YAML: {' '.join(str(failure).split())}", str(path), "mend the file.") from failure
+        raise ContentError(f"not readable as YAML: {' '.join(str(failure).split())}", str(path), "fix the file.") from failure
     if not isinstance(written, dict):
         raise ContentError("a source.yml is a mapping", str(path), "start from `datamoat new-source`.")
     try:
@@ -274,7 +274,7 @@ def read_source(folder: Path) -> Source:
         where = ".".join(str(part) for part in first["loc"])
         wrong = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
         raise ContentError(
-            f"{where or folder.name}: {wrong}", str(path), "mend it, or compare with another source's file."
+            f"{where or folder.name}: {wrong}", str(path), "fix it, or compare with another source's file."
         ) from failure
 
 

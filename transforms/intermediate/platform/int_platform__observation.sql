@@ -23,7 +23,7 @@ with live as (
         'C3001' as citation_id,
         captured_on,
         snapshot_id
-    from staging.stg_tiktok_enforcement__figures
+    from staging.stg_tiktok_enforcement__statistics
     union all
     select
         platform_id,

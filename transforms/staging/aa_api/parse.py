@@ -24,7 +24,7 @@ ENVELOPE = ("status", "include_categories", "tier", "pagination", "prompt_option
 
 def entries(response: Response) -> list[Row]:
     """Return one row per model; a renamed or dropped field stops the landing."""
-    page = mapping(load_json(response), "the answer")
+    page = mapping(load_json(response), "the response")
     refuse_error(page, ("data", "models"))
     meta = page.pop("meta", None)
     if meta is not None and "data" not in page:  # an archive that wrapped the newer route's rows

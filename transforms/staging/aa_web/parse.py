@@ -27,7 +27,7 @@ def entries(response: Response) -> list[Row]:
     page = load_json(response)
     if isinstance(page, list):  # the route itself sent a bare list; archives wrapped it
         page = {"models": page}
-    page = mapping(page, "the answer")
+    page = mapping(page, "the response")
     refuse_error(page, ("models",))
     meta = mapping(page.pop("meta", {}), "meta")
     models = list_at(page, "models")

@@ -41,7 +41,7 @@ def entries(response: Response) -> list[Row]:
     """Return one row per model, category and publication."""
     if response.body.startswith(b"PAR1"):
         return _history(response)
-    page = mapping(load_json(response), "the answer")
+    page = mapping(load_json(response), "the response")
     refuse_error(page, ("rows",))
     meta = mapping(page.pop("meta", {}), "meta")
     listed = [mapping(entry, "a row") for entry in list_at(page, "rows")]

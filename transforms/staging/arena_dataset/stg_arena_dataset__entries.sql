@@ -1,10 +1,10 @@
 /*---
-description: Entries of Arena's video boards from its dataset, one row per entry and publication; the newest file that tells of a publication speaks for it.
+description: Entries of Arena's video boards from its dataset, one row per entry and publication; a publication is taken from the newest file that holds it.
 grain: [board_id, captured_on, entry_key]
 nullable: [entry_slug, creator_name, listed_rank, rating_low, rating_high, n_votes, released_as_stated, is_open_weights, licence_as_stated, board_published_on]
 ---*/
 
-with told as (
+with newest as (
     select
         _request,
         leaderboard_publish_date,
@@ -34,5 +34,5 @@ select
     entries.license as licence_as_stated,
     entries.leaderboard_publish_date as board_published_on
 from raw.arena_dataset__entries as entries
-inner join told using (_request, leaderboard_publish_date, _captured_on)
+inner join newest using (_request, leaderboard_publish_date, _captured_on)
 where entries.category = 'overall' and entries.rating is not null

@@ -22,7 +22,7 @@ ASIDE = {"rank_spread", "model_url", "price_prompt", "price_completion", "contex
 
 def entries(response: Response) -> list[Row]:
     """Return one row per model; a renamed or dropped field stops the landing."""
-    page = mapping(load_json(response), "the answer")
+    page = mapping(load_json(response), "the response")
     refuse_error(page, ("models",))
     meta = mapping(page.pop("meta", {}), "meta")
     models = list_at(page, "models")

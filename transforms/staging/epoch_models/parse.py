@@ -36,7 +36,7 @@ def models(response: Response) -> list[Row]:
     """Return one row per line; a needed column under no known name stops the landing."""
     header, lines = load_csv(response)
     if not response.body.endswith(b"\n"):
-        raise changed("the file does not end with a line break, as every whole one did: cut short", "fetch again.")
+        raise changed("the file does not end with a line break, as every whole one did: truncated", "fetch again.")
     columns = {name: header_of(header, aliases) for name, aliases in NEEDED.items()}
     columns |= {name: header_of(header, aliases, optional=True) for name, aliases in OPTIONAL.items()}
     aside = len(header) - sum(column is not None for column in columns.values())

@@ -1,4 +1,4 @@
-"""Read table 10 in its four readings: filled down or not, total or TOTAL, a number or a sentence."""
+"""Read table 10 in its four forms: filled down or not, total or TOTAL, a number or a sentence."""
 
 import re
 
@@ -50,7 +50,7 @@ SENTENCE_WORDS = 3
 
 
 def recipients(response: Response) -> list[Row]:
-    """Return one row per scope; a sentence in place of a number is kept as told, with the number missing."""
+    """Return one row per scope; a sentence where a number should be is kept as stated, with the number missing."""
     header, lines = load_csv(response)
     places = {name: header.index(str(header_of(header, aliases))) for name, aliases in COLUMNS.items()}
     above: dict[str, str] = {}
@@ -83,20 +83,20 @@ def recipients(response: Response) -> list[Row]:
             }
         )
     if not rows:
-        raise changed("a header and no rows: cut short")
+        raise changed("a header and no rows: truncated")
     numbers = [row for row in rows if row["value"] is not None]
     if not all(row["value_as_stated"] for row in rows):
-        raise changed("a blank where a number, or a sentence in its place, must be: cut short")
+        raise changed("a blank where a number, or a sentence in its place, must be: truncated")
     if numbers and len(rows) < 1 + len(STATES):
         lacking = sorted({"EU", *STATES} - {str(row["scope"]) for row in rows})
-        raise changed(f"cut short: {len(rows)} of 28 rows, without {', '.join(lacking[:6])}")
+        raise changed(f"truncated: {len(rows)} of 28 rows, without {', '.join(lacking[:6])}")
     return rows
 
 
 def _value(response: Response, written: str) -> Row:
-    """Return the number and what was printed; a sentence is no number, and says so."""
+    """Return the number and what was printed; a sentence is no number, and is noted."""
     if written and not written[0].isdecimal() and len(written.split()) >= SENTENCE_WORDS:
-        response.note("the value is a sentence, not a number: told as missing")
+        response.note("the value is a sentence, not a number: read as missing")
         return {"value": None, "value_as_stated": written[:MOST_SENTENCE]}
     return {"value": parse_count(written), "value_as_stated": written}
 

@@ -19,7 +19,7 @@ def models(response: Response) -> list[Row]:
     rows = []
     for listed in page:
         entry = mapping(listed, "an entry")
-        is_trending = "repoData" in entry  # which tells less of each
+        is_trending = "repoData" in entry  # which holds less of each
         if is_trending:
             if entry.get("repoType") != "model":
                 continue

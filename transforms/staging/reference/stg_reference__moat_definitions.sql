@@ -1,5 +1,5 @@
 /*---
-description: The definitions of a link between volume and rank, fixed before any number was looked at (decision 0010).
+description: The specifications of the association between volume and rank, fixed before any number was looked at (decision 0010).
 grain: [definition_id]
 rows: {min: 1}
 ---*/
