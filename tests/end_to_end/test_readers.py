@@ -7,7 +7,7 @@ from pathlib import Path
 
 from datamoat.build.run import build_models
 from datamoat.project.read import read_project
-from datamoat.publish.audit import Audit
+from datamoat.publish.results import Audit
 from datamoat.publish.warehouse import publish_warehouse
 from datamoat.settings import Settings
 from datamoat.storage.files import write_json

@@ -30,11 +30,13 @@ from typing import Any
 
 import duckdb
 
-from datamoat.build.run import build_models, read_build
+from datamoat.build.record import read_build
+from datamoat.build.run import build_models
 from datamoat.errors import DatamoatError
 from datamoat.orchestration import tasks as verbs
 from datamoat.project.read import read_project
-from datamoat.publish.audit import Worker, audit_build
+from datamoat.publish.audit import audit_build
+from datamoat.publish.gx_worker import Worker
 from datamoat.publish.warehouse import publish_warehouse
 from datamoat.release.tables import export_tables
 from datamoat.settings import Settings, read_settings

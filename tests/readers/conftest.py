@@ -11,7 +11,9 @@ import pytest
 
 from datamoat.build.run import build_models
 from datamoat.project.read import read_project
-from datamoat.publish.audit import Result, Worker, audit_build
+from datamoat.publish.audit import audit_build
+from datamoat.publish.gx_worker import Worker
+from datamoat.publish.results import Result
 from datamoat.publish.warehouse import publish_warehouse
 from datamoat.release.bundle import make_release
 from datamoat.settings import Settings

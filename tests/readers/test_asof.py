@@ -119,7 +119,7 @@ def test_export_and_verify_from_the_command_line(here: Callable[..., str], tmp_p
     output = here("export", "--release", "--to", str(tmp_path / "out"), "--record")
     folder = next((tmp_path / "out").iterdir())
     assert str(folder.name) in output
-    assert "seal " in output
+    assert "checksum " in output
     assert "as released" in here("verify", str(folder))
     told = json.loads(here("verify", str(folder), "--json"))
     assert told["is_good"]

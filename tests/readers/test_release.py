@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from datamoat.errors import PublishRefusedError, UsageError
-from datamoat.release.bundle import make_release, open_release, record, register, released_by, seal_of, store
+from datamoat.release.bundle import checksum_of, make_release, open_release, record, register, released_by, store
 from datamoat.release.tables import FORMULA, export_tables, read_back
 from datamoat.release.verify import rebuild_bundle, verify_bundle
 from datamoat.settings import Settings
@@ -91,7 +91,7 @@ def test_the_same_build_is_released_once(fresh: Settings, tmp_path: Path) -> Non
     entry, folder = make_release(fresh, date(2026, 9, 9), tmp_path / "out")
     assert entry == before[0]
     assert register(fresh.exports) == before
-    assert seal_of(folder) == entry.seal
+    assert checksum_of(folder) == entry.checksum
     assert folder.parent == tmp_path / "out"
 
 
@@ -212,7 +212,7 @@ def test_a_registered_seal_is_never_replaced(fresh: Settings) -> None:
     record(fresh.content / "data", entry)
     record(fresh.content / "data", entry)
     assert register(fresh.content / "data") == [entry]
-    with pytest.raises(PublishRefusedError, match="another seal"):
+    with pytest.raises(PublishRefusedError, match="another checksum"):
         record(fresh.content / "data", type(entry)(entry.release_id, entry.released_on, entry.build_id, entry.as_of, "0" * 64))
 
 

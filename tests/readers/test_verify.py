@@ -1,4 +1,4 @@
-"""No changed byte, file or seal passes `verify`, and nothing is opened before its hash is right."""
+"""No changed byte, file or checksum passes `verify`, and nothing is opened before its hash is right."""
 
 import os
 import random
@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from datamoat.errors import UsageError
-from datamoat.release.bundle import record, register, seal_of
+from datamoat.release.bundle import checksum_of, record, register
 from datamoat.release.tables import write_sums
 from datamoat.release.verify import check_bytes, verify_bundle
 from datamoat.settings import Settings
@@ -114,7 +114,7 @@ def test_a_file_changed_together_with_its_hash_is_caught_by_the_seal(made: Setti
     told = verify_bundle(made, bundle)
     assert [finding.path for finding in told.findings] == ["SHA256SUMS"]
     assert "register" in told.findings[0].what
-    given = verify_bundle(None, bundle, seal=register(made.exports)[0].seal)
+    given = verify_bundle(None, bundle, checksum=register(made.exports)[0].checksum)
     assert not given.is_good
 
 
@@ -172,4 +172,4 @@ def test_what_is_no_folder_is_refused(made: Settings, tmp_path: Path) -> None:
 
 def test_the_seal_does_not_depend_on_where_the_bundle_lies(kept_bundle: Path, tmp_path: Path) -> None:
     shutil.copytree(kept_bundle, tmp_path / "moved")
-    assert seal_of(tmp_path / "moved") == seal_of(kept_bundle)
+    assert checksum_of(tmp_path / "moved") == checksum_of(kept_bundle)

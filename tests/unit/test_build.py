@@ -11,8 +11,10 @@ import duckdb
 import polars as pl
 import pytest
 
+from datamoat.build import cache, inputs
 from datamoat.build import run as build
-from datamoat.build.run import BUILD_FILE, Build, build_models, read_build
+from datamoat.build.record import BUILD_FILE, Build, read_build
+from datamoat.build.run import build_models
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError, PublishRefusedError
 from datamoat.project.fingerprint import NUMERIC_STACK, versions
 from datamoat.project.read import read_project
@@ -175,7 +177,8 @@ def test_another_version_of_the_numeric_stack_changes_every_cached_key_and_the_b
     edit(POLARS, 'GRAIN = ("lab_id",)', 'GRAIN = ("lab_id",)\nCACHE = True')
     first = built(settings)
     before = {path.parent.name: path.name for path in (settings.lake / "cache").glob("*/*") if path.is_dir()}
-    monkeypatch.setattr(build, "versions", lambda: versions() | {library: "0.0"})
+    for module in (cache, inputs):
+        monkeypatch.setattr(module, "versions", lambda: versions() | {library: "0.0"})
     second = built(settings)
     after = [(path.parent.name, path.name) for path in (settings.lake / "cache").glob("*/*") if path.is_dir()]
     assert second.build_id != first.build_id
@@ -195,4 +198,4 @@ def test_d03_a_full_disk_is_told_as_one_also_where_an_engine_wraps_it(
     with pytest.raises(PublishRefusedError, match="No space left on device") as failure:
         built(settings)
     assert "free space" in failure.value.fix
-    assert "mend" not in failure.value.fix
+    assert "correct" not in failure.value.fix

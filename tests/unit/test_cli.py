@@ -74,7 +74,7 @@ def test_the_steps_one_by_one_lead_to_a_published_file(
         (("status",), 1, "nothing is published yet"),
         (("publish",), 1, "there is no finished build"),
         (("audit",), 1, "there is no finished build"),
-        (("diff",), 2, "nothing is published yet"),
+        (("diff",), 1, "nothing is published yet"),
         (("rollback",), 2, "there is no earlier build"),
         (("nonsense",), 2, "No such command"),
         (("build", "--as-of", "yesterday"), 2, "yesterday"),

@@ -12,17 +12,20 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from datamoat.build.run import Build, build_models, read_build
+from datamoat.build.record import Build, read_build
+from datamoat.build.run import build_models
 from datamoat.errors import AuditFailedError, BusyError, PublishRefusedError, UsageError
 from datamoat.project.read import read_project
 from datamoat.publish import audit as auditing
 from datamoat.publish import warehouse as publishing
-from datamoat.publish.audit import Audit, Result, Worker, audit_build
+from datamoat.publish.audit import audit_build
+from datamoat.publish.gx_worker import Worker
+from datamoat.publish.results import Audit, Result
 from datamoat.publish.warehouse import publish_warehouse, rollback
 from datamoat.settings import Settings
 from datamoat.storage.files import one_writer, write_whole
 from datamoat.storage.lake import path_of
-from datamoat.storage.warehouse import Published, kept_builds, open_published, published_build
+from datamoat.storage.warehouse import Published, open_published, published_build, retained_builds
 
 Edit = Callable[[str, str, str], Path]
 FACTS = "data/reference/facts.csv"
@@ -69,7 +72,7 @@ def test_the_published_file_explains_itself(settings: Settings) -> None:
         assert bare == []
         assert keys == [("lab_volume",), ("source_freshness",)]
         version = con.sql("select tags['storage_version'] from duckdb_databases() where not internal").fetchall()[0][0]
-        assert version.startswith("v1.2")
+        assert version.startswith("v1.4")
 
 
 def test_publishing_the_same_build_again_changes_nothing(settings: Settings) -> None:
@@ -107,12 +110,12 @@ def test_the_last_three_builds_are_kept_and_one_can_go_back(settings: Settings, 
     for old, new in (("7.0", "8.0"), ("8.0", "9.0"), ("9.0", "10.0")):
         edit(FACTS, old, new)
         ids.append(published(settings).build_id)
-    assert [build.build_id for build in kept_builds(settings)] == ids[:0:-1]
+    assert [build.build_id for build in retained_builds(settings)] == ids[:0:-1]
     assert rollback(settings).build_id == ids[2]
     assert uploads(settings.published) == [5.0, 9.0]
     assert rollback(settings, ids[3]).build_id == ids[3]
     assert uploads(settings.published) == [5.0, 10.0]
-    with pytest.raises(UsageError, match="is not kept"):
+    with pytest.raises(UsageError, match="is not retained"):
         rollback(settings, ids[0])
 
 
@@ -123,7 +126,7 @@ def test_the_last_three_builds_are_kept_and_one_can_go_back(settings: Settings, 
         (MART, "    uploads\n", "    nullif(uploads, 7.0) AS uploads\n", '"lab_id": "tiktok"'),
         (MART, "    lab_id,\n", "    'one' AS lab_id,\n", "lab_id is unique"),
         ("transforms/columns.yml", 'lab_id: {type: VARCHAR, description: "A lab, as a slug."}',
-         'lab_id: {type: VARCHAR, description: "A lab, as a slug.", values: [douyin]}', "words of the dictionary"),
+         'lab_id: {type: VARCHAR, description: "A lab, as a slug.", values: [douyin]}', "values that the dictionary lists"),
         ("expectations/checks/no_lab_is_nameless.sql", "lab_id = ''", "lab_id = 'tiktok'", '"lab_id": "tiktok"'),
     ],
 )  # fmt: skip
@@ -146,7 +149,7 @@ def test_a_mart_that_becomes_empty_is_critical_and_a_lost_tenth_is_a_warning(set
     published(settings)
     edit(MART, "rows: {min: 1}\n", "")
     edit(MART, "order by lab_id", "where lab_id = 'tiktok'\norder by lab_id")
-    assert [result.claim for result in audited(settings).warnings] == [
+    assert [result.check_name for result in audited(settings).warnings] == [
         "a tenth of the published rows does not vanish in one step"
     ]
     edit(MART, "'tiktok'", "'nobody'")
@@ -184,7 +187,7 @@ def test_a_suite_is_handed_the_columns_it_looks_at_and_those_its_conditions_name
     with Worker() as worker:
         results = audit_build(settings, read_project(settings.content), worker).results
     (looked,) = [one for one in results if one.kind == "expectation"]
-    assert (looked.is_ok, "row_condition" in looked.claim) == (True, True)
+    assert (looked.is_ok, "row_condition" in looked.check_name) == (True, True)
 
 
 def test_what_was_written_is_compared_with_the_build_before_it_is_swapped_in(settings: Settings) -> None:
@@ -198,7 +201,7 @@ def test_what_was_written_is_compared_with_the_build_before_it_is_swapped_in(set
     assert settings.published.read_bytes() == before
 
 
-@pytest.mark.parametrize("call", ["replace", "hardlink_to"])
+@pytest.mark.parametrize("call", ["replace", "copyfile"])
 def test_d02_a_disk_that_refuses_leaves_the_published_file(
     settings: Settings, edit: Edit, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
@@ -210,9 +213,7 @@ def test_d02_a_disk_that_refuses_leaves_the_published_file(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, call, refuse)
-    if call == "hardlink_to":
-        monkeypatch.setattr(publishing.shutil, "copyfile", refuse)
+    monkeypatch.setattr(Path if call == "replace" else publishing.shutil, call, refuse)
     with pytest.raises(PublishRefusedError, match="No space left on device"):
         publish_warehouse(settings, read_project(settings.content))
     monkeypatch.undo()
@@ -253,7 +254,8 @@ def test_d01_a_process_killed_at_any_moment_leaves_the_last_good_file(settings: 
         "from datamoat.project.read import read_project\n"
         "from datamoat.storage.files import one_writer\n"
         "from datamoat.build.run import build_models\n"
-        "from datamoat.publish.audit import audit_build, Worker\n"
+        "from datamoat.publish.audit import audit_build\n"
+        "from datamoat.publish.gx_worker import Worker\n"
         "from datamoat.publish.warehouse import publish_warehouse\n"
         "class NoWorker(Worker):\n"
         "    def __init__(self): pass\n"
@@ -275,7 +277,7 @@ def test_d01_a_process_killed_at_any_moment_leaves_the_last_good_file(settings: 
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()
-        build = published_build(settings.published)
+        build = published_build(settings)
         assert build is not None
         assert len(uploads(settings.published)) == 2
         assert uploads(settings.published)[0] in good
@@ -312,12 +314,13 @@ def test_d10_a_broken_published_file_is_told_and_built_again(settings: Settings)
     broken = settings.published.with_name("broken")
     broken.write_bytes(b"this is no database")
     broken.replace(settings.published)
-    assert published_build(settings.published) is None
-    with pytest.raises(PublishRefusedError, match="cannot be opened"):
+    assert published_build(settings) is None
+    with pytest.raises(PublishRefusedError, match="damaged or was changed"):
         open_published(settings)
     assert published(settings).is_new
     assert uploads(settings.published) == [5.0, 7.0]
-    assert (settings.warehouse / "set-aside.duckdb").read_bytes() == b"this is no database"
+    (aside,) = (settings.warehouse / "set-aside").iterdir()
+    assert aside.read_bytes() == b"this is no database"
 
 
 def test_f11_a_query_reaches_nothing_but_the_published_file(settings: Settings, tmp_path: Path) -> None:

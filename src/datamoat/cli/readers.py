@@ -11,6 +11,7 @@ from datamoat.cli.options import AsJson, Where, day_of, shown
 from datamoat.settings import read_settings
 from datamoat.views.render import rows, text_of
 
+UNKNOWN = 3  # the exit code of a release that is whole and whose checksum nobody here knows
 SHOWN = 200  # rows a query prints unless --limit changes it
 Day = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day of the release; today if left out.")]
 
@@ -93,7 +94,7 @@ def query(
 
 
 def diff(
-    before: Annotated[str | None, typer.Argument(help="A kept build's id; the one published before, if left out.")] = None,
+    before: Annotated[str | None, typer.Argument(help="A retained build's id; the one published before, if left out.")] = None,
     table: Annotated[str | None, typer.Option(help="Print the rows of this mart that differ.")] = None,
     limit: Annotated[int, typer.Option(help="How many rows.")] = 50,
     as_json: AsJson = False,
@@ -172,7 +173,7 @@ def export(
     *,
     release: Annotated[bool, typer.Option("--release", help="Make the full, dated bundle and keep it for good.")] = False,
     on: Day = None,
-    record: Annotated[bool, typer.Option("--record", help="Write the seal into data/releases.csv, to be committed.")] = False,
+    record: Annotated[bool, typer.Option("--record", help="Write the checksum into data/releases.csv, to be committed.")] = False,
     force: Annotated[bool, typer.Option(help="Replace a folder of the same name.")] = False,
 ) -> None:
     """Write the published marts as Parquet and CSV; with --release, everything a reader in five years needs.
@@ -185,7 +186,8 @@ def export(
     if not release:
         from datamoat.release.tables import export_tables
 
-        folder = export_tables(settings, to, replace=force)
+        with one_writer(settings.data, "export"):
+            folder = export_tables(settings, to, replace=force)
         typer.echo(f"{shown(folder)}: {_measured(folder)}")
         return
     from datamoat.release import bundle as releases
@@ -194,32 +196,34 @@ def export(
         entry, folder = releases.make_release(settings, day_of(on), to, replace=force)
         if record:
             releases.record(settings.content / "data", entry)
-    typer.echo(f"{shown(folder)}: {_measured(folder)}\nreleased {entry.released_on}, build {entry.build_id}\nseal {entry.seal}")
+    typer.echo(
+        f"{shown(folder)}: {_measured(folder)}\nreleased {entry.released_on}, build {entry.build_id}\nchecksum {entry.checksum}"
+    )
     if not record:
-        typer.echo("Write the seal where the bundle is not: the release note, or --record and commit data/releases.csv.")
+        typer.echo("Write the checksum where the bundle is not: the release note, or --record and commit data/releases.csv.")
 
 
 def verify(
     bundle: Annotated[Path, typer.Argument(help="The folder of a release.")],
-    seal: Annotated[str | None, typer.Option(help="The seal somebody wrote down elsewhere, to compare with.")] = None,
+    checksum: Annotated[str | None, typer.Option(help="The checksum somebody wrote down elsewhere, to compare with.")] = None,
     *,
     rebuild: Annotated[bool, typer.Option(help="Build it again from the content here, and compare the rows.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check that a release is byte for byte what was released; exits 1 if not.
+    """Check that a release is byte for byte what was released; exits 1 if not, 3 if nobody here knows its checksum.
 
     Example: datamoat verify data/exports/releases/datamoat-2026-11-24-0a1b2c3d
     """
     from datamoat.release.verify import rebuild_bundle, verify_bundle
 
     settings = read_settings()
-    verdict = verify_bundle(settings, bundle, seal)
+    verdict = verify_bundle(settings, bundle, checksum)
     findings = list(verdict.findings)
     if rebuild and verdict.is_good:
         findings += rebuild_bundle(settings, bundle)
     if as_json:
         facts = {
-            "is_good": not findings, "seal": verdict.seal, "n_files": verdict.n_files, "n_bytes": verdict.n_bytes,
+            "is_good": not findings, "is_known": verdict.is_known, "checksum": verdict.checksum, "n_files": verdict.n_files, "n_bytes": verdict.n_bytes,
             "n_tables": verdict.n_tables, "registered_on": verdict.registered_on and verdict.registered_on.isoformat(),
             "findings": [{"path": finding.path, "what": finding.what} for finding in findings],
         }  # fmt: skip
@@ -231,13 +235,15 @@ def verify(
         typer.echo(
             f"{verdict.n_files} files, {verdict.n_bytes / 1e6:.1f} MB, {verdict.n_tables} tables in all their forms: as released"
         )
-        typer.echo(f"seal {verdict.seal}")
+        typer.echo(f"checksum {verdict.checksum}")
         typer.echo(
             f"registered on {verdict.registered_on}"
             if verdict.registered_on
-            else "No register here knows this seal: compare it with the one its release note gives (--seal)."
+            else "It is the checksum that was given."
+            if verdict.is_known
+            else "No register here knows this checksum: compare it with the one its release note gives (--checksum)."
         )
-    raise typer.Exit(0 if not findings else 1)
+    raise typer.Exit(1 if findings else 0 if verdict.is_known else UNKNOWN)
 
 
 def _measured(folder: Path) -> str:

@@ -15,7 +15,6 @@ import duckdb
 
 from datamoat.project.fingerprint import versions
 from datamoat.storage.lake import identifier, quoted
-from datamoat.storage.warehouse import published_build
 
 CAUSES = ("method", "entity_merge", "correction", "source", "new_period")
 WHOLE_ROW = "*"
@@ -40,12 +39,12 @@ COLUMNS = {
 DESCRIPTION = "What differs from the build published before, cell by cell, each with one cause. Draws are left out: their quantiles are here."
 
 
-def write_change(con: duckdb.DuckDBPyConnection, previous: Path, build: dict[str, Any]) -> None:
+def write_change(con: duckdb.DuckDBPyConnection, previous: Path | None, build: dict[str, Any]) -> None:
     """Create and fill `marts.change` in the current database, the build about to be published.
 
     Args:
         con: A connection whose current database is the new file, with `marts` and `meta` filled.
-        previous: The file published before; it may be absent.
+        previous: The retained file of the build published before; None where there is none.
         build: The content of transforms/build.yml, for `causes`.
     """
     declared = ", ".join(
@@ -55,8 +54,7 @@ def write_change(con: duckdb.DuckDBPyConnection, previous: Path, build: dict[str
     con.execute(f"comment on table marts.change is {quoted(DESCRIPTION)}")
     for name, (_, means) in COLUMNS.items():
         con.execute(f"comment on column marts.change.{name} is {quoted(means)}")
-    before = published_build(previous)
-    if before is None:
+    if previous is None:
         return
     con.execute(f"attach {quoted(str(previous))} as before (read_only)")
     try:

@@ -8,7 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from datamoat.release.tables import TYPES, Written, resources_of, sha256_of
+from datamoat.release.tables import TYPES, Written, resources_of
+from datamoat.storage.files import sha256_of
 
 CROISSANT_TYPES = {
     "VARCHAR": "sc:Text", "DOUBLE": "sc:Float", "FLOAT": "sc:Float", "BIGINT": "sc:Integer", "INTEGER": "sc:Integer",
@@ -308,7 +309,7 @@ def readme(release: Release) -> str:
         "## Check it",
         "",
         (
-            "`datamoat verify .` compares every byte, the rows of the three forms with one another, and the seal with the register"
+            "`datamoat verify .` compares every byte, the rows of the three forms with one another, and the checksum with the register"
             " of releases. Without datamoat, `sha256sum -c SHA256SUMS` compares the bytes."
         ),
         "`datamoat verify . --rebuild`, in a checkout at the commit in `manifest.json`, builds it again and compares the rows.",

@@ -10,7 +10,7 @@ from typing import Any
 
 import datamoat
 from datamoat.errors import ContentError, UsageError
-from datamoat.storage.files import write_json, write_whole
+from datamoat.storage.files import CHECKSUM, read_record, write_record, write_whole
 
 EXTENSION = re.compile(r"[a-z0-9]{1,8}")
 RECEIPT = ".receipt.json"
@@ -198,9 +198,30 @@ class Snapshots:
         value = {key: entry for key, entry in asdict(receipt).items() if entry not in (None, ())}
         value["captured_on"] = receipt.captured_on.isoformat()
         value["retrieved_at"] = receipt.retrieved_at.strftime("%Y-%m-%dT%H:%M:%SZ")
-        write_json(path, value)
+        write_record(path, value)
         self._receipts[receipt.snapshot_id] = receipt
         self._by_hash.setdefault(receipt.sha256, receipt)
+
+
+def examine_snapshots(root: Path) -> list[tuple[bool, str, str]]:
+    """Return findings about the snapshots: whether good, what was seen, what to do."""
+    findings, n_whole = [], 0
+    for path in sorted(root.glob(f"*/**/*{RECEIPT}")):
+        try:
+            receipt = _read_receipt(path)
+            body = (root / receipt.body).read_bytes()
+        except ContentError as failure:
+            findings.append((False, f"snapshots: {failure.what}: {path.relative_to(root)}", failure.fix))
+        except OSError as failure:
+            what = f"snapshots: {receipt.body} cannot be read: {failure.strerror}"
+            findings.append((False, what, "restore it from the archive of data/snapshots"))
+        else:
+            if hashlib.sha256(body).hexdigest() == receipt.sha256:
+                n_whole += 1
+            else:
+                what = f"snapshots: {receipt.body} is not what was received"
+                findings.append((False, what, "restore it from the archive of data/snapshots"))
+    return [(True, f"snapshots: {n_whole} as they were received", ""), *findings]
 
 
 def _read_receipt(path: Path) -> Receipt:
@@ -210,14 +231,22 @@ def _read_receipt(path: Path) -> Receipt:
         ContentError: The file is not a receipt.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_bytes())
+        if CHECKSUM in value:  # receipts of earlier versions have none
+            value = read_record(path)
         value["captured_on"] = date.fromisoformat(value["captured_on"])
         value["retrieved_at"] = datetime.fromisoformat(value["retrieved_at"])
         value["parts"] = tuple(value.get("parts", ()))
-        return Receipt(**value)
+        receipt = Receipt(**value)
     except (OSError, ValueError, TypeError, KeyError) as failure:
-        raise ContentError(
-            f"not a receipt: {type(failure).__name__}",
-            f"data/snapshots/…/{path.name}",
-            "restore it from the archive of data/snapshots.",
-        ) from failure
+        raise _damaged(path, type(failure).__name__) from failure
+    name = f"{receipt.source_id}/{receipt.request}/{receipt.captured_on.isoformat()}/{receipt.sha256[:12]}"
+    if receipt.snapshot_id != name or not path.as_posix().endswith(f"/{name}{RECEIPT}"):
+        raise _damaged(path, "it is of another snapshot")
+    return receipt
+
+
+def _damaged(path: Path, why: str) -> ContentError:
+    return ContentError(
+        f"a damaged receipt: {why}", f"data/snapshots/…/{path.name}", "restore it from the archive of data/snapshots."
+    )

@@ -15,7 +15,7 @@ from datamoat.publish.diff import Difference, attach, changed_rows, differences
 from datamoat.release.bundle import open_release, released_by
 from datamoat.settings import Settings
 from datamoat.storage.files import one_writer
-from datamoat.storage.warehouse import Published, kept_builds, open_published, published_build
+from datamoat.storage.warehouse import Published, check_published, check_retained, open_published, retained_builds
 
 FIRST_SENTENCE = re.compile(r"(?<=\.)\s")
 HISTORY = {"marts.change", "meta.audits"}  # their rows depend on what was published before, so no count is shown
@@ -126,7 +126,8 @@ def compare_builds(settings: Settings, before: str | None, table: str | None, li
         A sentence and a table.
 
     Raises:
-        UsageError: Nothing is published, the build is not kept, or there is no such mart.
+        PublishRefusedError: Nothing is published, or a file is not what was published.
+        UsageError: The build is not retained, or there is no such mart.
     """
     current, earlier = _two_builds(settings, before)
     with duckdb.connect() as con:
@@ -148,17 +149,17 @@ def compare_builds(settings: Settings, before: str | None, table: str | None, li
 
 def _two_builds(settings: Settings, before: str | None) -> tuple[Published, Published]:
     """Return the published build and the earlier one."""
-    current = published_build(settings.published)
-    if current is None:
-        raise UsageError("nothing is published yet", str(settings.published), "run `datamoat run`.")
-    others = [build for build in kept_builds(settings) if build.build_id != current.build_id]
+    current = check_published(settings)
+    others = [build for build in retained_builds(settings) if build.build_id != current.build_id]
     earlier = next((build for build in others if before in (None, build.build_id)), None)
     if earlier is None:
         raise UsageError(
-            f"build {before} is not kept" if before else "there is no earlier build to compare with",
+            f"build {before} is not retained" if before else "there is no earlier build to compare with",
             str(settings.warehouse / "builds"),
-            f"kept builds: {[build.build_id for build in others]}.",
+            f"retained builds: {[build.build_id for build in others]}.",
         )
+    for build in (current, earlier):
+        check_retained(build)
     return current, earlier
 
 
