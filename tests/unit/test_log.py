@@ -84,7 +84,8 @@ def test_without_a_terminal_a_short_run_logs_its_steps_and_with_verbose_every_mo
     lines = [line.split()[0] for line in run(tree, "run").stderr.splitlines()]
     assert [kind for kind in lines if kind not in {"model", "check", "running"}] == ["build", "audit", "publication"]
     assert len(lines) < 10  # of the models and checks only what fills ten silent seconds
-    assert sum(line.startswith("model ") for line in run(tree, "run", "--verbose").stderr.splitlines()) == 4
+    assert [line.split()[0] for line in run(tree, "run").stderr.splitlines()] == ["unchanged"]
+    assert sum(line.startswith("model ") for line in run(tree, "build", "--verbose").stderr.splitlines()) == 4
 
 
 def test_on_a_terminal_a_bar_counts_the_models_and_leaves_no_trace(tree: Path) -> None:

@@ -36,7 +36,6 @@ META_TABLES = {
     "build": "This build in one row.",
     "audits": "Every check that was run before this file was published, and whether it passed.",
 }
-OF_A_BUILD = tuple(name for name in META_TABLES if name != "audits")  # known before the audit
 
 
 def input_tables(
