@@ -178,7 +178,9 @@ def drawn(trace: Trace, shown: int = SHOWN_INPUTS) -> str:
 def _branch(row: dict[str, Any], children: list[dict[str, Any]], head: str, rest: str) -> list[str]:
     """Return the lines of one input and of the pages below it."""
     share = f"{row['variance_share']:>5.1%} " if row["variance_share"] is not None else ""
-    lines = [f"{head}{share}{row['id']}  {text_of(row['evidence'])}" + (f"  [{row['verification']}]" if row["verification"] else "")]
+    lines = [
+        f"{head}{share}{row['id']}  {text_of(row['evidence'])}" + (f"  [{row['verification']}]" if row["verification"] else "")
+    ]
     if row["detail"]:
         lines.append(f"{rest}   {text_of(row['detail'])}")
     lines += _page(row, f"{rest}   ")
