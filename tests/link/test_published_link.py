@@ -9,7 +9,7 @@ from scipy import stats
 from datamoat.project.read import read_project
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import open_published
-from datamoat.views.answer import as_markdown, read_answer
+from datamoat.views.sections import as_markdown, read_answer
 from moat.uncertainty.seeds import normals
 
 # Definitions whose companies are those of company_moat and whose volume is one of its columns.
