@@ -1,4 +1,7 @@
-"""Queries: what can be opened, which tables there are, and one statement with limits."""
+"""Queries: what can be opened, which tables there are, and one statement with limits.
+
+Most queries read the published file alone, so what a release or a rebuild needs is imported where it is used.
+"""
 
 import difflib
 import re
@@ -8,13 +11,9 @@ from typing import Any
 
 import duckdb
 
-from datamoat.build.as_of import rebuild_as_of
 from datamoat.errors import UsageError
 from datamoat.log import log
-from datamoat.publish.diff import Difference, attach, changed_rows, differences
-from datamoat.release.bundle import open_release, released_by
 from datamoat.settings import Settings
-from datamoat.storage.files import one_writer
 from datamoat.storage.warehouse import Published, check_published, check_retained, open_published, retained_builds
 
 FIRST_SENTENCE = re.compile(r"(?<=\.)\s")
@@ -35,11 +34,16 @@ def open_as_of(settings: Settings, as_of: date | None, rebuild: date | None) -> 
             "query what was published then, or what today's models compute from what was public then.",
         )
     if as_of is not None:
+        from datamoat.release.bundle import open_release, released_by
+
         entry = released_by(settings, as_of)
         con = open_release(settings, entry)
         log.info("release", release=entry.release_id, released_on=str(entry.released_on), as_of=str(entry.as_of))
         return con
     if rebuild is not None:
+        from datamoat.build.as_of import rebuild_as_of
+        from datamoat.storage.files import one_writer
+
         with one_writer(settings.data, "query --rebuild-as-of"):
             build, con = rebuild_as_of(settings, rebuild)
         log.info("rebuilt", build_id=build.build_id, as_of=str(rebuild), is_audited=False)
@@ -129,6 +133,8 @@ def compare_builds(settings: Settings, before: str | None, table: str | None, li
         PublishRefusedError: Nothing is published, or a file is not what was published.
         UsageError: The build is not retained, or there is no such mart.
     """
+    from datamoat.publish.diff import attach, changed_rows, differences
+
     current, earlier = _two_builds(settings, before)
     with duckdb.connect() as con:
         attach(con, "before", earlier.path)
@@ -143,7 +149,7 @@ def compare_builds(settings: Settings, before: str | None, table: str | None, li
         differ = [one for one in differences(con) if not one.is_none]
     return f"{earlier.build_id} → {current.build_id}: {len(differ)} marts differ", (
         ("table", "n_before", "n_after", "n_added", "n_removed", "n_changed", "columns"),
-        [_line(one) for one in differ],
+        [(d.table_name, d.n_before, d.n_after, d.n_added, d.n_removed, d.n_changed, d.told) for d in differ],
     )
 
 
@@ -161,10 +167,6 @@ def _two_builds(settings: Settings, before: str | None) -> tuple[Published, Publ
     for build in (current, earlier):
         check_retained(build)
     return current, earlier
-
-
-def _line(one: Difference) -> tuple[Any, ...]:
-    return (one.table_name, one.n_before, one.n_after, one.n_added, one.n_removed, one.n_changed, one.told)
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, int]]:
