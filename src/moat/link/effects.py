@@ -1,0 +1,184 @@
+"""Coefficients of the mixed model over draws of a regressor, and their permutation tests over companies."""
+
+from dataclasses import dataclass
+from itertools import combinations, permutations
+from math import comb, factorial
+
+import numpy as np
+from scipy import stats
+
+from moat.link.mixed import Floats, Groups, Indices, Projection, reml
+
+MOST_ORDERS = 10_000  # up to so many orders of the labels are all tried
+SAME = 1e-9  # two statistics that differ by less are the same but for rounding
+STATIC = 1e-10
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One coefficient, combined over draws by Rubin's rules (1987), with the degrees of freedom of Barnard and Rubin (1999).
+
+    Attributes:
+        estimate: Mean over draws, in points per unit of the regressor.
+        within_se: Standard error in one draw, root mean square over draws.
+        between_sd: Standard deviation of the estimate over draws.
+        n_draws: Draws combined.
+        df: Degrees of freedom of the interval.
+    """
+
+    estimate: float
+    within_se: float
+    between_sd: float
+    n_draws: int
+    df: float
+
+    @property
+    def se(self) -> float:
+        """Total standard error."""
+        return float(np.sqrt(self.within_se**2 + (1 + 1 / self.n_draws) * self.between_sd**2))
+
+    @property
+    def mc_se(self) -> float:
+        """Monte Carlo standard error of the estimate."""
+        return self.between_sd / float(np.sqrt(self.n_draws))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 90 % interval."""
+        half = float(stats.t.ppf(0.95, self.df)) * self.se
+        return self.estimate - half, self.estimate + half
+
+
+@dataclass(frozen=True)
+class Permuted:
+    """A permutation test: two-sided p, the smallest p that so few companies allow, and how many orders were tried."""
+
+    p: float
+    min_p: float
+    n_orders: int
+
+
+def independent(x: Floats) -> Floats:
+    """Return the columns of `x` that are not combinations of columns before them."""
+    scaled = x / np.maximum(np.linalg.norm(x, axis=0), STATIC)
+    return np.asarray(x[:, np.abs(np.diag(np.linalg.qr(scaled, mode="r"))) > 1e-7])
+
+
+def coefficients(groups: Groups, base: Floats, y: Floats, tested: Floats, start: Floats | None = None) -> tuple[list[Effect], Projection]:
+    """Return the coefficients of the tested regressors, and the fit at their means over draws.
+
+    The standard deviations of companies, models and residuals are fitted once, at the means; the coefficients in every draw.
+
+    Args:
+        groups: Who shares a company, a model and a residual spread.
+        base: Design of everything that is controlled for, shape (n_entries, n_columns), of full rank.
+        y: Ratings in points, shape (n_entries,).
+        tested: Regressors, shape (n_entries, n_draws, k).
+        start: Logarithms of standard deviations to start from.
+    """
+    n, n_draws, k = tested.shape
+    fit = reml(groups, np.hstack([base, tested.mean(axis=1)]), y, start)
+    controlled = Projection(fit.v, base, y)
+    left = controlled.p(tested.reshape(n, -1)).reshape(tested.shape)
+    gram = np.einsum("imk,iml->mkl", tested, left)
+    covariances = np.linalg.inv(gram)
+    drawn = np.einsum("mkl,ml->mk", covariances, np.einsum("imk,i->mk", tested, controlled.py))
+    effects = []
+    for i in range(k):
+        contrast = np.eye(fit.x.shape[1])[base.shape[1] + i]
+        within = float(covariances[:, i, i].mean())
+        between = float(drawn[:, i].var(ddof=1)) if n_draws > 1 else 0.0
+        df = _combined_df(fit.degrees_of_freedom(contrast), within, between, n_draws)
+        effects.append(Effect(float(drawn[:, i].mean()), float(np.sqrt(within)), float(np.sqrt(between)), n_draws, df))
+    return effects, fit
+
+
+def _combined_df(complete: float, within: float, between: float, n_draws: int) -> float:
+    """Return the degrees of freedom of Barnard and Rubin for a complete-data value."""
+    extra = (1 + 1 / n_draws) * between
+    share = extra / (within + extra)
+    if share <= 0:
+        return complete
+    observed = (complete + 1) / (complete + 3) * complete * (1 - share)
+    return 1 / (share**2 / (n_draws - 1) + 1 / observed)
+
+
+def permute_labels(null: Projection, labels: Floats, n_random: int, rng: np.random.Generator) -> Permuted:
+    """Test the labels of companies by giving them to other companies.
+
+    The statistic is the score of the labels over its standard deviation, at the covariance fitted without them, so that it does
+    not depend on the labels' own fit.
+
+    Args:
+        null: Fit of the design without the labels.
+        labels: 1 or 0 by company, shape (n_companies,), in the order of the company indices.
+        n_random: Random orders where there are too many to try all.
+        rng: Random numbers.
+    """
+    features = np.eye(len(labels))[null.v.groups.company]
+    n, k = len(labels), int(labels.sum())
+    n_orders = comb(n, k)
+    if n_orders <= MOST_ORDERS:
+        orders = np.zeros((n_orders, n))
+        for row, chosen in enumerate(combinations(range(n), k)):
+            orders[row, list(chosen)] = 1
+    else:
+        orders = np.array(rng.permuted(np.tile(labels, (n_random, 1)), axis=1))
+    return _permuted(null, features, labels, orders, n_orders)
+
+
+def permute_paths(null: Projection, member: Indices, paths: Floats, n_random: int, rng: np.random.Generator) -> Permuted:
+    """Test the amounts of companies by giving each the amounts over time of another.
+
+    Args:
+        null: Fit of the design without the amounts.
+        member: For each entry the place of its company among those that have amounts, -1 for others.
+        paths: Amount of each of those companies on the day of each entry, shape (n_entries, n_members).
+        n_random: Random orders where there are too many to try all.
+        rng: Random numbers.
+    """
+    k = paths.shape[1]
+    is_member = member >= 0
+    features = np.zeros((len(member), k, k))
+    features[is_member, member[is_member]] = paths[is_member]
+    n_orders = factorial(k)
+    if n_orders <= MOST_ORDERS:
+        places = np.array(list(permutations(range(k))))
+    else:
+        places = rng.permuted(np.tile(np.arange(k), (n_random, 1)), axis=1)
+    orders = np.eye(k)[places].reshape(len(places), k * k)
+    return _permuted(null, features.reshape(len(member), k * k), np.eye(k).ravel(), orders, n_orders)
+
+
+def _permuted(null: Projection, features: Floats, observed: Floats, orders: Floats, n_orders: int) -> Permuted:
+    """Compare the score of the observed order with those of other orders."""
+    score, spread = features.T @ null.py, features.T @ null.p(features)
+
+    def statistic(rows: Floats) -> Floats:
+        variance = np.einsum("oq,oq->o", rows @ spread, rows)
+        return np.abs(rows @ score) / np.sqrt(np.maximum(variance, STATIC))
+
+    reached = int((statistic(orders) >= statistic(observed[None])[0] - SAME).sum())
+    is_complete = n_orders <= MOST_ORDERS
+    p = reached / n_orders if is_complete else (reached + 1) / (len(orders) + 1)
+    return Permuted(p, 1 / n_orders if is_complete else max(1 / n_orders, 1 / (len(orders) + 1)), len(orders))
+
+
+def sign_flips(totals: Floats, n_random: int, rng: np.random.Generator) -> Permuted:
+    """Test whether totals of companies lie about zero, by turning their signs.
+
+    Args:
+        totals: One number a company, shape (n_companies,).
+        n_random: Random patterns where there are too many to try all.
+        rng: Random numbers.
+    """
+    n_orders = 2 ** len(totals)
+    if n_orders <= MOST_ORDERS:
+        signs = 1.0 - 2.0 * ((np.arange(n_orders)[:, None] >> np.arange(len(totals))) & 1)
+    else:
+        signs = rng.choice([-1.0, 1.0], size=(n_random, len(totals)))
+    reached = int((np.abs(signs @ totals) >= abs(totals.sum()) - SAME).sum())
+    is_complete = n_orders <= MOST_ORDERS
+    return Permuted(
+        reached / n_orders if is_complete else (reached + 1) / (n_random + 1), max(2 / n_orders, 1 / (n_random + 1)), len(signs)
+    )
