@@ -12,6 +12,7 @@ from moat.link.mixed import Floats, Groups, Indices, Projection, reml
 MOST_ORDERS = 10_000  # up to so many orders of the labels are all tried
 SAME = 1e-9  # two statistics that differ by less are the same but for rounding
 STATIC = 1e-10
+SMALL = 1e-7  # a column of length one that adds less than this is a combination of others
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,14 @@ class Effect:
         estimate: Mean over draws, in points per unit of the regressor.
         within_se: Standard error in one draw, root mean square over draws.
         between_sd: Standard deviation of the estimate over draws.
-        n_draws: Draws combined.
+        n_draws: Draws combined; with weights, as many equal ones as carry the same information.
         df: Degrees of freedom of the interval.
     """
 
     estimate: float
     within_se: float
     between_sd: float
-    n_draws: int
+    n_draws: float
     df: float
 
     @property
@@ -58,16 +59,20 @@ class Permuted:
     n_orders: int
 
 
-def independent(x: Floats) -> Floats:
-    """Return the columns of `x` that are not combinations of columns before them."""
+def independent(x: Floats) -> Indices:
+    """Return which columns of `x` are not combinations of columns before them."""
     scaled = x / np.maximum(np.linalg.norm(x, axis=0), STATIC)
-    return np.asarray(x[:, np.abs(np.diag(np.linalg.qr(scaled, mode="r"))) > 1e-7])
+    return np.flatnonzero(np.abs(np.diag(np.linalg.qr(scaled, mode="r"))) > SMALL)
 
 
-def coefficients(groups: Groups, base: Floats, y: Floats, tested: Floats, start: Floats | None = None) -> tuple[list[Effect], Projection]:
+def coefficients(
+    groups: Groups, base: Floats, y: Floats, tested: Floats, start: Floats | None = None, *, is_weighted: bool = True
+) -> tuple[list[Effect], Projection]:
     """Return the coefficients of the tested regressors, and the fit at their means over draws.
 
     The standard deviations of companies, models and residuals are fitted once, at the means; the coefficients in every draw.
+    Draws made without the ratings would pull a coefficient towards zero. Weights in proportion to the likelihood of the ratings
+    make them proper imputations (Rubin 1987, sampling importance resampling).
 
     Args:
         groups: Who shares a company, a model and a residual spread.
@@ -75,29 +80,36 @@ def coefficients(groups: Groups, base: Floats, y: Floats, tested: Floats, start:
         y: Ratings in points, shape (n_entries,).
         tested: Regressors, shape (n_entries, n_draws, k).
         start: Logarithms of standard deviations to start from.
+        is_weighted: Whether draws count by the likelihood of the ratings, or equally.
     """
     n, n_draws, k = tested.shape
     fit = reml(groups, np.hstack([base, tested.mean(axis=1)]), y, start)
     controlled = Projection(fit.v, base, y)
     left = controlled.p(tested.reshape(n, -1)).reshape(tested.shape)
     gram = np.einsum("imk,iml->mkl", tested, left)
+    score = np.einsum("imk,i->mk", tested, controlled.py)
     covariances = np.linalg.inv(gram)
-    drawn = np.einsum("mkl,ml->mk", covariances, np.einsum("imk,i->mk", tested, controlled.py))
+    drawn = np.einsum("mkl,ml->mk", covariances, score)
+    likelihood = 0.5 * np.einsum("mk,mk->m", drawn, score) * is_weighted
+    weights = np.exp(likelihood - likelihood.max())
+    weights /= weights.sum()
+    n_equal = float(1 / (weights**2).sum())
     effects = []
     for i in range(k):
         contrast = np.eye(fit.x.shape[1])[base.shape[1] + i]
-        within = float(covariances[:, i, i].mean())
-        between = float(drawn[:, i].var(ddof=1)) if n_draws > 1 else 0.0
-        df = _combined_df(fit.degrees_of_freedom(contrast), within, between, n_draws)
-        effects.append(Effect(float(drawn[:, i].mean()), float(np.sqrt(within)), float(np.sqrt(between)), n_draws, df))
+        estimate = float(weights @ drawn[:, i])
+        within = float(weights @ covariances[:, i, i])
+        between = float(weights @ (drawn[:, i] - estimate) ** 2)
+        df = _combined_df(fit.degrees_of_freedom(contrast), within, between, n_equal)
+        effects.append(Effect(estimate, float(np.sqrt(within)), float(np.sqrt(between)), n_equal, df))
     return effects, fit
 
 
-def _combined_df(complete: float, within: float, between: float, n_draws: int) -> float:
+def _combined_df(complete: float, within: float, between: float, n_draws: float) -> float:
     """Return the degrees of freedom of Barnard and Rubin for a complete-data value."""
     extra = (1 + 1 / n_draws) * between
     share = extra / (within + extra)
-    if share <= 0:
+    if share < SAME or n_draws <= 1:
         return complete
     observed = (complete + 1) / (complete + 3) * complete * (1 - share)
     return 1 / (share**2 / (n_draws - 1) + 1 / observed)
