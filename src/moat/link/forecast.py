@@ -153,3 +153,13 @@ def gain_interval(gains: Floats, company: Indices, seed: int, n_boot: int = 2_00
     drawn = np.random.default_rng([seed, 61]).integers(len(totals), size=(n_boot, len(totals)))
     low, high = np.quantile(totals[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.05, 0.95])
     return float(gains.mean()), float(low), float(high)
+
+
+def normal_quantiles(levels: tuple[float, ...]) -> Floats:
+    """Return quantiles of the standard normal."""
+    return np.asarray(stats.norm.ppf(levels))
+
+
+def chance_above(mean: float, sd: float, rating: float, se: float) -> float:
+    """Return the chance that a forecast entry is rated above another whose rating has a standard error."""
+    return float(stats.norm.sf(rating, mean, np.hypot(sd, se)))
