@@ -19,7 +19,7 @@ from moat.link.mixed import Floats, Projection, reml
 from moat.link.perturb import Context, perturbations
 from moat.link.questions import Finding, Question, design, find
 
-KEEP = True
+CACHE = True
 STORY = date(2026, 5, 14)  # the day of the press story whose claims are tested
 CONTESTED = ("x", "taobao", "facebook")  # platforms that a fair reader might call short or not
 SMALLEST = {"owning": 20.0, "amount": 20.0, "short": 20.0, "size": 20.0, "prediction": 0.05, "dose": 20.0}
