@@ -74,6 +74,8 @@ class Source:
     shares: dict[str, Floats]
     short: dict[str, bool]
     unverified: list[str]
+    behind: pl.DataFrame
+    assumption_ids: list[str]
     seed: int
 
 
@@ -108,6 +110,18 @@ class AsOf:
         """The key of its rows."""
         return {"as_of_kind": self.kind, "as_of_on": self.day}
 
+    @cached_property
+    def reasons(self) -> dict[str, list[str]]:
+        """The captures it is over, and the pages and assumptions behind it."""
+        frame, behind = self.frame, self.source.behind
+        mine = behind.join(frame.select("company_id", month="volume_month").unique(), on=["company_id", "month"], how="semi")
+        pages = pl.concat([frame["citation_ids"], mine["citation_ids"], frame["size_citation_ids"].drop_nulls()])
+        return {
+            "captures": frame.select(pl.format("{} {}", "board_id", "captured_on").unique().sort()).to_series().to_list(),
+            "citation_ids": pages.explode().drop_nulls().unique().sort().to_list(),
+            "assumption_ids": sorted({*mine["assumption_ids"].explode(), *self.source.assumption_ids}),
+        }
+
 
 def model(
     int_moat__entry: pl.LazyFrame,
@@ -132,7 +146,7 @@ def model(
     )
     source = to_source(
         entries, int_company__volume_draws, int_company__platform_access, int_company__evidence,
-        int_platform__volume_quantiles, int_volume__assumption_draws, stg_reference__platform_ownership, settings["seed"],
+        int_platform__volume_quantiles, int_volume__assumption_draws, stg_reference__platform_ownership, stg_reference__assumptions, settings["seed"],
     )  # fmt: skip
     pairs = stg_reference__dose_pairs.filter("is_usable").sort("pair_id").collect()
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
@@ -177,7 +191,7 @@ def with_sizes(entries: pl.DataFrame, sizes: pl.DataFrame, revenue: pl.DataFrame
             .join(first, on="company_id", how="left")
         )
     return (
-        out.join(firsts.select("company_id", "size_measure"), on="company_id", how="left")
+        out.join(firsts.select("company_id", "size_measure", size_citation_ids="citation_ids"), on="company_id", how="left")
         .with_columns(
             size_usd=pl.coalesce("value_usd", "first_value_usd"),
             revenue_usd=pl.coalesce("revenue_usd", "first_revenue_usd"),
@@ -189,7 +203,7 @@ def with_sizes(entries: pl.DataFrame, sizes: pl.DataFrame, revenue: pl.DataFrame
 
 def to_source(
     entries: pl.DataFrame, drawn: pl.LazyFrame, access: pl.LazyFrame, evidence: pl.LazyFrame, platform_volume: pl.LazyFrame,
-    assumed: pl.LazyFrame, ownership: pl.LazyFrame, seed: int,
+    assumed: pl.LazyFrame, ownership: pl.LazyFrame, chosen: pl.LazyFrame, seed: int,
 ) -> Source:  # fmt: skip
     """Return everything that does not depend on the captures chosen, as arrays."""
     entries = entries.with_columns(model_key=pl.concat_str("company_id", pl.coalesce("model_id", "entry_key"), separator="/"))
@@ -226,7 +240,9 @@ def to_source(
         reached=available / np.maximum(stock * (1 - dup[: shape[2]]), 1e-9),
         unobserved=np.array([dict(last_basis.iter_rows()).get(name) == "prior_only" for name in owners]),
         shares=shares, short=dict(owned.select("platform_id", "is_short").unique().iter_rows()),
-        unverified=sorted(set(unverified["platform_id"]) & set(shares)), seed=seed,
+        unverified=sorted(set(unverified["platform_id"]) & set(shares)),
+        behind=evidence.filter(pl.col("scenario_id") == "baseline", pl.col("has_platform")).select("company_id", "month", "citation_ids", "assumption_ids").collect(),
+        assumption_ids=chosen.filter(pl.col("name") == "rating_se_per_root_vote").collect()["assumption_id"].to_list(), seed=seed,
     )  # fmt: skip
 
 
@@ -483,7 +499,7 @@ def effect_row(as_of: AsOf, board: str, specification: str, question: str, effec
     """Return the row of one specification."""
     low, high = effect.interval
     sds = np.exp(log_sd)
-    return as_of.key | counts | {
+    return as_of.key | counts | as_of.reasons | {
         "board_id": board, "specification_id": specification, "question_id": question, "estimate": effect.estimate, "estimate_p05": low, "estimate_p95": high,
         "within_se": effect.within_se, "between_sd": effect.between_sd, "monte_carlo_se": effect.mc_se, "n_draws_equal": effect.n_draws, "degrees_of_freedom": effect.df,
         "p_permutation": test and test.p, "min_possible_p": test and test.min_p, "company_sd": float(sds[0]), "model_sd": float(sds[1]), "residual_sd": float(np.sqrt((sds[2:] ** 2).mean())),
@@ -550,7 +566,7 @@ def answer_row(as_of: AsOf, question: str, found: Answer) -> dict[str, Any]:
     without = evidence.without_size.estimate if evidence and evidence.without_size and question == "size" else None
     needed = rule.owners_needed(evidence, found.se, SMALLEST[question], found.counts["n_owners"]) if evidence and question in get_args(Question) else None
     rests = sorted({name for name in as_of.source.unverified if as_of.source.shares[name][as_of.field.members].any()})
-    return as_of.key | estimate_of(evidence) | found.counts | {
+    return as_of.key | as_of.reasons | estimate_of(evidence) | found.counts | {
         "question_id": question, "estimate_without_size": without, "unit": UNIT[question], "smallest_effect": SMALLEST[question], "min_possible_p": found.min_p, "verdict": found.verdict, "verdict_reason": found.reason,
         "perturbations_that_differ": found.other, "n_owners_needed": needed, "rests_on_unverified": rests if question != "dose" else [],
     }  # fmt: skip
@@ -559,5 +575,4 @@ def answer_row(as_of: AsOf, question: str, found: Answer) -> dict[str, Any]:
 def framed(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
     """Return rows as a table, sorted by its key, numbers rounded to what is meant."""
     frame = pl.DataFrame(rows, infer_schema_length=None)
-    integers = [column for column, kind in frame.schema.items() if column.startswith("n_") and column not in ("n_doublings", "n_draws_equal") and kind != pl.Int32]
-    return frame.with_columns(pl.col(integers).cast(pl.Int32), pl.col(pl.Float64).round(DECIMALS)).sort(TABLES[name])
+    return frame.with_columns(pl.col(pl.Float64).round(DECIMALS)).sort(TABLES[name])

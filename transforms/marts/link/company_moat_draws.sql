@@ -12,7 +12,7 @@ with standing as (
     select distinct
         company_id,
         volume_month as month
-    from intermediate.int_moat__contender
+    from intermediate.int_moat__entry
 )
 
 select
