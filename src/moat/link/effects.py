@@ -1,15 +1,20 @@
 """Coefficients of the mixed model over draws of a regressor, and their permutation tests over companies."""
 
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from functools import lru_cache
+from itertools import permutations
 from math import comb, factorial
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from moat.link.mixed import Floats, Groups, Indices, Projection, reml
 
-MOST_ORDERS = 10_000  # up to so many orders of the labels are all tried
+MOST_ORDERS = 10_000  # up to so many orders of companies are all tried
+MOST_SUBSETS = 5_000_000  # up to so many also, where p is near its limit
+LIMIT, NEAR = 0.05, 0.015
+CHUNK = 100_000
 SAME = 1e-9  # two statistics that differ by less are the same but for rounding
 STATIC = 1e-10
 SMALL = 1e-7  # a column of length one that adds less than this is a combination of others
@@ -115,31 +120,68 @@ def _combined_df(complete: float, within: float, between: float, n_draws: float)
     return 1 / (share**2 / (n_draws - 1) + 1 / observed)
 
 
-def permute_labels(null: Projection, labels: Floats, n_random: int, rng: np.random.Generator) -> Permuted:
+@lru_cache(maxsize=64)
+def _label_orders(n: int, k: int, n_random: int, seed: int) -> Floats:
+    """Return k ones among n places in random ways, shape (n_random, n)."""
+    first = np.arange(n) < k
+    return np.array(np.random.default_rng([seed, n, k]).permuted(np.tile(first, (n_random, 1)), axis=1), dtype=np.float64)
+
+
+@lru_cache(maxsize=4)
+def _subsets(n: int, k: int) -> npt.NDArray[np.uint8]:
+    """Return every subset of k of n places, shape (n_subsets, k)."""
+    rows = np.arange(n - k + 1, dtype=np.uint8)[:, None]
+    for size in range(2, k + 1):
+        counts = n - k + size - 1 - rows[:, -1].astype(np.intp)
+        starts = np.repeat(np.cumsum(counts) - counts, counts)
+        added = np.repeat(rows[:, -1].astype(np.intp) + 1, counts) + np.arange(counts.sum()) - starts
+        rows = np.hstack([np.repeat(rows, counts, axis=0), added[:, None].astype(np.uint8)])
+    return rows
+
+
+@lru_cache(maxsize=64)
+def _path_orders(k: int, n_random: int, seed: int) -> Floats:
+    """Return permutations of k places as flattened permutation matrices, all or random ones; shape (n_orders, k * k)."""
+    if factorial(k) > MOST_ORDERS:
+        places = np.random.default_rng([seed, k]).permuted(np.tile(np.arange(k), (n_random, 1)), axis=1)
+    else:
+        places = np.array(list(permutations(range(k))))
+    return np.asarray(np.eye(k)[places].reshape(len(places), k * k))
+
+
+def permute_labels(null: Projection, labels: Floats, n_random: int, seed: int) -> Permuted:
     """Test the labels of companies by giving them to other companies.
 
     The statistic is the score of the labels over its standard deviation, at the covariance fitted without them, so that it does
-    not depend on the labels' own fit.
+    not depend on the labels' own fit. Where random orders leave p near its limit, every order is tried, so that no verdict
+    depends on random numbers.
 
     Args:
         null: Fit of the design without the labels.
         labels: 1 or 0 by company, shape (n_companies,), in the order of the company indices.
-        n_random: Random orders where there are too many to try all.
-        rng: Random numbers.
+        n_random: Random orders.
+        seed: Of the random orders.
     """
     features = np.eye(len(labels))[null.v.groups.company]
+    score, spread = features.T @ null.py, features.T @ null.p(features)
     n, k = len(labels), int(labels.sum())
     n_orders = comb(n, k)
-    if n_orders <= MOST_ORDERS:
-        orders = np.zeros((n_orders, n))
-        for row, chosen in enumerate(combinations(range(n), k)):
-            orders[row, list(chosen)] = 1
-    else:
-        orders = np.array(rng.permuted(np.tile(labels, (n_random, 1)), axis=1))
-    return _permuted(null, features, labels, orders, n_orders)
+    observed = _statistic(labels[None], score, spread)[0]
+    if n_orders > MOST_ORDERS:
+        orders = _label_orders(n, k, n_random, seed)
+        p = (int((_statistic(orders, score, spread) >= observed - SAME).sum()) + 1) / (n_random + 1)
+        if abs(p - LIMIT) > NEAR or n_orders > MOST_SUBSETS:
+            return Permuted(p, max(1 / n_orders, 1 / (n_random + 1)), n_random)
+    reached, subsets = 0, _subsets(n, k)
+    for start in range(0, n_orders, CHUNK):
+        chosen = subsets[start : start + CHUNK]
+        rows = np.zeros((len(chosen), n))
+        np.put_along_axis(rows, chosen.astype(np.intp), 1.0, axis=1)
+        reached += int((_statistic(rows, score, spread) >= observed - SAME).sum())
+    return Permuted(reached / n_orders, 1 / n_orders, n_orders)
 
 
-def permute_paths(null: Projection, member: Indices, paths: Floats, n_random: int, rng: np.random.Generator) -> Permuted:
+def permute_paths(null: Projection, member: Indices, paths: Floats, n_random: int, seed: int) -> Permuted:
     """Test the amounts of companies by giving each the amounts over time of another.
 
     Args:
@@ -147,33 +189,26 @@ def permute_paths(null: Projection, member: Indices, paths: Floats, n_random: in
         member: For each entry the place of its company among those that have amounts, -1 for others.
         paths: Amount of each of those companies on the day of each entry, shape (n_entries, n_members).
         n_random: Random orders where there are too many to try all.
-        rng: Random numbers.
+        seed: Of the random orders.
     """
     k = paths.shape[1]
     is_member = member >= 0
     features = np.zeros((len(member), k, k))
     features[is_member, member[is_member]] = paths[is_member]
-    n_orders = factorial(k)
-    if n_orders <= MOST_ORDERS:
-        places = np.array(list(permutations(range(k))))
-    else:
-        places = rng.permuted(np.tile(np.arange(k), (n_random, 1)), axis=1)
-    orders = np.eye(k)[places].reshape(len(places), k * k)
-    return _permuted(null, features.reshape(len(member), k * k), np.eye(k).ravel(), orders, n_orders)
-
-
-def _permuted(null: Projection, features: Floats, observed: Floats, orders: Floats, n_orders: int) -> Permuted:
-    """Compare the score of the observed order with those of other orders."""
+    features = features.reshape(len(member), k * k)
     score, spread = features.T @ null.py, features.T @ null.p(features)
+    orders, n_orders = _path_orders(k, n_random, seed), factorial(k)
+    observed = _statistic(np.eye(k).reshape(1, -1), score, spread)[0]
+    reached = int((_statistic(orders, score, spread) >= observed - SAME).sum())
+    if n_orders <= MOST_ORDERS:
+        return Permuted(reached / n_orders, 1 / n_orders, n_orders)
+    return Permuted((reached + 1) / (n_random + 1), 1 / (n_random + 1), n_random)
 
-    def statistic(rows: Floats) -> Floats:
-        variance = np.einsum("oq,oq->o", rows @ spread, rows)
-        return np.abs(rows @ score) / np.sqrt(np.maximum(variance, STATIC))
 
-    reached = int((statistic(orders) >= statistic(observed[None])[0] - SAME).sum())
-    is_complete = n_orders <= MOST_ORDERS
-    p = reached / n_orders if is_complete else (reached + 1) / (len(orders) + 1)
-    return Permuted(p, 1 / n_orders if is_complete else max(1 / n_orders, 1 / (len(orders) + 1)), len(orders))
+def _statistic(rows: Floats, score: Floats, spread: Floats) -> Floats:
+    """Return the absolute score of each order over its standard deviation."""
+    variance = ((rows @ spread) * rows).sum(axis=1)
+    return np.asarray(np.abs(rows @ score) / np.sqrt(np.maximum(variance, STATIC)))
 
 
 def sign_flips(totals: Floats, n_random: int, rng: np.random.Generator) -> Permuted:

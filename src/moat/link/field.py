@@ -121,15 +121,15 @@ class Field:
 
     def drawn(self, values: Floats) -> Floats:
         """Return owners' values at release, minus their mean, shape (n, n_draws); zero for other companies."""
-        at = np.where((self.owner >= 0)[:, None], values[self.owner, self.month], 0.0)
-        centre = at[self.owner >= 0].mean() if (self.owner >= 0).any() else 0.0
-        return np.asarray((at - centre) * self.owns[:, None])
+        out = np.zeros((len(self.owner), values.shape[2]))
+        is_owner = self.owner >= 0
+        if is_owner.any():
+            out[is_owner] = values[self.owner[is_owner], self.month[is_owner]] - self.drawn_centre(values)
+        return out
 
     def paths(self, values: Floats) -> Floats:
         """Return the value of every owner on the day of every entry, a mean over draws, minus their mean; shape (n, n_members)."""
-        at = values.mean(axis=2)[self.members][:, self.month].T
-        is_owner = self.owner >= 0
-        return np.asarray(at - self.drawn_centre(values)) if is_owner.any() else at
+        return np.asarray(values.mean(axis=2)[self.members][:, self.month].T - self.drawn_centre(values))
 
     def drawn_centre(self, values: Floats) -> float:
         """Return the mean of owners' values at release over entries and draws."""

@@ -20,6 +20,9 @@ Indices: TypeAlias = npt.NDArray[np.intp]
 
 LOWEST, HIGHEST = -2.0, 7.0  # bounds of the logarithm of a standard deviation, in points: 0.14 to 1,100
 START = (3.5, 3.5, 3.0)  # companies, models, residual
+MOST_STEPS = 25
+CONVERGED = 3e-4  # largest derivative of the restricted log likelihood by a logarithm of a standard deviation
+RIDGE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,17 @@ class Covariance:
         np.add.at(squares, self.groups.spread, a**2)
         return np.vstack([(companies**2).sum(axis=0), (models**2).sum(axis=0), squares])
 
+    def times_components(self, a: Floats) -> Floats:
+        """Return V_k a for every component k, shape (n_entries, n_components), for `a` of shape (n_entries,)."""
+        groups = self.groups
+        models = groups.per_model(a[groups.order])
+        companies = groups.per_company(models)
+        out = np.zeros((len(a), 2 + groups.n_spreads))
+        out[groups.order, 0] = companies[groups.company_of][groups.model_of]
+        out[groups.order, 1] = models[groups.model_of]
+        out[np.arange(len(a)), 2 + groups.spread] = a
+        return out
+
     @cached_property
     def traces(self) -> Floats:
         """Traces of V^-1 V_k for every component k."""
@@ -219,6 +233,12 @@ class Projection:
         return np.asarray(self.v.variances * (traces - self.v.quadratics(self.py[:, None])[:, 0]))
 
     @cached_property
+    def average_information(self) -> Floats:
+        """Average of observed and expected information on the logarithms of the standard deviations (Gilmour and others 1995)."""
+        moved = self.v.times_components(self.py)
+        return np.asarray(2 * np.outer(self.v.variances, self.v.variances) * (moved.T @ self.p(moved)))
+
+    @cached_property
     def information(self) -> Floats:
         """Expected information on the variances, half the traces of P V_j P V_k."""
         groups = self.v.groups
@@ -243,8 +263,9 @@ class Projection:
         slope = self.v.quadratics(column)[:, 0]
         is_free = self.v.log_sd > LOWEST + 0.01
         variance = float(contrast @ self.cov @ contrast)
-        spread = np.linalg.solve(self.information[np.ix_(is_free, is_free)], slope[is_free])
-        return float(2 * variance**2 / (slope[is_free] @ spread))
+        # On one board a model has one entry: two components are then one, and the pseudo-inverse shares them.
+        inverse = np.linalg.pinv(self.information[np.ix_(is_free, is_free)], rcond=1e-9, hermitian=True)
+        return float(2 * variance**2 / (slope[is_free] @ inverse @ slope[is_free]))
 
 
 def reml(groups: Groups, x: Floats, y: Floats, start: Floats | None = None) -> Projection:
@@ -256,12 +277,29 @@ def reml(groups: Groups, x: Floats, y: Floats, start: Floats | None = None) -> P
         y: Ratings, in points, shape (n_entries,).
         start: Logarithms of the standard deviations to start from; those of a similar fit save half the time.
     """
-    first = np.r_[START[:2], np.repeat(START[2], groups.n_spreads)] if start is None else start
+    log_sd = np.r_[START[:2], np.repeat(START[2], groups.n_spreads)] if start is None else start
+    at = Projection(Covariance(groups, log_sd), x, y)
+    for _ in range(MOST_STEPS):
+        is_free = ~((at.v.log_sd <= LOWEST) & (at.gradient > 0) | (at.v.log_sd >= HIGHEST) & (at.gradient < 0))
+        if np.abs(at.gradient[is_free]).max(initial=0.0) < CONVERGED:
+            return at
+        curvature = at.average_information[np.ix_(is_free, is_free)] + RIDGE * np.eye(int(is_free.sum()))
+        step = np.zeros_like(at.v.log_sd)
+        step[is_free] = np.clip(-np.linalg.solve(curvature, at.gradient[is_free]), -1.0, 1.0)
+        after = Projection(Covariance(groups, np.clip(at.v.log_sd + step, LOWEST, HIGHEST)), x, y)
+        if after.criterion > at.criterion + CONVERGED:
+            break
+        at = after
+    return _minimised(groups, x, y, at.v.log_sd)
+
+
+def _minimised(groups: Groups, x: Floats, y: Floats, start: Floats) -> Projection:
+    """Fit by a bounded quasi-Newton search, for the few fits on which Newton's steps overshoot."""
 
     def objective(log_sd: Floats) -> tuple[float, Floats]:
         at = Projection(Covariance(groups, log_sd), x, y)
         return at.criterion, at.gradient
 
-    bounds = [(LOWEST, HIGHEST)] * len(first)
-    found = minimize(objective, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-11, "gtol": 1e-5})
+    bounds = [(LOWEST, HIGHEST)] * len(start)
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12, "gtol": 1e-5})
     return Projection(Covariance(groups, np.asarray(found.x)), x, y)

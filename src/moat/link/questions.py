@@ -26,6 +26,7 @@ class Finding:
         n_owners: Owners of platforms among them.
         n_models: Models.
         log_sd: Logarithms of the fitted standard deviations: companies, models, boards.
+        null_log_sd: Those fitted without what is asked about, for the permutation test.
     """
 
     effect: Effect
@@ -35,9 +36,10 @@ class Finding:
     n_owners: int
     n_models: int
     log_sd: Floats
+    null_log_sd: Floats
 
 
-def find(question: Question, field: Field, seed: int, n_random: int = 9_999, start: Floats | None = None) -> Finding | None:
+def find(question: Question, field: Field, seed: int, n_random: int = 9_999, like: Finding | None = None) -> Finding | None:
     """Return what a question finds, or None where there are too few companies or owners to ask it.
 
     Args:
@@ -45,7 +47,7 @@ def find(question: Question, field: Field, seed: int, n_random: int = 9_999, sta
         field: The entries; for `size` those of unknown size are left out here.
         seed: Of the random orders of companies.
         n_random: How many random orders.
-        start: Logarithms of standard deviations to start from.
+        like: The finding on nearly the same field: its standard deviations are where the fits start.
     """
     if question == "size":
         field = field.only(field.has_size)
@@ -54,14 +56,14 @@ def find(question: Question, field: Field, seed: int, n_random: int = 9_999, sta
     n_owners = len(field.members)
     if n_companies < FEWEST_COMPANIES or n_owners < FEWEST_OWNERS or n_owners > n_companies - FEWEST_OWNERS:
         return None
-    rng = np.random.default_rng([seed, 60])
-    without = find("owning", field, seed, n_random, start) if question == "size" else None
+    like = like if like is not None and len(like.log_sd) == groups.n_spreads + 2 else None
+    without = find("owning", field, seed, n_random, like.without_size if like else None) if question == "size" else None
     base, tested = design(question, field)
-    effects, fit = coefficients(groups, base, field.rating, tested, start)
-    null = reml(groups, base, field.rating, fit.v.log_sd)
-    test = _test(question, field, null, n_random, rng)
+    effects, fit = coefficients(groups, base, field.rating, tested, like.log_sd if like else None)
+    null = reml(groups, base, field.rating, like.null_log_sd if like else fit.v.log_sd)
+    test = _test(question, field, null, n_random, seed)
     n_models = len(np.unique(field.model))
-    return Finding(effects[-1], test, without, n_companies, n_owners, n_models, fit.v.log_sd)
+    return Finding(effects[-1], test, without, n_companies, n_owners, n_models, fit.v.log_sd, null.v.log_sd)
 
 
 def design(question: Question, field: Field) -> tuple[Floats, Floats]:
@@ -83,14 +85,14 @@ def _varying(columns: Floats) -> Floats:
     return np.asarray(columns[:, np.ptp(columns, axis=0) > 0])
 
 
-def _test(question: Question, field: Field, null: Projection, n_random: int, rng: np.random.Generator) -> Permuted:
+def _test(question: Question, field: Field, null: Projection, n_random: int, seed: int) -> Permuted:
     """Permute ownership over all companies, or hours or shares over owners."""
     if question in ("owning", "size"):
         labels = np.zeros(int(field.groups.company.max()) + 1)
         np.maximum.at(labels, field.groups.company, field.owns)
-        return permute_labels(null, labels, n_random, rng)
+        return permute_labels(null, labels, n_random, seed)
     if question == "amount":
-        return permute_paths(null, field.member, field.paths(field.hours.log_hours), n_random, rng)
+        return permute_paths(null, field.member, field.paths(field.hours.log_hours), n_random, seed)
     hours = field.drawn(field.hours.log_hours).mean(axis=1)
     beside = Projection(null.v, np.column_stack([null.x, hours]), null.y)
-    return permute_paths(beside, field.member, field.paths(field.hours.log_share), n_random, rng)
+    return permute_paths(beside, field.member, field.paths(field.hours.log_share), n_random, seed)

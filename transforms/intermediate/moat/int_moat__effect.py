@@ -31,7 +31,7 @@ UNIT = {
     "prediction": "log score per forecast",
     "dose": "points per doubling of disclosed data",
 }
-N_RANDOM, N_RANDOM_AGAIN = 9_999, 999  # random orders of the primary specification, and of perturbations
+N_RANDOM = 9_999  # random orders of companies, where there are too many to try all
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 DECIMALS = 4
 DAYS_OF_YEAR = 365.25
@@ -151,7 +151,13 @@ def model(
     pairs = stg_reference__dose_pairs.filter("is_usable").sort("pair_id").collect()
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     primary = source.entries.filter(pl.col("board_role") == "primary")
+    done: dict[tuple[str, ...], AsOf] = {}
     for as_of in choices(primary, source):
+        same = done.setdefault(tuple(as_of.reasons["captures"]), as_of)
+        if same is not as_of:  # a quarter whose last captures are the newest
+            for name in ("int_moat__answer", "int_moat__effect", "int_moat__robustness"):
+                rows[name] += [row | as_of.key for row in rows[name] if row["as_of_kind"] == same.kind and row["as_of_on"] == same.day]
+            continue
         findings, answers = ask(as_of, rows)
         answers["prediction"] = predict(as_of, rows)
         answers["dose"] = doses(as_of, pairs, rows)
@@ -332,8 +338,7 @@ def ask(as_of: AsOf, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[str, F
         questions = [question for question in change.questions if question in wanted]
         changed = change.change(as_of.field) if questions else as_of.field
         for question in questions:
-            same_boards = len(primary[question].log_sd) == changed.groups.n_spreads + 2
-            found = find(question, changed, seed, N_RANDOM_AGAIN, primary[question].log_sd if same_boards else None)
+            found = find(question, changed, seed, N_RANDOM, primary[question])
             evidence = evidence_of(found) if found else None
             verdict = rule.verdict(evidence, SMALLEST[question])[0] if evidence else "cannot_tell"
             verdicts[question].append((change.name, verdict))
@@ -385,7 +390,7 @@ def predict(as_of: AsOf, rows: dict[str, list[dict[str, Any]]]) -> Answer:
         parts = []
         for gain in gained:
             totals = np.bincount(np.unique(field.company[chosen], return_inverse=True)[1], weights=gain)
-            test = effects.sign_flips(totals, N_RANDOM_AGAIN, np.random.default_rng([seed, 63]))
+            test = effects.sign_flips(totals, N_RANDOM, np.random.default_rng([seed, 63]))
             parts.append((*forecast.gain_interval(gain, field.company[chosen], seed), test))
         (size_estimate, *_), (estimate, low, high, test) = parts
         plain = rule.Evidence(estimate, low, high, test.p)
@@ -519,7 +524,7 @@ def specifications(as_of: AsOf, findings: dict[str, Finding]) -> list[dict[str, 
     for board in np.unique(as_of.field.board):
         alone = as_of.field.only(as_of.field.board == board)
         for question in get_args(Question):
-            found = find(question, alone, as_of.source.seed, N_RANDOM_AGAIN)
+            found = find(question, alone, as_of.source.seed, N_RANDOM)
             if found is not None:
                 rows.append(effect_row(as_of, as_of.source.boards[board], question, question, found.effect, found.test, counts_of(found), found.log_sd))
     return rows + [effect_row(as_of, "all", name, question, effect, None, counts_of(findings[question]), log_sd) for name, question, effect, log_sd in variants(as_of.field) if question in findings]
