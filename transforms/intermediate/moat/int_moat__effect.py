@@ -42,12 +42,13 @@ TABLES = {
     "int_moat__forecast": ("board_id", "entry_key", "company_id", "forecast_model"),
     "int_moat__forecast_score": ("as_of_kind", "as_of_on", "forecast_model", "quarter_on"),
     "int_moat__dose": ("pair_id", "board_id", "captured_on"),
+    "int_moat__panel": ("as_of_kind", "as_of_on", "board_id", "entry_key"),
 }
 NULLABLE = (
     "estimate", "estimate_p05", "estimate_p95", "p_permutation", "min_possible_p", "n_owners_needed", "estimate_without_size",
     "within_se", "between_sd", "monte_carlo_se", "degrees_of_freedom", "company_sd", "model_sd", "residual_sd", "model_id", "rating", "rating_se", "pit", "log_score", "crps",
-    "leads_probability", "gain_over_date", "gain_over_date_p05", "gain_over_date_p95", "gain_over_size", "gain_over_size_p05", "gain_over_size_p95", "dose_ratio", "rating_from", "rating_to",
-    "rating_change", "expected_change", "n_doublings", "change_per_doubling", "n_draws_equal",
+    "leads_probability", "gain_over_date", "gain_over_date_p05", "gain_over_date_p95", "gain_over_size", "gain_over_size_p05", "gain_over_size_p95", "dose_ratio", 
+    "rating_change", "expected_change", "n_doublings", "change_per_doubling", "size_measure", "size_usd", "usable_hours_p50", "short_share_p50",
 )  # fmt: skip
 
 
@@ -153,6 +154,7 @@ def model(
     primary = source.entries.filter(pl.col("board_role") == "primary")
     done: dict[tuple[str, ...], AsOf] = {}
     for as_of in choices(primary, source):
+        rows["int_moat__panel"] += panel_rows(as_of)
         same = done.setdefault(tuple(as_of.reasons["captures"]), as_of)
         if same is not as_of:  # a quarter whose last captures are the newest
             for name in ("int_moat__answer", "int_moat__effect", "int_moat__robustness"):
@@ -295,6 +297,20 @@ def choices(entries: pl.DataFrame, source: Source) -> list[AsOf]:
         AsOf(kind, day or chosen["captured_on"].max(), entries.join(chosen, on=["board_id", "captured_on"], how="semi"), source)
         for kind, day, chosen in wanted
     ]
+
+
+def panel_rows(as_of: AsOf) -> list[dict[str, Any]]:
+    """Return the entries as the model sees them."""
+    field, frame = as_of.field, as_of.frame
+    columns = ("board_id", "captured_on", "entry_key", "entry_name", "company_id", "model_key", "rating", "rating_se", "released_on", "volume_month", "is_open_weights", "is_fast_tier", "is_high_resolution", "size_measure", "size_usd", "is_size_later", "citation_ids")
+    hours, share = (2 ** values for values in (field.hours.log_hours, field.hours.log_share))
+    owner, month = field.owner, field.month
+    found = frame.select(*columns).with_columns(
+        has_sound=pl.Series(field.controls[:, 1] > 0), owns_platform=pl.Series(owner >= 0),
+        usable_hours_p50=pl.Series([float(np.median(hours[o, m])) if o >= 0 else None for o, m in zip(owner, month, strict=True)], dtype=pl.Float64),
+        short_share_p50=pl.Series([float(np.median(share[o, m])) if o >= 0 else None for o, m in zip(owner, month, strict=True)], dtype=pl.Float64),
+    )  # fmt: skip
+    return [as_of.key | row for row in found.rename({"model_key": "panel_model"}).to_dicts()]
 
 
 @dataclass(frozen=True)
@@ -573,7 +589,7 @@ def answer_row(as_of: AsOf, question: str, found: Answer) -> dict[str, Any]:
     rests = sorted({name for name in as_of.source.unverified if as_of.source.shares[name][as_of.field.members].any()})
     return as_of.key | as_of.reasons | estimate_of(evidence) | found.counts | {
         "question_id": question, "estimate_without_size": without, "unit": UNIT[question], "smallest_effect": SMALLEST[question], "min_possible_p": found.min_p, "verdict": found.verdict, "verdict_reason": found.reason,
-        "perturbations_that_differ": found.other, "n_owners_needed": needed, "rests_on_unverified": rests if question != "dose" else [],
+        "perturbations_that_differ": found.other, "n_owners_needed": needed, "unverified_platforms": rests if question != "dose" else [],
     }  # fmt: skip
 
 

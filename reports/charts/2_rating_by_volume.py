@@ -13,20 +13,23 @@ ROWS = """
         usable_hours_p05, usable_hours_p50, usable_hours_p95, basis
     from marts.company_moat
     where board_id = '{board}' and scenario_id = 'baseline'
-        and captured_on = (select max(captured_on) from marts.moat_test where board_id = '{board}')
+        and captured_on = (select max(captured_on) from marts.company_moat where board_id = '{board}')
     order by company_rank, company_name
 """
 FACTS = """
     with now as (from marts.company_moat where board_id = '{board}' and scenario_id = 'baseline'
-        and captured_on = (select max(captured_on) from marts.moat_test where board_id = '{board}')),
-    test as (from marts.moat_test where board_id = '{board}'
-        and captured_on = (select max(captured_on) from marts.moat_test where board_id = '{board}')),
+        and captured_on = (select max(captured_on) from marts.company_moat where board_id = '{board}')),
+    test as (
+        select e.*, n.captured_on, (select verdict_text from marts.moat_answer where as_of_kind = 'newest' and question_id = 'amount') as verdict_text
+        from marts.moat_effect as e, (select max(captured_on) as captured_on from marts.company_moat where board_id = '{board}') as n
+        where e.as_of_kind = 'newest' and e.board_id = '{board}' and e.specification_id = 'amount'
+    ),
     most as (from now where has_platform order by usable_hours_p50 desc, company_id limit 1),
     free as (from now where not has_platform order by company_rank, company_id limit 1),
     first as (from now order by company_rank, company_id limit 1)
     select
-        test.captured_on, test.n_companies, test.n_with_platform, test.spearman, test.p_permutation, test.effect_p05,
-        test.effect_p95, test.verdict_text,
+        test.captured_on, test.n_companies, test.n_owners, test.estimate, test.p_permutation, test.estimate_p05,
+        test.estimate_p95, test.verdict_text,
         most.company_name as most_name, most.usable_hours_p05 as most_low, most.usable_hours_p50 as most_hours,
         most.usable_hours_p95 as most_high, most.company_rank as most_rank,
         free.company_name as free_name, free.company_rank as free_rank, free.best_entry_name as free_entry,
@@ -86,9 +89,9 @@ def _panel(con: Any, style: Any, board: str, name: str) -> Panel:
                 " 90 % from {most_low:many} to {most_high:many} hours."
             ),
             (
-                "Over {n_companies:n} companies, {n_with_platform:n} of them with a platform, the rank correlation of hours after filtering"
-                " with rating is {spearman:r2}; a random order gives as much with probability {p_permutation:r3}. Adjusted for measurement"
-                " error, the effect is between {effect_p05:r2} and {effect_p95:r2} (90 %). {verdict_text}"
+                "Among the {n_owners:n} owners of platforms on this board a doubling of the hours goes with {estimate:n} points (90 %:"
+                " {estimate_p05:n} to {estimate_p95:n}; a random order gives as much with probability {p_permutation:r3}). Over all four"
+                " boards: {verdict_text}"
             ),
             (
                 "Companies without a platform share the public web and licences, so their hours have one wide interval; they are in a"
