@@ -35,7 +35,12 @@ def panels(con: Any, style: Any) -> list[Panel]:
         is_wide = width >= style.NARROW
         lines = {row["question"]: style.broken(row["question"], 46 if is_wide else 24) for row in rows}
         data = [
-            {**row, "lines": lines[row["question"]], "captures": NAMES[row["as_of_kind"]], "says": row["verdict"].replace("_", " ")}
+            {
+                **row,
+                "lines": lines[row["question"]],
+                "captures": NAMES[row["as_of_kind"]],
+                "says": row["verdict"].replace("_", " "),
+            }
             for row in rows
         ]
         base = alt.Chart(alt.Data(values=data))

@@ -33,7 +33,17 @@ ENTRIES = """
     where as_of_kind = 'newest'
     order by board_id, entry_key
 """
-SHOWN = ("question_id", "estimate", "estimate_p05", "estimate_p95", "verdict", "estimate_if", "estimate_p05_if", "estimate_p95_if", "verdict_if")
+SHOWN = (
+    "question_id",
+    "estimate",
+    "estimate_p05",
+    "estimate_p95",
+    "verdict",
+    "estimate_if",
+    "estimate_p05_if",
+    "estimate_p95_if",
+    "verdict_if",
+)
 DAYS_OF_YEAR = 365.25
 
 
@@ -105,9 +115,13 @@ def _filled(values: Floats) -> Floats:
 def _with(x: dict[str, Any], owners: list[str], months: list[date], hours: Hours) -> Field:
     """Return the entries as arrays."""
     company, model, board = (np.unique(x[name], return_inverse=True)[1] for name in ("company_id", "panel_model", "board_id"))
-    controls = np.column_stack([x[name] for name in ("is_open_weights", "has_sound", "is_fast_tier", "is_high_resolution")]).astype(float)
+    controls = np.column_stack(
+        [x[name] for name in ("is_open_weights", "has_sound", "is_fast_tier", "is_high_resolution")]
+    ).astype(float)
     owner = np.array([owners.index(name) if owns else -1 for name, owns in zip(x["company_id"], x["owns_platform"], strict=True)])
-    month = np.searchsorted(np.array(months, dtype="datetime64[D]"), x["volume_month"].astype("datetime64[D]")).clip(0, len(months) - 1)
+    month = np.searchsorted(np.array(months, dtype="datetime64[D]"), x["volume_month"].astype("datetime64[D]")).clip(
+        0, len(months) - 1
+    )
     nothing = np.full(len(company), np.nan)
     return Field(
         company, model, board, x["rating"], x["rating_se"], x["day"].astype(float) / DAYS_OF_YEAR, controls, owner, month, hours,

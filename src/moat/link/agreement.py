@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-
 from scipy.stats import rankdata
 
 DIGITS = 12  # beyond them only the order of additions is left

@@ -87,7 +87,7 @@ def coefficients(
         start: Logarithms of standard deviations to start from.
         is_weighted: Whether draws count by the likelihood of the ratings, or equally.
     """
-    n, n_draws, k = tested.shape
+    n, _, k = tested.shape
     fit = reml(groups, np.hstack([base, tested.mean(axis=1)]), y, start)
     controlled = Projection(fit.v, base, y)
     left = controlled.p(tested.reshape(n, -1)).reshape(tested.shape)
@@ -193,9 +193,9 @@ def permute_paths(null: Projection, member: Indices, paths: Floats, n_random: in
     """
     k = paths.shape[1]
     is_member = member >= 0
-    features = np.zeros((len(member), k, k))
-    features[is_member, member[is_member]] = paths[is_member]
-    features = features.reshape(len(member), k * k)
+    by_place = np.zeros((len(member), k, k))
+    by_place[is_member, member[is_member]] = paths[is_member]
+    features = by_place.reshape(len(member), k * k)
     score, spread = features.T @ null.py, features.T @ null.p(features)
     orders, n_orders = _path_orders(k, n_random, seed), factorial(k)
     observed = _statistic(np.eye(k).reshape(1, -1), score, spread)[0]

@@ -74,7 +74,9 @@ def walk(predictor: str, field: Field) -> Predicted:
             continue
         if log_sd is None or known.sum() >= GROWTH * n_fitted:
             log_sd, n_fitted = _fitted(field, x, known, log_sd), int(known.sum())
-        mean[new], sd[new] = _predict(field, x, known, (x[new], field.groups.spread[new], field.groups.company[new], field.se[new]), log_sd, predictor)
+        mean[new], sd[new] = _predict(
+            field, x, known, (x[new], field.groups.spread[new], field.groups.company[new], field.se[new]), log_sd, predictor
+        )
     return Predicted(mean, sd)
 
 
@@ -106,7 +108,9 @@ def _part(groups: Groups, chosen: Flags) -> Groups:
 def _fitted(field: Field, x: Floats, known: Flags, start: Floats | None) -> Floats:
     """Return the logarithms of the standard deviations from what is known; a board without entries keeps the start."""
     part = x[known]
-    found = reml(_padded(_part(field.groups, known), field.groups.n_spreads), part[:, independent(part)], field.rating[known], start)
+    found = reml(
+        _padded(_part(field.groups, known), field.groups.n_spreads), part[:, independent(part)], field.rating[known], start
+    )
     return found.v.log_sd
 
 

@@ -161,7 +161,7 @@ class Covariance:
         out[groups.order, 0] = companies[groups.company_of][groups.model_of]
         out[groups.order, 1] = models[groups.model_of]
         out[np.arange(len(a)), 2 + groups.spread] = a
-        return out
+        return np.asarray(out)
 
     @cached_property
     def traces(self) -> Floats:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +16,7 @@ REACHES = (0.1, 1.0)
 WEB_FACTORS = (10.0, 0.1)
 N_BLOCKS = 10
 FEW_DRAWS = 400
+WHOLE = 1e-9  # a share that lacks less than this of all is all
 
 
 @dataclass(frozen=True)
@@ -22,14 +24,14 @@ class Perturbation:
     """One change of the data.
 
     Attributes:
-        name: What was changed, in words.
+        name: What is changed, in words.
         questions: The questions it can move.
-        change: Returns the changed field.
+        changed: Makes the changed field.
     """
 
     name: str
     questions: tuple[Question, ...]
-    change: Callable[[Field], Field]
+    changed: Callable[[], Field]
 
 
 @dataclass(frozen=True)
@@ -65,49 +67,46 @@ class Context:
 def perturbations(field: Field, context: Context) -> Iterator[Perturbation]:
     """Return every perturbation that applies to a field, in a fixed order."""
     for company in np.unique(field.company):
-        yield Perturbation(f"without {context.companies[company]}", ALL, lambda f, c=company: f.only(f.company != c))
+        yield Perturbation(f"without {context.companies[company]}", ALL, partial(field.only, field.company != company))
     for board in np.unique(field.board):
-        yield Perturbation(f"without {context.boards[board]}", ALL, lambda f, b=board: f.only(f.board != b))
+        yield Perturbation(f"without {context.boards[board]}", ALL, partial(field.only, field.board != board))
     if context.unobserved[field.members].any():
-        hidden = np.flatnonzero(context.unobserved)
-        yield Perturbation("without owners that have no observation", ALL, lambda f: f.only(~np.isin(f.owner, hidden)))
+        seen = ~np.isin(field.owner, np.flatnonzero(context.unobserved))
+        yield Perturbation("without owners that have no observation", ALL, partial(field.only, seen))
     for platform, share in context.unverified.items():
         if share[field.members].any():
-            yield Perturbation(f"{platform} not owned (ownership unverified)", ALL, lambda f, s=share: _disowned(f, s))
-    yield Perturbation("best model of each company on each board", ALL, lambda f: f.best_of_company())
-    yield Perturbation("first capture of each entry", ALL, lambda f: replace(f, rating=context.first[:, 0], se=context.first[:, 1]))
-    yield from _volumes(field, context)
-    yield Perturbation("R&D expense only", ("size",), lambda f: f.only(~f.is_funding))
-    yield Perturbation("revenue for size", ("size",), lambda f: replace(f, log_size=context.log_revenue, is_funding=np.zeros_like(f.is_funding)))
-    yield Perturbation("sizes public before release only", ("size",), lambda f: f.only(~context.is_size_later))
+            yield Perturbation(f"{platform} not owned (ownership unverified)", ALL, partial(_disowned, field, share))
+    yield Perturbation("best model of each company on each board", ALL, field.best_of_company)
+    first = {"rating": context.first[:, 0], "se": context.first[:, 1]}
+    yield Perturbation("first capture of each entry", ALL, partial(replace, field, **first))
+    for name, hours, questions in _volumes(field, context):
+        yield Perturbation(name, questions, partial(replace, field, hours=hours))
+    yield Perturbation("R&D expense only", ("size",), partial(field.only, ~field.is_funding))
+    revenue = {"log_size": context.log_revenue, "is_funding": np.zeros_like(field.is_funding)}
+    yield Perturbation("revenue for size", ("size",), partial(replace, field, **revenue))
+    yield Perturbation("sizes public before release only", ("size",), partial(field.only, ~context.is_size_later))
 
 
-def _volumes(field: Field, context: Context) -> Iterator[Perturbation]:
-    """Return the perturbations of hours."""
+def _volumes(field: Field, context: Context) -> Iterator[tuple[str, Hours, tuple[Question, ...]]]:
+    """Return the perturbations of hours: name, hours and the questions they can move."""
+    hours = field.hours
     for owner in field.members:
         for reach in REACHES:
-            name = f"{context.owners[owner]} reaches {reach:g} of its video"
-            yield Perturbation(name, VOLUME, lambda f, o=owner, r=reach: _with_hours(f, _reaching(f.hours, context.reached, o, r)))
+            yield (
+                f"{context.owners[owner]} reaches {reach:g} of its video",
+                _reaching(hours, context.reached, owner, reach),
+                VOLUME,
+            )
     for platform, (share, is_short) in context.contested.items():
         if share[field.members].any():
-            name = f"{platform} counts as {'not short' if is_short else 'short'}"
-            sign = -1.0 if is_short else 1.0
-            yield Perturbation(name, ("short",), lambda f, s=share, g=sign: _with_hours(f, _reclassified(f.hours, g * s)))
+            moved = -share if is_short else share
+            yield f"{platform} counts as {'not short' if is_short else 'short'}", _reclassified(hours, moved), ("short",)
     for factor in WEB_FACTORS:
-        yield Perturbation(
-            f"public web times {factor:g}", VOLUME, lambda f, k=factor: _with_hours(f, replace(f.hours, other=f.hours.other * k))
-        )
-    n_draws = field.hours.own.shape[2]
+        yield f"public web times {factor:g}", replace(hours, other=hours.other * factor), VOLUME
     for block in range(N_BLOCKS):
-        chosen = np.arange(block, n_draws, N_BLOCKS)
-        yield Perturbation(
-            f"draws: set {block + 1} of {N_BLOCKS}", VOLUME, lambda f, c=chosen: _with_hours(f, f.hours.drawn(c))
-        )
-    yield Perturbation(f"draws: the first {FEW_DRAWS}", VOLUME, lambda f: _with_hours(f, f.hours.drawn(slice(0, FEW_DRAWS))))
-
-
-def _with_hours(field: Field, hours: Hours) -> Field:
-    return replace(field, hours=hours)
+        chosen = np.arange(block, hours.own.shape[2], N_BLOCKS)
+        yield f"draws: set {block + 1} of {N_BLOCKS}", hours.drawn(chosen), VOLUME
+    yield f"draws: the first {FEW_DRAWS}", hours.drawn(slice(0, FEW_DRAWS)), VOLUME
 
 
 def _reaching(hours: Hours, reached: Floats, owner: int, reach: float) -> Hours:
@@ -125,7 +124,7 @@ def _reclassified(hours: Hours, moved: Floats) -> Hours:
 
 def _disowned(field: Field, share: Floats) -> Field:
     """Return a field without the hours of a platform; an owner with nothing else owns no platform."""
-    left = 1 - share
-    gone = np.flatnonzero((left < 1e-9).any(axis=1))
-    hours = replace(field.hours, own=field.hours.own * left[:, :, None], own_short=np.minimum(field.hours.own_short, field.hours.own * left[:, :, None]))
+    left = (1 - share)[:, :, None]
+    gone = np.flatnonzero((share > 1 - WHOLE).any(axis=1))
+    hours = replace(field.hours, own=field.hours.own * left, own_short=np.minimum(field.hours.own_short, field.hours.own * left))
     return replace(field, hours=hours, owner=np.where(np.isin(field.owner, gone), -1, field.owner))

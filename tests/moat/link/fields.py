@@ -37,9 +37,17 @@ def made_field(seed: int, n_companies: int = 24, n_owners: int = 6, n_boards: in
     day_of = dict(zip(np.unique(model), rng.uniform(-1.5, 0.5, len(np.unique(model))), strict=True))
     day = np.array([day_of[m] for m in model])
     months = 25
-    level = rng.normal(22, 1.5, (n_owners, 1, 1)) + np.linspace(0, 1, months)[None, :, None] + rng.normal(0, 0.5, (n_owners, 1, n_draws))
+    level = (
+        rng.normal(22, 1.5, (n_owners, 1, 1))
+        + np.linspace(0, 1, months)[None, :, None]
+        + rng.normal(0, 0.5, (n_owners, 1, n_draws))
+    )
     own = 2**level
-    hours = Hours(own, own * rng.uniform(0.05, 1.0, (n_owners, 1, n_draws)), np.full((n_owners, months, n_draws), 2e5) * rng.lognormal(0, 0.5, (1, 1, n_draws)))
+    hours = Hours(
+        own,
+        own * rng.uniform(0.05, 1.0, (n_owners, 1, n_draws)),
+        np.full((n_owners, months, n_draws), 2e5) * rng.lognormal(0, 0.5, (1, 1, n_draws)),
+    )
     size = rng.normal(8.5, 0.8, n_companies) + 1.2 * (np.arange(n_companies) < n_owners)
     field = Field(
         company, model, board, np.zeros(len(rows)), rng.uniform(3, 12, len(rows)), day,

@@ -9,7 +9,13 @@ from moat.link.dose import slope
 
 def test_families_count_once_and_the_slope_goes_through_the_origin() -> None:
     # Two boards of family 0, one each of 1 and 2; what the trend explains is taken off first.
-    found = slope(np.array([50.0, 70.0, 30.0, 10.0]), np.array([20.0, 20.0, 10.0, 10.0]), np.array([2.0, 2.0, 1.0, 1.0]), np.array([0, 0, 1, 2]), seed=1)
+    found = slope(
+        np.array([50.0, 70.0, 30.0, 10.0]),
+        np.array([20.0, 20.0, 10.0, 10.0]),
+        np.array([2.0, 2.0, 1.0, 1.0]),
+        np.array([0, 0, 1, 2]),
+        seed=1,
+    )
     assert found is not None
     left, amount = np.array([40.0, 20.0, 0.0]), np.array([2.0, 1.0, 1.0])
     estimate = left @ amount / (amount @ amount)

@@ -36,7 +36,9 @@ def test_forecasts_are_calibrated_where_the_model_is_true() -> None:
 
 def test_the_company_effect_is_the_best_linear_prediction_of_full_matrices() -> None:
     field = made_field(2, n_companies=12)
-    coming = replace(field.only(np.arange(len(field.rating)) < 3), model=np.array([9_001, 9_002, 9_003]), day=np.full(3, field.day.max() + 0.1))
+    coming = replace(
+        field.only(np.arange(len(field.rating)) < 3), model=np.array([9_001, 9_002, 9_003]), day=np.full(3, field.day.max() + 0.1)
+    )
     found = ahead("company", field, coming)
     both_day = np.concatenate([field.day, coming.day])
     levels = np.eye(4)[np.concatenate([field.groups.spread, coming.board])]

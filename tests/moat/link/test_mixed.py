@@ -35,7 +35,10 @@ def test_the_inverse_the_determinant_and_the_information_are_those_of_full_matri
     np.testing.assert_allclose(at.v.traces, [np.trace(inverse @ part) for part in parts], rtol=1e-9)
     expected = [[0.5 * np.trace(p @ a @ p @ b) for b in parts] for a in parts]
     np.testing.assert_allclose(at.information, expected, rtol=1e-8)
-    average = [[2 * va * vb * (p @ field.rating) @ a @ p @ b @ (p @ field.rating) for b, vb in zip(parts, at.v.variances, strict=True)] for a, va in zip(parts, at.v.variances, strict=True)]
+    average = [
+        [2 * va * vb * (p @ field.rating) @ a @ p @ b @ (p @ field.rating) for b, vb in zip(parts, at.v.variances, strict=True)]
+        for a, va in zip(parts, at.v.variances, strict=True)
+    ]
     np.testing.assert_allclose(at.average_information, average, rtol=1e-7)
 
 
@@ -55,7 +58,9 @@ def compare_with_statsmodels(field: Field) -> None:
     plain = Groups(field.groups.company, field.groups.model, np.zeros_like(field.groups.spread), np.zeros(len(field.rating)))
     x = np.hstack([field.base, field.owns[:, None]])
     ours = reml(plain, x, field.rating)
-    frame = pd.DataFrame(x, columns=[f"x{i}" for i in range(x.shape[1])]).assign(y=field.rating, company=plain.company, model=plain.model)
+    frame = pd.DataFrame(x, columns=[f"x{i}" for i in range(x.shape[1])]).assign(
+        y=field.rating, company=plain.company, model=plain.model
+    )
     formula = "y ~ 0 + " + " + ".join(frame.columns[: x.shape[1]])
     theirs = MixedLM.from_formula(formula, groups="company", re_formula="1", vc_formula={"m": "0 + C(model)"}, data=frame).fit(
         reml=True, method=["bfgs", "cg"]

@@ -25,7 +25,7 @@ def changed(field: Field) -> dict[str, Field]:
         unobserved=np.arange(6) == 1, reached=np.full(shape, 0.5), contested={"p": (share, False)}, unverified={"q": whole},
         first=np.column_stack([field.rating - 5, field.se * 2]), log_revenue=field.log_size + 1, is_size_later=field.company == 3,
     )  # fmt: skip
-    return {found.name: found.change(field) for found in perturbations(field, context)}
+    return {found.name: found.changed() for found in perturbations(field, context)}
 
 
 def test_companies_boards_and_owners_leave(field: Field, changed: dict[str, Field]) -> None:

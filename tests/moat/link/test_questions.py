@@ -41,7 +41,9 @@ def test_companies_without_a_platform_are_tied_exactly() -> None:
     assert drawn[field.owner >= 0].mean() == pytest.approx(0, abs=1e-9)
 
 
-@pytest.mark.parametrize(("question", "effect"), [("owning", "owning"), ("size", "owning"), ("amount", "amount"), ("short", "short")])
+@pytest.mark.parametrize(
+    ("question", "effect"), [("owning", "owning"), ("size", "owning"), ("amount", "amount"), ("short", "short")]
+)
 def test_an_effect_is_found_by_its_question(question: Question, effect: str) -> None:
     found = []
     for seed in range(12):

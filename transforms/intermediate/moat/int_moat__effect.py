@@ -6,7 +6,7 @@ issued now, in `int_moat__forecast` with their scores in `int_moat__forecast_sco
 """
 
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import Any, get_args
 
@@ -15,7 +15,7 @@ import polars as pl
 
 from moat.link import dose, effects, forecast, rule
 from moat.link.field import Field, Flags, Hours
-from moat.link.mixed import Floats, Projection, reml
+from moat.link.mixed import Floats, reml
 from moat.link.perturb import Context, perturbations
 from moat.link.questions import Finding, Question, design, find
 
@@ -47,7 +47,7 @@ TABLES = {
 NULLABLE = (
     "estimate", "estimate_p05", "estimate_p95", "p_permutation", "min_possible_p", "n_owners_needed", "estimate_without_size",
     "within_se", "between_sd", "monte_carlo_se", "degrees_of_freedom", "company_sd", "model_sd", "residual_sd", "model_id", "rating", "rating_se", "pit", "log_score", "crps",
-    "leads_probability", "gain_over_date", "gain_over_date_p05", "gain_over_date_p95", "gain_over_size", "gain_over_size_p05", "gain_over_size_p95", "dose_ratio", 
+    "leads_probability", "gain_over_date", "gain_over_date_p05", "gain_over_date_p95", "gain_over_size", "gain_over_size_p05", "gain_over_size_p95", "dose_ratio",
     "rating_change", "expected_change", "n_doublings", "change_per_doubling", "size_measure", "size_usd", "usable_hours_p50", "short_share_p50",
 )  # fmt: skip
 
@@ -141,7 +141,9 @@ def model(
 ) -> dict[str, pl.DataFrame]:
     """Ask every question of every choice of captures."""
     entries = with_sizes(
-        int_moat__entry.join(int_moat__board.select("board_id", "board_role"), on="board_id").sort("board_id", "captured_on", "entry_key").collect(),
+        int_moat__entry.join(int_moat__board.select("board_id", "board_role"), on="board_id")
+        .sort("board_id", "captured_on", "entry_key")
+        .collect(),
         int_company__size.sort("company_id", "public_on").collect(),
         revenues(stg_reference__company_resources),
     )
@@ -158,7 +160,9 @@ def model(
         same = done.setdefault(tuple(as_of.reasons["captures"]), as_of)
         if same is not as_of:  # a quarter whose last captures are the newest
             for name in ("int_moat__answer", "int_moat__effect", "int_moat__robustness"):
-                rows[name] += [row | as_of.key for row in rows[name] if row["as_of_kind"] == same.kind and row["as_of_on"] == same.day]
+                rows[name] += [
+                    row | as_of.key for row in rows[name] if row["as_of_kind"] == same.kind and row["as_of_on"] == same.day
+                ]
             continue
         findings, answers = ask(as_of, rows)
         answers["prediction"] = predict(as_of, rows)
@@ -194,7 +198,13 @@ def with_sizes(entries: pl.DataFrame, sizes: pl.DataFrame, revenue: pl.DataFrame
         last = frame.select("company_id", "public_on", value)
         out = (
             out.sort("released_on", "board_id", "captured_on", "entry_key")
-            .join_asof(last.sort("public_on", "company_id"), left_on="released_on", right_on="public_on", by="company_id", check_sortedness=False)
+            .join_asof(
+                last.sort("public_on", "company_id"),
+                left_on="released_on",
+                right_on="public_on",
+                by="company_id",
+                check_sortedness=False,
+            )
             .drop("public_on")
             .join(first, on="company_id", how="left")
         )
@@ -216,10 +226,20 @@ def to_source(
     """Return everything that does not depend on the captures chosen, as arrays."""
     entries = entries.with_columns(model_key=pl.concat_str("company_id", pl.coalesce("model_id", "entry_key"), separator="/"))
     names = {name: sorted(entries[name].unique()) for name in ("company_id", "board_id", "model_key")}
-    owned = access.filter("is_in_totals", pl.col("company_id").is_in(names["company_id"])).sort("company_id", "month", "platform_id").collect()
+    owned = (
+        access.filter("is_in_totals", pl.col("company_id").is_in(names["company_id"]))
+        .sort("company_id", "month", "platform_id")
+        .collect()
+    )
     owners = sorted(owned["company_id"].unique())
     first, last = min(entries["volume_month"]), max(entries["volume_month"])
-    measures = ("usable_hours", "short_usable_hours", "usable_first_party_hours", "available_first_party_hours", "first_party_stock_hours")
+    measures = (
+        "usable_hours",
+        "short_usable_hours",
+        "usable_first_party_hours",
+        "available_first_party_hours",
+        "first_party_stock_hours",
+    )
     draws = (
         drawn.filter(pl.col("company_id").is_in(owners), pl.col("month").is_between(first, last))
         .select("company_id", "month", "draw", *measures).sort("company_id", "month", "draw").collect()
@@ -229,18 +249,24 @@ def to_source(
     usable, short, own, available, stock = (draws[name].to_numpy().reshape(shape) for name in measures)
     dup = assumed.filter(pl.col("assumption_name") == "dup_share_hours").sort("draw").collect()["assumption_value"].to_numpy()
     at = {(name, month): (i, j) for i, name in enumerate(owners) for j, month in enumerate(months)}
-    stocks = dict(
-        ((p, m), v) for p, m, v in platform_volume.filter(pl.col("scenario_id") == "baseline")
-        .select("platform_id", "month", "stock_hours_p50").collect().iter_rows()
-    )  # fmt: skip
+    baseline = (
+        platform_volume.filter(pl.col("scenario_id") == "baseline").select("platform_id", "month", "stock_hours_p50").collect()
+    )
+    stocks = {(platform, month): hours for platform, month, hours in baseline.iter_rows()}
     shares = {name: np.zeros(shape[:2]) for name in sorted(owned["platform_id"].unique())}
     for (company, month), rows in owned.group_by("company_id", "month", maintain_order=True):
         if (company, month) in at:
             held = {name: stocks.get((name, month), 0.0) for name in rows["platform_id"]}
             for name, value in held.items():
                 shares[name][at[company, month]] = value / max(sum(held.values()), 1e-9)
-    last_basis = evidence.filter(pl.col("scenario_id") == "baseline", pl.col("month") == months[-1]).select("company_id", "basis").collect()
-    unverified = ownership.filter(pl.col("kind") == "owner", pl.col("verification") == "UNVERIFIED").select("platform_id").collect()
+    last_basis = (
+        evidence.filter(pl.col("scenario_id") == "baseline", pl.col("month") == months[-1])
+        .select("company_id", "basis")
+        .collect()
+    )
+    unverified = (
+        ownership.filter(pl.col("kind") == "owner", pl.col("verification") == "UNVERIFIED").select("platform_id").collect()
+    )
     return Source(
         entries=located(entries, owned, owners, names),
         companies=names["company_id"], boards=names["board_id"], models=names["model_key"], owners=owners, first_month=months[0],
@@ -257,25 +283,39 @@ def to_source(
 def located(entries: pl.DataFrame, owned: pl.DataFrame, owners: list[str], names: dict[str, list[str]]) -> pl.DataFrame:
     """Add places of company, board, model and owner to the entries."""
     places = {name: pl.DataFrame({name: values, f"{name}_place": range(len(values))}) for name, values in names.items()}
-    ours = owned.select("company_id", "month").unique().with_columns(owner=pl.col("company_id").replace_strict(owners, range(len(owners)), return_dtype=pl.Int64))
+    ours = (
+        owned.select("company_id", "month")
+        .unique()
+        .with_columns(owner=pl.col("company_id").replace_strict(owners, range(len(owners)), return_dtype=pl.Int64))
+    )
     for name, place in places.items():
         entries = entries.join(place, on=name)
-    return entries.join(ours, left_on=["company_id", "volume_month"], right_on=["company_id", "month"], how="left").with_columns(
-        owner=pl.col("owner").fill_null(-1),
-        has_both_sounds=pl.col("has_audio").n_unique().over("board_id") > 1,
-    ).sort("board_id", "captured_on", "entry_key")
+    return (
+        entries.join(ours, left_on=["company_id", "volume_month"], right_on=["company_id", "month"], how="left")
+        .with_columns(
+            owner=pl.col("owner").fill_null(-1),
+            has_both_sounds=pl.col("has_audio").n_unique().over("board_id") > 1,
+        )
+        .sort("board_id", "captured_on", "entry_key")
+    )
 
 
 def to_field(frame: pl.DataFrame, source: Source) -> Field:
     """Return entries as arrays."""
-    month = (pl.col("volume_month").dt.year() - source.first_month.year) * 12 + pl.col("volume_month").dt.month() - source.first_month.month
+    month = (
+        (pl.col("volume_month").dt.year() - source.first_month.year) * 12
+        + pl.col("volume_month").dt.month()
+        - source.first_month.month
+    )
     sound = pl.col("has_audio").fill_null(value=False) & pl.col("has_both_sounds")
     x = frame.select(
         "company_id_place", "model_key_place", "board_id_place", "rating", "rating_se", "owner",
         day=(pl.col("released_on") - STORY).dt.total_days() / DAYS_OF_YEAR, month=month, log_size=pl.col("size_usd").log10().fill_null(float("nan")),
         is_funding=(pl.col("size_measure") == "funding").fill_null(value=False),
     )  # fmt: skip
-    controls = frame.select("is_open_weights", sound.alias("sound"), "is_fast_tier", "is_high_resolution").cast(pl.Float64).to_numpy()
+    controls = (
+        frame.select("is_open_weights", sound.alias("sound"), "is_fast_tier", "is_high_resolution").cast(pl.Float64).to_numpy()
+    )
     return Field(
         x["company_id_place"].to_numpy(), x["model_key_place"].to_numpy(), x["board_id_place"].to_numpy(), x["rating"].to_numpy(),
         x["rating_se"].to_numpy(), x["day"].to_numpy(), controls, x["owner"].to_numpy(), x["month"].to_numpy(), source.hours,
@@ -291,8 +331,10 @@ def choices(entries: pl.DataFrame, source: Source) -> list[AsOf]:
     if days["captured_on"].max() >= STORY:
         far = (pl.col("captured_on") - STORY).dt.total_days().abs()
         wanted.append(("story", STORY, days.sort(far, "captured_on").group_by("board_id", maintain_order=True).first()))
-    for day in sorted(days.select(quarter)["captured_on"].unique()):
-        wanted.append(("quarter", day, days.filter(quarter == day).group_by("board_id").agg(pl.col("captured_on").max())))
+    wanted += [
+        ("quarter", day, days.filter(quarter == day).group_by("board_id").agg(pl.col("captured_on").max()))
+        for day in sorted(days.select(quarter)["captured_on"].unique())
+    ]
     return [
         AsOf(kind, day or chosen["captured_on"].max(), entries.join(chosen, on=["board_id", "captured_on"], how="semi"), source)
         for kind, day, chosen in wanted
@@ -302,8 +344,26 @@ def choices(entries: pl.DataFrame, source: Source) -> list[AsOf]:
 def panel_rows(as_of: AsOf) -> list[dict[str, Any]]:
     """Return the entries as the model sees them."""
     field, frame = as_of.field, as_of.frame
-    columns = ("board_id", "captured_on", "entry_key", "entry_name", "company_id", "model_key", "rating", "rating_se", "released_on", "volume_month", "is_open_weights", "is_fast_tier", "is_high_resolution", "size_measure", "size_usd", "is_size_later", "citation_ids")
-    hours, share = (2 ** values for values in (field.hours.log_hours, field.hours.log_share))
+    columns = (
+        "board_id",
+        "captured_on",
+        "entry_key",
+        "entry_name",
+        "company_id",
+        "model_key",
+        "rating",
+        "rating_se",
+        "released_on",
+        "volume_month",
+        "is_open_weights",
+        "is_fast_tier",
+        "is_high_resolution",
+        "size_measure",
+        "size_usd",
+        "is_size_later",
+        "citation_ids",
+    )
+    hours, share = (2**values for values in (field.hours.log_hours, field.hours.log_share))
     owner, month = field.owner, field.month
     found = frame.select(*columns).with_columns(
         has_sound=pl.Series(field.controls[:, 1] > 0), owns_platform=pl.Series(owner >= 0),
@@ -339,7 +399,11 @@ def counts_of(found: Finding) -> dict[str, int]:
 
 def nothing(field: Field) -> Answer:
     """Return the answer where a question cannot be put."""
-    counts = {"n_companies": len(np.unique(field.company)), "n_owners": len(field.members), "n_models": len(np.unique(field.model))}
+    counts = {
+        "n_companies": len(np.unique(field.company)),
+        "n_owners": len(field.members),
+        "n_models": len(np.unique(field.model)),
+    }
     return Answer(None, 0.0, "cannot_tell", "too_few_companies", [], counts, None)
 
 
@@ -349,16 +413,22 @@ def ask(as_of: AsOf, rows: dict[str, list[dict[str, Any]]]) -> tuple[dict[str, F
     asked = {question: find(question, as_of.field, seed, N_RANDOM) for question in get_args(Question)}
     primary = {question: found for question, found in asked.items() if found is not None}
     verdicts: dict[str, list[tuple[str, rule.Verdict]]] = {question: [] for question in primary}
-    wanted = {question for question, found in primary.items() if as_of.kind != "quarter" or rule.verdict(evidence_of(found), SMALLEST[question])[0] != "cannot_tell"}
+    wanted = {
+        question
+        for question, found in primary.items()
+        if as_of.kind != "quarter" or rule.verdict(evidence_of(found), SMALLEST[question])[0] != "cannot_tell"
+    }
     for change in perturbations(as_of.field, as_of.context):
         questions = [question for question in change.questions if question in wanted]
-        changed = change.change(as_of.field) if questions else as_of.field
+        changed = change.changed() if questions else as_of.field
         for question in questions:
             found = find(question, changed, seed, N_RANDOM, primary[question])
             evidence = evidence_of(found) if found else None
             verdict = rule.verdict(evidence, SMALLEST[question])[0] if evidence else "cannot_tell"
             verdicts[question].append((change.name, verdict))
-            rows["int_moat__robustness"].append(as_of.key | {"question_id": question, "perturbation": change.name, "verdict": verdict} | estimate_of(evidence))
+            rows["int_moat__robustness"].append(
+                as_of.key | {"question_id": question, "perturbation": change.name, "verdict": verdict} | estimate_of(evidence)
+            )
     answers = {question: nothing(as_of.field) for question in asked}
     for question, found in primary.items():
         evidence = evidence_of(found)
@@ -371,7 +441,12 @@ def estimate_of(evidence: rule.Evidence | None) -> dict[str, float | None]:
     """Return the columns of an estimate."""
     if evidence is None:
         return dict.fromkeys(("estimate", "estimate_p05", "estimate_p95", "p_permutation"))
-    return {"estimate": evidence.estimate, "estimate_p05": evidence.p05, "estimate_p95": evidence.p95, "p_permutation": evidence.p}
+    return {
+        "estimate": evidence.estimate,
+        "estimate_p05": evidence.p05,
+        "estimate_p95": evidence.p95,
+        "p_permutation": evidence.p,
+    }
 
 
 def predict(as_of: AsOf, rows: dict[str, list[dict[str, Any]]]) -> Answer:
@@ -387,7 +462,8 @@ def predict(as_of: AsOf, rows: dict[str, list[dict[str, Any]]]) -> Answer:
         for name, found in walked.items():
             pit = found.pit(field.rating)
             rows["int_moat__forecast"] += [
-                entry_forecast(as_of, name, i, found) | {"pit": float(pit[i]), "log_score": float(logs[name][i]), "crps": float(crps[name][i])}
+                entry_forecast(as_of, name, i, found)
+                | {"pit": float(pit[i]), "log_score": float(logs[name][i]), "crps": float(crps[name][i])}
                 for i in np.flatnonzero(scored)
             ]
     if as_of.kind in ("newest", "story"):
@@ -395,10 +471,25 @@ def predict(as_of: AsOf, rows: dict[str, list[dict[str, Any]]]) -> Answer:
         for name in forecast.PREDICTORS:
             for quarter in np.unique(quarters[scored]):
                 chosen = scored & (quarters <= quarter)
-                gains = {f"gain_over_{other}": forecast.gain_interval((logs[name] - logs[other])[chosen], field.company[chosen], seed) for other in ("date", "size")}
+                gains = {
+                    f"gain_over_{other}": forecast.gain_interval((logs[name] - logs[other])[chosen], field.company[chosen], seed)
+                    for other in ("date", "size")
+                }
                 rows["int_moat__forecast_score"].append(
-                    as_of.key | {"forecast_model": name, "quarter_on": quarter.astype("datetime64[D]").item(), "n_forecasts": int(chosen.sum()), "n_companies": len(np.unique(field.company[chosen])), "log_score": float(logs[name][chosen].mean()), "crps": float(crps[name][chosen].mean())}
-                    | {f"{key}{end}": value for key, values in gains.items() for end, value in zip(("", "_p05", "_p95"), values, strict=True)}
+                    as_of.key
+                    | {
+                        "forecast_model": name,
+                        "quarter_on": quarter.astype("datetime64[D]").item(),
+                        "n_forecasts": int(chosen.sum()),
+                        "n_companies": len(np.unique(field.company[chosen])),
+                        "log_score": float(logs[name][chosen].mean()),
+                        "crps": float(crps[name][chosen].mean()),
+                    }
+                    | {
+                        f"{key}{end}": value
+                        for key, values in gains.items()
+                        for end, value in zip(("", "_p05", "_p95"), values, strict=True)
+                    }
                 )
 
     def evidence(chosen: Flags) -> rule.Evidence:
@@ -426,8 +517,14 @@ def predict(as_of: AsOf, rows: dict[str, list[dict[str, Any]]]) -> Answer:
         again = evidence(chosen)
         verdicts.append((label, prediction_verdict(again)[0]))
         if as_of.kind != "quarter":
-            rows["int_moat__robustness"].append(as_of.key | {"question_id": "prediction", "perturbation": label, "verdict": verdicts[-1][1]} | estimate_of(again))
-    counts = {"n_companies": len(np.unique(field.company[scored])), "n_owners": len(np.unique(field.owner[scored & (field.owner >= 0)])), "n_models": len(np.unique(field.model[scored]))}
+            rows["int_moat__robustness"].append(
+                as_of.key | {"question_id": "prediction", "perturbation": label, "verdict": verdicts[-1][1]} | estimate_of(again)
+            )
+    counts = {
+        "n_companies": len(np.unique(field.company[scored])),
+        "n_owners": len(np.unique(field.owner[scored & (field.owner >= 0)])),
+        "n_models": len(np.unique(field.model[scored])),
+    }
     se = (primary.p95 - primary.p05) / (2 * rule.Z95)
     return Answer(primary, se, *rule.robust(found, verdicts), counts, min_p)
 
@@ -441,7 +538,10 @@ def prediction_verdict(evidence: rule.Evidence) -> tuple[rule.Verdict, str]:
 
 def distribution(mean: float, sd: float) -> dict[str, float]:
     """Return mean, standard deviation and quantiles of a normal forecast."""
-    return {"forecast_mean": mean, "forecast_sd": sd} | {f"forecast_p{round(100 * q):02d}": mean + sd * z for q, z in zip(QUANTILES, forecast.normal_quantiles(QUANTILES), strict=True)}
+    return {"forecast_mean": mean, "forecast_sd": sd} | {
+        f"forecast_p{round(100 * q):02d}": mean + sd * z
+        for q, z in zip(QUANTILES, forecast.normal_quantiles(QUANTILES), strict=True)
+    }
 
 
 def entry_forecast(as_of: AsOf, name: str, i: int, found: forecast.Predicted) -> dict[str, Any]:
@@ -466,7 +566,13 @@ def issue(as_of: AsOf) -> list[dict[str, Any]]:
         model=len(as_of.source.models) + np.arange(len(last)), day=place, month=np.full(len(last), months), rating=np.zeros(len(last)),
         se=np.array([np.median(field.se[field.board == field.board[i]]) for i in last]),
     )  # fmt: skip
-    best = {board: (field.rating[field.board == board].max(), field.se[field.board == board][field.rating[field.board == board].argmax()]) for board in np.unique(field.board)}
+    best = {
+        board: (
+            field.rating[field.board == board].max(),
+            field.se[field.board == board][field.rating[field.board == board].argmax()],
+        )
+        for board in np.unique(field.board)
+    }
     rows = []
     for name in forecast.PREDICTORS:
         found = forecast.ahead(name, field, coming)
@@ -490,12 +596,20 @@ def doses(as_of: AsOf, pairs: pl.DataFrame, rows: dict[str, list[dict[str, Any]]
     known = frame.select("board_id", "captured_on", "model_id", "rating").with_columns(expected=pl.Series(expected))
     known = known.group_by("board_id", "captured_on", "model_id").agg(pl.col("rating").mean(), pl.col("expected").mean())
     stages = {"pretrain": 0, "filtered": 1, "raw": 2, "finetune": 3, "unstated": 4}
-    chosen = pairs.filter(pl.col("dose_ratio").is_not_null()).sort(pl.col("stage_kind").replace_strict(stages), "pair_id").unique(["model_id_from", "model_id_to"], keep="first", maintain_order=True)
+    chosen = (
+        pairs.filter(pl.col("dose_ratio").is_not_null())
+        .sort(pl.col("stage_kind").replace_strict(stages), "pair_id")
+        .unique(["model_id_from", "model_id_to"], keep="first", maintain_order=True)
+    )
     joined = (
         chosen.join(known.rename({"model_id": "model_id_from"}), on="model_id_from")
         .join(known.rename({"model_id": "model_id_to"}), on=["model_id_to", "board_id", "captured_on"], suffix="_to")
         .sort("pair_id", "board_id")
-        .with_columns(rating_change=pl.col("rating_to") - pl.col("rating"), expected_change=pl.col("expected_to") - pl.col("expected"), n_doublings=pl.col("dose_ratio").log(2))
+        .with_columns(
+            rating_change=pl.col("rating_to") - pl.col("rating"),
+            expected_change=pl.col("expected_to") - pl.col("expected"),
+            n_doublings=pl.col("dose_ratio").log(2),
+        )
     )
     if as_of.kind == "newest":
         rows["int_moat__dose"] += joined.select(
@@ -509,14 +623,34 @@ def doses(as_of: AsOf, pairs: pl.DataFrame, rows: dict[str, list[dict[str, Any]]
         joined["rating_change"].to_numpy(), joined["expected_change"].to_numpy(), joined["n_doublings"].to_numpy(),
         np.array([families.index(name) for name in joined["family"]], dtype=np.intp), as_of.source.seed,
     )  # fmt: skip
-    counts = {"n_companies": len(families), "n_owners": 0, "n_models": len(set(joined["model_id_from"]) | set(joined["model_id_to"]))}
+    counts = {
+        "n_companies": len(families),
+        "n_owners": 0,
+        "n_models": len(set(joined["model_id_from"]) | set(joined["model_id_to"])),
+    }
     if found is None:
         return Answer(None, 0.0, "cannot_tell", "too_few_families", [], counts, None)
     evidence = rule.Evidence(found.estimate, found.p05, found.p95, found.test.p)
-    return Answer(evidence, (found.p95 - found.p05) / (2 * rule.Z95), *rule.verdict(evidence, SMALLEST["dose"]), [], counts, found.test.min_p)
+    return Answer(
+        evidence,
+        (found.p95 - found.p05) / (2 * rule.Z95),
+        *rule.verdict(evidence, SMALLEST["dose"]),
+        [],
+        counts,
+        found.test.min_p,
+    )
 
 
-def effect_row(as_of: AsOf, board: str, specification: str, question: str, effect: effects.Effect, test: effects.Permuted | None, counts: dict[str, int], log_sd: Floats) -> dict[str, Any]:
+def effect_row(
+    as_of: AsOf,
+    board: str,
+    specification: str,
+    question: str,
+    effect: effects.Effect,
+    test: effects.Permuted | None,
+    counts: dict[str, int],
+    log_sd: Floats,
+) -> dict[str, Any]:
     """Return the row of one specification."""
     low, high = effect.interval
     sds = np.exp(log_sd)
@@ -534,7 +668,11 @@ def specifications(as_of: AsOf, findings: dict[str, Finding]) -> list[dict[str, 
         rows.append(effect_row(as_of, "all", question, question, found.effect, found.test, counts_of(found), found.log_sd))
         if found.without_size is not None:
             other = found.without_size
-            rows.append(effect_row(as_of, "all", "owning_where_size_is_known", "size", other.effect, other.test, counts_of(other), other.log_sd))
+            rows.append(
+                effect_row(
+                    as_of, "all", "owning_where_size_is_known", "size", other.effect, other.test, counts_of(other), other.log_sd
+                )
+            )
     if as_of.kind == "quarter":
         return rows
     for board in np.unique(as_of.field.board):
@@ -542,8 +680,23 @@ def specifications(as_of: AsOf, findings: dict[str, Finding]) -> list[dict[str, 
         for question in get_args(Question):
             found = find(question, alone, as_of.source.seed, N_RANDOM)
             if found is not None:
-                rows.append(effect_row(as_of, as_of.source.boards[board], question, question, found.effect, found.test, counts_of(found), found.log_sd))
-    return rows + [effect_row(as_of, "all", name, question, effect, None, counts_of(findings[question]), log_sd) for name, question, effect, log_sd in variants(as_of.field) if question in findings]
+                rows.append(
+                    effect_row(
+                        as_of,
+                        as_of.source.boards[board],
+                        question,
+                        question,
+                        found.effect,
+                        found.test,
+                        counts_of(found),
+                        found.log_sd,
+                    )
+                )
+    return rows + [
+        effect_row(as_of, "all", name, question, effect, None, counts_of(findings[question]), log_sd)
+        for name, question, effect, log_sd in variants(as_of.field)
+        if question in findings
+    ]
 
 
 def variants(field: Field) -> list[tuple[str, str, effects.Effect, Floats]]:
@@ -558,7 +711,13 @@ def variants(field: Field) -> list[tuple[str, str, effects.Effect, Floats]]:
         "amount_at_equal_size": ("amount", sized, np.hstack([sized.base, funding, owns, size]), hours, True),
         "amount_draws_counted_equally": ("amount", field, *design("amount", field), False),
         "short_draws_counted_equally": ("short", field, *design("short", field), False),
-        "owning_linear_trend": ("owning", field, np.delete(field.base, field.groups.n_spreads + 1, axis=1), field.owns[:, None, None], True),
+        "owning_linear_trend": (
+            "owning",
+            field,
+            np.delete(field.base, field.groups.n_spreads + 1, axis=1),
+            field.owns[:, None, None],
+            True,
+        ),
     }
     found = []
     for name, (question, data, base, tested, is_weighted) in wanted.items():
@@ -570,14 +729,20 @@ def variants(field: Field) -> list[tuple[str, str, effects.Effect, Floats]]:
 
 def against_controls(as_of: AsOf, source: Source) -> dict[str, Any]:
     """Return how much further ahead owners are on video boards than on boards where video cannot help, from one fit."""
-    others = source.entries.filter(pl.col("board_role") == "control").filter(pl.col("captured_on") == pl.col("captured_on").max().over("board_id"))
+    others = source.entries.filter(pl.col("board_role") == "control").filter(
+        pl.col("captured_on") == pl.col("captured_on").max().over("board_id")
+    )
     frame = pl.concat([as_of.frame, others])
     field, is_control = to_field(frame, source), (frame["board_role"] == "control").to_numpy()
     control = is_control[:, None].astype(np.float64)
     apart = np.hstack([field.base, control * field.day[:, None], control * field.controls[:, :1], field.owns[:, None]])
     tested = (field.owns * ~is_control)[:, None, None]
     estimates, fit = effects.coefficients(field.groups, apart[:, effects.independent(apart)], field.rating, tested)
-    counts = {"n_companies": len(np.unique(field.company)), "n_owners": len(field.members), "n_models": len(np.unique(field.model))}
+    counts = {
+        "n_companies": len(np.unique(field.company)),
+        "n_owners": len(field.members),
+        "n_models": len(np.unique(field.model)),
+    }
     return effect_row(as_of, "all", "owning_video_minus_controls", "owning", estimates[0], None, counts, fit.v.log_sd)
 
 
@@ -585,7 +750,11 @@ def answer_row(as_of: AsOf, question: str, found: Answer) -> dict[str, Any]:
     """Return the row of one question."""
     evidence = found.evidence
     without = evidence.without_size.estimate if evidence and evidence.without_size and question == "size" else None
-    needed = rule.owners_needed(evidence, found.se, SMALLEST[question], found.counts["n_owners"]) if evidence and question in get_args(Question) else None
+    needed = (
+        rule.owners_needed(evidence, found.se, SMALLEST[question], found.counts["n_owners"])
+        if evidence and question in get_args(Question)
+        else None
+    )
     rests = sorted({name for name in as_of.source.unverified if as_of.source.shares[name][as_of.field.members].any()})
     return as_of.key | as_of.reasons | estimate_of(evidence) | found.counts | {
         "question_id": question, "estimate_without_size": without, "unit": UNIT[question], "smallest_effect": SMALLEST[question], "min_possible_p": found.min_p, "verdict": found.verdict, "verdict_reason": found.reason,
@@ -596,4 +765,5 @@ def answer_row(as_of: AsOf, question: str, found: Answer) -> dict[str, Any]:
 def framed(name: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
     """Return rows as a table, sorted by its key, numbers rounded to what is meant."""
     frame = pl.DataFrame(rows, infer_schema_length=None)
-    return frame.with_columns(pl.col(pl.Float64).round(DECIMALS)).sort(TABLES[name])
+    words = [column for column, kind in frame.schema.items() if kind == pl.List(pl.Null)]
+    return frame.with_columns(pl.col(pl.Float64).round(DECIMALS), pl.col(words).cast(pl.List(pl.String))).sort(TABLES[name])

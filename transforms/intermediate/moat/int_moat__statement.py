@@ -9,17 +9,38 @@ from typing import Any
 import polars as pl
 
 GRAIN = ("as_of_kind", "as_of_on", "question_id")
-NULLABLE = ("estimate", "estimate_p05", "estimate_p95", "p_permutation", "min_possible_p", "n_owners_needed", "estimate_without_size")
+NULLABLE = (
+    "estimate",
+    "estimate_p05",
+    "estimate_p95",
+    "p_permutation",
+    "min_possible_p",
+    "n_owners_needed",
+    "estimate_without_size",
+)
 ASKED = {
-    "owning": ("Do models of companies that own a video platform rate higher?", "models of owners of video platforms rate higher"),
+    "owning": (
+        "Do models of companies that own a video platform rate higher?",
+        "models of owners of video platforms rate higher",
+    ),
     "amount": ("Among owners, does more video go with a higher rating?", "among owners more video goes with higher ratings"),
     "short": ("Is it short video that counts?", "it is short video that counts"),
-    "size": ("Do owners rate higher than other companies of their size?", "owners rate higher than other companies of their size"),
+    "size": (
+        "Do owners rate higher than other companies of their size?",
+        "owners rate higher than other companies of their size",
+    ),
     "prediction": ("Does knowing the volume predict the next model better?", "knowing the volume predicts the next model better"),
-    "dose": ("Within a family of models, did more disclosed data go with more points?", "within a family more disclosed data went with more points"),
+    "dose": (
+        "Within a family of models, did more disclosed data go with more points?",
+        "within a family more disclosed data went with more points",
+    ),
 }
 VERDICTS = {"supported": "supported", "not_supported": "not supported", "cannot_tell": "cannot tell"}
-DAY = {"newest": "the newest complete captures", "story": "the captures nearest to the day of the story", "quarter": "the last captures of the quarter"}
+DAY = {
+    "newest": "the newest complete captures",
+    "story": "the captures nearest to the day of the story",
+    "quarter": "the last captures of the quarter",
+}
 SHOWN = 3  # perturbations named in a sentence
 DIGITS = 2
 
@@ -71,7 +92,9 @@ def verdict_text(row: dict[str, Any]) -> str:
     other = row["perturbations_that_differ"]
     match row["verdict_reason"]:
         case "too_few_companies" | "too_few_families":
-            return f"{word}: too few {'families' if row['verdict_reason'] == 'too_few_families' else 'companies or owners'} to ask."
+            return (
+                f"{word}: too few {'families' if row['verdict_reason'] == 'too_few_families' else 'companies or owners'} to ask."
+            )
         case "above_zero":
             why = "and so under every perturbation"
         case "below_smallest_effect":
@@ -105,10 +128,21 @@ def what_would_change_it(row: dict[str, Any]) -> str:
 
 def sentence(rows: list[dict[str, Any]]) -> str:
     """Return one sentence over the questions of one choice of captures."""
-    counted = {word: [ASKED[row["question_id"]][1] for row in sorted(rows, key=lambda r: list(ASKED).index(r["question_id"])) if row["verdict"] == word] for word in VERDICTS}
+    counted = {
+        word: [
+            ASKED[row["question_id"]][1]
+            for row in sorted(rows, key=lambda r: list(ASKED).index(r["question_id"]))
+            if row["verdict"] == word
+        ]
+        for word in VERDICTS
+    }
     said = [
         f"{verb} {len(found)}" + (f" ({'; '.join(found)})" if found else "")
-        for verb, found in (("support", counted["supported"]), ("speak against", counted["not_supported"]), ("cannot decide", counted["cannot_tell"]))
+        for verb, found in (
+            ("support", counted["supported"]),
+            ("speak against", counted["not_supported"]),
+            ("cannot decide", counted["cannot_tell"]),
+        )
     ]
     kind, day = rows[0]["as_of_kind"], rows[0]["as_of_on"]
     return f"Of six statements about owning video and rating well, {DAY[kind]} ({day}) {said[0]}, {said[1]} and {said[2]}."
