@@ -5,17 +5,15 @@ is not repeated. Perturbations are not repeated either, so that the verdicts are
 """
 
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 
-from moat.link.field import Field, Hours
-from moat.link.mixed import Floats
+from moat.link.field import Field
 from moat.link.questions import Question, find
 from moat.link.rule import Evidence, verdict
+from moat.link.tables import read_field, read_hours
 
 ASKED: tuple[Question, ...] = ("amount", "short")
 # The companies and months whose draws the newest answer needs.
@@ -25,14 +23,7 @@ WANTED = """
         from published.marts.moat_entry
         where as_of_kind = 'newest' and owns_platform;
 """
-ENTRIES = """
-    select
-        company_id, panel_model, board_id, rating, rating_se, released_on - date '2026-01-01' as day, is_open_weights, has_sound,
-        is_fast_tier, is_high_resolution, owns_platform, volume_month
-    from published.marts.moat_entry
-    where as_of_kind = 'newest'
-    order by board_id, entry_key
-"""
+ENTRIES = "from published.marts.moat_entry where as_of_kind = 'newest' order by board_id, entry_key"
 SHOWN = (
     "question_id",
     "estimate",
@@ -44,7 +35,6 @@ SHOWN = (
     "estimate_p95_if",
     "verdict_if",
 )
-DAYS_OF_YEAR = 365.25
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
@@ -84,46 +74,6 @@ def _found(question: Question, field: Field, seed: int) -> tuple[Any, ...]:
 
 def _field(con: duckdb.DuckDBPyConnection, draws: str) -> Field:
     """Return the newest entries with some draws of their owners' hours."""
-    x = {name: np.asarray(values) for name, values in con.sql(ENTRIES).fetchnumpy().items()}
-    drawn = con.sql(
-        f"select d.* from ({draws}) as d semi join marts.company_moat as m on d.company_id = m.company_id and d.month = m.volume_month"
-        " order by company_id, month, draw"
-    ).fetchall()
-    owners = sorted({row[0] for row in drawn})
-    months: list[date] = sorted({row[1] for row in drawn})
-    n_draws = len({row[2] for row in drawn})
-    usable, short = (np.full((len(owners), len(months), n_draws), np.nan) for _ in range(2))
-    columns = con.sql(f"from ({draws}) limit 0").columns
-    where = [columns.index(name) for name in ("usable_hours", "short_usable_hours")]
-    place, counts = {}, {}
-    for row in drawn:
-        key = (owners.index(row[0]), months.index(row[1])) if (row[0], row[1]) not in place else place[row[0], row[1]]
-        place[row[0], row[1]] = key
-        i = counts[key] = counts.get(key, -1) + 1
-        usable[key][i], short[key][i] = (row[w] for w in where)
-    return _with(x, owners, months, Hours(_filled(usable), _filled(short), np.zeros((1, 1, 1))))
-
-
-def _filled(values: Floats) -> Floats:
-    """Fill months that no entry needs with the nearest earlier ones, so that orders of owners can be tried."""
-    out = values.copy()
-    for j in range(1, out.shape[1]):
-        out[:, j] = np.where(np.isnan(out[:, j]), out[:, j - 1], out[:, j])
-    return out
-
-
-def _with(x: dict[str, Any], owners: list[str], months: list[date], hours: Hours) -> Field:
-    """Return the entries as arrays."""
-    company, model, board = (np.unique(x[name], return_inverse=True)[1] for name in ("company_id", "panel_model", "board_id"))
-    controls = np.column_stack(
-        [x[name] for name in ("is_open_weights", "has_sound", "is_fast_tier", "is_high_resolution")]
-    ).astype(float)
-    owner = np.array([owners.index(name) if owns else -1 for name, owns in zip(x["company_id"], x["owns_platform"], strict=True)])
-    month = np.searchsorted(np.array(months, dtype="datetime64[D]"), x["volume_month"].astype("datetime64[D]")).clip(
-        0, len(months) - 1
-    )
-    nothing = np.full(len(company), np.nan)
-    return Field(
-        company, model, board, x["rating"], x["rating_se"], x["day"].astype(float) / DAYS_OF_YEAR, controls, owner, month, hours,
-        nothing, np.zeros(len(company), dtype=bool),
-    )  # fmt: skip
+    wanted = f"select d.* from ({draws}) as d semi join marts.company_moat as m on d.company_id = m.company_id and d.month = m.volume_month"
+    columns = "company_id, month, draw, usable_hours, short_usable_hours"
+    return read_field(con.sql(ENTRIES).pl(), read_hours(con.sql(f"select {columns} from ({wanted})").pl()))

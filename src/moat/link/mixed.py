@@ -173,7 +173,7 @@ class Covariance:
         diagonal = self.precision - self.precision**2 * (self.variances[1] / inflation)[groups.model_of]
         diagonal -= self.ones**2 * shrinkage[groups.company_of][groups.model_of]
         residual = np.bincount(groups.spread[groups.order], weights=diagonal, minlength=groups.n_spreads)
-        return np.r_[companies, models, residual]
+        return np.asarray(np.r_[companies, models, residual])
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,14 @@
 """Fields of entries to test on: made ones, and the real one with simulated ratings."""
 
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
 
 from moat.link.field import Field, Hours
 from moat.link.mixed import Floats
+from moat.link.tables import read_field, read_hours
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PUBLISHED = CHECKOUT / "data" / "warehouse" / "datamoat.duckdb"
@@ -81,34 +80,6 @@ def ratings(field: Field, rng: np.random.Generator, **effects: float) -> Floats:
 def real_field(n_draws: int | None = None) -> Field:
     """Return the newest captures of the published file as a field: real companies, owners, dates, boards, errors, sizes and hours."""
     with duckdb.connect(str(PUBLISHED), read_only=True) as con:
-        x: dict[str, Any] = con.sql(
-            "select *, released_on - date '2026-05-14' as age, log10(size_usd) as log_size, coalesce(size_measure = 'funding', false) as is_funding"
-            " from marts.moat_entry where as_of_kind = 'newest' order by board_id, entry_key"
-        ).fetchnumpy()
-        drawn = con.sql(
-            "select company_id, month, usable_hours, short_usable_hours from marts.company_moat_draws order by company_id, month, draw"
-        ).fetchall()
-    owners = sorted({name for name, owns in zip(x["company_id"], x["owns_platform"], strict=True) if owns})
-    months = sorted({row[1] for row in drawn})
-    cube: dict[tuple[str, date], list[tuple[float, float]]] = {}
-    for company, month, usable, short in drawn:
-        cube.setdefault((company, month), []).append((usable, short))
-    size = max(len(values) for values in cube.values())
-    usable, short = (np.full((len(owners), len(months), size), np.nan) for _ in range(2))
-    for i, owner in enumerate(owners):
-        for j, month in enumerate(months):
-            last = cube.get((owner, month))
-            if last is not None:
-                usable[i, j], short[i, j] = np.array(last).T
-            elif j and not np.isnan(usable[i, j - 1, 0]):
-                usable[i, j], short[i, j] = usable[i, j - 1], short[i, j - 1]
-    hours = Hours(usable, short, np.zeros((1, 1, size))).drawn(slice(0, n_draws))
-    controls = np.column_stack([x[name] for name in ("is_open_weights", "has_sound", "is_fast_tier", "is_high_resolution")])
-    company, model, board = (np.unique(x[name], return_inverse=True)[1] for name in ("company_id", "panel_model", "board_id"))
-    owner = np.array([owners.index(name) if owns else -1 for name, owns in zip(x["company_id"], x["owns_platform"], strict=True)])
-    month = np.searchsorted(np.array(months, dtype="datetime64[D]"), x["volume_month"].astype("datetime64[D]"))
-    log_size = np.ma.filled(x["log_size"].astype(float), np.nan)
-    return Field(
-        company, model, board, x["rating"], x["rating_se"], x["age"].astype(float) / 365.25, controls.astype(float), owner,
-        month.clip(0, len(months) - 1), hours, log_size, x["is_funding"].astype(bool),
-    )  # fmt: skip
+        panel = con.sql("from marts.moat_entry where as_of_kind = 'newest' order by board_id, entry_key").pl()
+        draws = "from marts.company_moat_draws" + ("" if n_draws is None else f" where draw <= {n_draws}")
+        return read_field(panel, read_hours(con.sql(draws).pl()))

@@ -22,10 +22,10 @@ TYPES: dict[str, type[pl.DataType]] = {
 }
 # Queries speak of the published tables; until these are published, this is what stands for them, column for column as far as claims ask.
 VIEWS = {
-    "marts.board_status": "from int_board__status",
+    "marts.board_status": "from int_board__status join (select board_id, board_family from int_moat__board) using (board_id)",
     "marts.leaderboard": "from int_board__entry where capture_status = 'ok'",
     "marts.company_moat": "from int_moat__company",
-    "marts.moat_answer": "from int_moat__answer",
+    "marts.moat_answer": "from int_moat__statement",
     "marts.company_volume": "from int_company__volume_quantiles",
     "marts.company_pair": "from int_company__pair",
     "marts.platform_volume": """
@@ -46,7 +46,8 @@ def model(
     int_board__status: pl.LazyFrame,
     int_board__entry: pl.LazyFrame,
     int_moat__company: pl.LazyFrame,
-    int_moat__answer: pl.LazyFrame,
+    int_moat__statement: pl.LazyFrame,
+    int_moat__board: pl.LazyFrame,
     int_moat__disclosure: pl.LazyFrame,
     int_company__volume_quantiles: pl.LazyFrame,
     int_company__pair: pl.LazyFrame,
@@ -65,7 +66,8 @@ def model(
         "int_board__status": int_board__status,
         "int_board__entry": int_board__entry,
         "int_moat__company": int_moat__company.drop("citation_ids", "assumption_ids"),
-        "int_moat__answer": int_moat__answer,
+        "int_moat__statement": int_moat__statement,
+        "int_moat__board": int_moat__board,
         "int_moat__disclosure": int_moat__disclosure,
         "int_company__volume_quantiles": int_company__volume_quantiles,
         "int_company__pair": int_company__pair,

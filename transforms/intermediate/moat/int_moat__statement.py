@@ -1,4 +1,4 @@
-"""The answers in words: what each question asks, what was found, what would change it, and one sentence over all six.
+"""The answers: the findings of all six questions, made verdicts by their perturbations, and said in words.
 
 Every word is filled from the row itself, so that no sentence can contradict its table.
 """
@@ -7,6 +7,8 @@ from math import floor, log10
 from typing import Any
 
 import polars as pl
+
+from moat.link import rule
 
 GRAIN = ("as_of_kind", "as_of_on", "question_id")
 NULLABLE = (
@@ -43,17 +45,61 @@ DAY = {
 }
 SHOWN = 3  # perturbations named in a sentence
 DIGITS = 2
+UNIT = {
+    "owning": "points",
+    "amount": "points per doubling of hours",
+    "short": "points per doubling of the share of short video",
+    "size": "points",
+    "prediction": "log score per forecast",
+    "dose": "points per doubling of disclosed data",
+}
+EMPTY = {"estimate_without_size": pl.lit(None, pl.Float64), "n_owners_needed": pl.lit(None, pl.Int64)}
 
 
-def model(int_moat__answer: pl.LazyFrame) -> pl.DataFrame:
-    """Return the rows with their words."""
-    rows = int_moat__answer.collect().to_dicts()
+def model(
+    int_moat__finding: pl.LazyFrame,
+    int_moat__predicted: pl.LazyFrame,
+    int_moat__dosed: pl.LazyFrame,
+    int_moat__perturbed: pl.LazyFrame,
+    int_moat__predicted_perturbed: pl.LazyFrame,
+    int_moat__panel: pl.LazyFrame,
+    int_company__evidence: pl.LazyFrame,
+    stg_reference__assumptions: pl.LazyFrame,
+) -> pl.DataFrame:
+    """Return one row a question and choice of captures, with its verdict and its words."""
+    findings = int_moat__finding.collect()
+    platforms = findings.filter(pl.col("question_id") == "owning").select("as_of_kind", "as_of_on", "unverified_platforms")
+    predicted = (
+        int_moat__predicted.with_columns(**EMPTY, question_id=pl.lit("prediction"))
+        .collect()
+        .join(platforms, on=["as_of_kind", "as_of_on"])
+    )
+    dosed = int_moat__dosed.with_columns(
+        **EMPTY, question_id=pl.lit("dose"), unverified_platforms=pl.lit([], pl.List(pl.String))
+    ).collect()
+    perturbed = pl.concat(
+        [int_moat__perturbed, int_moat__predicted_perturbed.with_columns(question_id=pl.lit("prediction"))], how="diagonal"
+    ).collect()
+    names = [*GRAIN, *(column for column in findings.columns if column not in GRAIN)]
+    found = pl.concat([findings.select(names), predicted.select(names), dosed.select(names)])
+    others: dict[tuple[Any, ...], list[tuple[str, rule.Verdict]]] = {}
+    for *key, name, word in perturbed.sort(*GRAIN, "perturbation").select(*GRAIN, "perturbation", "verdict").iter_rows():
+        others.setdefault(tuple(key), []).append((name, word))
+    rows = []
+    for row in found.to_dicts():
+        word, reason, other = rule.robust(
+            (row["verdict"], row["verdict_reason"]), others.get(tuple(row[name] for name in GRAIN), [])
+        )
+        rows.append(
+            row
+            | {"verdict": word, "verdict_reason": reason, "perturbations_that_differ": other, "unit": UNIT[row["question_id"]]}
+        )
     by_choice: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
         by_choice.setdefault((row["as_of_kind"], row["as_of_on"]), []).append(row)
     texts = [
         {
-            **{name: row[name] for name in GRAIN},
+            "question_number": list(ASKED).index(row["question_id"]) + 1,
             "question": ASKED[row["question_id"]][0],
             "verdict_text": verdict_text(row),
             "what_would_change_it": what_would_change_it(row),
@@ -61,13 +107,35 @@ def model(int_moat__answer: pl.LazyFrame) -> pl.DataFrame:
         }
         for row in rows
     ]
-    order = {name: place for place, name in enumerate(ASKED)}
-    return (
-        int_moat__answer.collect()
-        .join(pl.DataFrame(texts), on=GRAIN)
-        .with_columns(question_number=pl.col("question_id").replace_strict(order, return_dtype=pl.Int32) + 1)
-        .sort("as_of_kind", "as_of_on", "question_number")
+    schema: dict[str, Any] = {**found.schema, "perturbations_that_differ": pl.List(pl.String), "unit": pl.String}
+    answers = pl.concat(
+        [pl.DataFrame(rows, schema=schema), pl.DataFrame(texts, schema_overrides={"question_number": pl.Int32})], how="horizontal"
     )
+    return answers.join(
+        reasons(int_moat__panel, int_company__evidence, stg_reference__assumptions), on=["as_of_kind", "as_of_on"]
+    ).sort(GRAIN)
+
+
+def reasons(panel: pl.LazyFrame, evidence: pl.LazyFrame, assumptions: pl.LazyFrame) -> pl.DataFrame:
+    """Return the captures of each choice, and the pages and assumptions behind its entries, volumes and sizes."""
+    key = ["as_of_kind", "as_of_on"]
+    entries = panel.filter(pl.col("board_role") == "primary")
+    behind = evidence.filter(pl.col("scenario_id") == "baseline", pl.col("has_platform")).select(
+        "company_id", "month", "citation_ids", "assumption_ids"
+    )
+    volumes = entries.select(*key, "company_id", month="volume_month").unique().join(behind, on=["company_id", "month"])
+    pages = pl.concat([
+        frame.select(*key, citation_id=pl.col(column)).explode("citation_id")
+        for frame, column in ((entries, "citation_ids"), (entries, "size_citation_ids"), (volumes, "citation_ids"))
+    ])  # fmt: skip
+    votes = assumptions.filter(pl.col("name") == "rating_se_per_root_vote").select("assumption_id")
+    chosen = pl.concat([
+        volumes.select(*key, assumption_id="assumption_ids").explode("assumption_id"), entries.select(key).unique().join(votes, how="cross"),
+    ])  # fmt: skip
+    captures = entries.group_by(key).agg(captures=pl.format("{} {}", "board_id", "captured_on").unique().sort())
+    cited = pages.drop_nulls().group_by(key).agg(citation_ids=pl.col("citation_id").unique().sort())
+    assumed = chosen.drop_nulls().group_by(key).agg(assumption_ids=pl.col("assumption_id").unique().sort())
+    return captures.join(cited, on=key).join(assumed, on=key).collect()
 
 
 def two_digits(value: float) -> str:

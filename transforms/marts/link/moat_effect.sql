@@ -11,30 +11,42 @@ caveats:
   - On one board a model has one entry, so that model_sd and residual_sd cannot be told apart there.
 ---*/
 
+with reasons as (
+    select
+        as_of_kind,
+        as_of_on,
+        captures,
+        citation_ids,
+        assumption_ids
+    from intermediate.int_moat__statement
+    where question_id = 'owning'
+)
+
 select
-    as_of_kind,
-    as_of_on,
-    board_id,
-    specification_id,
-    question_id,
-    estimate,
-    estimate_p05,
-    estimate_p95,
-    within_se,
-    between_sd,
-    monte_carlo_se,
-    n_draws_equal,
-    degrees_of_freedom,
-    p_permutation,
-    min_possible_p,
-    company_sd,
-    model_sd,
-    residual_sd,
-    n_companies,
-    n_owners,
-    n_models,
-    captures,
-    citation_ids,
-    assumption_ids
-from intermediate.int_moat__effect
-order by as_of_kind, as_of_on, board_id, specification_id
+    effects.as_of_kind,
+    effects.as_of_on,
+    effects.board_id,
+    effects.specification_id,
+    effects.question_id,
+    effects.estimate,
+    effects.estimate_p05,
+    effects.estimate_p95,
+    effects.within_se,
+    effects.between_sd,
+    effects.monte_carlo_se,
+    effects.n_draws_equal,
+    effects.degrees_of_freedom,
+    effects.p_permutation,
+    effects.min_possible_p,
+    effects.company_sd,
+    effects.model_sd,
+    effects.residual_sd,
+    effects.n_companies,
+    effects.n_owners,
+    effects.n_models,
+    reasons.captures,
+    reasons.citation_ids,
+    reasons.assumption_ids
+from intermediate.int_moat__effect as effects
+inner join reasons on effects.as_of_kind = reasons.as_of_kind and effects.as_of_on = reasons.as_of_on
+order by effects.as_of_kind, effects.as_of_on, effects.board_id, effects.specification_id

@@ -35,4 +35,5 @@ select
     is_size_later,
     citation_ids
 from intermediate.int_moat__panel
+where board_role = 'primary'
 order by as_of_kind, as_of_on, board_id, entry_key

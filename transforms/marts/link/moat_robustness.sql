@@ -20,5 +20,29 @@ select
     estimate_p95,
     p_permutation,
     verdict
-from intermediate.int_moat__robustness
+from (
+    select
+        as_of_kind,
+        as_of_on,
+        question_id,
+        perturbation,
+        estimate,
+        estimate_p05,
+        estimate_p95,
+        p_permutation,
+        verdict
+    from intermediate.int_moat__perturbed
+    union all
+    select
+        as_of_kind,
+        as_of_on,
+        'prediction' as question_id,
+        perturbation,
+        estimate,
+        estimate_p05,
+        estimate_p95,
+        p_permutation,
+        verdict
+    from intermediate.int_moat__predicted_perturbed
+) as perturbed
 order by as_of_kind, as_of_on, question_id, perturbation
