@@ -68,7 +68,7 @@ def _found(question: Question, field: Field, seed: int) -> tuple[Any, ...]:
     if found is None:
         return (None, None, None, "cannot_tell")
     low, high = found.effect.interval
-    word, _ = verdict(Evidence(found.effect.estimate, low, high, found.test.p), 20.0)
+    word, _ = verdict(Evidence(found.effect.estimate, low, high, found.test.p if found.test else None), 20.0)
     return (*(round(value, 2) for value in (found.effect.estimate, low, high)), word)
 
 

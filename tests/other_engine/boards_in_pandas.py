@@ -31,7 +31,9 @@ def serving_captures(captures: pd.DataFrame, entries: pd.DataFrame) -> pd.DataFr
     filled = entries.groupby("capture_id")[["rating", "rating_low", "n_votes"]].count().sum(axis=1).rename("n_filled")
     usable = captures[captures["status"].isin(["ok", "partial"]) & (captures["verification"] != "UNVERIFIED")]
     usable = usable.merge(filled, on="capture_id")  # inner: a capture of which no entry is held serves nobody
-    usable = usable.merge((~entries["is_ranked"].astype(bool)).groupby(entries["capture_id"]).any().rename("tells_retired"), on="capture_id")
+    usable = usable.merge(
+        (~entries["is_ranked"].astype(bool)).groupby(entries["capture_id"]).any().rename("tells_retired"), on="capture_id"
+    )
     usable["is_partial"] = usable["status"] != "ok"
     usable["place"] = usable["route"].map({route: place for place, route in enumerate(ROUTES)}).fillna(len(ROUTES))
     order = ["is_partial", "board_published_on", "tells_retired", "n_filled", "place", "capture_id"]

@@ -20,7 +20,7 @@ class Finding:
 
     Attributes:
         effect: The coefficient asked for.
-        test: Its permutation test.
+        test: Its permutation test; None where it was not wanted because the interval alone decides.
         without_size: For `size` the effect and test of owning on the same companies without their size; else None.
         n_companies: Companies in the fit.
         n_owners: Owners of platforms among them.
@@ -30,7 +30,7 @@ class Finding:
     """
 
     effect: Effect
-    test: Permuted
+    test: Permuted | None
     without_size: "Finding | None"
     n_companies: int
     n_owners: int
@@ -47,7 +47,8 @@ def find(question: Question, field: Field, seed: int, n_random: int = 9_999, lik
         field: The entries; for `size` those of unknown size are left out here.
         seed: Of the random orders of companies.
         n_random: How many random orders.
-        like: The finding on nearly the same field: its standard deviations are where the fits start.
+        like: The finding on nearly the same field: its standard deviations are where the fits start, and there is no
+            permutation test where the interval includes zero, because p could not change the verdict.
     """
     if question == "size":
         field = field.only(field.has_size)
@@ -60,10 +61,12 @@ def find(question: Question, field: Field, seed: int, n_random: int = 9_999, lik
     without = find("owning", field, seed, n_random, like.without_size if like else None) if question == "size" else None
     base, tested = design(question, field)
     effects, fit = coefficients(groups, base, field.rating, tested, like.log_sd if like else None)
-    null = reml(groups, base, field.rating, like.null_log_sd if like else fit.v.log_sd)
-    test = _test(question, field, null, n_random, seed)
+    test, null_log_sd = None, fit.v.log_sd
+    if like is None or effects[-1].interval[0] > 0:
+        null = reml(groups, base, field.rating, like.null_log_sd if like else fit.v.log_sd)
+        test, null_log_sd = _test(question, field, null, n_random, seed), null.v.log_sd
     n_models = len(np.unique(field.model))
-    return Finding(effects[-1], test, without, n_companies, n_owners, n_models, fit.v.log_sd, null.v.log_sd)
+    return Finding(effects[-1], test, without, n_companies, n_owners, n_models, fit.v.log_sd, null_log_sd)
 
 
 def design(question: Question, field: Field) -> tuple[Floats, Floats]:

@@ -21,20 +21,20 @@ class Evidence:
         estimate: The estimate.
         p05: Lower end of the 90 % interval.
         p95: Upper end.
-        p: Permutation p.
+        p: Permutation p; None where the interval includes zero and it was not computed.
         without_size: For questions about size, the same without size; else None.
     """
 
     estimate: float
     p05: float
     p95: float
-    p: float
+    p: float | None
     without_size: "Evidence | None" = None
 
     @property
     def is_clear(self) -> bool:
         """Whether the interval lies above zero and p is below its limit."""
-        return self.p05 > 0 and self.p < MAX_P
+        return self.p05 > 0 and self.p is not None and self.p < MAX_P
 
     @property
     def has_vanished(self) -> bool:

@@ -100,27 +100,26 @@ changes as (
     select * from gone
 ),
 
-recounts as (
+counted as (
     select
-        board_id,
-        captured_on,
-        count(*) filter (where n_votes_change < 0) > 0.5 * count(n_votes_change) as is_recount
+        *,
+        count(case when n_votes_change < 0 then 1 end) over (partition by board_id, captured_on)
+        > 0.5 * count(n_votes_change) over (partition by board_id, captured_on) as is_recount
     from changes
-    group by board_id, captured_on
 ),
 
 judged as (
     select
-        changes.board_id,
-        changes.entry_key,
-        changes.captured_on,
-        changes.previous_on,
-        changes.entry_name,
-        changes.previous_entry_name,
+        board_id,
+        entry_key,
+        captured_on,
+        previous_on,
+        entry_name,
+        previous_entry_name,
         case when is_rescaled then null else round(rating_change, 2) end as rating_change,
         n_votes_change,
         case when is_rescaled then null else rank_change end as rank_change,
-        changes.captured_on - changes.previous_on as gap_n_days,
+        captured_on - previous_on as gap_n_days,
         case
             when has_entered then 'entered'
             when has_left then 'left'
@@ -139,8 +138,7 @@ judged as (
             when n_votes_change > 0 then 'new_votes'
         end as cause,
         abs(rating_change) > 0.5 as has_moved
-    from changes
-    inner join recounts on changes.board_id = recounts.board_id and changes.captured_on = recounts.captured_on
+    from counted
 )
 
 select

@@ -62,8 +62,7 @@ inherited as (
 ),
 
 stated as (
-    select
-        served.* replace (coalesce(inherited.is_ranked, served.is_ranked) as is_ranked)
+    select served.* replace (coalesce(inherited.is_ranked, served.is_ranked) as is_ranked)
     from served
     left join inherited on served.capture_id = inherited.capture_id and served.entry_key = inherited.entry_key
 ),

@@ -29,27 +29,32 @@ share as (
 ),
 
 -- Totals where stated, else the rounds so far; neither ever falls.
+days as (
+    select
+        company_id,
+        as_of_on,
+        max(value_usd) filter (where quantity = 'funding_raised_total') as total_usd,
+        coalesce(max(value_usd) filter (where quantity = 'funding_round'), 0)::decimal(18, 0) as round_usd,
+        list_sort(list_distinct(flatten(list(citation_ids)))) as citation_ids
+    from stated
+    where quantity in ('funding_raised_total', 'funding_round')
+    group by company_id, as_of_on
+),
+
+rounds as (
+    select
+        *,
+        (sum(round_usd) over (partition by company_id order by as_of_on))::double as rounds_usd
+    from days
+),
+
 funding as (
     select
         company_id,
         as_of_on,
-        max(greatest(
-            coalesce(total_usd, 0),
-            rounds_usd
-        )) over (partition by company_id order by as_of_on) as value_usd,
+        max(greatest(coalesce(total_usd, 0), rounds_usd)) over (partition by company_id order by as_of_on) as value_usd,
         citation_ids
-    from (
-        select
-            company_id,
-            as_of_on,
-            max(value_usd) filter (where quantity = 'funding_raised_total') as total_usd,
-            sum(coalesce(max(value_usd) filter (where quantity = 'funding_round'), 0)::decimal(18, 0))
-                over (partition by company_id order by as_of_on)::double as rounds_usd,
-            list_sort(list_distinct(flatten(list(citation_ids)))) as citation_ids
-        from stated
-        where quantity in ('funding_raised_total', 'funding_round')
-        group by company_id, as_of_on
-    ) as by_day
+    from rounds
 ),
 
 measures as (

@@ -36,16 +36,19 @@ nullable:
   - available_first_party_hours_p95
 ---*/
 
-with best as (
+with firsts as (
+    select *
+    from intermediate.int_moat__entry
+    qualify row_number() over (
+        partition by board_id, captured_on, company_id order by rating desc, rating_se asc, entry_key asc
+    ) = 1
+),
+
+best as (
     select
         *,
         (rank() over (partition by board_id, captured_on order by rating desc))::integer as company_rank
-    from (
-        select *
-        from intermediate.int_moat__entry
-        qualify row_number()
-            over (partition by board_id, captured_on, company_id order by rating desc, rating_se asc, entry_key asc) = 1
-    ) as firsts
+    from firsts
 )
 
 select

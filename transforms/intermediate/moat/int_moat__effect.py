@@ -152,7 +152,7 @@ def ask(kind: str, entries: pl.DataFrame, owned: Owned, context: Context, seed: 
 def evidence_of(found: Finding) -> rule.Evidence:
     """Return what the rule reads of a finding."""
     without = evidence_of(found.without_size) if found.without_size else None
-    return rule.Evidence(found.effect.estimate, *found.effect.interval, found.test.p, without)
+    return rule.Evidence(found.effect.estimate, *found.effect.interval, found.test.p if found.test else None, without)
 
 
 def estimate_of(evidence: rule.Evidence | None) -> dict[str, float | None]:
@@ -177,7 +177,7 @@ def finding_row(
         "n_companies": len(np.unique(field.company)), "n_owners": len(field.members), "n_models": len(np.unique(field.model)),
     }  # fmt: skip
     return estimate_of(evidence) | counts | {
-        "question_id": question, "smallest_effect": SMALLEST, "estimate_without_size": without, "min_possible_p": found.test.min_p if found else None,
+        "question_id": question, "smallest_effect": SMALLEST, "estimate_without_size": without, "min_possible_p": found.test.min_p if found and found.test else None,
         "n_owners_needed": rule.owners_needed(evidence, found.effect.se, SMALLEST, found.n_owners) if found and evidence else None,
         "verdict": alone[0] if alone else "cannot_tell", "verdict_reason": alone[1] if alone else "too_few_companies",
         "unverified_platforms": pl.Series(rests, dtype=pl.String),

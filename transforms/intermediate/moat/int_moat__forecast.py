@@ -123,7 +123,7 @@ def verdict(evidence: rule.Evidence) -> tuple[str, str]:
     return rule.verdict(replace(evidence, without_size=None), SMALLEST)
 
 
-def estimate_of(evidence: rule.Evidence) -> dict[str, float]:
+def estimate_of(evidence: rule.Evidence) -> dict[str, float | None]:
     """Return the columns of an estimate."""
     return {
         "estimate": evidence.estimate,

@@ -171,8 +171,9 @@ def verdict_text(row: dict[str, Any]) -> str:
             before = "" if row["estimate_without_size"] is None else f" from {two_digits(row['estimate_without_size'])}"
             why = f"less than a third is left{before} once the size of the company is held fixed, and so under every perturbation"
         case "changes_under_a_perturbation":
+            alone = "supported" if row["estimate_p05"] > 0 else "not supported"
             more = f" and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
-            why = f"the primary specification alone would decide, and these perturbations do not agree: {'; '.join(other[:SHOWN])}{more}"
+            why = f"the primary specification alone would say {alone}, and these perturbations do not agree: {'; '.join(other[:SHOWN])}{more}"
         case "chance_does_as_well":
             why = "the interval lies above zero, and chance orders companies as well too often"
         case _:

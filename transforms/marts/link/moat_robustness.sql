@@ -7,6 +7,7 @@ nullable: [estimate, estimate_p05, estimate_p95, p_permutation]
 rows: {min: 10}
 caveats:
   - Quarters have rows only for questions whose primary specification alone has a verdict; a perturbation cannot make one where there is none.
+  - p_permutation is empty where the interval includes zero, because p could not change the verdict.
   - An empty estimate means that too few companies or owners are left to ask.
 ---*/
 
