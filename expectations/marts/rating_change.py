@@ -5,9 +5,20 @@ import great_expectations.expectations as gxe
 EXPECTATIONS = [
     gxe.ExpectColumnValuesToBeInSet(
         column="cause",
-        value_set=["new_votes", "votes_removed", "refit", "entered", "left", "scale_change", "renamed"],
+        value_set=[
+            "new_votes",
+            "votes_removed",
+            "recount",
+            "refit",
+            "entered",
+            "left",
+            "retired",
+            "restored",
+            "scale_change",
+            "renamed",
+        ],
         severity="critical",
-        notes="The seven causes are promised; an eighth would fall out of every count by cause.",
+        notes="The ten causes are promised; an eleventh would fall out of every count by cause.",
     ),
     gxe.ExpectColumnValuesToBeBetween(
         column="rating_change",

@@ -1,4 +1,4 @@
-"""The commands for readers: status, show, query, diff, answer, trace, report, export, verify."""
+"""The commands for readers: status, show, query, diff, answer, forecast, trace, report, export, verify."""
 
 import json
 from datetime import datetime
@@ -18,7 +18,7 @@ Day = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (status, show, query, diff, answer, trace, report, export, verify):
+    for command in (status, show, query, diff, answer, forecast, trace, report, export, verify):
         app.command()(command)
 
 
@@ -117,11 +117,31 @@ def answer(as_json: AsJson = False) -> None:
     Example: datamoat answer
     """
     from datamoat.storage.warehouse import open_published
-    from datamoat.views.sections import print_sections, read_answer
+    from datamoat.views.sections import print_sections, read_answer, read_answer_object
 
     settings = read_settings()
     with open_published(settings) as con:
+        if as_json:
+            typer.echo(json.dumps(read_answer_object(con, settings.content), default=str, ensure_ascii=False, indent=1))
+            return
         sections = read_answer(con, settings.content)
+    print_sections(sections)
+
+
+def forecast(as_json: AsJson = False) -> None:
+    """Print the forecasts issued with the published file and how earlier ones scored, as reports/forecast declares them.
+
+    Example: datamoat forecast
+    """
+    from datamoat.errors import UsageError
+    from datamoat.storage.warehouse import open_published
+    from datamoat.views.sections import FORECAST, print_sections, read_sections
+
+    settings = read_settings()
+    with open_published(settings) as con:
+        sections = read_sections(con, settings.content / FORECAST)
+    if not sections:
+        raise UsageError("this content tree declares no forecast", str(settings.content / FORECAST), "write a section there.")
     if as_json:
         listed = [{"title": section.title, "rows": section.records} for section in sections]
         typer.echo(json.dumps(listed, default=str, ensure_ascii=False, indent=1))
