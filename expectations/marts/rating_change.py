@@ -38,6 +38,6 @@ EXPECTATIONS = [
         min_value=1,
         max_value=400,
         severity="warning",
-        notes="A change over more than a year says nothing about its cause.",
+        notes="A change over more than a year shows nothing about its cause.",
     ),
 ]

@@ -53,4 +53,4 @@ class AuditFailedError(DatamoatError):
 
 
 class PublishRefusedError(DatamoatError):
-    """The build at hand may not be published, or could not be written."""
+    """The build may not be published, or could not be written."""

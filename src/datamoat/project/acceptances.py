@@ -1,4 +1,4 @@
-"""Which quarantined snapshots a person let in: one line each in a file that git keeps."""
+"""Which quarantined snapshots a person accepted: one line each in a file that git keeps."""
 
 import csv
 import io
@@ -56,7 +56,7 @@ def read_accepted(settings: Settings) -> dict[str, Acceptance]:
                 f"not a row of acceptances: {failure}", f"{path}:{number}", "give all six cells, the day as YYYY-MM-DD."
             ) from failure
         if not accepted.reason.strip():
-            raise ContentError("an acceptance without a reason", f"{path}:{number}", "write why it was let in.")
+            raise ContentError("an acceptance without a reason", f"{path}:{number}", "write why it was accepted.")
         found[accepted.snapshot_id] = accepted
     return found
 

@@ -17,7 +17,7 @@ def read_polars_model(path: Path, layer: str) -> Model:
     try:
         tree = ast.parse(text)
     except SyntaxError as failure:
-        raise ContentError(f"this is no Python: {failure}", str(path), "mend the file.") from failure
+        raise ContentError(f"this is no Python: {failure}", str(path), "correct the file.") from failure
     values = {}
     for node in tree.body:
         if isinstance(node, ast.Assign):

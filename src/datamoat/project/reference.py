@@ -82,10 +82,10 @@ def read_reference(folder: Path) -> tuple[ReferenceTable, ...]:
         ContentError: The first few rows or files that break the descriptor, each with its line and the fix.
     """
     described = _read_descriptor(folder / DESCRIPTOR)
-    strangers = {path.name for path in folder.glob("*.csv")} - {resource["path"] for resource in described}
-    if strangers:
+    undeclared = {path.name for path in folder.glob("*.csv")} - {resource["path"] for resource in described}
+    if undeclared:
         raise ContentError(
-            f"{', '.join(sorted(strangers))} is not in the descriptor",
+            f"{', '.join(sorted(undeclared))} is not in the descriptor",
             str(folder / DESCRIPTOR),
             "add a resource with its fields, or delete the file.",
         )
@@ -107,7 +107,7 @@ def _read_descriptor(path: Path) -> list[dict[str, Any]]:
     try:
         described: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["resources"]
     except (OSError, ValueError, KeyError) as failure:
-        raise ContentError(f"cannot read the descriptor: {failure!r}", str(path), "mend the JSON.") from failure
+        raise ContentError(f"cannot read the descriptor: {failure!r}", str(path), "correct the JSON.") from failure
     for resource in described:
         for entry in resource["schema"]["fields"]:
             if entry["type"] not in TYPES:
@@ -158,7 +158,7 @@ def _read_csv(path: Path, schema: dict[str, Any]) -> ReferenceTable:
         raise ContentError(
             f"{len(breaches)} cell(s) of {path.name} break the descriptor:\n  " + "\n  ".join(breaches[:5]) + more,
             f"{path}:{breaches[0].split(':')[0].removeprefix('line ')}",
-            f"mend the rows; what each column takes is in {DESCRIPTOR}.",
+            f"correct the rows; what each column takes is in {DESCRIPTOR}.",
         )
     frame = pl.DataFrame(
         {entry["name"]: pl.Series(cells, dtype=TYPES[entry["type"]][1]) for entry, cells in zip(fields, columns, strict=True)}
@@ -182,7 +182,7 @@ def _read_texts(folder: Path, schema: dict[str, Any]) -> ReferenceTable:
 
 
 def _cell_reader(entry: dict[str, Any]) -> Callable[[str], tuple[Any, str | None]]:
-    """Return a function that reads one cell and says what is wrong with it, if anything."""
+    """Return a function that reads one cell and names what is wrong with it, if anything."""
     name, limits = entry["name"], entry.get("constraints", {})
     convert, _, kind = TYPES[entry["type"]]
     pattern = re.compile(limits["pattern"]) if "pattern" in limits else None
@@ -240,7 +240,7 @@ def _check_foreign_key(path: Path, frames: dict[str, pl.DataFrame], name: str, k
     theirs = [theirs] if isinstance(theirs, str) else theirs
     other = key["reference"]["resource"] or name
     if other.replace("-", "_") not in frames:
-        raise ContentError(f"a foreign key points at {other!r}, which is no resource", str(path), f"mend {DESCRIPTOR}.")
+        raise ContentError(f"a foreign key points at {other!r}, which is no resource", str(path), f"correct {DESCRIPTOR}.")
     known = set(frames[other.replace("-", "_")].select(theirs).iter_rows())
     for number, values in enumerate(frames[name].select(mine).iter_rows(), start=2):
         if all(value is not None for value in values) and values not in known:

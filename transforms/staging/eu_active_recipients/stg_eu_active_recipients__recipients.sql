@@ -1,5 +1,5 @@
 /*---
-description: Average monthly active recipients in the EU as platforms reported them, one row per platform, half year, scope and report that changed the figure.
+description: Average monthly active recipients in the EU as platforms reported them, one row per platform, half year, scope and report that changed the value.
 grain: [platform_id, period_start_on, geography, captured_on]
 nullable: [n_active_users, figure_as_stated]
 caveats:

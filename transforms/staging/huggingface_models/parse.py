@@ -19,7 +19,7 @@ def models(answer: Answer) -> list[Row]:
     rows = []
     for listed in page:
         entry = mapping(listed, "an entry")
-        is_trending = "repoData" in entry  # which tells less of each
+        is_trending = "repoData" in entry  # which has fewer fields of each
         if is_trending:
             if entry.get("repoType") != "model":
                 continue

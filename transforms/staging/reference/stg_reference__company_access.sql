@@ -1,5 +1,5 @@
 /*---
-description: Which video a company can or is said to reach, with the kind of access and the assumption that gives its share.
+description: Which video a company can reach or is reported to reach, with the kind of access and the assumption that gives its share.
 grain: [access_id]
 nullable: [lab_id, platform_id, geography, valid_from, valid_to, evidence_on, citation_id, note]
 ---*/

@@ -1,5 +1,5 @@
 /*---
-description: Readings of the boards that people transcribed, one row each, with what kind of answer each was.
+description: Captures of the boards that people transcribed, one row each, with what kind of response each was.
 grain: [capture_id]
 nullable: [n_listed, board_published_on, note]
 ---*/

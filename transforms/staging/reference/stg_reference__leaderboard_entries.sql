@@ -1,5 +1,5 @@
 /*---
-description: Entries of the transcribed readings, in the same columns as those of the live sources.
+description: Entries of the transcribed captures, in the same columns as those of the live sources.
 grain: [capture_id, entry_key]
 nullable: [creator_name, listed_rank, rating, rating_low, rating_high, n_votes, released_as_stated]
 ---*/

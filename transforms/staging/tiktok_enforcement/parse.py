@@ -1,4 +1,4 @@
-"""Read the global figures of the enforcement report: from the zip, its CSV or spreadsheet, or a tidy conversion in JSON."""
+"""Read the global statistics of the enforcement report: from the zip, its CSV or spreadsheet, or a tidy conversion in JSON."""
 
 import csv
 import io
@@ -37,7 +37,7 @@ ALIASES = {
     "result": ("Result", "Value", "value", "result"),
 }
 NEEDED = ("metric", "period", "result")
-WHOLE = {  # a figure is of the whole where each of these says so or is blank; the others are parts of it
+WHOLE = {  # a value is of the whole where each of these states it or is blank; the others are parts of it
     "policy_type": ("", "all"),
     "issue": ("", "all"),
     "task_type": ("", "all"),
@@ -55,15 +55,15 @@ QUARTER = re.compile(
 
 
 def figures(answer: Answer) -> list[Row]:
-    """Return one row per metric and period for the whole of TikTok; figures by policy, task or market are left aside.
+    """Return one row per metric and period for the whole of TikTok; values by policy, task or market are left aside.
 
     Raises:
-        SourceChangedError: Not the report, cut short, or without a figure of the whole: what says "all" was renamed.
+        SourceChangedError: Not the report, truncated, or without a value of the whole: the word for "all" was renamed.
     """
     rows = _read(answer)
     if not rows:
         raise changed(
-            "no figure is of all policies, tasks and markets: the word for all of them was renamed, or the table is empty"
+            "no value is of all policies, tasks and markets: the word for all of them was renamed, or the table is empty"
         )
     return rows
 
@@ -105,7 +105,7 @@ def _tidy(answer: Answer) -> list[Row]:
     if not isinstance(columns, list) or not isinstance(rows, list):
         raise changed("the keys 'columns' and 'rows' are not there, or are no lists")
     if not all(isinstance(row, list) and len(row) == len(columns) for row in rows):
-        raise changed("a row has another width than the columns: cut short")
+        raise changed("a row has another width than the columns: truncated")
     scope = str(page.get("scope", "")).capitalize()
     header = [str(name) for name in columns] + ["location"]
     return _table(answer, header, [[_plain(cell) for cell in row] + [scope] for row in rows])
@@ -135,7 +135,7 @@ def _table(answer: Answer, header: list[str], lines: list[list[str]]) -> list[Ro
             }
         )
     if aside:
-        answer.note(f"{aside:,} figures by policy, task or market are left aside")
+        answer.note(f"{aside:,} values by policy, task or market are left aside")
     return rows
 
 
@@ -155,7 +155,7 @@ def period_name(written: str) -> str:
 
 
 def _value(written: str) -> Decimal | int | None:
-    """Return a figure: a fraction of one with its decimals, or a count; blank where the publisher withheld it."""
+    """Return a value: a fraction of one with its decimals, or a count; blank where the publisher withheld it."""
     plain = written.strip()
     if plain.lower() in MISSING or plain.startswith("<"):
         return None

@@ -1,13 +1,13 @@
 /*---
-description: Global figures of TikTok's enforcement report on videos, one row per quarter, metric and release that changed the figure.
+description: Global statistics of TikTok's enforcement report on videos, one row per quarter, metric and release that changed the value.
 grain: [platform_id, metric, period_start_on, captured_on]
 nullable: [value_low, value_high]
 caveats:
-  - A release that repeats a figure adds no row; one that restates it adds a row beside the earlier.
+  - A release that repeats a value adds no row; one that restates it adds a row beside the earlier.
   - value_low and value_high are the rounding interval of the decimals that the release prints.
 ---*/
 
-with figures as (
+with values_stated as (
     select
         case metric
             when 'Total videos removed' then 'videos_removed'
@@ -50,7 +50,7 @@ select
     result as figure_as_stated,
     round(value - half_step, 9) as value_low,
     round(value + half_step, 9) as value_high
-from figures
+from values_stated
 window told_before as (partition by metric, period_start_on order by captured_on)
 qualify
     value is distinct from lag(value) over told_before

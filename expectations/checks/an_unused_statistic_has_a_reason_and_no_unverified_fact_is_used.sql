@@ -1,5 +1,5 @@
 /*---
-description: A figure that the volume model does not read has a reason, one that it reads has none, and no lead is read.
+description: A statistic that the volume model does not use has a reason, one that it uses has none, and no unverified fact is used.
 severity: critical
 ---*/
 
