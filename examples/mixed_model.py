@@ -29,7 +29,7 @@ def indicators(values: np.ndarray) -> np.ndarray:
 
 
 def fit(con: duckdb.DuckDBPyConnection, question: str) -> tuple[float, float]:
-    """Return estimate and standard error of owning; for `size` with the size of the company held fixed."""
+    """Return estimate and standard error of owning; for `size` controlling for the size of the company."""
     frame = con.execute(ENTRIES, [question == "size"]).df()
     flags = ["is_open_weights", "has_sound", "is_fast_tier", "is_high_resolution"]
     year = frame["year"] - frame["year"].mean()

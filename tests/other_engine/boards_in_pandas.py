@@ -26,7 +26,7 @@ def read(name: str) -> pd.DataFrame:
 def serving_captures(captures: pd.DataFrame, entries: pd.DataFrame) -> pd.DataFrame:
     """Return the one capture that serves each day.
 
-    Complete before partial, the publisher's later one, one that tells retired entries, fuller before emptier, then by route.
+    Complete before partial, the publisher's later one, one that marks retired entries, fuller before emptier, then by route.
     """
     filled = entries.groupby("capture_id")[["rating", "rating_low", "n_votes"]].count().sum(axis=1).rename("n_filled")
     usable = captures[captures["status"].isin(["ok", "partial"]) & (captures["verification"] != "UNVERIFIED")]
@@ -42,16 +42,16 @@ def serving_captures(captures: pd.DataFrame, entries: pd.DataFrame) -> pd.DataFr
 
 
 def inherit_retired(board: pd.DataFrame, captures: pd.DataFrame, entries: pd.DataFrame) -> pd.Series:
-    """Return whether each entry is ranked: as stated, or as by the nearest complete capture that tells retired entries."""
+    """Return whether each entry is ranked: as stated, or as by the nearest complete capture that marks retired entries."""
     usable = captures[(captures["status"] == "ok") & (captures["verification"] != "UNVERIFIED")]
     stated = entries.merge(usable[["capture_id", *DAY]], on="capture_id").astype({"is_ranked": bool})
     stated = stated[stated.groupby("capture_id")["is_ranked"].transform(lambda flags: not flags.all())]
-    told = {key: group[["captured_on", "is_ranked"]] for key, group in stated.groupby(["board_id", "entry_key"])}
-    tells = set(stated["capture_id"])
+    known_ranks = {key: group[["captured_on", "is_ranked"]] for key, group in stated.groupby(["board_id", "entry_key"])}
+    marking = set(stated["capture_id"])
     found = []
     for row in board.itertuples():
-        known = told.get((row.board_id, row.entry_key))
-        if row.status != "ok" or row.capture_id in tells or known is None:
+        known = known_ranks.get((row.board_id, row.entry_key))
+        if row.status != "ok" or row.capture_id in marking or known is None:
             found.append(bool(row.is_ranked))
             continue
         far = (known["captured_on"] - row.captured_on).abs()
