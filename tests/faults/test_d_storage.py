@@ -187,7 +187,7 @@ def test_d10_a_published_file_of_a_later_duckdb_is_set_aside_and_built_again(set
 
 
 def test_d09_d12_it_runs_with_little_memory_one_core_few_files_locale_c_and_an_odd_path(tree: Path, tmp_path: Path) -> None:
-    odd = tmp_path / ("a folder's 名前; é " + "x" * 180)
+    odd = tmp_path / ('a folder\'s [v1] *名前*; é "100%" ' + "x" * 170)
     shutil.copytree(tree, odd)
 
     def starve() -> None:

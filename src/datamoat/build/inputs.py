@@ -12,6 +12,7 @@ import duckdb
 import datamoat
 from datamoat.errors import ContentError
 from datamoat.ingest.landings import landing_rows, raw_relations
+from datamoat.project.acceptances import file_of
 from datamoat.project.fingerprint import OWN, code_hash, package_folder, versions
 from datamoat.project.model import Project
 from datamoat.project.read import BUILD_FILE, content_hash
@@ -40,6 +41,8 @@ def fingerprint(settings: Settings, as_of: date | None = None) -> str:
     for root in (settings.content / "transforms", settings.content / "expectations", settings.reference, *packages):
         for path in _files(root, "*"):
             digest.update(f"{root.name}/{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    if (accepted := file_of(settings)).is_file():
+        digest.update(accepted.read_bytes())
     for path in _files(settings.snapshots, f"*{RECEIPT}"):
         digest.update(path.read_bytes())
     return digest.hexdigest()

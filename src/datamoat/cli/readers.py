@@ -84,10 +84,9 @@ def query(
 
     Example: datamoat query "select table_name, n_rows from meta.models"
     """
-    from datamoat.views.query import open_as_of, run_query
+    from datamoat.views.query_child import Query, run_apart
 
-    with open_as_of(read_settings(), day_of(as_of), day_of(rebuild_as_of)) as con:
-        columns, found = run_query(con, sql, limit, seconds)
+    columns, found = run_apart(read_settings(), Query(sql, limit, seconds, day_of(as_of), day_of(rebuild_as_of)))
     rows(columns, found[: limit or None], as_json=as_json)
     if limit and len(found) > limit and not as_json:
         typer.echo(f"… more rows than {limit}; --limit 0 prints all", err=True)
@@ -215,7 +214,7 @@ def export(
     with one_writer(settings.data, "export"):
         entry, folder = releases.make_release(settings, day_of(on), to, replace=force)
         if record:
-            releases.record(settings.content / "data", entry)
+            releases.record(settings.own_content / "data", entry)
     typer.echo(
         f"{shown(folder)}: {_measured(folder)}\nreleased {entry.released_on}, build {entry.build_id}\nchecksum {entry.checksum}"
     )

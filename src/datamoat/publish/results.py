@@ -12,6 +12,10 @@ from datamoat.storage.lake import path_of
 
 AUDIT_FILE = "audit.json"
 TABLE = "meta.audits"
+SCHEMA = {
+    "table_name": pl.String, "check_name": pl.String, "kind": pl.String, "severity": pl.String, "reason": pl.String,
+    "is_ok": pl.Boolean, "n_offending": pl.Int64, "offending": pl.String,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def write_audit(settings: Settings, audit: Audit) -> None:
     """Write the results on record, and as `meta.audits` for the reader."""
     path, rows = path_of(settings.lake, TABLE), [asdict(result) for result in audit.results]
     part = part_of(path)
-    pl.DataFrame(rows, infer_schema_length=None).sort("table_name", "kind", "check_name").write_parquet(part)
+    pl.DataFrame(rows, schema=SCHEMA).sort("table_name", "kind", "check_name").write_parquet(part)
     put_in_place(part, path)
     write_record(settings.lake / AUDIT_FILE, {"build_id": audit.build_id, "sha256": sha256_of(path), "results": rows})
 

@@ -8,13 +8,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from datamoat.release.tables import TYPES, Written, resources_of
+from datamoat.project.column_types import croissant_type, frictionless_type
+from datamoat.release.tables import Written, resources_of
 from datamoat.storage.files import sha256_of
 
-CROISSANT_TYPES = {
-    "VARCHAR": "sc:Text", "DOUBLE": "sc:Float", "FLOAT": "sc:Float", "BIGINT": "sc:Integer", "INTEGER": "sc:Integer",
-    "BOOLEAN": "sc:Boolean", "DATE": "sc:Date", "TIMESTAMP": "sc:DateTime",
-}  # fmt: skip
 CROISSANT_CONTEXT: dict[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -134,7 +131,7 @@ def croissant(release: Release, folder: Path) -> dict[str, Any]:
             entry: dict[str, Any] = {
                 "@type": "cr:Field", "@id": f"{table.name}/{column}", "name": column,
                 "description": (f"{description} [{unit}]" if unit else description) or column,
-                "dataType": CROISSANT_TYPES.get(kind.removesuffix("[]"), "sc:Text"),
+                "dataType": croissant_type(kind),
                 "source": {"fileObject": {"@id": ident}, "extract": {"column": column}},
             }  # fmt: skip
             if is_list:
@@ -332,5 +329,5 @@ def readme(release: Release) -> str:
         lines += ["", "| column | type | unit | meaning |", "|---|---|---|---|"]
         for column, kind, unit, description, is_nullable in table.columns:
             text = " ".join(part for part in ((description or "").strip(), "May be null." if is_nullable else "") if part)
-            lines.append(f"| `{column}` | {TYPES.get(kind, kind)} | {unit or ''} | {text.replace('|', '&#124;')} |")
+            lines.append(f"| `{column}` | {frictionless_type(kind)} | {unit or ''} | {text.replace('|', '&#124;')} |")
     return "\n".join(lines) + "\n"

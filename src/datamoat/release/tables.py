@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from datamoat.build.meta_tables import META_TABLES
 from datamoat.errors import UsageError
+from datamoat.project.column_types import frictionless_type
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, sha256_of, write_json, write_whole
 from datamoat.storage.lake import columns_of, identifier, literal_path, quoted
@@ -28,10 +29,6 @@ DRAW = "draw"  # a table with this in its grain is a set of draws
 SUMS = "SHA256SUMS"
 # A spreadsheet may run a cell that begins so, also after blanks or quotes. An apostrophe before it makes it text.
 FORMULA = "^['\"\\s\\x{00a0}\\x{200b}\\x{feff}]*[=+\\-@|\\x{ff1d}\\x{ff0b}\\x{ff0d}\\x{ff20}\\t\\r\\n]|^'"
-TYPES = {
-    "VARCHAR": "string", "DOUBLE": "number", "FLOAT": "number", "BIGINT": "integer", "INTEGER": "integer",
-    "BOOLEAN": "boolean", "DATE": "date", "TIMESTAMP": "datetime", "VARCHAR[]": "array",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -161,7 +158,7 @@ def resources_of(part: Path, table: Written) -> list[dict[str, Any]]:
     """Return the Frictionless resources of a table's files: the CSV with its schema, the Parquet file beside it."""
     fields = []
     for column, kind, unit, description, is_nullable in table.columns:
-        entry: dict[str, Any] = {"name": column, "type": TYPES.get(kind, "any")}
+        entry: dict[str, Any] = {"name": column, "type": frictionless_type(kind)}
         if description:
             entry["description"] = description
         if unit:

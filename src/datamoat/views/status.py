@@ -13,6 +13,7 @@ import duckdb
 
 from datamoat.build.record import examine_lake
 from datamoat.errors import DatamoatError
+from datamoat.ingest.landings import examine_raw
 from datamoat.ingest.source_state import RequestState, states
 from datamoat.project.sources import read_sources
 from datamoat.project.sql import read_snippet
@@ -128,5 +129,6 @@ def examine(settings: Settings) -> list[tuple[bool, str, str]]:
         (duckdb.__version__.startswith("2.0"), f"DuckDB {duckdb.__version__}", "install from requirements.lock"),
         *examine_warehouse(settings),
         *examine_lake(settings.lake),
+        *examine_raw(settings.lake),
         *examine_snapshots(settings.snapshots),
     ]  # fmt: skip
