@@ -49,7 +49,7 @@ class ModelFailedError(DatamoatError):
 
 
 class AuditFailedError(DatamoatError):
-    """A critical claim about the data does not hold; nothing was published."""
+    """A critical check of the data failed; nothing was published."""
 
 
 class PublishRefusedError(DatamoatError):

@@ -75,7 +75,7 @@ def apart(work: Callable[[], Any]) -> tuple[str, Any]:
 
 
 def converse(open_it: Callable[[], duckdb.DuckDBPyConnection], given: Connection) -> None:
-    """Open a file and run the statements that come, until told to close; what cannot be opened says so."""
+    """Open a file and run the statements that come, until one is `close`; a file that cannot be opened is reported."""
     try:
         con = open_it()
     except (DatamoatError, duckdb.Error) as failure:
@@ -125,7 +125,7 @@ class Order:
     """One random order of actions on one data folder, and what is known to be true of it."""
 
     settings: Settings
-    dice: random.Random
+    rng: random.Random
     made: dict[str, list[float]]
     counts: Counter[str]
     current: str = ""
@@ -137,7 +137,7 @@ class Order:
 
     def publish(self) -> None:
         """Publish a build of another fact, or the same again."""
-        value = self.dice.choice([7.0, 8.0, 9.0])
+        value = self.rng.choice([7.0, 8.0, 9.0])
 
         def work() -> Seen:
             facts = self.settings.reference / "facts.csv"
@@ -251,7 +251,7 @@ class Order:
     def run(self) -> list[str]:
         """Do them all; return what was wrong, with the order in which it happened."""
         self.publish()
-        for action in self.dice.choices(ACTIONS, k=LENGTH):
+        for action in self.rng.choices(ACTIONS, k=LENGTH):
             self.act(action)
         self.end_writer(kill=True)
         for reader in self.readers:

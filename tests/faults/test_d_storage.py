@@ -84,7 +84,7 @@ def publish(settings: Settings) -> None:
 
 @pytest.fixture
 def stopped(tree: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Return a function that stops a step in every way asked for, and says what was wrong after it."""
+    """Return a function that stops a step in every way asked for, and reports what was wrong after it."""
     write_source(Settings(content=tree, data=tree / "data"), "example_board")
     columns = tree / "transforms" / "columns.yml"
     columns.write_text(columns.read_text() + COLUMNS)
@@ -97,53 +97,53 @@ def stopped(tree: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
         call = [sys.executable, str(Path(__file__).with_name("trials.py")), str(tree), str(work), step, how, str(trials)]
         done = subprocess.run(call, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
-        told: dict[str, Any] = json.loads(done.stdout)
-        return told
+        reported: dict[str, Any] = json.loads(done.stdout)
+        return reported
 
     return stop
 
 
 def test_d01_a_fetch_killed_before_any_of_its_changes_leaves_bytes_that_can_be_landed(stopped: Callable[..., Any]) -> None:
-    told = stopped("fetch", "killed")
-    assert told["wrong"] == []
-    assert told["ends"]["killed"] > 10
+    reported = stopped("fetch", "killed")
+    assert reported["wrong"] == []
+    assert reported["ends"]["killed"] > 10
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS[1:])
 def test_d01_a_step_killed_before_any_of_its_changes_leaves_the_last_good_file(step: str, stopped: Callable[..., Any]) -> None:
-    told = stopped(step, "killed")
-    assert told["wrong"] == []
-    assert told["ends"]["killed"] > 10
+    reported = stopped(step, "killed")
+    assert reported["wrong"] == []
+    assert reported["ends"]["killed"] > 10
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_d01_a_step_killed_at_any_moment_leaves_the_last_good_file(step: str, stopped: Callable[..., Any]) -> None:
-    told = stopped(step, "at-once", 40)  # 240 in all, spread over the time it took before; on a busy machine some come late
-    assert told["wrong"] == []
-    assert told["ends"]["killed"] > 0
+    reported = stopped(step, "at-once", 40)  # 240 in all, spread over the time it took before; on a busy machine some come late
+    assert reported["wrong"] == []
+    assert reported["ends"]["killed"] > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["refused", "full"])
 @pytest.mark.parametrize("step", STEPS)
-def test_d02_a_disk_that_refuses_any_change_is_told_and_leaves_the_last_good_file(
+def test_d02_a_disk_that_refuses_any_change_is_reported_and_leaves_the_last_good_file(
     step: str, how: str, stopped: Callable[..., Any]
 ) -> None:
-    told = stopped(step, how)
-    assert told["wrong"] == []
-    assert told["ends"]["told"] > 0
+    reported = stopped(step, how)
+    assert reported["wrong"] == []
+    assert reported["ends"]["reported"] > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["fetch", "land", "build", "publish", "export"])
-def test_d03_a_disk_that_is_full_at_any_part_of_a_write_is_told_and_leaves_the_last_good_file(
+def test_d03_a_disk_that_is_full_at_any_part_of_a_write_is_reported_and_leaves_the_last_good_file(
     step: str, stopped: Callable[..., Any]
 ) -> None:
-    told = stopped(step, "short", 20)
-    assert told["wrong"] == []
-    assert told["ends"]["told"] > 0
+    reported = stopped(step, "short", 20)
+    assert reported["wrong"] == []
+    assert reported["ends"]["reported"] > 0
 
 
 def test_d07_twenty_readers_meet_no_lock_and_see_one_build_each_while_others_are_published(
@@ -161,9 +161,9 @@ def test_d07_twenty_readers_meet_no_lock_and_see_one_build_each_while_others_are
         publish(settings)
     (tmp_path / "enough").touch()
     for reader in readers:
-        said, failed = reader.communicate(timeout=120)
+        printed, failed = reader.communicate(timeout=120)
         assert reader.returncode == 0, failed
-        for line in said.splitlines():
+        for line in printed.splitlines():
             build_id, _, uploads = line.partition("|")
             seen.setdefault(build_id, set()).add(uploads)
     last = published_build(settings)
@@ -175,7 +175,7 @@ def test_d07_twenty_readers_meet_no_lock_and_see_one_build_each_while_others_are
 def test_d10_a_published_file_of_a_later_duckdb_is_set_aside_and_built_again(settings: Settings) -> None:
     publish(settings)
     later = bytearray(settings.published.read_bytes())
-    later[12:20] = (9_999).to_bytes(8, "little")  # where a DuckDB file says which storage version it is of
+    later[12:20] = (9_999).to_bytes(8, "little")  # where a DuckDB file has its storage version
     settings.published.unlink()
     settings.published.write_bytes(later)
     with pytest.raises(duckdb.Error):
@@ -210,19 +210,19 @@ def test_in_any_order_of_opens_writes_kills_publications_rollbacks_and_exports_e
     call = [sys.executable, str(Path(__file__).with_name("orders.py")), str(tree), str(tmp_path), "published", str(n_orders)]
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    told = json.loads(done.stdout)
-    assert told["wrong"] == []
-    assert told["counts"]["read: open"] > n_orders
-    assert told["counts"]["publish: through"] > n_orders
+    reported = json.loads(done.stdout)
+    assert reported["wrong"] == []
+    assert reported["counts"]["read: open"] > n_orders
+    assert reported["counts"]["publish: through"] > n_orders
     for what in ("publish: BusyError", "write: through", "kill", "rollback: through", "export: through", "checkpoint: through"):
-        assert told["counts"].get(what, 0) > 0, (what, told["counts"])
+        assert reported["counts"].get(what, 0) > 0, (what, reported["counts"])
 
 
-def flip(path: Path, dice: random.Random) -> bytes:
+def flip(path: Path, rng: random.Random) -> bytes:
     """Flip one bit of a file in place, and return the bytes it had."""
     body = path.read_bytes()
     damaged = bytearray(body)
-    damaged[dice.randrange(len(body))] ^= 1 << dice.randrange(8)
+    damaged[rng.randrange(len(body))] ^= 1 << rng.randrange(8)
     put(path, bytes(damaged))
     return body
 
@@ -277,9 +277,9 @@ STORES: dict[str, Callable[[Settings], list[Path]]] = {
 def test_d04_a_flipped_bit_anywhere_is_named_and_what_it_changed_is_never_read(tree: Path, store: str, n_flips: int) -> None:
     settings = make_everything(tree)
     assert not any(names(settings, path) for find in STORES.values() for path in find(settings))
-    dice = random.Random(n_flips)  # noqa: S311  (a fixed seed)
-    for path in dice.choices(STORES[store](settings), k=n_flips):
-        body = flip(path, dice)
+    rng = random.Random(n_flips)  # noqa: S311  (a fixed seed)
+    for path in rng.choices(STORES[store](settings), k=n_flips):
+        body = flip(path, rng)
         assert names(settings, path), path
         if store == "published file":
             with pytest.raises(PublishRefusedError, match="damaged or was changed"):
@@ -400,9 +400,9 @@ def test_while_a_client_holds_the_file_for_writing_it_is_named_nothing_is_swappe
     assert settings.published.stat().st_ino == before
     with open_published(settings) as con:
         assert con.sql("select max(uploads) from marts.lab_volume").fetchall() == [(8.0,)]
-    told = [what for is_good, what, _ in examine_warehouse(settings) if not is_good]
-    assert any(str(process.pid) in what for what in told)
-    assert any("datamoat.duckdb.wal" in what for what in told)
+    reported = [what for is_good, what, _ in examine_warehouse(settings) if not is_good]
+    assert any(str(process.pid) in what for what in reported)
+    assert any("datamoat.duckdb.wal" in what for what in reported)
 
 
 def test_the_log_of_a_killed_client_is_set_aside_and_nobody_reads_its_edits(

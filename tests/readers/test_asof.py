@@ -1,4 +1,4 @@
-"""What today's method says about an earlier day, and the commands of those who read."""
+"""What today's models compute as of an earlier day, and the commands for readers."""
 
 import json
 import re
@@ -57,7 +57,7 @@ def test_a_late_fact_about_an_early_day_changes_no_answer_of_before_it_was_publi
 
     before = answer()
     facts = fresh.reference / "facts.csv"
-    facts.write_text(facts.read_text() + 'late,"""of March, told in November""",7.5,1,true,2026-11-02,C1\n')
+    facts.write_text(facts.read_text() + 'late,"""of March, stated in November""",7.5,1,true,2026-11-02,C1\n')
     assert answer() == before
 
 
@@ -124,15 +124,15 @@ def test_export_and_verify_from_the_command_line(
     assert str(folder.name) in output
     assert "checksum " in output
     assert "as released" in here("verify", str(folder))
-    told = json.loads(here("verify", str(folder), "--json"))
-    assert told["is_good"]
-    assert told["registered_on"] == "2026-04-01"
+    reported = json.loads(here("verify", str(folder), "--json"))
+    assert reported["is_good"]
+    assert reported["registered_on"] == "2026-04-01"
     assert "as released" in here("verify", str(folder), "--rebuild")
     (tmp_path / "nobody").mkdir()
     monkeypatch.setenv("DATAMOAT_DATA", str(tmp_path / "nobody"))
     (fresh.content / "data" / "releases.csv").unlink()
     assert "No register here knows this checksum" in here("verify", str(folder), exit_code=3)
-    assert "the checksum that was given" in here("verify", str(folder), "--checksum", told["checksum"])
+    assert "the checksum that was given" in here("verify", str(folder), "--checksum", reported["checksum"])
     readme = folder / "README.md"
     readme.chmod(0o644)
     readme.write_text("other")

@@ -60,7 +60,7 @@ def test_a_column_that_came_is_a_difference(fresh: Settings, publish: Publish) -
         attach(con, "before", earlier.path)
         attach(con, "after", current.path)
         found = {difference.table_name: difference for difference in differences(con)}
-    assert (found["lab_volume"].told, found["lab_volume"].is_none) == ("+views", False)
+    assert (found["lab_volume"].summary, found["lab_volume"].is_none) == ("+views", False)
     assert found["source_freshness"].is_none
 
 
@@ -77,9 +77,9 @@ def test_a_fact_that_is_new_is_a_source_and_one_withdrawn_a_correction(fresh: Se
     lines = (fresh.reference / "facts.csv").read_text().splitlines()
     (fresh.reference / "facts.csv").write_text("\n".join([*lines[:-1], 'zz,"""new""",1.5,2,true,2026-03-02,C1']) + "\n")
     publish(fresh)
-    told = {(key, column): (cause, others) for _, key, column, _, _, cause, others in change(fresh)}
-    assert set(told) == {("platform_id=p29", "*"), ("platform_id=zz", "*")}
-    assert list(told.values()) == [("correction", ["source"])] * 2  # both happened to this file: one is named, one beside it
+    reported = {(key, column): (cause, others) for _, key, column, _, _, cause, others in change(fresh)}
+    assert set(reported) == {("platform_id=p29", "*"), ("platform_id=zz", "*")}
+    assert list(reported.values()) == [("correction", ["source"])] * 2  # both happened to this file: one is named, one beside it
     add_up(fresh)
 
 

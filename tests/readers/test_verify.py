@@ -26,8 +26,8 @@ def put(path: Path, body: bytes) -> None:
     path.write_bytes(body)
 
 
-def test_an_untouched_bundle_is_good_and_its_tables_are_compared(made: Settings, kept_bundle: Path) -> None:
-    verdict = verify_bundle(made, kept_bundle)
+def test_an_untouched_bundle_is_good_and_its_tables_are_compared(made: Settings, released_bundle: Path) -> None:
+    verdict = verify_bundle(made, released_bundle)
     assert verdict.findings == ()
     assert verdict.n_tables >= 10
     assert verdict.registered_on is not None
@@ -35,10 +35,10 @@ def test_an_untouched_bundle_is_good_and_its_tables_are_compared(made: Settings,
 
 @pytest.mark.parametrize("n_flips", [200, pytest.param(1000, marks=pytest.mark.slow)])
 def test_every_one_of_many_single_bit_flips_is_caught(bundle: Path, n_flips: int) -> None:
-    dice = random.Random(n_flips)  # noqa: S311  (a fixed seed)
-    for path in [*files(bundle), *dice.choices(files(bundle), k=n_flips)]:
+    rng = random.Random(n_flips)  # noqa: S311  (a fixed seed)
+    for path in [*files(bundle), *rng.choices(files(bundle), k=n_flips)]:
         body = path.read_bytes()
-        place, bit = dice.randrange(len(body)), 1 << dice.randrange(8)
+        place, bit = rng.randrange(len(body)), 1 << rng.randrange(8)
         with path.open("r+b") as handle:
             handle.seek(place)
             handle.write(bytes([body[place] ^ bit]))
@@ -61,7 +61,7 @@ TAMPER: dict[str, Callable[[Path, Path, Path], object]] = {
     "empty folder": lambda b, *_: (b / "new").mkdir(),
     "swapped": lambda _, one, other: _swap(one, other),
     "overwritten by another": lambda _, one, other: put(one, other.read_bytes()),
-    "cut short": lambda _, one, __: put(one, one.read_bytes()[:-1]),
+    "truncated": lambda _, one, __: put(one, one.read_bytes()[:-1]),
     "emptied": lambda _, one, __: put(one, b""),
     "byte added": lambda _, one, __: put(one, one.read_bytes() + b"\0"),
     "renamed": lambda _, one, __: one.rename(one.with_name("renamed.csv")),
@@ -78,22 +78,22 @@ TAMPER: dict[str, Callable[[Path, Path, Path], object]] = {
 
 @pytest.mark.parametrize("what", sorted(TAMPER))
 def test_a_tampered_bundle_is_caught(bundle: Path, what: str) -> None:
-    dice = random.Random(what)  # noqa: S311  (a fixed seed)
+    rng = random.Random(what)  # noqa: S311  (a fixed seed)
     listed = [path for path in files(bundle) if path.name != "SHA256SUMS"]
-    one, other = dice.sample(listed, 2)
+    one, other = rng.sample(listed, 2)
     TAMPER[what](bundle, one, other)
     assert check_bytes(bundle)[0]
     assert not verify_bundle(None, bundle).is_good
 
 
 @pytest.mark.slow
-def test_every_one_of_two_hundred_tamperings_is_caught(kept_bundle: Path, tmp_path: Path) -> None:
-    dice = random.Random(200)  # noqa: S311  (a fixed seed)
+def test_every_one_of_two_hundred_tamperings_is_caught(released_bundle: Path, tmp_path: Path) -> None:
+    rng = random.Random(200)  # noqa: S311  (a fixed seed)
     for i in range(200):
-        what = dice.choice(sorted(TAMPER))
+        what = rng.choice(sorted(TAMPER))
         damaged = tmp_path / str(i)
-        shutil.copytree(kept_bundle, damaged, copy_function=shutil.copyfile)
-        one, other = dice.sample([path for path in files(damaged) if path.name != "SHA256SUMS"], 2)
+        shutil.copytree(released_bundle, damaged, copy_function=shutil.copyfile)
+        one, other = rng.sample([path for path in files(damaged) if path.name != "SHA256SUMS"], 2)
         TAMPER[what](damaged, one, other)
         assert check_bytes(damaged)[0], (what, one, other)
         shutil.rmtree(damaged)
@@ -107,13 +107,13 @@ def test_a_path_in_the_list_that_leaves_the_bundle_is_not_followed(bundle: Path,
     assert names == []
 
 
-def test_a_file_changed_together_with_its_hash_is_caught_by_the_seal(made: Settings, bundle: Path) -> None:
-    put(bundle / "README.md", (bundle / "README.md").read_bytes().replace(b"Beware", b"Relax!"))
+def test_a_file_changed_together_with_its_hash_is_caught_by_the_checksum(made: Settings, bundle: Path) -> None:
+    put(bundle / "README.md", (bundle / "README.md").read_bytes().replace(b"Caveats", b"Nothing"))
     write_sums(bundle)
     assert check_bytes(bundle)[0] == []
-    told = verify_bundle(made, bundle)
-    assert [finding.path for finding in told.findings] == ["SHA256SUMS"]
-    assert "register" in told.findings[0].what
+    reported = verify_bundle(made, bundle)
+    assert [finding.path for finding in reported.findings] == ["SHA256SUMS"]
+    assert "register" in reported.findings[0].what
     given = verify_bundle(None, bundle, checksum=register(made.exports)[0].checksum)
     assert not given.is_good
 
@@ -170,6 +170,6 @@ def test_what_is_no_folder_is_refused(made: Settings, tmp_path: Path) -> None:
         verify_bundle(made, tmp_path / "link")
 
 
-def test_the_seal_does_not_depend_on_where_the_bundle_lies(kept_bundle: Path, tmp_path: Path) -> None:
-    shutil.copytree(kept_bundle, tmp_path / "moved")
-    assert checksum_of(tmp_path / "moved") == checksum_of(kept_bundle)
+def test_the_checksum_does_not_depend_on_where_the_bundle_lies(released_bundle: Path, tmp_path: Path) -> None:
+    shutil.copytree(released_bundle, tmp_path / "moved")
+    assert checksum_of(tmp_path / "moved") == checksum_of(released_bundle)

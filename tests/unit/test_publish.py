@@ -105,7 +105,7 @@ def test_a_reader_keeps_the_old_file_and_the_next_one_sees_the_new(settings: Set
     assert uploads(settings.published) == [5.0, 9.0]
 
 
-def test_the_last_three_builds_are_kept_and_one_can_go_back(settings: Settings, edit: Edit) -> None:
+def test_the_last_three_builds_are_retained_and_one_can_go_back(settings: Settings, edit: Edit) -> None:
     ids = [published(settings).build_id]
     for old, new in (("7.0", "8.0"), ("8.0", "9.0"), ("9.0", "10.0")):
         edit(FACTS, old, new)
@@ -120,7 +120,7 @@ def test_the_last_three_builds_are_kept_and_one_can_go_back(settings: Settings, 
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "told"),
+    ("name", "old", "new", "reported"),
     [
         (MART, "rows: {min: 1}", "rows: {min: 3}", "at least 3 rows"),
         (MART, "    uploads\n", "    nullif(uploads, 7.0) AS uploads\n", '"lab_id": "tiktok"'),
@@ -130,15 +130,15 @@ def test_the_last_three_builds_are_kept_and_one_can_go_back(settings: Settings, 
         ("expectations/checks/no_lab_is_nameless.sql", "lab_id = ''", "lab_id = 'tiktok'", '"lab_id": "tiktok"'),
     ],
 )  # fmt: skip
-def test_a_critical_claim_that_fails_names_the_rows_and_stops_publication(
-    settings: Settings, edit: Edit, name: str, old: str, new: str, told: str
+def test_a_critical_check_that_fails_names_the_rows_and_stops_publication(
+    settings: Settings, edit: Edit, name: str, old: str, new: str, reported: str
 ) -> None:
     published(settings)
     before = settings.published.read_bytes()
     edit(name, old, new)
     with pytest.raises(AuditFailedError) as failure:
         audited(settings)
-    assert told in str(failure.value)
+    assert reported in str(failure.value)
     assert "why:" in str(failure.value)
     with pytest.raises(PublishRefusedError, match="failed"):
         publish_warehouse(settings, read_project(settings.content))
@@ -180,14 +180,14 @@ def test_great_expectations_names_the_offending_rows_in_a_worker(settings: Setti
     assert "Nobody uploads less than nothing." in str(failure.value)
 
 
-def test_a_suite_is_handed_the_columns_it_looks_at_and_those_its_conditions_name(settings: Settings, edit: Edit) -> None:
+def test_a_suite_gets_the_columns_it_checks_and_those_its_conditions_name(settings: Settings, edit: Edit) -> None:
     build_models(settings, read_project(settings.content))
-    edit("expectations/marts/lab_volume.py", "ExpectColumnValues", "ExpectColumnMin")  # looks at no row's key by itself
+    edit("expectations/marts/lab_volume.py", "ExpectColumnValues", "ExpectColumnMin")  # checks no row by itself
     edit("expectations/marts/lab_volume.py", "min_value=0", "min_value=6, row_condition=\"lab_id != 'douyin'\"")
     with Worker() as worker:
         results = audit_build(settings, read_project(settings.content), worker).results
-    (looked,) = [one for one in results if one.kind == "expectation"]
-    assert (looked.is_ok, "row_condition" in looked.check_name) == (True, True)
+    (checked,) = [one for one in results if one.kind == "expectation"]
+    assert (checked.is_ok, "row_condition" in checked.check_name) == (True, True)
 
 
 def test_what_was_written_is_compared_with_the_build_before_it_is_swapped_in(settings: Settings) -> None:
@@ -221,7 +221,7 @@ def test_d02_a_disk_that_refuses_leaves_the_published_file(
     assert publish_warehouse(settings, read_project(settings.content)).is_new
 
 
-def test_d03_a_full_disk_is_told_and_what_was_published_stands(settings: Settings, edit: Edit) -> None:
+def test_d03_a_full_disk_is_reported_and_what_was_published_stands(settings: Settings, edit: Edit) -> None:
     published(settings)
     before = settings.published.read_bytes()
     edit(FACTS, "7.0", "8.0")
@@ -241,8 +241,8 @@ def test_d03_a_full_disk_is_told_and_what_was_published_stands(settings: Setting
         "    print(failure.what)\n"
     )
     environment = {**os.environ, "DATAMOAT_ROOT": str(settings.content), "DATAMOAT_DATA": str(settings.data)}
-    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert "could not write" in told.stdout
+    reported = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert "could not write" in reported.stdout
     assert settings.published.read_bytes() == before
 
 
@@ -286,16 +286,16 @@ def test_d01_a_process_killed_at_any_moment_leaves_the_last_good_file(settings: 
     assert list(settings.data.rglob(".*.part*")) == []
 
 
-def test_d07_two_writers_at_once_are_told_apart(settings: Settings) -> None:
+def test_d07_two_writers_at_once_are_reported_apart(settings: Settings) -> None:
     with one_writer(settings.data, "run"):
         code = (
             "from pathlib import Path\nfrom datamoat.storage.files import one_writer\nfrom datamoat.errors import BusyError\n"
             f"try:\n    with one_writer(Path({str(settings.data)!r}), 'build'): print('in')\n"
             "except BusyError as failure: print(failure)\n"
         )
-        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert f"another process is writing: run (pid {os.getpid()})" in told
-    assert "nothing was changed" in told
+        reported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert f"another process is writing: run (pid {os.getpid()})" in reported
+    assert "nothing was changed" in reported
 
 
 def test_d08_the_lock_of_a_dead_process_is_free(settings: Settings) -> None:
@@ -309,7 +309,7 @@ def test_d08_the_lock_of_a_dead_process_is_free(settings: Settings) -> None:
     assert issubclass(BusyError, Exception)
 
 
-def test_d10_a_broken_published_file_is_told_and_built_again(settings: Settings) -> None:
+def test_d10_a_broken_published_file_is_reported_and_built_again(settings: Settings) -> None:
     published(settings)
     broken = settings.published.with_name("broken")
     broken.write_bytes(b"this is no database")
@@ -351,7 +351,7 @@ def test_a_file_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [p.name for p in path.parent.iterdir()] == ["b.json"]
 
 
-def test_the_audit_is_kept_for_a_person_and_for_the_reader(settings: Settings) -> None:
+def test_the_audit_is_recorded_and_published(settings: Settings) -> None:
     audit = audited(settings)
     known = json.loads((settings.lake / auditing.AUDIT_FILE).read_text())
     assert known["build_id"] == audit.build_id

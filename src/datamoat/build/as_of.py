@@ -1,4 +1,4 @@
-"""What today's method would have said on an earlier day, from what was public then.
+"""What today's models compute as of an earlier day, from what was public then.
 
 The build is made beside everything else, in the lake, and cached there until an input or the method changes. It is read
 from memory, closed to the outside, and never published.

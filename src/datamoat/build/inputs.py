@@ -22,7 +22,7 @@ from datamoat.settings import Settings
 from datamoat.storage.lake import identifier, parquet, quoted
 from datamoat.storage.snapshots import RECEIPT
 
-LEFT_OUT_AFTER = "left_out_after"  # the input that is there when an as-of date was asked for
+LEFT_OUT_AFTER = "left_out_after"  # the input that is there when an as-of date was given
 NO_SETTING = {"known", "public", "causes"}  # of transforms/build.yml: what is about inputs, not about models
 
 
@@ -34,7 +34,7 @@ def fingerprint(settings: Settings, as_of: date | None = None) -> str:
 
     Args:
         settings: Where things are.
-        as_of: The date that was asked for, if one was.
+        as_of: The date that was given, if one was.
     """
     digest = hashlib.sha256(json.dumps([versions(), str(as_of)], sort_keys=True).encode())
     packages = [folder for folder in map(package_folder, OWN) if folder is not None]
@@ -100,7 +100,7 @@ def make_raw_tables(
 
 
 def newest_date(con: duckdb.DuckDBPyConnection, project: Project) -> date:
-    """Return the newest date among the inputs that say when they became public.
+    """Return the newest date among the inputs that state when they became public.
 
     Raises:
         ContentError: None does.
@@ -112,7 +112,7 @@ def newest_date(con: duckdb.DuckDBPyConnection, project: Project) -> date:
     ]
     newest = [value for value in found if isinstance(value, date)]
     if not newest:
-        raise ContentError("no input says when it became public", str(project.content / BUILD_FILE), "fill `known:`.")
+        raise ContentError("no input states when it became public", str(project.content / BUILD_FILE), "fill `known:`.")
     return max(newest)
 
 

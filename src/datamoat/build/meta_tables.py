@@ -1,4 +1,4 @@
-"""What the warehouse says about itself: the `meta` tables."""
+"""The `meta` tables: what the warehouse states about itself."""
 
 import json
 from datetime import datetime

@@ -20,7 +20,7 @@ class Build:
 
     Attributes:
         build_id: The as-of date and the first eight hex digits of the hash of all inputs.
-        as_of: The newest date in the inputs, or the date asked for.
+        as_of: The newest date in the inputs, or the date that was given.
         inputs: Hash by input: each reference file, the served snapshots, the content tree, the engine.
         tables: By table id: rows, hash of the file, content hash (marts only), seconds, bytes.
         meta: Hash of the file by meta table.

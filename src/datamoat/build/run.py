@@ -109,7 +109,7 @@ def _failures_named(settings: Settings, model: Model) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, pl.exceptions.PolarsError, pa.ArrowException) as failure:
-        if os.strerror(errno.ENOSPC) in str(failure):  # the engines wrap what the disk says in errors of their own
+        if os.strerror(errno.ENOSPC) in str(failure):  # the engines wrap the error of the disk in errors of their own
             raise cannot_write(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))) from failure
         raise ModelFailedError(
             f"{model.layer}.{model.name} did not run: {str(failure).strip()}",
@@ -136,7 +136,7 @@ def check_declared(project: Project, table: Table, found: dict[str, str], where:
             )
         if column.type != kind:
             raise ModelFailedError(
-                f"column {name!r} of {table.id} is {kind}, and the dictionary says {column.type}",
+                f"column {name!r} of {table.id} is {kind}, and the dictionary states {column.type}",
                 str(where),
                 f"cast it (`{name}::{column.type}`), or correct transforms/columns.yml.",
             )

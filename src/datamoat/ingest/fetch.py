@@ -9,7 +9,7 @@ from datamoat.ingest.outcome import FETCH_SECONDS, Clock, FetchReport, Outcome, 
 from datamoat.ingest.protocols import MOST_FAILURES, Fetcher, plan
 from datamoat.project.sources import Request, Source, find_source
 from datamoat.settings import Settings
-from datamoat.storage.files import one_asker
+from datamoat.storage.files import one_client
 from datamoat.storage.snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def fetch_source(
     secret = _secret(source)
     from datamoat.ingest.http_client import Client  # a DAG file may import this module; it must not pay for the client
 
-    with one_asker(settings.snapshots / source.id, FETCH_SECONDS), Client(source, clock=clock) as client:
+    with one_client(settings.snapshots / source.id, FETCH_SECONDS), Client(source, clock=clock) as client:
         shelf = Snapshots(settings.snapshots, source.id)
         asker = Fetcher(client, shelf, source, secret, clock)
         outcomes = _ask_in_rounds(asker, wanted)

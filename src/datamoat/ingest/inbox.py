@@ -9,7 +9,7 @@ from datamoat.ingest.outcome import FETCH_SECONDS, Clock, FetchReport, Outcome, 
 from datamoat.parsing import shown
 from datamoat.project.sources import Source, find_source
 from datamoat.settings import Settings
-from datamoat.storage.files import one_asker
+from datamoat.storage.files import one_client
 from datamoat.storage.snapshots import Snapshots
 
 DATED = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T(\d{2})(\d{2})Z)?")
@@ -43,7 +43,7 @@ def bring_in(
     files = _dated_files(str(pattern)) if "{date}" in str(pattern) else [(_day(str(on)) if on else None, Path(pattern))]
     outcomes = []
     today = clock().date()
-    with one_asker(settings.snapshots / source.id, FETCH_SECONDS):
+    with one_client(settings.snapshots / source.id, FETCH_SECONDS):
         shelf = Snapshots(settings.snapshots, source.id)
         for moment, path in files:
             if moment is None:

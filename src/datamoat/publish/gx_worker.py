@@ -122,7 +122,7 @@ def _validate(gx: Any, context: Any, datasource: Any, job: dict[str, Any]) -> li
 
 
 def _wanted(expectations: list[Any], keys: list[str], columns: list[str]) -> list[str]:
-    """Return the columns a suite looks at, with the keys where it looks row by row; all where it may look at any."""
+    """Return the columns a suite needs, with the keys where it checks row by row; all where it may check any."""
     named: set[str] = set()
     for expectation in expectations:
         mentioned = [getattr(expectation, field, None) for field in ("column", "column_A", "column_B")]

@@ -27,7 +27,7 @@ def refresh(settings: Settings, as_of: date | None = None) -> Published:
         as_of: Leave out every input that became public later; None takes all there is.
 
     Returns:
-        What is published; `is_new` says whether this call published it.
+        What is published; `is_new` is whether this call published it.
     """
     began = time.perf_counter()
     current = published_build(settings)

@@ -61,7 +61,7 @@ def publish_warehouse(settings: Settings, project: Project) -> Published:
 
 
 def rollback(settings: Settings, build_id: str | None = None) -> Published:
-    """Let an earlier build take the place of the published one; the later build stays retained.
+    """Publish an earlier build again; the later build stays retained.
 
     Args:
         settings: Where things are.
@@ -212,7 +212,7 @@ def _retain_and_swap(settings: Settings, build: Build, tables: dict[str, dict[st
 
 
 def _swap_in_copy(settings: Settings, build: Published) -> None:
-    """Let a copy of a retained file take the place of the published one."""
+    """Replace the published file by a copy of a retained one."""
     part = part_of(settings.published)
     shutil.copyfile(build.path, part)
     if sha256_of(part) != build.sha256:

@@ -4,7 +4,7 @@ A release is the published file, every table as Parquet and CSV, the draws, and 
 whose `SHA256SUMS` lists every byte. Its *checksum* is the hash of that list. The checksum is written down outside the bundle, in
 the register of the store and, for releases that were given out, in the register under version control: who changes a
 file and the list with it cannot change those. A release is made by a person on a day, so this is the one module that
-asks the clock, and it does not believe a clock that runs behind the data.
+reads the clock, and it refuses a clock that runs behind the data.
 """
 
 import csv
@@ -68,7 +68,7 @@ class Entry:
 def make_release(
     settings: Settings, on: date | None = None, to: Path | None = None, *, replace: bool = False
 ) -> tuple[Entry, Path]:
-    """Keep the published build as a release, and put a copy into `to`.
+    """Make a release of the published build, and put a copy into `to`.
 
     A build that was released before is not released again: its release is copied.
 
@@ -92,7 +92,7 @@ def make_release(
         entry = next((old for old in known if old.build_id == build_id), None)
         if entry is None:
             day = on or datetime.now(UTC).date()
-            _believe(day, as_of, known)
+            _check_day(day, as_of, known)
             entry = _make(settings, con, about, day)
     folder = store(settings) / entry.release_id
     if target is None:
@@ -111,7 +111,7 @@ def make_release(
 
 
 def store(settings: Settings) -> Path:
-    """Return the folder that keeps every release."""
+    """Return the folder that holds every release."""
     return settings.exports / "releases"
 
 
@@ -170,7 +170,7 @@ def checksum_of(bundle: Path) -> str:
 
 
 def released_by(settings: Settings, day: date) -> Entry:
-    """Return the release that stood on a day.
+    """Return the release that was current on a day.
 
     Raises:
         UsageError: Nothing had been released by then.
@@ -178,17 +178,17 @@ def released_by(settings: Settings, day: date) -> Entry:
     known = register(settings.exports)
     standing = [entry for entry in known if entry.released_on <= day]
     if not standing:
-        first = f"the first release here is of {known[0].released_on}" if known else "no release is kept here"
+        first = f"the first release here is of {known[0].released_on}" if known else "there is no release here"
         raise UsageError(
             f"nothing had been released by {day}: {first}",
             str(settings.exports / REGISTER),
-            f"--rebuild-as-of {day} tells what today's method would have said from what was public then.",
+            f"--rebuild-as-of {day} computes with today's models what follows from what was public then.",
         )
     return standing[-1]
 
 
 def open_release(settings: Settings, entry: Entry) -> duckdb.DuckDBPyConnection:
-    """Open a kept release for reading, after its checksum and its database's hash were compared.
+    """Open a release for reading, after its checksum and its database's hash were compared.
 
     Raises:
         PublishRefusedError: The release is gone, or a byte of it changed.
@@ -200,19 +200,19 @@ def open_release(settings: Settings, entry: Entry) -> duckdb.DuckDBPyConnection:
         is_whole = checksum_of(folder) == entry.checksum and wanted in (folder / SUMS).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as failure:
         raise PublishRefusedError(
-            f"the release cannot be read: {failure}", str(folder), "bring the bundle back from a copy."
+            f"the release cannot be read: {failure}", str(folder), "restore the bundle from a copy."
         ) from failure
     if not is_whole:
         raise PublishRefusedError(
             f"release {entry.release_id} is not what was released",
             str(folder),
-            f"`datamoat verify {folder}` tells what changed; bring a copy.",
+            f"`datamoat verify {folder}` names what changed; restore a copy.",
         )
     return duckdb.connect(str(database), read_only=True, config={**READ_ONLY, "memory_limit": settings.memory_limit})
 
 
 def _about(content: Path) -> dict[str, Any]:
-    """Return what the content tree says of a release; every key is needed."""
+    """Return what the content tree declares of a release; every key is needed."""
     about = read_yaml(content / ABOUT)
     if set(about) != ABOUT_KEYS or set(about["licence"]) != {"id", "title", "url"}:
         raise ContentError(
@@ -223,12 +223,12 @@ def _about(content: Path) -> dict[str, Any]:
     return about
 
 
-def _believe(day: date, as_of: date, known: list[Entry]) -> None:
+def _check_day(day: date, as_of: date, known: list[Entry]) -> None:
     """Refuse a day before the newest input or the newest release."""
     newest = max([as_of, *(entry.released_on for entry in known)])
     if day < newest:
         raise PublishRefusedError(
-            f"the clock says {day}, and there is an input or a release of {newest}: the clock is suspicious",
+            f"the clock is at {day}, and there is an input or a release of {newest}: the clock is suspicious",
             "the machine's clock",
             "set it right, or name the day with --on.",
         )
@@ -290,7 +290,7 @@ def _write_texts(settings: Settings, release: Release, part: Path) -> None:
 
 
 def _manifest(settings: Settings, con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """Return what a release is a function of and what came out: enough to build it again and compare."""
+    """Return what a release is a function of and its results: enough to build it again and compare."""
     build_id, as_of, built_at, engine, engine_db = con.sql(
         "select build_id, as_of, built_at, engine_version, duckdb_version from meta.build"
     ).fetchall()[0]
@@ -316,13 +316,13 @@ def _commit(content: Path) -> str | None:
     git = shutil.which("git")
     if git is None or not (content / ".git").exists():
         return None
-    told = []
+    printed = []
     for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"]):
         done = subprocess.run([git, "-C", str(content), *words], capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             return None
-        told.append(done.stdout.strip())
-    return told[0] + (" with changes" if told[1] else "")
+        printed.append(done.stdout.strip())
+    return printed[0] + (" with changes" if printed[1] else "")
 
 
 def _refuse_personal(con: duckdb.DuckDBPyConnection) -> None:

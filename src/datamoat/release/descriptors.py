@@ -1,4 +1,4 @@
-"""What a release says of itself in other people's formats: Frictionless, Croissant 1.1, RO-Crate 1.3, CFF, and prose.
+"""What a release states about itself in standard formats: Frictionless, Croissant 1.1, RO-Crate 1.3, CFF, and prose.
 
 Each function takes the same `Release` and returns the text or mapping of one file; nothing here reads or writes.
 """
@@ -49,7 +49,7 @@ class Release:
         release_id: The name of its folder.
         released_on: The day it was made.
         manifest: What `manifest.json` holds.
-        about: What the content tree's `reports/release/release.yml` says.
+        about: What the content tree's `reports/release/release.yml` declares.
         sources: Title, publisher, licence, licence_url, attribution and url of each source in it.
         tables: The tables as files.
     """
@@ -167,10 +167,10 @@ def ro_crate(release: Release, folder: Path) -> dict[str, Any]:
     """Return the RO-Crate 1.3 metadata: every file, the run that made them, the inputs and whom to credit."""
     licence = release.about["licence"]
     paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    told = {path: table for table in release.tables for path in (table.parquet, table.csv) if path}
+    by_path = {path: table for table in release.tables for path in (table.parquet, table.csv) if path}
     files = []
     for path in paths:
-        table = told.get(path)
+        table = by_path.get(path)
         files.append(
             {
                 "@id": path, "@type": "File", "name": table.name if table else path,
@@ -283,7 +283,7 @@ def readme(release: Release) -> str:
         "",
         f"Release {release.release_id}, made {release.released_on}; build {build['build_id']}; inputs as of {build['as_of']}.",
         "",
-        "## Beware",
+        "## Caveats",
         "",
         *(f"- {note}" for note in release.about["notes"]),
         "",
@@ -294,7 +294,7 @@ def readme(release: Release) -> str:
             "- `parquet/`: the same tables, one file each, with page checksums and their origin in the file's metadata;"
             " `meta_…` are the reasons: citations, assumptions, sources, lineage, audits."
         ),
-        "- `draws/`: one row a draw; equal `draw` numbers are the same possible world, so join on them before you compare.",
+        "- `draws/`: one row a draw; equal `draw` numbers are the same joint draw, so join on them before you compare.",
         (
             "- `csv/`: UTF-8, an empty cell is null, lists are JSON. A text that a spreadsheet could run, or that begins with an"
             " apostrophe, has one apostrophe put before it: drop one leading apostrophe to get the text back. Numbers are never"

@@ -108,7 +108,7 @@ def checked_target(to: Path, *, replace: bool) -> Path:
     """Return the folder an export goes into.
 
     Raises:
-        UsageError: It is a file, a link or lies behind one, or climbs with `..` and nobody said --force.
+        UsageError: It is a file, a link or lies behind one, or climbs with `..` and --force was not given.
     """
     if ".." in to.parts and not replace:
         raise UsageError(f"{to} climbs out with `..`", str(to), "name the folder outright, or say --force.")
@@ -131,7 +131,7 @@ def write_tables(
     Args:
         con: A connection whose current database is the published file.
         part: Where to.
-        facts: What every Parquet file says of its origin, in its key-value metadata.
+        facts: What every Parquet file states of its origin, in its key-value metadata.
         schemas: Which of `marts` and `meta`.
     """
     tables = [table for table in _tables(con) if table.name.split(".")[0] in schemas]
@@ -287,8 +287,8 @@ def _write_table(con: duckdb.DuckDBPyConnection, part: Path, table: Written, fac
     reader = con.sql(ordered).to_arrow_reader(122_880)
     fields = []
     for field, (column, _, unit, description, _) in zip(reader.schema, table.columns, strict=True):
-        told = {key: value for key, value in (("description", description), ("unit", unit)) if value}
-        fields.append(field.with_metadata(told) if told and field.name == column else field)
+        metadata = {key: value for key, value in (("description", description), ("unit", unit)) if value}
+        fields.append(field.with_metadata(metadata) if metadata and field.name == column else field)
     labelled = pa.schema(fields, metadata={f"datamoat.{key}": value for key, value in {**facts, **own}.items()})
     with pq.ParquetWriter(path, labelled, compression="zstd", write_page_checksum=True) as writer:
         for batch in reader:

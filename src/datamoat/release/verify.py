@@ -54,7 +54,7 @@ class Verdict:
 
     @property
     def is_good(self) -> bool:
-        """Whether all agreed with the bundle's own list of hashes; whose list that is, only `is_known` says."""
+        """Whether all agreed with the bundle's own list of hashes; whether anybody knows that list is `is_known`."""
         return not self.findings
 
 
@@ -62,7 +62,7 @@ def verify_bundle(settings: Settings | None, bundle: Path, checksum: str | None 
     """Compare a bundle with its list of hashes, its forms with one another, and its checksum with the registers.
 
     Args:
-        settings: Where the registers are; None looks at none.
+        settings: Where the registers are; None reads none.
         bundle: The folder.
         checksum: The checksum somebody wrote down elsewhere, to compare with.
 
@@ -146,7 +146,7 @@ def _check_checksum(
                 return findings, entry.released_on
             if entry.release_id in names:
                 findings.append(
-                    Finding(SUMS, f"its checksum is {own or 'absent'}, and the register of {folder.name}/ says {entry.checksum}")
+                    Finding(SUMS, f"its checksum is {own or 'absent'}, and the register of {folder.name}/ has {entry.checksum}")
                 )
     return findings, None
 

@@ -106,24 +106,24 @@ def sweep(folder: Path) -> int:
 
 
 def sweep_snapshots(folder: Path) -> None:
-    """Sweep the folder of every source that nobody is asking at the moment."""
+    """Sweep the folder of every source that nobody is fetching at the moment."""
     for source in filter(Path.is_dir, folder.glob("*")):
-        with contextlib.suppress(BusyError), one_asker(source):
+        with contextlib.suppress(BusyError), one_client(source):
             pass
 
 
 @contextlib.contextmanager
-def one_asker(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the lock of one source's snapshots; sources are asked side by side, and beside a build.
+def one_client(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold the lock of one source's snapshots; sources are fetched side by side, and beside a build.
 
     Raises:
-        BusyError: Somebody else is asking this source.
+        BusyError: Somebody else is fetching this source.
         PublishRefusedError: The disk is full, read-only or closed to us.
     """
 
     def busy() -> BusyError:
         return BusyError(
-            f"another process is asking {folder.name}", str(folder), "wait for it to end, or stop it; nothing was changed."
+            f"another process is fetching {folder.name}", str(folder), "wait for it to end, or stop it; nothing was changed."
         )
 
     with _locked(folder, wait_seconds, busy):
@@ -136,7 +136,7 @@ def one_writer(data: Path, verb: str, wait_seconds: float = 0.0) -> Iterator[Non
     """Hold the writer's lock of a data folder; the kernel frees it when the process dies, however it dies.
 
     Raises:
-        BusyError: Somebody else holds it after `wait_seconds`; the error says who and what they do.
+        BusyError: Somebody else holds it after `wait_seconds`; the error names its process and what that does.
         PublishRefusedError: The disk is full, read-only or closed to us.
     """
     note = data / ".writer.json"
@@ -154,7 +154,7 @@ def one_writer(data: Path, verb: str, wait_seconds: float = 0.0) -> Iterator[Non
 
     with _locked(data, wait_seconds, busy):
         try:
-            with contextlib.suppress(OSError):  # who writes is for people to read; the lock is what counts
+            with contextlib.suppress(OSError):  # the note is for people to read; the lock decides
                 note.write_text(json.dumps({"pid": os.getpid(), "verb": verb}))
             for folder in ("lake", "warehouse", "exports"):
                 sweep(data / folder)

@@ -18,16 +18,16 @@ RECEIPT = ".receipt.json"
 
 @dataclass(frozen=True)
 class Receipt:
-    """What is known about one answer besides its bytes.
+    """What is known about one response besides its bytes.
 
     Attributes:
         snapshot_id: `source/request/day/first twelve digits of the hash`.
-        captured_on: The UTC day the answer was received.
-        retrieved_at: The UTC instant; midnight of `captured_on` where only the day is known (an archived answer).
+        captured_on: The UTC day the response was received.
+        retrieved_at: The UTC instant; midnight of `captured_on` where only the day is known (an archived response).
         status: The HTTP status; 200 for a file that a person brought in.
-        url: The address asked, without its query's secrets; a file name for what a person brought in.
-        revision: The immutable revision the address stands for, where there is one.
-        parts: Lengths of the pages, where the answer came in several.
+        url: The address requested, without its query's secrets; a file name for what a person brought in.
+        revision: The immutable revision behind the address, where there is one.
+        parts: Lengths of the pages, where the response came in several.
         body: Path of the bytes below the snapshots folder; an earlier one where the bytes were not new.
         same_bytes_as: The snapshot whose bytes these are.
         clock_note: Why the machine's clock is in doubt, where it is.
@@ -84,7 +84,7 @@ class Snapshots:
         )
 
     def last(self, request: str) -> Receipt | None:
-        """Return the newest receipt of a request that holds an answer, not an error."""
+        """Return the newest receipt of a request that holds a response, not an error."""
         good = [receipt for receipt in self.of(request) if receipt.status < 400]  # noqa: PLR2004
         return good[-1] if good else None
 
@@ -120,7 +120,7 @@ class Snapshots:
         parts: tuple[int, ...] = (),
         **more: Any,  # noqa: ANN401
     ) -> Receipt:
-        """Keep `body` exactly as received, before anybody reads it, and return its receipt.
+        """Store `body` exactly as received, before anybody reads it, and return its receipt.
 
         Equal bytes are stored once for a source; a later receipt points at the first copy, so "unchanged since" is a
         fact on the disk. The same bytes for the same request on the same day are the same snapshot: nothing is written.
@@ -147,7 +147,7 @@ class Snapshots:
         return receipt
 
     def seen_again(self, earlier: Receipt, retrieved_at: datetime, clock_note: str | None = None) -> Receipt:
-        """Record that the publisher, asked on another day, said that nothing changed since `earlier`."""
+        """Record a response of another day that nothing changed since `earlier`."""
         day = retrieved_at.astimezone(UTC).date()
         snapshot_id = f"{self.source_id}/{earlier.request}/{day.isoformat()}/{earlier.sha256[:12]}"
         if snapshot_id in self._receipts:
@@ -186,7 +186,7 @@ class Snapshots:
         return body
 
     def pages(self, receipt: Receipt) -> list[bytes]:
-        """Return the bytes of a snapshot page by page; one page where the answer came in one."""
+        """Return the bytes of a snapshot page by page; one page where the response came in one."""
         body = self.body(receipt)
         if not receipt.parts:
             return [body]

@@ -1,4 +1,4 @@
-"""The file that readers open, the builds retained beside it, and what keeps the two apart from anybody's edits.
+"""The file that readers open, the builds retained beside it, and what protects both from edits.
 
 Every publication writes one retained build, `builds/datamoat-<build id>-<hash>.duckdb`, and its manifest of the same
 name, which states the hash of its bytes; the published file is a copy. So the published file is right when its bytes
@@ -175,7 +175,7 @@ def open_published(settings: Settings, *, is_closed: bool = True) -> duckdb.Duck
 
 
 def swap_in(settings: Settings, part: Path) -> None:
-    """Let a finished file take the place of the published one; no client can open that for writing meanwhile.
+    """Replace the published file by a finished one; no client can open that for writing meanwhile.
 
     A client's log is moved to `set-aside/`, and so is a published file that is not one of ours: for a person to see.
 
