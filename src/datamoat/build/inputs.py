@@ -1,6 +1,7 @@
 """What a build is a function of: the hash of every input, and the inputs as `raw` tables."""
 
 import hashlib
+import importlib.metadata
 import json
 from collections.abc import Iterator
 from datetime import date
@@ -9,7 +10,6 @@ from typing import Any
 
 import duckdb
 
-import datamoat
 from datamoat.errors import ContentError
 from datamoat.ingest.landings import landing_rows, raw_relations
 from datamoat.project.acceptances import file_of
@@ -60,7 +60,7 @@ def input_hashes(settings: Settings, project: Project, facts: tuple[ReferenceTab
         "content": content_hash(project),
         "code": code_hash(*(model.path for model in project.models if not model.is_sql)),
         "settings": hashlib.sha256(json.dumps(project.build, sort_keys=True, default=str).encode()).hexdigest(),
-        "engine": datamoat.__version__,
+        "engine": importlib.metadata.version("datamoat"),
         **versions(),
     }
 

@@ -289,7 +289,7 @@ def readme(release: Release) -> str:
         "",
         "## Read it",
         "",
-        "- `datamoat.duckdb`: everything, with comments on every table and column (DuckDB 1.2 or later).",
+        "- `datamoat.duckdb`: everything, with comments on every table and column (DuckDB 1.4 or later).",
         (
             "- `parquet/`: the same tables, one file each, with page checksums and their origin in the file's metadata;"
             " `meta_…` are the reasons: citations, assumptions, sources, lineage, audits."

@@ -149,7 +149,7 @@ def compare_builds(settings: Settings, before: str | None, table: str | None, li
         differ = [one for one in differences(con) if not one.is_none]
     return f"{earlier.build_id} → {current.build_id}: {len(differ)} marts differ", (
         ("table", "n_before", "n_after", "n_added", "n_removed", "n_changed", "columns"),
-        [(d.table_name, d.n_before, d.n_after, d.n_added, d.n_removed, d.n_changed, d.told) for d in differ],
+        [(d.table_name, d.n_before, d.n_after, d.n_added, d.n_removed, d.n_changed, d.summary) for d in differ],
     )
 
 
