@@ -444,3 +444,29 @@ def test_a_file_system_without_locks_is_one_sentence(tmp_path: Path, monkeypatch
         pass
     assert "DATAMOAT_DATA" in failure.value.fix
     assert len(str(failure.value).splitlines()) == 3
+
+
+WATCHED = """
+import os, sys
+content = sys.argv[1]
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+def watch(event, given):
+    writes = event == "open" and isinstance(given[2], int) and given[2] & WRITES
+    if writes or event in {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod"}:
+        for path in given[:2]:
+            if isinstance(path, (str, os.PathLike)) and os.fspath(path).startswith(content + os.sep):
+                os.write(2, f"WROTE {event} {path}\\n".encode())
+sys.addaudithook(watch)
+sys.argv = ["datamoat", *sys.argv[2:]]
+from datamoat.cli.app import main
+main()
+"""
+
+
+def test_no_command_of_the_pipeline_writes_into_the_content_tree(tree: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "DATAMOAT_ROOT": str(tree), "DATAMOAT_DATA": str(tmp_path / "data")}
+    for verb in (["check"], ["run"], ["export"], ["doctor"], ["query", "from marts.lab_volume"]):
+        call = [sys.executable, "-c", WATCHED, str(tree), *verb]
+        done = subprocess.run(call, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, [line for line in done.stderr.splitlines() if line.startswith("WROTE")]) == (0, []), verb
+    assert list(tree.rglob("*.pyc")) == []

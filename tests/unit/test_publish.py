@@ -7,16 +7,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from datamoat.build import inputs
 from datamoat.build.record import Build, read_build
 from datamoat.build.run import build_models
 from datamoat.errors import AuditFailedError, BusyError, PublishRefusedError, UsageError
 from datamoat.project.read import read_project
 from datamoat.publish import audit as auditing
+from datamoat.publish import refresh as refreshing
 from datamoat.publish import warehouse as publishing
 from datamoat.publish.audit import audit_build
 from datamoat.publish.gx_worker import Worker
@@ -25,6 +28,7 @@ from datamoat.publish.warehouse import publish_warehouse, rollback
 from datamoat.settings import Settings
 from datamoat.storage.files import one_writer, write_whole
 from datamoat.storage.lake import path_of
+from datamoat.storage.snapshots import Snapshots
 from datamoat.storage.warehouse import Published, open_published, published_build, retained_builds
 
 Edit = Callable[[str, str, str], Path]
@@ -356,3 +360,78 @@ def test_the_audit_is_recorded_and_published(settings: Settings) -> None:
     known = json.loads((settings.lake / auditing.AUDIT_FILE).read_text())
     assert known["build_id"] == audit.build_id
     assert path_of(settings.lake, "meta.audits").is_file()
+
+
+Touch = Callable[[Settings, Edit], object]
+TOUCHED: dict[str, Touch] = {
+    "a fact": lambda _, edit: edit(FACTS, "7.0", "8.0"),
+    "a model": lambda _, edit: edit(MART, "    uploads\n", "    uploads * 2 AS uploads\n"),
+    "a check": lambda _, edit: edit("expectations/checks/no_lab_is_nameless.sql", "lab_id = ''", "lab_id = '-'"),
+    "an expectation": lambda _, edit: edit("expectations/marts/lab_volume.py", "min_value=0", "min_value=1"),
+    "the dictionary": lambda _, edit: edit("transforms/columns.yml", "A lab, as a slug.", "The slug of a lab."),
+    "a snapshot": lambda settings, _: Snapshots(settings.snapshots, "press").store(
+        "page", b"new", retrieved_at=datetime(2026, 3, 1, tzinfo=UTC), url="https://example.org", route="http", extension="txt"
+    ),
+    "an acceptance": lambda settings, _: (settings.reference / "accepted_snapshots.csv").write_text("snapshot_id\n"),
+    "the published file": lambda settings, _: settings.published.unlink(),
+    "a bit of the published file": lambda settings, _: replaced(settings.published, settings.published.read_bytes()[:-1] + b"\1"),
+    "its manifest": lambda settings, _: next((settings.warehouse / "builds").glob("*.json")).unlink(),
+}
+
+
+def replaced(path: Path, body: bytes) -> None:
+    """Replace a read-only file."""
+    path.unlink()
+    path.write_bytes(body)
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list of steps that a run takes from now on; none does anything."""
+    taken: list[str] = []
+
+    def take(name: str) -> Callable[..., None]:
+        return lambda *_, **__: taken.append(name)
+
+    for name in ("build_models", "audit_build", "publish_warehouse"):
+        monkeypatch.setattr(refreshing, name, take(name))
+    monkeypatch.setattr(refreshing, "Worker", NoWorker)
+    return taken
+
+
+def test_an_unchanged_run_compares_hashes_and_runs_nothing(settings: Settings, steps: list[str]) -> None:
+    first = published(settings)
+    stamp = settings.published.stat().st_mtime_ns
+    again = refreshing.refresh(settings)
+    assert (again.build_id, again.is_new, steps) == (first.build_id, False, [])
+    assert settings.published.stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize("what", sorted(TOUCHED))
+def test_a_run_does_its_steps_when_anything_it_is_a_function_of_has_changed(
+    settings: Settings, edit: Edit, steps: list[str], what: str
+) -> None:
+    published(settings)
+    TOUCHED[what](settings, edit)
+    refreshing.refresh(settings)
+    assert steps == ["build_models", "audit_build", "publish_warehouse"]
+
+
+def test_a_run_as_of_a_day_is_another_run(settings: Settings, steps: list[str]) -> None:
+    build = published(settings)
+    refreshing.refresh(settings, build.as_of)
+    assert steps == ["build_models", "audit_build", "publish_warehouse"]
+
+
+def test_a_run_sees_a_change_of_the_engine_and_of_its_libraries(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = inputs.fingerprint(settings)
+    monkeypatch.setattr(inputs, "versions", lambda: {"numpy": "0.0"})
+    assert inputs.fingerprint(settings) != before
+    monkeypatch.undo()
+    (tmp_path / "engine").mkdir()
+    monkeypatch.setattr(inputs, "package_folder", lambda _: tmp_path / "engine")
+    empty = inputs.fingerprint(settings)
+    (tmp_path / "engine" / "module.py").write_text("VALUE = 1\n")
+    assert len({before, empty, inputs.fingerprint(settings)}) == 3
