@@ -167,7 +167,7 @@ class Order:
         if how == "through":
             self.current, self.made[what[0]] = what[0], what[1]
             self.is_edited = False
-            if log_of(self.settings).exists():
+            if log_of(self.settings.published).exists():
                 self.wrong.append(f"{action} left a log beside the published file")
             raw = apart(lambda: raw_rows(self.settings))
             if self.writer is None and raw != ("through", (self.current, self.made[self.current])):
@@ -232,7 +232,7 @@ class Order:
             os.kill(self.writer.process.pid, signal.SIGKILL)
             self.writer.process.join()
         else:
-            self.is_edited |= log_of(self.settings).exists()
+            self.is_edited |= log_of(self.settings.published).exists()
             self.writer.end()
         self.writer = None
 

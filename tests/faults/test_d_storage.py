@@ -27,7 +27,7 @@ from datamoat.settings import Settings
 from datamoat.storage.files import NO_LOCKS, one_writer, sha256_of
 from datamoat.storage.lake import path_of
 from datamoat.storage.snapshots import Snapshots, examine_snapshots
-from datamoat.storage.warehouse import Published, examine_warehouse, open_published, published_build, retained_builds
+from datamoat.storage.warehouse import Published, examine_warehouse, log_of, open_published, published_build, retained_builds
 
 STEPS = ("fetch", "land", "build", "audit", "publish", "export")
 COLUMNS = """
@@ -423,6 +423,17 @@ def test_the_log_of_a_killed_client_is_set_aside_and_nobody_reads_its_edits(
         assert con.sql("select old_value, new_value from marts.change where column_name = 'uploads'").fetchall() == [
             ("7.0", "9.0")
         ]
+
+
+def test_a_clients_log_beside_a_retained_build_is_named_and_the_build_is_not_read(tree: Path) -> None:
+    settings = make_everything(tree)
+    earlier = next(build for build in retained_builds(settings) if build.build_id != published(settings).build_id)
+    call = [sys.executable, "-c", WRITER, str(earlier.path)]
+    subprocess.run(call, input="\n", text=True, check=False, capture_output=True)
+    assert log_of(earlier.path).exists()
+    with pytest.raises(PublishRefusedError, match="a client's log lies beside it"):
+        rollback(settings)
+    assert any(earlier.build_id in what for is_good, what, _ in examine_warehouse(settings) if not is_good)
 
 
 def test_a_log_of_another_database_is_refused_by_any_client_of_duckdb(client: tuple[Settings, "subprocess.Popen[str]"]) -> None:

@@ -16,6 +16,7 @@ from datamoat.release.tables import FORMULA, export_tables, read_back
 from datamoat.release.verify import rebuild_bundle, verify_bundle
 from datamoat.settings import Settings
 from datamoat.storage.lake import content_of, quoted
+from datamoat.storage.warehouse import log_of
 
 TOP = {
     "CITATION.cff", "LICENSES", "README.md", "SHA256SUMS", "croissant.json", "csv", "datamoat.duckdb", "datapackage.json", "draws",
@@ -140,6 +141,13 @@ def test_a_release_that_changed_is_not_opened(fresh: Settings) -> None:
     body = bytearray(path.read_bytes())
     body[-100] ^= 4
     path.write_bytes(bytes(body))
+    with pytest.raises(PublishRefusedError, match="not what was released"):
+        open_release(fresh, entry)
+
+
+def test_a_release_with_a_clients_log_beside_it_is_not_opened(fresh: Settings) -> None:
+    entry = register(fresh.exports)[0]
+    log_of(store(fresh) / entry.release_id / "datamoat.duckdb").write_bytes(b"edits")
     with pytest.raises(PublishRefusedError, match="not what was released"):
         open_release(fresh, entry)
 

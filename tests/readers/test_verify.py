@@ -1,5 +1,6 @@
 """No changed byte, file or checksum passes `verify`, and nothing is opened before its hash is right."""
 
+import json
 import os
 import random
 import shutil
@@ -116,6 +117,27 @@ def test_a_file_changed_together_with_its_hash_is_caught_by_the_checksum(made: S
     assert "register" in reported.findings[0].what
     given = verify_bundle(None, bundle, checksum=register(made.exports)[0].checksum)
     assert not given.is_good
+
+
+def test_a_forged_bundle_is_caught_by_the_name_in_its_manifest_whatever_its_folder_is_called(
+    made: Settings, bundle: Path
+) -> None:
+    put(bundle / "README.md", (bundle / "README.md").read_bytes().replace(b"Caveats", b"Nothing"))
+    write_sums(bundle)
+    renamed = bundle.rename(bundle.with_name("latest"))
+    found = verify_bundle(made, renamed)
+    assert [finding.path for finding in found.findings] == ["SHA256SUMS"]
+    assert not found.is_known
+
+
+def test_a_bundle_that_nobody_here_knows_is_whole_but_not_known(bundle: Path, made: Settings) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    put(bundle / "manifest.json", json.dumps({**manifest, "release_id": "another-2026-04-01-00000000"}).encode())
+    write_sums(bundle)
+    renamed = bundle.rename(bundle.with_name("another-2026-04-01-00000000"))
+    found = verify_bundle(made, renamed)
+    assert (found.is_good, found.is_known) == (True, False)
+    assert verify_bundle(made, renamed, found.checksum).is_known
 
 
 def test_the_register_under_version_control_catches_it_where_there_is_no_store(

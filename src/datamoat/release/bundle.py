@@ -32,7 +32,7 @@ from datamoat.release.tables import (
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, sha256_of, write_json, write_whole
 from datamoat.storage.lake import identifier, quoted
-from datamoat.storage.warehouse import READ_ONLY, check_published, check_retained, open_published
+from datamoat.storage.warehouse import READ_ONLY, check_published, check_retained, log_of, open_published
 
 ABOUT = "reports/release/release.yml"
 TEXTS = "reports/release/LICENSES"
@@ -197,7 +197,12 @@ def open_release(settings: Settings, entry: Entry) -> duckdb.DuckDBPyConnection:
     database = folder / "datamoat.duckdb"
     try:
         wanted = f"{sha256_of(database)}  {database.name}"
-        is_whole = checksum_of(folder) == entry.checksum and wanted in (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        has_log = log_of(database).exists()  # a client's edits, which DuckDB would read with the file
+        is_whole = (
+            not has_log
+            and checksum_of(folder) == entry.checksum
+            and wanted in (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        )
     except (OSError, ValueError) as failure:
         raise PublishRefusedError(
             f"the release cannot be read: {failure}", str(folder), "restore the bundle from a copy."

@@ -115,9 +115,9 @@ def check_retained(build: Published) -> None:
     """
     if not is_intact(build):
         raise PublishRefusedError(
-            f"the retained file of build {build.build_id} is damaged or missing",
+            f"the retained file of build {build.build_id} is damaged or missing, or a client's log lies beside it",
             str(build.path),
-            "delete it and its manifest, and go back to another build (`datamoat doctor` lists them).",
+            "delete all of that name, and go back to another build (`datamoat doctor` lists them).",
         )
 
 
@@ -133,9 +133,9 @@ def retained_file(settings: Settings) -> Path:
 
 
 def is_intact(build: Published) -> bool:
-    """Return whether a retained file has the bytes its manifest states."""
+    """Return whether a retained file has the bytes its manifest states, and no client's log lies beside it."""
     try:
-        return known_sha256(build.path) == build.sha256
+        return known_sha256(build.path) == build.sha256 and not log_of(build.path).exists()
     except OSError:
         return False
 
@@ -153,18 +153,17 @@ def open_published(settings: Settings, *, is_closed: bool = True) -> duckdb.Duck
     """
     config: dict[str, Any] = {"memory_limit": settings.memory_limit}  # one query does not take the machine
     config |= READ_ONLY if is_closed else {}
-    build = check_published(settings)
     for _ in range(3):
         checked = _signature(settings.published)
-        if not log_of(settings).exists():
+        build = check_published(settings)
+        if not log_of(settings.published).exists():
             with contextlib.suppress(duckdb.IOException):
                 con = duckdb.connect(str(settings.published), read_only=True, config=config)
-                if _signature(settings.published) == checked and not log_of(settings).exists():
+                if _signature(settings.published) == checked and not log_of(settings.published).exists():
                     return con  # its lock keeps everybody from writing as long as it is open
                 con.close()
         if _signature(settings.published) == checked:
-            break
-        build = check_published(settings)  # another build was published meanwhile
+            break  # a client holds it, or left a log; else another build was published meanwhile
     try:
         check_retained(build)
     except PublishRefusedError:
@@ -186,7 +185,10 @@ def swap_in(settings: Settings, part: Path) -> None:
     with _no_writer(settings):  # no file is opened here: to close it again would give up the lock
         set_log_aside(settings)
         if is_foreign:
-            os.link(settings.published, _aside(settings, settings.published.name))
+            try:
+                os.link(settings.published, _aside(settings, settings.published.name))
+            except OSError:  # a disk without links
+                shutil.copyfile(settings.published, _aside(settings, settings.published.name))
         put_in_place(part, settings.published, read_only=True)
 
 
@@ -198,9 +200,9 @@ def copy_read_only(source: Path, target: Path) -> None:
     put_in_place(part, target, read_only=True)
 
 
-def log_of(settings: Settings) -> Path:
-    """Return where a client that writes to the published file puts its log; nothing of ours is ever there."""
-    return settings.published.with_name(f"{settings.published.name}.wal")
+def log_of(path: Path) -> Path:
+    """Return where a client that writes to a database puts its log; beside a file of ours nothing of ours is ever there."""
+    return path.with_name(f"{path.name}.wal")
 
 
 def remove_log(settings: Settings) -> None:
@@ -209,7 +211,7 @@ def remove_log(settings: Settings) -> None:
     Raises:
         BusyError: The client is still running.
     """
-    if log_of(settings).exists():
+    if log_of(settings.published).exists():
         with _no_writer(settings):
             set_log_aside(settings)
 
@@ -217,7 +219,7 @@ def remove_log(settings: Settings) -> None:
 def set_log_aside(settings: Settings) -> None:
     """Move a client's log aside; the caller knows that the client is gone."""
     with contextlib.suppress(FileNotFoundError):
-        log_of(settings).replace(_aside(settings, log_of(settings).name))
+        log_of(settings.published).replace(_aside(settings, log_of(settings.published).name))
 
 
 def writer_of(path: Path) -> int | None:
@@ -264,12 +266,16 @@ def examine_warehouse(settings: Settings) -> list[tuple[bool, str, str]]:
     pid = writer_of(settings.published)
     if pid is not None:
         findings.append((False, f"process {pid} holds the published file for writing", "end it; open the file read-only"))
-    if log_of(settings).exists():
-        what = f"{log_of(settings).name}: edits of a client that opened the published file for writing; we do not read them"
+    if log_of(settings.published).exists():
+        what = f"{log_of(settings.published).name}: edits of a client that opened the published file for writing; we do not read them"
         findings.append((False, what, "end that client, then `datamoat run` or `datamoat rollback` moves the log aside"))
     damaged = [build for build in retained if not is_intact(build)]
     findings += [
-        (False, f"retained build {build.build_id}: the file is damaged or missing", f"delete {build.path.name} and its manifest")
+        (
+            False,
+            f"retained build {build.build_id}: the file is damaged or missing, or has a client's log",
+            f"delete all {build.path.stem}.*",
+        )
         for build in damaged
     ]
     stated = {build.path.with_suffix(".json") for build in retained}
