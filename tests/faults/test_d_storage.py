@@ -436,6 +436,23 @@ def test_a_clients_log_beside_a_retained_build_is_named_and_the_build_is_not_rea
     assert any(earlier.build_id in what for is_good, what, _ in examine_warehouse(settings) if not is_good)
 
 
+def test_a_damaged_retained_build_is_made_again_from_the_published_file_before_the_next_one(
+    tree: Path, edit: Callable[[str, str, str], Path]
+) -> None:
+    settings = make_everything(tree)
+    retained = published(settings).path
+    put(retained, b"damaged")
+    log_of(retained).write_bytes(b"edits")
+    edit("data/reference/facts.csv", "8.0", "9.0")
+    publish(settings)
+    with duckdb.connect(str(settings.published), read_only=True) as con:
+        assert con.sql("select old_value, new_value from marts.change where column_name = 'uploads'").fetchall() == [
+            ("8.0", "9.0")
+        ]
+    assert rollback(settings).path == retained
+    assert all(is_good for is_good, *_ in examine_warehouse(settings))
+
+
 def test_a_log_of_another_database_is_refused_by_any_client_of_duckdb(client: tuple[Settings, "subprocess.Popen[str]"]) -> None:
     settings, process = client
     process.communicate("\n")

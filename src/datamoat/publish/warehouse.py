@@ -32,6 +32,7 @@ from datamoat.storage.warehouse import (
     next_number,
     published_build,
     remove_log,
+    restore_retained,
     retained_builds,
     swap_in,
 )
@@ -123,7 +124,7 @@ def _publish(settings: Settings, project: Project) -> Published:
             _swap_in_copy(settings, again)  # the published file was damaged, and what was published is still here
             return again
         if current is not None and current not in others:
-            copy_read_only(settings.published, current.path)
+            restore_retained(settings, current)
         previous = current or next((one for one in others if one.build_id != build.build_id), None)
         _write(settings, project, build, previous, part)
         _compare(part, build)
@@ -205,8 +206,8 @@ def _retain_and_swap(settings: Settings, build: Build, tables: dict[str, dict[st
             one.path.with_suffix(".json").unlink(missing_ok=True)
         else:
             retained.add(one.build_id)
-    for file in path.parent.glob("datamoat-*.duckdb"):
-        if not file.with_suffix(".json").exists():
+    for file in path.parent.glob("datamoat-*.duckdb*"):
+        if not (path.parent / f"{file.name.partition('.')[0]}.json").exists():
             file.unlink(missing_ok=True)
     return new
 

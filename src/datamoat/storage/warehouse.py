@@ -192,6 +192,12 @@ def swap_in(settings: Settings, part: Path) -> None:
         put_in_place(part, settings.published, read_only=True)
 
 
+def restore_retained(settings: Settings, build: Published) -> None:
+    """Make the retained file of the published build again from the published file, whose bytes were checked."""
+    copy_read_only(settings.published, build.path)
+    _move_aside(settings, log_of(build.path))
+
+
 def copy_read_only(source: Path, target: Path) -> None:
     """Copy a file whole, with mode 0444."""
     part = part_of(target)
@@ -218,8 +224,7 @@ def remove_log(settings: Settings) -> None:
 
 def set_log_aside(settings: Settings) -> None:
     """Move a client's log aside; the caller knows that the client is gone."""
-    with contextlib.suppress(FileNotFoundError):
-        log_of(settings.published).replace(_aside(settings, log_of(settings.published).name))
+    _move_aside(settings, log_of(settings.published))
 
 
 def writer_of(path: Path) -> int | None:
@@ -319,6 +324,12 @@ def _held(settings: Settings, pid: int | None) -> BusyError:
         str(settings.published),
         "end it, and open the file with read_only=True: the published file is replaced, never edited. Nothing was changed.",
     )
+
+
+def _move_aside(settings: Settings, path: Path) -> None:
+    """Move a file into `set-aside/` if it is there."""
+    if path.exists():
+        path.replace(_aside(settings, path.name))
 
 
 def _aside(settings: Settings, name: str) -> Path:
