@@ -196,7 +196,9 @@ def line_of(event: dict[str, Any]) -> str:
 
 
 def _plain(value: object) -> str:
-    """Return a value without line breaks and control characters, whole numbers with separators."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    """Return a value without line breaks and control characters, whole numbers with separators, truth as yes or no."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
         return f"{value:,}"
     return "".join(character if character.isprintable() else "?" for character in str(value))
