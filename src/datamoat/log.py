@@ -135,6 +135,9 @@ class _Display(logging.Handler):
         """Show which of many is at work, how many are done, and the time left; the bar goes when all are done."""
         if not self._with_bar or "of" not in event:
             return
+        unit = f"{event['event']}s"
+        if self._bar is not None and self._bar.tasks[0].fields["unit"] != unit:
+            self._end_bar()
         if self._bar is None:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -147,7 +150,7 @@ class _Display(logging.Handler):
                 console=Console(stderr=True),
                 transient=True,
             )
-            self._bar.add_task("", total=event["of"], unit=f"{event['event']}s")
+            self._bar.add_task("", total=event["of"], unit=unit)
             self._bar.start()
         task = self._bar.tasks[0]
         self._bar.update(task.id, description=str(event.get(event["event"], "")), completed=done)

@@ -91,7 +91,8 @@ def test_without_a_terminal_a_short_run_logs_its_steps_and_with_verbose_every_mo
 def test_on_a_terminal_a_bar_counts_the_models_and_leaves_no_trace(tree: Path) -> None:
     script = (
         "from datamoat.log import show_log, step\nimport time\nshow_log()\n"
-        "for n in range(1, 4):\n    with step('model', model=f'marts.m{n}', n=n, of=3):\n        time.sleep(0.15)\n"
+        "for n in range(1, 3):\n    with step('model', model=f'marts.m{n}', n=n, of=3):\n        time.sleep(0.15)\n"
+        "with step('check', check='one', n=1, of=7):\n    time.sleep(0.15)\n"
     )
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
@@ -109,6 +110,7 @@ def test_on_a_terminal_a_bar_counts_the_models_and_leaves_no_trace(tree: Path) -
     os.close(ours)
     assert process.returncode == 0
     assert b"2 of 3 models" in written
+    assert b"0 of 7 checks" in written
     assert b"0:00:0" in written  # the time left
 
 
