@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import Any
 
 import pytest
 import structlog
+from pytest_httpserver import HTTPServer
 
 from datamoat.build.run import build_models
+from datamoat.ingest.fetch import fetch_source
 from datamoat.log import line_of, log, step
 from datamoat.project.read import read_project
+from datamoat.project.scaffold import write_source
 from datamoat.publish.audit import audit_build
 from datamoat.publish.warehouse import publish_warehouse
 from datamoat.settings import Settings
@@ -68,6 +72,20 @@ def test_a_run_with_json_writes_one_object_a_line_and_nothing_else_to_standard_e
     models = [event for event in logged if event["event"] == "model"]
     assert len(models) == 4
     assert all({"model", "rows", "seconds", "hash"} <= set(event) for event in models)
+
+
+def test_every_request_is_an_event_with_its_outcome_and_its_seconds(
+    settings: Settings, events: list[dict[str, Any]], httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(settings, "example_board")
+    monkeypatch.setenv("DATAMOAT_ALLOW_LOOPBACK", "1")
+    monkeypatch.setenv("DATAMOAT_UPSTREAM_EXAMPLE_BOARD", f"http://127.0.0.1:{httpserver.port}")
+    httpserver.expect_request(re.compile(".*")).respond_with_json({"entries": [{"name": "a", "value": 1}]})
+    report = fetch_source(settings, "example_board")
+    requests = [event for event in events if event["event"] == "request"]
+    assert [event["request"] for event in requests] == [f"example_board/{outcome.request}" for outcome in report.outcomes]
+    assert [event["snapshot"] for event in requests] == [outcome.snapshot_id for outcome in report.outcomes]
+    assert all(event["outcome"] == "new" and 0 < event["seconds"] < 60 for event in requests)
 
 
 def test_an_error_is_an_event_where_events_are_json_and_three_lines_elsewhere(tree: Path) -> None:
