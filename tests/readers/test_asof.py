@@ -101,9 +101,9 @@ def here(fresh: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]
     return run
 
 
-def test_query_as_of_says_which_release_answers(here: Callable[..., str]) -> None:
+def test_query_as_of_names_the_release_it_reads(here: Callable[..., str]) -> None:
     output = here("query", "--as-of", "2026-05-01", "select count(*) as n from marts.lab_volume")
-    assert re.search(r"release +datamoat-2026-04-01-", output)
+    assert re.search(r"release +datamoat-2026-04-01-\S+ +released_on 2026-04-01 +as_of 2026-03-28", output)
     assert "30" in output
     with pytest.raises(UsageError, match="nothing had been released"):
         here("query", "--as-of", "2026-03-01", "select 1 as one")
@@ -111,9 +111,9 @@ def test_query_as_of_says_which_release_answers(here: Callable[..., str]) -> Non
         here("query", "--as-of", "2026-05-01", "--rebuild-as-of", "2026-05-01", "select 1 as one")
 
 
-def test_query_rebuild_as_of_says_that_it_is_todays_method(here: Callable[..., str]) -> None:
+def test_query_rebuild_as_of_names_the_build_and_that_it_is_not_audited(here: Callable[..., str]) -> None:
     output = here("query", "--rebuild-as-of", "2026-03-10", "select count(*) as n from marts.lab_volume")
-    assert re.search(r"rebuilt +build_id .* as_of 2026-03-10 +is_audited False", output)
+    assert re.search(r"rebuilt +build_id 20260310-\S+ +as_of 2026-03-10 +is_audited no", output)
 
 
 def test_export_and_verify_from_the_command_line(

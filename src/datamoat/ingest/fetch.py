@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from datamoat.errors import SourceUnavailableError, UsageError
 from datamoat.ingest.outcome import FETCH_SECONDS, Clock, FetchReport, Outcome, now
 from datamoat.ingest.protocols import MOST_FAILURES, Fetcher, plan
+from datamoat.log import step
 from datamoat.project.sources import Request, Source, find_source
 from datamoat.settings import Settings
 from datamoat.storage.files import one_client
@@ -79,7 +80,10 @@ def _ask_in_rounds(asker: "Fetcher", wanted: dict[str, Request]) -> dict[str, Ou
     def one_round() -> None:
         worst: RetryLaterError | None = None
         for name in [name for name in wanted if name not in outcomes]:
-            trouble = asker.try_one(name, wanted[name], outcomes)
+            with step("request", request=f"{asker.source.id}/{name}") as logged:
+                trouble = asker.try_one(name, wanted[name], outcomes)
+                outcome = outcomes.get(name)
+                logged.update({"outcome": outcome.what, "snapshot": outcome.snapshot_id} if outcome else {"outcome": "retry"})
             if trouble is None:
                 continue
             troubles.append((name, trouble))
