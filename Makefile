@@ -59,7 +59,7 @@ check: .venv/dev  ## format, lint, types, SQL, import rules, content
 	@$(BIN)/datamoat check
 
 calibrate: .venv/dev  ## many simulated data sets: verdicts and intervals against a known truth (minutes)
-	@$(BIN)/python tests/moat/link/simulated_boards.py
+	@$(BIN)/python tests/moat/link/calibrate_link.py
 	@$(BIN)/python tests/moat/volume/calibrate.py data/reference/calibration_simulations.csv
 
 report: run  ## draw the report: one HTML page and its charts, in data/exports/report

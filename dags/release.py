@@ -30,7 +30,7 @@ def export_tables():
 def release():
     """Keep what is published as a dated release for good; runs when a person triggers it."""
 
-    @sdk.task(outlets=[RELEASE], doc_md="Write the bundle with its seal, and record the seal where the bundle is not.")
+    @sdk.task(outlets=[RELEASE], doc_md="Write the bundle, and record its checksum where the bundle is not.")
     def export_release(outlet_events=None):
         from datamoat.orchestration import tasks
 

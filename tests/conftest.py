@@ -13,7 +13,8 @@ from filelock import FileLock
 
 from datamoat.build.run import build_models
 from datamoat.project.read import read_project
-from datamoat.publish.audit import Worker, audit_build
+from datamoat.publish.audit import audit_build
+from datamoat.publish.gx_worker import Worker
 from datamoat.publish.warehouse import publish_warehouse
 from datamoat.settings import Settings
 

@@ -1,5 +1,5 @@
 /*---
-description: A claim about rank is no_data on a day without a usable board, and only there; a missing board answers nothing.
+description: A claim about rank is no_data on a day without a complete capture, and only there; a missing board decides nothing.
 severity: critical
 ---*/
 

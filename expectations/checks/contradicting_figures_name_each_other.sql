@@ -1,6 +1,6 @@
 /*---
 description: >
-  A figure that contradicts another source's is named by it in turn, with both citations.
+  A statistic that contradicts another source's is named by it in turn, with both citations.
 severity: critical
 ---*/
 

@@ -29,11 +29,6 @@ with named as (
     from marts.company_volume
     union all
     select distinct
-        'marts.confounder.assumption_ids' as named_by,
-        unnest(assumption_ids) as id
-    from marts.confounder
-    union all
-    select distinct
         'marts.input_importance.assumption_ids' as named_by,
         unnest(assumption_ids) as id
     from marts.input_importance
@@ -44,14 +39,9 @@ with named as (
     from marts.moat_answer
     union all
     select distinct
-        'marts.moat_association.assumption_ids' as named_by,
+        'marts.moat_effect.assumption_ids' as named_by,
         unnest(assumption_ids) as id
-    from marts.moat_association
-    union all
-    select distinct
-        'marts.moat_test.assumption_ids' as named_by,
-        unnest(assumption_ids) as id
-    from marts.moat_test
+    from marts.moat_effect
     union all
     select distinct
         'marts.model_score.assumption_ids' as named_by,

@@ -1,5 +1,5 @@
 /*---
-description: From a board's first reading to its last no calendar day is left out, so that a gap can be seen.
+description: From a board's first capture to its last no calendar day is left out, so that a gap can be seen.
 severity: critical
 ---*/
 

@@ -39,11 +39,6 @@ with named as (
     from marts.company_volume
     union all
     select distinct
-        'marts.confounder.citation_ids' as named_by,
-        unnest(citation_ids) as id
-    from marts.confounder
-    union all
-    select distinct
         'marts.input_importance.citation_ids' as named_by,
         unnest(citation_ids) as id
     from marts.input_importance
@@ -59,14 +54,24 @@ with named as (
     from marts.moat_answer
     union all
     select distinct
-        'marts.moat_association.citation_ids' as named_by,
+        'marts.moat_effect.citation_ids' as named_by,
         unnest(citation_ids) as id
-    from marts.moat_association
+    from marts.moat_effect
     union all
     select distinct
-        'marts.moat_test.citation_ids' as named_by,
+        'marts.forecast.citation_ids' as named_by,
         unnest(citation_ids) as id
-    from marts.moat_test
+    from marts.forecast
+    union all
+    select distinct
+        'marts.dose_pair.citation_ids' as named_by,
+        unnest(citation_ids) as id
+    from marts.dose_pair
+    union all
+    select distinct
+        'marts.company_resources.citation_id' as named_by,
+        citation_id as id
+    from marts.company_resources
     union all
     select distinct
         'marts.model_score.citation_ids' as named_by,

@@ -31,13 +31,6 @@ where len(assumption_ids) + len(citation_ids) = 0
 having count(*) > 0
 union all
 select
-    'marts.confounder' as table_name,
-    count(*) as n_rows
-from marts.confounder
-where len(assumption_ids) + len(citation_ids) = 0
-having count(*) > 0
-union all
-select
     'marts.input_importance' as table_name,
     count(*) as n_rows
 from marts.input_importance
@@ -58,20 +51,6 @@ select
     'marts.moat_answer' as table_name,
     count(*) as n_rows
 from marts.moat_answer
-where len(assumption_ids) + len(citation_ids) = 0
-having count(*) > 0
-union all
-select
-    'marts.moat_association' as table_name,
-    count(*) as n_rows
-from marts.moat_association
-where len(assumption_ids) + len(citation_ids) = 0
-having count(*) > 0
-union all
-select
-    'marts.moat_test' as table_name,
-    count(*) as n_rows
-from marts.moat_test
 where len(assumption_ids) + len(citation_ids) = 0
 having count(*) > 0
 union all
@@ -101,4 +80,25 @@ select
     count(*) as n_rows
 from marts.model_score
 where len(citation_ids) + len(assumption_ids) = 0
+having count(*) > 0
+union all
+select
+    'marts.moat_effect' as table_name,
+    count(*) as n_rows
+from marts.moat_effect
+where len(assumption_ids) = 0 or len(citation_ids) = 0
+having count(*) > 0
+union all
+select
+    'marts.forecast' as table_name,
+    count(*) as n_rows
+from marts.forecast
+where len(citation_ids) = 0
+having count(*) > 0
+union all
+select
+    'marts.dose_pair' as table_name,
+    count(*) as n_rows
+from marts.dose_pair
+where len(citation_ids) = 0
 having count(*) > 0

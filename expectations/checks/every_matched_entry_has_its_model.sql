@@ -1,5 +1,5 @@
 /*---
-description: Every model, laboratory and company an entry counts to is in our tables, or says that it is unmatched.
+description: Every model, laboratory and company an entry counts to is in our tables, or is marked as unmatched.
 severity: critical
 ---*/
 

@@ -1,6 +1,6 @@
 /*---
 description: >
-  Hours uploaded are uploads times mean length in every draw, as far as single precision tells.
+  Hours uploaded are uploads times mean length in every draw, to single precision.
 severity: critical
 ---*/
 

@@ -1,6 +1,6 @@
 /*---
 description: >
-  No used figure lies more than four standard deviations from what all others say of it; one that does is for a curator.
+  No statistic used is more than four standard deviations from its prediction by all others; one that is goes to a curator.
 severity: warning
 ---*/
 

@@ -1,6 +1,6 @@
 /*---
 description: >
-  No row's upper end has more than ten videos a day from every person alive, nor a stock above a thousand hours a person where something was measured.
+  No row's upper end has more than ten videos a day from every person alive, nor cumulative hours above a thousand a person where something was measured.
 severity: critical
 ---*/
 

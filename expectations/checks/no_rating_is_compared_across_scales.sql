@@ -1,5 +1,5 @@
 /*---
-description: A change of rating is given only where both readings are on one scale.
+description: A change of rating is given only where both captures are on one scale.
 severity: critical
 ---*/
 

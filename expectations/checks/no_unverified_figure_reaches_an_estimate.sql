@@ -1,6 +1,6 @@
 /*---
 description: >
-  An UNVERIFIED observation is a lead; none is used, alone or in a pair.
+  An UNVERIFIED observation enters no estimate, alone or in a pair.
 severity: critical
 ---*/
 

@@ -1,6 +1,6 @@
 /*---
 description: >
-  From one month to the next a stock loses at most what a hazard of a quarter a year takes, in every draw.
+  From one month to the next cumulative public hours lose at most what a hazard of a quarter a year takes, in every draw.
 severity: critical
 ---*/
 

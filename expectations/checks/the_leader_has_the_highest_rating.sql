@@ -1,5 +1,5 @@
 /*---
-description: On a complete board the leader is the ranked entry with the highest rating, and nobody ranked stands above it.
+description: On a complete board the leader is the ranked entry with the highest rating, and nobody ranked is above it.
 severity: critical
 ---*/
 

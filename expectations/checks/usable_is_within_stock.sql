@@ -1,6 +1,6 @@
 /*---
 description: >
-  No draw has more usable hours than hours still public.
+  No draw has more hours after filtering than cumulative public hours.
 severity: critical
 ---*/
 

@@ -1,39 +1,36 @@
 /*---
-description: The verdict of each board is what decision 0010 says of the figures in the same row, worked out again from them.
+description: Each verdict is what decision 0060 says of the numbers in the same row and of moat_robustness, worked out again from them.
 severity: critical
 ---*/
-
-with said as (
+with differing as (
     select
-        board_id,
-        captured_on,
-        verdict,
+        answers.as_of_kind,
+        answers.as_of_on,
+        answers.question_id,
+        answers.verdict,
         case
-            when
-                n_companies < 8
-                or n_with_platform < 2
-                or spearman is null
-                or volume_reliability < 0.4
-                or effect_p05 is null
-                then 'cannot_tell'
-            when
-                spearman > 0
-                and p_permutation < 0.05
-                and effect_p05 > 0
-                and worst_p_without_one <= 0.1
-                and partial_spearman >= spearman * 2 / 3
-                then 'supported'
-            when effect_p95 < 0.3 then 'not_supported'
-            when spearman > 0 and p_permutation < 0.05 and partial_spearman < spearman / 3 then 'not_supported'
+            when answers.estimate is null then 'cannot_tell'
+            when answers.verdict_reason = 'vanishes_with_size' then 'not_supported'
+            when answers.estimate_p05 > 0 and answers.p_permutation < 0.05 then 'supported'
+            when answers.estimate_p95 < answers.smallest_effect then 'not_supported'
             else 'cannot_tell'
-        end as verdict_again
-    from marts.moat_test
+        end as verdict_alone,
+        count(perturbed.perturbation) filter (where perturbed.verdict <> answers.verdict) as n_other
+    from marts.moat_answer as answers
+    left join marts.moat_robustness as perturbed
+        on
+            answers.as_of_kind = perturbed.as_of_kind
+            and answers.as_of_on = perturbed.as_of_on
+            and answers.question_id = perturbed.question_id
+    group by all
 )
 
 select
-    board_id,
-    captured_on,
+    as_of_kind,
+    as_of_on,
+    question_id,
     verdict,
-    verdict_again
-from said
-where verdict <> verdict_again
+    verdict_alone,
+    n_other
+from differing
+where verdict <> 'cannot_tell' and (verdict <> verdict_alone or n_other > 0)

@@ -1,5 +1,5 @@
 /*---
-description: The leaders that were verified by hand against the stored answers lead on those days, whatever later sources say of them.
+description: The leaders that were verified by hand against the stored responses lead on those days, whatever later sources show.
 severity: critical
 ---*/
 

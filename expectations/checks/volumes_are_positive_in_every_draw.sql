@@ -1,6 +1,6 @@
 /*---
 description: >
-  Lengths, stocks and usable hours are above zero in every draw, and uploads are not below it.
+  Lengths, cumulative hours and hours after filtering are above zero in every draw, and uploads are not below it.
 severity: critical
 ---*/
 

@@ -8,6 +8,6 @@ EXPECTATIONS = [
         min_value=0,
         max_value=30,
         severity="warning",
-        notes="The largest common move of neighbouring readings so far is 16.6 points and the rule breaks at 40: look between.",
+        notes="The largest common move of neighbouring captures so far is 16.6 points and the rule breaks at 40: check between.",
     ),
 ]

@@ -20,7 +20,7 @@ EXPECTATIONS = [
             "arena_video_edit",
         ],
         severity="critical",
-        notes="The question is asked of these boards; one missing is a broken join, not news.",
+        notes="The question is about these boards; one missing is a broken join, not news.",
     ),
     gxe.ExpectColumnValuesToBeBetween(
         column="n_leaders",
@@ -48,6 +48,6 @@ EXPECTATIONS = [
         column="content_sha256",
         value=64,
         severity="critical",
-        notes="A hash of another length is no SHA-256, and unchanged days are told apart by it.",
+        notes="A hash of another length is no SHA-256, and unchanged days are recognised by it.",
     ),
 ]

@@ -36,6 +36,6 @@ EXPECTATIONS = [
         column="evidence",
         min_value=5,
         severity="critical",
-        notes="A verdict without its figures cannot be argued with.",
+        notes="A verdict without its numbers cannot be checked.",
     ),
 ]

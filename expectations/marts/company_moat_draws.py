@@ -8,7 +8,7 @@ EXPECTATIONS = [
         column_B="usable_hours",
         or_equal=True,
         severity="critical",
-        notes="Filters take away, or at the very most nothing: a yield is at most one, and a draw in some thousands reaches it.",
+        notes="Filters take away, or at the very most nothing: a retention rate is at most one, and a draw in some thousands reaches it.",
     ),
     gxe.ExpectColumnMinToBeBetween(
         column="draw",

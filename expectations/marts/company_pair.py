@@ -14,6 +14,6 @@ EXPECTATIONS = [
         column_A="company_b",
         column_B="company_a",
         severity="critical",
-        notes="Each pair stands once, in alphabetical order; the other order is one minus it.",
+        notes="Each pair is listed once, in alphabetical order; the other order is one minus it.",
     ),
 ]

@@ -8,7 +8,7 @@ EXPECTATIONS = [
         min_value=0,
         max_value=1800,
         severity="critical",
-        notes="The lowest entry seen stands at 617 on a fitted board and 67 on the automatic one, the highest at 1,528.",
+        notes="The lowest entry seen is at 617 on a fitted board and 67 on the automatic one, the highest at 1,528.",
     ),
     gxe.ExpectColumnPairValuesAToBeGreaterThanB(
         column_A="rating_high",

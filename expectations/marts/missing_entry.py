@@ -28,6 +28,6 @@ EXPECTATIONS = [
         column="model_id",
         regex="^unmatched:",
         severity="critical",
-        notes="What nobody matched cannot be said to be missing elsewhere.",
+        notes="What nobody matched cannot be missing elsewhere.",
     ),
 ]

@@ -3,25 +3,35 @@
 import great_expectations.expectations as gxe
 
 EXPECTATIONS = [
-    gxe.ExpectColumnValuesToBeBetween(
-        column="n_primary_boards",
-        min_value=1,
-        max_value=4,
-        severity="critical",
-        notes="Decision 0010 names four primary boards; a fifth would be one chosen after looking.",
-    ),
-    gxe.ExpectMulticolumnSumToEqual(
-        column_list=["n_supported", "n_not_supported", "n_cannot_tell"],
-        sum_total=4,
-        row_condition="n_primary_boards == 4",
-        condition_parser="pandas",
-        severity="critical",
-        notes="Every board of a full quarter has exactly one verdict.",
-    ),
     gxe.ExpectColumnValuesToBeInSet(
         column="verdict",
         value_set=["supported", "not_supported", "cannot_tell"],
         severity="critical",
         notes="There are three verdicts; claims have others.",
+    ),
+    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="estimate_p95",
+        column_B="estimate_p05",
+        ignore_row_if="either_value_is_missing",
+        severity="critical",
+        notes="An interval whose ends cross is not an interval.",
+    ),
+    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="p_permutation",
+        column_B="min_possible_p",
+        or_equal=True,
+        ignore_row_if="either_value_is_missing",
+        severity="critical",
+        notes="A p below the smallest possible one was not counted over orders of companies.",
+    ),
+    gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A="n_companies",
+        column_B="n_owners",
+        or_equal=True,
+        severity="critical",
+        notes="Owners are among the companies counted.",
+    ),
+    gxe.ExpectColumnValuesToBeBetween(
+        column="question_number", min_value=1, max_value=6, severity="critical", notes="Decision 0060 asks six questions."
     ),
 ]

@@ -17,7 +17,7 @@ EXPECTATIONS = [
         or_equal=True,
         ignore_row_if="either_value_is_missing",
         severity="critical",
-        notes="The headline date is one of those in the range.",
+        notes="The published date is one of those in the range.",
     ),
     gxe.ExpectColumnPairValuesAToBeGreaterThanB(
         column_A="released_on",
@@ -25,7 +25,7 @@ EXPECTATIONS = [
         or_equal=True,
         ignore_row_if="either_value_is_missing",
         severity="critical",
-        notes="The headline date is one of those in the range.",
+        notes="The published date is one of those in the range.",
     ),
     gxe.ExpectColumnValuesToBeBetween(
         column="parameters_billion",

@@ -7,7 +7,7 @@ EXPECTATIONS = [
     gxe.ExpectTableRowCountToBeBetween(
         min_value=590,
         severity="critical",
-        notes="Nothing vanishes: a figure that cannot be used stays with its reason; fewer rows are a broken join.",
+        notes="Nothing vanishes: a statistic that cannot be used stays with its reason; fewer rows are a broken join.",
     ),
     gxe.ExpectColumnPairValuesAToBeGreaterThanB(
         column_A="period_end_on",
@@ -35,7 +35,7 @@ EXPECTATIONS = [
         value_set=[False],
         row_condition=Column("verification") == "UNVERIFIED",
         severity="critical",
-        notes="A lead is shown and never read by an estimate.",
+        notes="An unverified fact is shown and enters no estimate.",
     ),
     gxe.ExpectColumnDistinctValuesToContainSet(
         column="platform_id",

@@ -49,7 +49,7 @@ EXPECTATIONS = [
         column="basis",
         value_set=["measured", "reported", "modelled", "prior_only"],
         severity="critical",
-        notes="All four kinds of evidence occur; if one is gone, the rule that tells them apart is broken.",
+        notes="All four kinds of evidence occur; if one is gone, the rule that separates them is broken.",
     ),
     gxe.ExpectColumnDistinctValuesToEqualSet(
         column="scenario_id",

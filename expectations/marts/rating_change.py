@@ -5,9 +5,20 @@ import great_expectations.expectations as gxe
 EXPECTATIONS = [
     gxe.ExpectColumnValuesToBeInSet(
         column="cause",
-        value_set=["new_votes", "votes_removed", "refit", "entered", "left", "retired", "scale_change", "renamed"],
+        value_set=[
+            "new_votes",
+            "votes_removed",
+            "recount",
+            "refit",
+            "entered",
+            "left",
+            "retired",
+            "restored",
+            "scale_change",
+            "renamed",
+        ],
         severity="critical",
-        notes="The eight causes are promised; a ninth would fall out of every count by cause.",
+        notes="The ten causes are promised; an eleventh would fall out of every count by cause.",
     ),
     gxe.ExpectColumnValuesToBeBetween(
         column="rating_change",
@@ -27,6 +38,6 @@ EXPECTATIONS = [
         min_value=1,
         max_value=400,
         severity="warning",
-        notes="A change over more than a year says nothing about its cause.",
+        notes="A change over more than a year shows nothing about its cause.",
     ),
 ]

@@ -9,7 +9,7 @@ EXPECTATIONS = [
         or_equal=True,
         ignore_row_if="either_value_is_missing",
         severity="critical",
-        notes="A source cannot have answered after it was last asked.",
+        notes="A source cannot have responded after it was last fetched.",
     ),
     gxe.ExpectColumnValuesToMatchRegex(
         column="reason",

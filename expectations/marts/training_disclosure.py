@@ -7,7 +7,7 @@ EXPECTATIONS = [
     gxe.ExpectTableRowCountToBeBetween(
         min_value=155,
         severity="critical",
-        notes="Reports that give no figure are rows too; fewer rows mean that some were dropped.",
+        notes="Reports that give no number are rows too; fewer rows mean that some were dropped.",
     ),
     gxe.ExpectColumnValuesToBeBetween(
         column="value",
@@ -29,7 +29,7 @@ EXPECTATIONS = [
         column="value",
         row_condition=Column("quantity") == "none_disclosed",
         severity="critical",
-        notes="A report that gives no figure has none here either.",
+        notes="A report that gives no number has none here either.",
     ),
     gxe.ExpectColumnPairValuesAToBeGreaterThanB(
         column_A="value_high",

@@ -49,8 +49,8 @@ class ModelFailedError(DatamoatError):
 
 
 class AuditFailedError(DatamoatError):
-    """A critical claim about the data does not hold; nothing was published."""
+    """A critical check of the data failed; nothing was published."""
 
 
 class PublishRefusedError(DatamoatError):
-    """The build at hand may not be published, or could not be written."""
+    """The build may not be published, or could not be written."""

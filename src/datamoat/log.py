@@ -135,6 +135,9 @@ class _Display(logging.Handler):
         """Show which of many is at work, how many are done, and the time left; the bar goes when all are done."""
         if not self._with_bar or "of" not in event:
             return
+        unit = f"{event['event']}s"
+        if self._bar is not None and self._bar.tasks[0].fields["unit"] != unit:
+            self._end_bar()
         if self._bar is None:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -147,7 +150,7 @@ class _Display(logging.Handler):
                 console=Console(stderr=True),
                 transient=True,
             )
-            self._bar.add_task("", total=event["of"], unit=f"{event['event']}s")
+            self._bar.add_task("", total=event["of"], unit=unit)
             self._bar.start()
         task = self._bar.tasks[0]
         self._bar.update(task.id, description=str(event.get(event["event"], "")), completed=done)
@@ -196,7 +199,9 @@ def line_of(event: dict[str, Any]) -> str:
 
 
 def _plain(value: object) -> str:
-    """Return a value without line breaks and control characters, whole numbers with separators."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    """Return a value without line breaks and control characters, whole numbers with separators, truth as yes or no."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
         return f"{value:,}"
     return "".join(character if character.isprintable() else "?" for character in str(value))

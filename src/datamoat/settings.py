@@ -6,6 +6,7 @@ from pathlib import Path
 
 from datamoat.errors import UsageError
 
+PACKAGED = Path(__file__).parent / "content"
 MARKER = "transforms/columns.yml"  # what makes a folder a content tree
 
 
@@ -24,6 +25,26 @@ class Settings:
     data: Path
     threads: int = 2
     memory_limit: str = "2GB"
+
+    @property
+    def is_packaged(self) -> bool:
+        """Whether the content tree is the copy inside the installed package, which is nobody's to edit."""
+        return self.content == PACKAGED
+
+    @property
+    def own_content(self) -> Path:
+        """The content tree, to write to.
+
+        Raises:
+            UsageError: It is the copy inside the installed package.
+        """
+        if self.is_packaged:
+            raise UsageError(
+                "this content tree is part of the installed package, which is never written to",
+                str(self.content),
+                "copy it to a folder of your own and set DATAMOAT_ROOT to that.",
+            )
+        return self.content
 
     @property
     def reference(self) -> Path:
@@ -73,9 +94,8 @@ def find_content(start: Path | None = None) -> Path:
     for folder in (here, *here.parents):
         if (folder / MARKER).is_file():
             return folder
-    packaged = Path(__file__).parent / "content"
-    if (packaged / MARKER).is_file():
-        return packaged
+    if (PACKAGED / MARKER).is_file():
+        return PACKAGED
     raise UsageError("no content tree here or above", str(here), "change into a checkout of datamoat, or set DATAMOAT_ROOT.")
 
 
@@ -84,15 +104,24 @@ def read_settings(start: Path | None = None) -> Settings:
 
     `DATAMOAT_DATA` moves everything that is written; without it a checkout keeps its own `data/`, and the packaged
     content writes to `~/.local/share/datamoat` (or `XDG_DATA_HOME`).
+
+    Raises:
+        UsageError: There is no content tree, or a folder or number that was given cannot be used.
     """
     content = find_content(start)
     named = os.environ.get("DATAMOAT_DATA")
     if named:
         data = Path(named).resolve()
-    elif content.name == "content" and content.parent == Path(__file__).parent:
+    elif content == PACKAGED:
         data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "datamoat"
     else:
         data = content / "data"
+    if "?" in str(data):
+        raise UsageError(
+            "the path of the data folder holds a `?`, at which DuckDB cuts a path",
+            str(data),
+            "set DATAMOAT_DATA to another folder.",
+        )
     return Settings(
         content=content,
         data=data,

@@ -36,3 +36,17 @@ def test_the_wheel_carries_the_content_and_checks_it_outside_a_checkout(checkout
     )
     assert checked.returncode == 0, checked.stderr
     assert "all in order" in checked.stdout
+    before = {path: path.stat().st_mtime_ns for path in installed.rglob("*") if path.suffix != ".pyc"}
+    refused = subprocess.run(
+        [sys.executable, "-c", code, "new-source", "press_figures"],
+        cwd=elsewhere,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode != 0
+    assert "never written to" in refused.stderr
+    assert {path: path.stat().st_mtime_ns for path in installed.rglob("*") if path.suffix != ".pyc"} == before
+    compiled = list((installed / "datamoat" / "content").rglob("*.pyc"))
+    assert compiled == []

@@ -2,24 +2,32 @@
 
 import json
 import os
+import random
 import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from datamoat.build.record import examine_lake, read_build
 from datamoat.build.run import build_models
+from datamoat.errors import BusyError, ContentError, DatamoatError, ModelFailedError, PublishRefusedError
 from datamoat.project.read import read_project
 from datamoat.project.scaffold import write_source
-from datamoat.publish.audit import Worker, audit_build
-from datamoat.publish.warehouse import publish_warehouse
+from datamoat.publish.audit import audit_build
+from datamoat.publish.gx_worker import Worker
+from datamoat.publish.warehouse import publish_warehouse, rollback
 from datamoat.settings import Settings
-from datamoat.storage.warehouse import published_build
+from datamoat.storage.files import NO_LOCKS, one_writer, sha256_of
+from datamoat.storage.lake import path_of
+from datamoat.storage.snapshots import Snapshots, examine_snapshots
+from datamoat.storage.warehouse import Published, examine_warehouse, log_of, open_published, published_build, retained_builds
 
 STEPS = ("fetch", "land", "build", "audit", "publish", "export")
 COLUMNS = """
@@ -76,7 +84,7 @@ def publish(settings: Settings) -> None:
 
 @pytest.fixture
 def stopped(tree: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Return a function that stops a step in every way asked for, and says what was wrong after it."""
+    """Return a function that stops a step in every way asked for, and reports what was wrong after it."""
     write_source(Settings(content=tree, data=tree / "data"), "example_board")
     columns = tree / "transforms" / "columns.yml"
     columns.write_text(columns.read_text() + COLUMNS)
@@ -89,53 +97,53 @@ def stopped(tree: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
         call = [sys.executable, str(Path(__file__).with_name("trials.py")), str(tree), str(work), step, how, str(trials)]
         done = subprocess.run(call, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
-        told: dict[str, Any] = json.loads(done.stdout)
-        return told
+        reported: dict[str, Any] = json.loads(done.stdout)
+        return reported
 
     return stop
 
 
 def test_d01_a_fetch_killed_before_any_of_its_changes_leaves_bytes_that_can_be_landed(stopped: Callable[..., Any]) -> None:
-    told = stopped("fetch", "killed")
-    assert told["wrong"] == []
-    assert told["ends"]["killed"] > 10
+    reported = stopped("fetch", "killed")
+    assert reported["wrong"] == []
+    assert reported["ends"]["killed"] > 10
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS[1:])
 def test_d01_a_step_killed_before_any_of_its_changes_leaves_the_last_good_file(step: str, stopped: Callable[..., Any]) -> None:
-    told = stopped(step, "killed")
-    assert told["wrong"] == []
-    assert told["ends"]["killed"] > 10
+    reported = stopped(step, "killed")
+    assert reported["wrong"] == []
+    assert reported["ends"]["killed"] > 10
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_d01_a_step_killed_at_any_moment_leaves_the_last_good_file(step: str, stopped: Callable[..., Any]) -> None:
-    told = stopped(step, "at-once", 40)  # 240 in all, spread over the time it took before; on a busy machine some come late
-    assert told["wrong"] == []
-    assert told["ends"]["killed"] > 0
+    reported = stopped(step, "at-once", 40)  # 240 in all, spread over the time it took before; on a busy machine some come late
+    assert reported["wrong"] == []
+    assert reported["ends"]["killed"] > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["refused", "full"])
 @pytest.mark.parametrize("step", STEPS)
-def test_d02_a_disk_that_refuses_any_change_is_told_and_leaves_the_last_good_file(
+def test_d02_a_disk_that_refuses_any_change_is_reported_and_leaves_the_last_good_file(
     step: str, how: str, stopped: Callable[..., Any]
 ) -> None:
-    told = stopped(step, how)
-    assert told["wrong"] == []
-    assert told["ends"]["told"] > 0
+    reported = stopped(step, how)
+    assert reported["wrong"] == []
+    assert reported["ends"]["reported"] > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["fetch", "land", "build", "publish", "export"])
-def test_d03_a_disk_that_is_full_at_any_part_of_a_write_is_told_and_leaves_the_last_good_file(
+def test_d03_a_disk_that_is_full_at_any_part_of_a_write_is_reported_and_leaves_the_last_good_file(
     step: str, stopped: Callable[..., Any]
 ) -> None:
-    told = stopped(step, "short", 20)
-    assert told["wrong"] == []
-    assert told["ends"]["told"] > 0
+    reported = stopped(step, "short", 20)
+    assert reported["wrong"] == []
+    assert reported["ends"]["reported"] > 0
 
 
 def test_d07_twenty_readers_meet_no_lock_and_see_one_build_each_while_others_are_published(
@@ -153,12 +161,12 @@ def test_d07_twenty_readers_meet_no_lock_and_see_one_build_each_while_others_are
         publish(settings)
     (tmp_path / "enough").touch()
     for reader in readers:
-        said, failed = reader.communicate(timeout=120)
+        printed, failed = reader.communicate(timeout=120)
         assert reader.returncode == 0, failed
-        for line in said.splitlines():
+        for line in printed.splitlines():
             build_id, _, uploads = line.partition("|")
             seen.setdefault(build_id, set()).add(uploads)
-    last = published_build(settings.published)
+    last = published_build(settings)
     assert last is not None
     assert seen[last.build_id] == {"[5.0, 11.0]"}
     assert {len(rows) for rows in seen.values()} == {1}
@@ -167,18 +175,19 @@ def test_d07_twenty_readers_meet_no_lock_and_see_one_build_each_while_others_are
 def test_d10_a_published_file_of_a_later_duckdb_is_set_aside_and_built_again(settings: Settings) -> None:
     publish(settings)
     later = bytearray(settings.published.read_bytes())
-    later[12:20] = (9_999).to_bytes(8, "little")  # where a DuckDB file says which storage version it is of
+    later[12:20] = (9_999).to_bytes(8, "little")  # where a DuckDB file has its storage version
     settings.published.unlink()
     settings.published.write_bytes(later)
     with pytest.raises(duckdb.Error):
         duckdb.connect(str(settings.published), read_only=True)
     publish(settings)
-    assert published_build(settings.published) is not None
-    assert (settings.warehouse / "set-aside.duckdb").read_bytes() == bytes(later)
+    assert published_build(settings) is not None
+    (aside,) = (settings.warehouse / "set-aside").iterdir()
+    assert aside.read_bytes() == bytes(later)
 
 
 def test_d09_d12_it_runs_with_little_memory_one_core_few_files_locale_c_and_an_odd_path(tree: Path, tmp_path: Path) -> None:
-    odd = tmp_path / ("a folder's 名前; é " + "x" * 180)
+    odd = tmp_path / ('a folder\'s [v1] *名前*; é "100%" ' + "x" * 170)
     shutil.copytree(tree, odd)
 
     def starve() -> None:
@@ -192,3 +201,300 @@ def test_d09_d12_it_runs_with_little_memory_one_core_few_files_locale_c_and_an_o
         done = subprocess.run(call, env=environment, cwd=odd, capture_output=True, text=True, check=False, preexec_fn=starve)
         assert done.returncode == 0, done.stdout + done.stderr
     assert len(list((odd / "the data" / "exports").glob("datamoat-*/datapackage.json"))) == 1
+
+
+@pytest.mark.parametrize("n_orders", [6, pytest.param(200, marks=pytest.mark.slow)])
+def test_in_any_order_of_opens_writes_kills_publications_rollbacks_and_exports_every_reader_sees_one_build(
+    tree: Path, tmp_path: Path, n_orders: int
+) -> None:
+    call = [sys.executable, str(Path(__file__).with_name("orders.py")), str(tree), str(tmp_path), "published", str(n_orders)]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    reported = json.loads(done.stdout)
+    assert reported["wrong"] == []
+    assert reported["counts"]["read: open"] > n_orders
+    assert reported["counts"]["publish: through"] > n_orders
+    for what in ("publish: BusyError", "write: through", "kill", "rollback: through", "export: through", "checkpoint: through"):
+        assert reported["counts"].get(what, 0) > 0, (what, reported["counts"])
+
+
+def flip(path: Path, rng: random.Random) -> bytes:
+    """Flip one bit of a file in place, and return the bytes it had."""
+    body = path.read_bytes()
+    damaged = bytearray(body)
+    damaged[rng.randrange(len(body))] ^= 1 << rng.randrange(8)
+    put(path, bytes(damaged))
+    return body
+
+
+def put(path: Path, body: bytes) -> None:
+    """Replace the bytes of a file, whatever its mode, without another file that is a link to it."""
+    beside = path.with_name("beside")
+    beside.write_bytes(body)
+    beside.replace(path)
+
+
+def names(settings: Settings, path: Path) -> bool:
+    """Return whether `doctor` names a file as damaged: by its table, its build or itself."""
+    known = {path.name, path.stem, f"{path.parent.name}.{path.stem}", path.stem.removeprefix("datamoat-").rpartition("-")[0]}
+    known |= {"published"} if path == settings.published else set()
+    found = [*examine_warehouse(settings), *examine_lake(settings.lake), *examine_snapshots(settings.snapshots)]
+    return any(not is_good and any(name and name in what for name in known) for is_good, what, _ in found)
+
+
+def make_everything(tree: Path) -> Settings:
+    """Publish the small tree with a cached model, a snapshot of a live source, and an earlier build."""
+    settings = Settings(content=tree, data=tree / "data", threads=2, memory_limit="1GB")
+    mart = tree / "transforms/marts/volume/lab_volume.sql"
+    mart.write_text(mart.read_text().replace("rows: {min: 1}", "rows: {min: 1}\ncache: true"))
+    store = Snapshots(settings.snapshots, "press")
+    for day in (1, 2):
+        moment = datetime(2026, 3, day, tzinfo=UTC)
+        store.store(
+            "page", b"<p>%d</p>" % day * 40, retrieved_at=moment, url="https://example.org", route="http", extension="html"
+        )
+    publish(settings)
+    facts = tree / "data/reference/facts.csv"
+    facts.write_text(facts.read_text().replace("7.0", "8.0"))
+    publish(settings)
+    return settings
+
+
+STORES: dict[str, Callable[[Settings], list[Path]]] = {
+    "published file": lambda s: [s.published],
+    "retained builds": lambda s: sorted((s.warehouse / "builds").iterdir()),
+    "lake": lambda s: [
+        s.lake / "build.json",
+        *sorted(p for d in ("staging", "intermediate", "marts") for p in (s.lake / d).iterdir()),
+    ],
+    "cache": lambda s: sorted((s.lake / "cache").rglob("*.parquet")) + sorted((s.lake / "cache").glob("*.json")),
+    "snapshots": lambda s: sorted(path for path in (s.snapshots / "press" / "page").rglob("*") if path.is_file()),
+}
+
+
+@pytest.mark.parametrize("n_flips", [12, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("store", STORES)
+def test_d04_a_flipped_bit_anywhere_is_named_and_what_it_changed_is_never_read(tree: Path, store: str, n_flips: int) -> None:
+    settings = make_everything(tree)
+    assert not any(names(settings, path) for find in STORES.values() for path in find(settings))
+    rng = random.Random(n_flips)  # noqa: S311  (a fixed seed)
+    for path in rng.choices(STORES[store](settings), k=n_flips):
+        body = flip(path, rng)
+        assert names(settings, path), path
+        if store == "published file":
+            with pytest.raises(PublishRefusedError, match="damaged or was changed"):
+                open_published(settings)
+        if store == "retained builds" and path.suffix == ".duckdb" and path.stem != published(settings).path.stem:
+            with pytest.raises(PublishRefusedError, match="retained file"):
+                rollback(settings)
+        if store == "lake":
+            with pytest.raises(ModelFailedError):
+                audit_build(settings, read_project(settings.content), NoWorker())
+        if store == "snapshots":
+            with pytest.raises(ContentError):
+                bodies(settings)
+        put(path, body)
+    assert not any(names(settings, path) for path in STORES[store](settings))
+
+
+def bodies(settings: Settings) -> list[bytes]:
+    """Return the bytes of every snapshot, each checked against its receipt."""
+    snapshots = Snapshots(settings.snapshots, "press")
+    return [snapshots.body(receipt) for receipt in snapshots.of()]
+
+
+def published(settings: Settings) -> Published:
+    """Return what is published."""
+    build = published_build(settings)
+    assert build is not None
+    return build
+
+
+def test_a_damaged_cached_result_is_named_and_computed_again(tree: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = make_everything(tree)
+    before = read_build(settings.lake).tables
+    for cached in (settings.lake / "cache").rglob("*.parquet"):
+        with duckdb.connect() as con:
+            con.execute(f"copy (select * replace (uploads * 1000 as uploads) from '{cached}') to '{tree}/thousandfold.parquet'")
+        put(cached, (tree / "thousandfold.parquet").read_bytes())
+    with caplog.at_level("WARNING", logger="datamoat"):
+        build = build_models(settings, read_project(settings.content))
+    assert "lab_volume.parquet is damaged" in caplog.text
+    assert {name: table["sha256"] for name, table in build.tables.items()} == {n: t["sha256"] for n, t in before.items()}
+
+
+@pytest.mark.parametrize("damage", ["an older one", "missing", "another table's"])
+def test_d06_a_file_of_the_lake_that_is_another_valid_one_is_named(tree: Path, damage: str) -> None:
+    settings = make_everything(tree)
+    mart = path_of(settings.lake, "marts.lab_volume")
+    older = [path for path in (settings.lake / "cache").rglob("lab_volume.parquet") if path.read_bytes() != mart.read_bytes()]
+    mart.unlink()
+    if damage != "missing":
+        shutil.copyfile(older[0] if damage == "an older one" else path_of(settings.lake, "marts.source_freshness"), mart)
+    for use in (
+        lambda: audit_build(settings, read_project(settings.content), NoWorker()),
+        lambda: publish_warehouse(settings, read_project(settings.content)),
+    ):
+        with pytest.raises(DatamoatError, match=r"lab_volume|not audited"):
+            use()
+    assert names(settings, mart)
+
+
+def test_d05_a_manifest_changed_together_with_its_file_is_caught_by_what_the_build_stated(tree: Path) -> None:
+    settings = make_everything(tree)
+    build = published(settings)
+    with duckdb.connect(str(build.path)) as con:
+        con.execute("update marts.lab_volume set uploads = uploads * 1000")
+    stated = json.loads(build.path.with_suffix(".json").read_text())
+    build.path.with_suffix(".json").write_text(json.dumps({**stated, "sha256": sha256_of(build.path)}))
+    assert names(settings, build.path)
+    with pytest.raises(PublishRefusedError):
+        open_published(settings)
+    publish(settings)
+    with open_published(settings) as con:
+        assert con.sql("select max(uploads) from marts.lab_volume").fetchall() == [(8.0,)]
+
+
+def test_a_published_file_is_read_only_and_no_link_to_what_is_retained(tree: Path) -> None:
+    settings = make_everything(tree)
+    files = [settings.published, *(settings.warehouse / "builds").glob("*.duckdb")]
+    assert len(files) == 3
+    assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o444"}
+    assert len({path.stat().st_ino for path in files}) == 3
+
+
+WRITER = """
+import duckdb, os, sys
+con = duckdb.connect(sys.argv[1])
+con.execute("update marts.lab_volume set uploads = uploads + 1000")
+con.execute("create table marts.scratch as select 1 as a")
+print("written", flush=True)
+sys.stdin.readline()
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.fixture
+def client(tree: Path) -> Iterator[tuple[Settings, "subprocess.Popen[str]"]]:
+    """Return a published tree and a client that edits the published file and holds it open."""
+    settings = make_everything(tree)
+    settings.published.chmod(0o644)
+    call = [sys.executable, "-c", WRITER, str(settings.published)]
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "written\n"
+        yield settings, process
+        process.kill()
+
+
+def test_while_a_client_holds_the_file_for_writing_it_is_named_nothing_is_swapped_and_readers_see_the_build(
+    client: tuple[Settings, "subprocess.Popen[str]"], edit: Callable[[str, str, str], Path]
+) -> None:
+    settings, process = client
+    edit("data/reference/facts.csv", "8.0", "9.0")
+    before = settings.published.stat().st_ino
+    with pytest.raises(BusyError, match=f"process {process.pid} holds the published file for writing"):
+        publish(settings)
+    with pytest.raises(BusyError, match=f"process {process.pid}"):
+        rollback(settings)
+    assert settings.published.stat().st_ino == before
+    with open_published(settings) as con:
+        assert con.sql("select max(uploads) from marts.lab_volume").fetchall() == [(8.0,)]
+    reported = [what for is_good, what, _ in examine_warehouse(settings) if not is_good]
+    assert any(str(process.pid) in what for what in reported)
+    assert any("datamoat.duckdb.wal" in what for what in reported)
+
+
+def test_the_log_of_a_killed_client_is_set_aside_and_nobody_reads_its_edits(
+    client: tuple[Settings, "subprocess.Popen[str]"], edit: Callable[[str, str, str], Path]
+) -> None:
+    settings, process = client
+    process.communicate("\n")
+    edit("data/reference/facts.csv", "8.0", "9.0")
+    with open_published(settings) as con:
+        assert con.sql("select max(uploads) from marts.lab_volume").fetchall() == [(8.0,)]
+    for swap, uploads in ((rollback, 7.0), (publish, 9.0)):
+        swap(settings)
+        with duckdb.connect(str(settings.published), read_only=True) as con:
+            assert con.sql("select max(uploads) from marts.lab_volume").fetchall() == [(uploads,)]
+            assert con.sql("select 1 from duckdb_tables() where table_name = 'scratch'").fetchall() == []
+    assert [path.name for path in (settings.warehouse / "set-aside").iterdir()] == ["1-datamoat.duckdb.wal"]
+    with duckdb.connect(str(settings.published), read_only=True) as con:  # the change is that of the build, not of the client
+        assert con.sql("select old_value, new_value from marts.change where column_name = 'uploads'").fetchall() == [
+            ("7.0", "9.0")
+        ]
+
+
+def test_a_clients_log_beside_a_retained_build_is_named_and_the_build_is_not_read(tree: Path) -> None:
+    settings = make_everything(tree)
+    earlier = next(build for build in retained_builds(settings) if build.build_id != published(settings).build_id)
+    call = [sys.executable, "-c", WRITER, str(earlier.path)]
+    subprocess.run(call, input="\n", text=True, check=False, capture_output=True)
+    assert log_of(earlier.path).exists()
+    with pytest.raises(PublishRefusedError, match="a client's log lies beside it"):
+        rollback(settings)
+    assert any(earlier.build_id in what for is_good, what, _ in examine_warehouse(settings) if not is_good)
+
+
+def test_a_damaged_retained_build_is_made_again_from_the_published_file_before_the_next_one(
+    tree: Path, edit: Callable[[str, str, str], Path]
+) -> None:
+    settings = make_everything(tree)
+    retained = published(settings).path
+    put(retained, b"damaged")
+    log_of(retained).write_bytes(b"edits")
+    edit("data/reference/facts.csv", "8.0", "9.0")
+    publish(settings)
+    with duckdb.connect(str(settings.published), read_only=True) as con:
+        assert con.sql("select old_value, new_value from marts.change where column_name = 'uploads'").fetchall() == [
+            ("8.0", "9.0")
+        ]
+    assert rollback(settings).path == retained
+    assert all(is_good for is_good, *_ in examine_warehouse(settings))
+
+
+def test_a_log_of_another_database_is_refused_by_any_client_of_duckdb(client: tuple[Settings, "subprocess.Popen[str]"]) -> None:
+    settings, process = client
+    process.communicate("\n")
+    earlier = next(build for build in retained_builds(settings) if build.build_id != published(settings).build_id)
+    put(settings.published, earlier.path.read_bytes())  # a swap that leaves the log, as a copy by hand does
+    with pytest.raises(duckdb.IOException, match="WAL does not match"):
+        duckdb.connect(str(settings.published), read_only=True)
+
+
+@pytest.mark.parametrize("code", sorted(NO_LOCKS))
+def test_a_file_system_without_locks_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(PublishRefusedError, match="cannot lock files") as failure, one_writer(tmp_path / "data", "run"):
+        pass
+    assert "DATAMOAT_DATA" in failure.value.fix
+    assert len(str(failure.value).splitlines()) == 3
+
+
+WATCHED = """
+import os, sys
+content = sys.argv[1]
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+def watch(event, given):
+    writes = event == "open" and isinstance(given[2], int) and given[2] & WRITES
+    if writes or event in {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod"}:
+        for path in given[:2]:
+            if isinstance(path, (str, os.PathLike)) and os.fspath(path).startswith(content + os.sep):
+                os.write(2, f"WROTE {event} {path}\\n".encode())
+sys.addaudithook(watch)
+sys.argv = ["datamoat", *sys.argv[2:]]
+from datamoat.cli.app import main
+main()
+"""
+
+
+def test_no_command_of_the_pipeline_writes_into_the_content_tree(tree: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "DATAMOAT_ROOT": str(tree), "DATAMOAT_DATA": str(tmp_path / "data")}
+    for verb in (["check"], ["run"], ["export"], ["doctor"], ["query", "from marts.lab_volume"]):
+        call = [sys.executable, "-c", WATCHED, str(tree), *verb]
+        done = subprocess.run(call, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, [line for line in done.stderr.splitlines() if line.startswith("WROTE")]) == (0, []), verb
+    assert list(tree.rglob("*.pyc")) == []

@@ -30,11 +30,13 @@ from typing import Any
 
 import duckdb
 
-from datamoat.build.run import build_models, read_build
+from datamoat.build.record import read_build
+from datamoat.build.run import build_models
 from datamoat.errors import DatamoatError
 from datamoat.orchestration import tasks as verbs
 from datamoat.project.read import read_project
-from datamoat.publish.audit import Worker, audit_build
+from datamoat.publish.audit import audit_build
+from datamoat.publish.gx_worker import Worker
 from datamoat.publish.warehouse import publish_warehouse
 from datamoat.release.tables import export_tables
 from datamoat.settings import Settings, read_settings
@@ -45,7 +47,7 @@ STEPS = ("fetch", "land", "build", "audit", "publish", "export")
 COUNTED = {"killed", "refused", "full"}
 CHANGES = {"os.rename", "os.link", "os.symlink", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-THROUGH, TOLD, RAW = 0, 3, 4  # how a child that was not killed ended: through, with an error of ours, with another
+THROUGH, REPORTED, RAW = 0, 3, 4  # how a child that was not killed ended: through, with an error of ours, with another
 
 
 class NoWorker(Worker):
@@ -115,15 +117,15 @@ def begin(work: Callable[[], Any], log: Path) -> int:
     child = os.fork()
     if child:
         return child
-    code, told = THROUGH, ""
+    code, reported = THROUGH, ""
     try:
         given = json.dumps(work())
     except DatamoatError as failure:
-        code, told = TOLD, str(failure)
+        code, reported = REPORTED, str(failure)
     except BaseException:  # noqa: BLE001  (a child must not run on into its parent's code)
-        code, told = RAW, traceback.format_exc()
+        code, reported = RAW, traceback.format_exc()
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    log.write_text(told)
+    log.write_text(reported)
     if code == THROUGH:
         log.with_suffix(".json").write_text(given)
     os._exit(code)
@@ -248,13 +250,13 @@ class Bench:
     def run(self) -> dict[str, Any]:
         """Stop the step in every way asked for; return how often, how it ended, and what was wrong."""
         self.prepare()
-        wrong, ends, number = [], dict.fromkeys(("killed", "told", "through", "raw"), 0), 0
+        wrong, ends, number = [], dict.fromkeys(("killed", "reported", "through", "raw"), 0), 0
         while self.how in COUNTED or number < self.trials:
             number += 1
             code, where = self.stop(number)
             if self.how in COUNTED and not where:
                 break  # the step has no Nth change: it ran through
-            ended = "killed" if code < 0 else {THROUGH: "through", TOLD: "told"}.get(code, "raw")
+            ended = "killed" if code < 0 else {THROUGH: "through", REPORTED: "reported"}.get(code, "raw")
             ends[ended] += 1
             bad = [f"no error of ours: {self.log.read_text().strip()[-300:]}"] if ended == "raw" else []
             wrong += [f"{self.how} {number} {where}: {what}" for what in bad + self.wrong()]

@@ -24,14 +24,40 @@ def read(name: str) -> pd.DataFrame:
 
 
 def serving_captures(captures: pd.DataFrame, entries: pd.DataFrame) -> pd.DataFrame:
-    """Return the one capture that serves each day: complete before partial, fuller before emptier, then by route."""
+    """Return the one capture that serves each day.
+
+    Complete before partial, the publisher's later one, one that marks retired entries, fuller before emptier, then by route.
+    """
     filled = entries.groupby("capture_id")[["rating", "rating_low", "n_votes"]].count().sum(axis=1).rename("n_filled")
     usable = captures[captures["status"].isin(["ok", "partial"]) & (captures["verification"] != "UNVERIFIED")]
     usable = usable.merge(filled, on="capture_id")  # inner: a capture of which no entry is held serves nobody
+    usable = usable.merge(
+        (~entries["is_ranked"].astype(bool)).groupby(entries["capture_id"]).any().rename("tells_retired"), on="capture_id"
+    )
     usable["is_partial"] = usable["status"] != "ok"
     usable["place"] = usable["route"].map({route: place for place, route in enumerate(ROUTES)}).fillna(len(ROUTES))
-    usable = usable.sort_values(["is_partial", "n_filled", "place", "capture_id"], ascending=[True, False, True, True])
+    order = ["is_partial", "board_published_on", "tells_retired", "n_filled", "place", "capture_id"]
+    usable = usable.sort_values(order, ascending=[True, False, False, False, True, True])
     return usable.drop_duplicates(DAY)
+
+
+def inherit_retired(board: pd.DataFrame, captures: pd.DataFrame, entries: pd.DataFrame) -> pd.Series:
+    """Return whether each entry is ranked: as stated, or as by the nearest complete capture that marks retired entries."""
+    usable = captures[(captures["status"] == "ok") & (captures["verification"] != "UNVERIFIED")]
+    stated = entries.merge(usable[["capture_id", *DAY]], on="capture_id").astype({"is_ranked": bool})
+    stated = stated[stated.groupby("capture_id")["is_ranked"].transform(lambda flags: not flags.all())]
+    known_ranks = {key: group[["captured_on", "is_ranked"]] for key, group in stated.groupby(["board_id", "entry_key"])}
+    marking = set(stated["capture_id"])
+    found = []
+    for row in board.itertuples():
+        known = known_ranks.get((row.board_id, row.entry_key))
+        if row.status != "ok" or row.capture_id in marking or known is None:
+            found.append(bool(row.is_ranked))
+            continue
+        far = (known["captured_on"] - row.captured_on).abs()
+        nearest = known[far == far.min()].sort_values(["captured_on", "is_ranked"])
+        found.append(bool(nearest["is_ranked"].iloc[0]))
+    return pd.Series(found, index=board.index)
 
 
 def leaderboard() -> pd.DataFrame:
@@ -42,7 +68,7 @@ def leaderboard() -> pd.DataFrame:
     )
     served = serving_captures(captures, entries)[["capture_id", *DAY, "status", "n_listed", "board_published_on"]]
     board = entries.merge(served, on="capture_id")
-    board["is_ranked"] = board["is_ranked"].astype(bool)
+    board["is_ranked"] = inherit_retired(board, captures, entries)
     by_rating = board.loc[board["is_ranked"]].groupby(DAY)["rating"].rank(method="min", ascending=False)
     board["rank"] = by_rating.where(board["status"] == "ok", board["listed_rank"])
     return board

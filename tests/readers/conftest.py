@@ -11,7 +11,9 @@ import pytest
 
 from datamoat.build.run import build_models
 from datamoat.project.read import read_project
-from datamoat.publish.audit import Result, Worker, audit_build
+from datamoat.publish.audit import audit_build
+from datamoat.publish.gx_worker import Worker
+from datamoat.publish.results import Result
 from datamoat.publish.warehouse import publish_warehouse
 from datamoat.release.bundle import make_release
 from datamoat.settings import Settings
@@ -149,16 +151,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def kept_bundle(made: Settings) -> Path:
+def released_bundle(made: Settings) -> Path:
     """Return the folder of the small release."""
     return next(path for path in (made.exports / "releases").iterdir() if path.is_dir())
 
 
 @pytest.fixture
-def bundle(kept_bundle: Path, tmp_path: Path) -> Path:
+def bundle(released_bundle: Path, tmp_path: Path) -> Path:
     """Return a copy of the small release that may be damaged."""
-    copy = tmp_path / kept_bundle.name
-    shutil.copytree(kept_bundle, copy)
+    copy = tmp_path / released_bundle.name
+    shutil.copytree(released_bundle, copy)
     for path in copy.rglob("*"):
         if path.is_file():
             path.chmod(0o644)

@@ -1,6 +1,7 @@
-"""What today's method says about an earlier day, and the commands of those who read."""
+"""What today's models compute as of an earlier day, and the commands for readers."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_a_late_fact_about_an_early_day_changes_no_answer_of_before_it_was_publi
 
     before = answer()
     facts = fresh.reference / "facts.csv"
-    facts.write_text(facts.read_text() + 'late,"""of March, told in November""",7.5,1,true,2026-11-02,C1\n')
+    facts.write_text(facts.read_text() + 'late,"""of March, stated in November""",7.5,1,true,2026-11-02,C1\n')
     assert answer() == before
 
 
@@ -100,9 +101,9 @@ def here(fresh: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]
     return run
 
 
-def test_query_as_of_says_which_release_answers(here: Callable[..., str]) -> None:
+def test_query_as_of_names_the_release_it_reads(here: Callable[..., str]) -> None:
     output = here("query", "--as-of", "2026-05-01", "select count(*) as n from marts.lab_volume")
-    assert "release datamoat-2026-04-01-" in output
+    assert re.search(r"release +datamoat-2026-04-01-\S+ +released_on 2026-04-01 +as_of 2026-03-28", output)
     assert "30" in output
     with pytest.raises(UsageError, match="nothing had been released"):
         here("query", "--as-of", "2026-03-01", "select 1 as one")
@@ -110,21 +111,28 @@ def test_query_as_of_says_which_release_answers(here: Callable[..., str]) -> Non
         here("query", "--as-of", "2026-05-01", "--rebuild-as-of", "2026-05-01", "select 1 as one")
 
 
-def test_query_rebuild_as_of_says_that_it_is_todays_method(here: Callable[..., str]) -> None:
+def test_query_rebuild_as_of_names_the_build_and_that_it_is_not_audited(here: Callable[..., str]) -> None:
     output = here("query", "--rebuild-as-of", "2026-03-10", "select count(*) as n from marts.lab_volume")
-    assert "by today's method from what was public on 2026-03-10" in output
+    assert re.search(r"rebuilt +build_id 20260310-\S+ +as_of 2026-03-10 +is_audited no", output)
 
 
-def test_export_and_verify_from_the_command_line(here: Callable[..., str], tmp_path: Path) -> None:
+def test_export_and_verify_from_the_command_line(
+    here: Callable[..., str], fresh: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     output = here("export", "--release", "--to", str(tmp_path / "out"), "--record")
     folder = next((tmp_path / "out").iterdir())
     assert str(folder.name) in output
-    assert "seal " in output
+    assert "checksum " in output
     assert "as released" in here("verify", str(folder))
-    told = json.loads(here("verify", str(folder), "--json"))
-    assert told["is_good"]
-    assert told["registered_on"] == "2026-04-01"
+    reported = json.loads(here("verify", str(folder), "--json"))
+    assert reported["is_good"]
+    assert reported["registered_on"] == "2026-04-01"
     assert "as released" in here("verify", str(folder), "--rebuild")
+    (tmp_path / "nobody").mkdir()
+    monkeypatch.setenv("DATAMOAT_DATA", str(tmp_path / "nobody"))
+    (fresh.content / "data" / "releases.csv").unlink()
+    assert "No register here knows this checksum" in here("verify", str(folder), exit_code=3)
+    assert "the checksum that was given" in here("verify", str(folder), "--checksum", reported["checksum"])
     readme = folder / "README.md"
     readme.chmod(0o644)
     readme.write_text("other")

@@ -1,4 +1,4 @@
-"""The example runs on the published file as it stands, and the questions are all there."""
+"""The example runs on the published file as it is, and the questions are all there."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""A release is whole, says what it is in the formats others read, and is kept for good."""
+"""A release is whole, describes itself in the formats others read, and never changes."""
 
 import json
 import shutil
@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from datamoat.errors import PublishRefusedError, UsageError
-from datamoat.release.bundle import make_release, open_release, record, register, released_by, seal_of, store
+from datamoat.release.bundle import checksum_of, make_release, open_release, record, register, released_by, store
 from datamoat.release.tables import FORMULA, export_tables, read_back
 from datamoat.release.verify import rebuild_bundle, verify_bundle
 from datamoat.settings import Settings
 from datamoat.storage.lake import content_of, quoted
+from datamoat.storage.warehouse import log_of
 
 TOP = {
     "CITATION.cff", "LICENSES", "README.md", "SHA256SUMS", "croissant.json", "csv", "datamoat.duckdb", "datapackage.json", "draws",
@@ -23,17 +24,17 @@ TOP = {
 }  # fmt: skip
 
 
-def test_a_release_has_everything_at_its_top(kept_bundle: Path) -> None:
-    assert kept_bundle.name.startswith("datamoat-2026-04-01-")
-    assert {path.name for path in kept_bundle.iterdir()} == TOP
+def test_a_release_has_everything_at_its_top(released_bundle: Path) -> None:
+    assert released_bundle.name.startswith("datamoat-2026-04-01-")
+    assert {path.name for path in released_bundle.iterdir()} == TOP
 
 
-def test_every_csv_reads_back_as_the_table_it_came_from(kept_bundle: Path) -> None:
+def test_every_csv_reads_back_as_the_table_it_came_from(released_bundle: Path) -> None:
     with duckdb.connect() as con:
-        con.execute(f"attach {quoted(str(kept_bundle / 'datamoat.duckdb'))} as d (read_only)")
+        con.execute(f"attach {quoted(str(released_bundle / 'datamoat.duckdb'))} as d (read_only)")
         con.execute("use d")
         compared = 0
-        for path in sorted((kept_bundle / "csv").iterdir()):
+        for path in sorted((released_bundle / "csv").iterdir()):
             name = f"meta.{path.stem.removeprefix('meta_')}" if path.stem.startswith("meta_") else f"marts.{path.stem}"
             columns = tuple(row[:2] for row in con.sql(f"describe {name}").fetchall())
             con.execute(f"create or replace temp view back as {read_back(columns, path)}")
@@ -42,8 +43,8 @@ def test_every_csv_reads_back_as_the_table_it_came_from(kept_bundle: Path) -> No
     assert compared >= 10
 
 
-def test_no_cell_of_text_begins_as_a_formula_and_numbers_stay_numbers(kept_bundle: Path) -> None:
-    path = kept_bundle / "csv" / "lab_volume.csv"
+def test_no_cell_of_text_begins_as_a_formula_and_numbers_stay_numbers(released_bundle: Path) -> None:
+    path = released_bundle / "csv" / "lab_volume.csv"
     with duckdb.connect() as con:
         cells = f"from read_csv({quoted(str(path))}, all_varchar = true, header = true, quote = '\"', escape = '\"', delim = ',')"
         runnable = con.sql(
@@ -56,13 +57,13 @@ def test_no_cell_of_text_begins_as_a_formula_and_numbers_stay_numbers(kept_bundl
     assert negative >= 20
 
 
-def test_the_parquet_file_keeps_texts_as_they_are_and_says_where_it_is_from(kept_bundle: Path) -> None:
-    table = pq.read_table(kept_bundle / "parquet" / "lab_volume.parquet", page_checksum_verification=True)
+def test_the_parquet_file_keeps_texts_as_they_are_and_says_where_it_is_from(released_bundle: Path) -> None:
+    table = pq.read_table(released_bundle / "parquet" / "lab_volume.parquet", page_checksum_verification=True)
     assert "=1+2" in table["title"].to_pylist()
-    told = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
-    assert told["datamoat.release"] == kept_bundle.name
-    assert told["datamoat.table"] == "marts.lab_volume"
-    assert told["datamoat.licence"].startswith("https://creativecommons.org/")
+    reported = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+    assert reported["datamoat.release"] == released_bundle.name
+    assert reported["datamoat.table"] == "marts.lab_volume"
+    assert reported["datamoat.licence"].startswith("https://creativecommons.org/")
     assert table.schema.field("uploads").metadata[b"unit"] == b"videos a day"
 
 
@@ -75,13 +76,13 @@ def test_a_flipped_bit_in_a_page_is_caught_by_the_reader_itself(bundle: Path) ->
         pq.read_table(path, page_checksum_verification=True)
 
 
-def test_draws_are_parquet_only_and_apart(kept_bundle: Path) -> None:
-    assert [path.name for path in (kept_bundle / "draws").iterdir()] == ["lab_volume_draws.parquet"]
-    assert not (kept_bundle / "csv" / "lab_volume_draws.csv").exists()
+def test_draws_are_parquet_only_and_apart(released_bundle: Path) -> None:
+    assert [path.name for path in (released_bundle / "draws").iterdir()] == ["lab_volume_draws.parquet"]
+    assert not (released_bundle / "csv" / "lab_volume_draws.csv").exists()
 
 
-def test_only_sources_that_are_in_it_are_credited(kept_bundle: Path) -> None:
-    text = (kept_bundle / "LICENSES" / "ATTRIBUTION.md").read_text()
+def test_only_sources_that_are_in_it_are_credited(released_bundle: Path) -> None:
+    text = (released_bundle / "LICENSES" / "ATTRIBUTION.md").read_text()
     assert "Source: the press" in text
     assert "Source: nobody" not in text
 
@@ -91,7 +92,7 @@ def test_the_same_build_is_released_once(fresh: Settings, tmp_path: Path) -> Non
     entry, folder = make_release(fresh, date(2026, 9, 9), tmp_path / "out")
     assert entry == before[0]
     assert register(fresh.exports) == before
-    assert seal_of(folder) == entry.seal
+    assert checksum_of(folder) == entry.checksum
     assert folder.parent == tmp_path / "out"
 
 
@@ -103,17 +104,17 @@ def test_two_releases_of_one_build_have_the_same_rows(made: Settings, fresh: Set
     assert manifests[0]["inputs"] == manifests[1]["inputs"]
 
 
-def test_a_release_built_again_from_its_manifest_has_the_same_rows(fresh: Settings, kept_bundle: Path) -> None:
+def test_a_release_built_again_from_its_manifest_has_the_same_rows(fresh: Settings, released_bundle: Path) -> None:
     shutil.rmtree(fresh.lake)
-    assert rebuild_bundle(fresh, kept_bundle) == []
+    assert rebuild_bundle(fresh, released_bundle) == []
 
 
-def test_a_rebuild_from_other_facts_names_the_input_and_the_table(fresh: Settings, kept_bundle: Path) -> None:
+def test_a_rebuild_from_other_facts_names_the_input_and_the_table(fresh: Settings, released_bundle: Path) -> None:
     facts = fresh.reference / "facts.csv"
     facts.write_text(facts.read_text().replace(",0.8,", ",0.85,").replace("p05,", "p05x,"))
-    told = {finding.path: finding.what for finding in rebuild_bundle(fresh, kept_bundle)}
-    assert "reference/facts.csv" in told["manifest.json"]
-    assert "other rows" in told["marts.lab_volume"]
+    reported = {finding.path: finding.what for finding in rebuild_bundle(fresh, released_bundle)}
+    assert "reference/facts.csv" in reported["manifest.json"]
+    assert "other rows" in reported["marts.lab_volume"]
 
 
 def test_what_stood_on_a_day_is_answered_from_the_release_of_then(
@@ -144,13 +145,20 @@ def test_a_release_that_changed_is_not_opened(fresh: Settings) -> None:
         open_release(fresh, entry)
 
 
+def test_a_release_with_a_clients_log_beside_it_is_not_opened(fresh: Settings) -> None:
+    entry = register(fresh.exports)[0]
+    log_of(store(fresh) / entry.release_id / "datamoat.duckdb").write_bytes(b"edits")
+    with pytest.raises(PublishRefusedError, match="not what was released"):
+        open_release(fresh, entry)
+
+
 def test_a_release_opened_for_reading_lets_nothing_else_be_reached(made: Settings) -> None:
     with open_release(made, register(made.exports)[0]) as con, pytest.raises(duckdb.Error):
         con.sql("select * from read_csv('/etc/hostname')").fetchall()
 
 
 @pytest.mark.parametrize("day", [date(2026, 1, 1), date(2025, 12, 31)])
-def test_a_clock_behind_the_data_is_not_believed(fresh: Settings, day: date) -> None:
+def test_a_clock_behind_the_data_is_refused(fresh: Settings, day: date) -> None:
     shutil.rmtree(fresh.exports)
     with pytest.raises(PublishRefusedError, match="the clock is suspicious"):
         make_release(fresh, day)
@@ -207,14 +215,14 @@ def test_a_copy_is_not_written_over_another_without_force(fresh: Settings, tmp_p
     assert verify_bundle(fresh, folder).is_good
 
 
-def test_a_registered_seal_is_never_replaced(fresh: Settings) -> None:
+def test_a_registered_checksum_is_never_replaced(fresh: Settings) -> None:
     entry = register(fresh.exports)[0]
     record(fresh.content / "data", entry)
     record(fresh.content / "data", entry)
     assert register(fresh.content / "data") == [entry]
-    with pytest.raises(PublishRefusedError, match="another seal"):
+    with pytest.raises(PublishRefusedError, match="another checksum"):
         record(fresh.content / "data", type(entry)(entry.release_id, entry.released_on, entry.build_id, entry.as_of, "0" * 64))
 
 
-def test_released_files_are_read_only(kept_bundle: Path) -> None:
-    assert {oct(path.stat().st_mode & 0o777) for path in kept_bundle.rglob("*") if path.is_file()} == {"0o444"}
+def test_released_files_are_read_only(released_bundle: Path) -> None:
+    assert {oct(path.stat().st_mode & 0o777) for path in released_bundle.rglob("*") if path.is_file()} == {"0o444"}

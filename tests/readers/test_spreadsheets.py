@@ -41,9 +41,9 @@ def in_gnumeric(path: Path) -> str:
 
 
 @pytest.fixture
-def texts(kept_bundle: Path, tmp_path: Path) -> Path:
-    assert (kept_bundle / SUMS).is_file()
-    return Path(shutil.copy(kept_bundle / "csv" / "lab_volume.csv", tmp_path / "texts.csv"))
+def texts(released_bundle: Path, tmp_path: Path) -> Path:
+    assert (released_bundle / SUMS).is_file()
+    return Path(shutil.copy(released_bundle / "csv" / "lab_volume.csv", tmp_path / "texts.csv"))
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("standard", sorted(COMMANDS))
-def test_the_standards_own_validator_accepts_a_release(kept_bundle: Path, standard: str) -> None:
-    done = run(COMMANDS[standard], kept_bundle)
+def test_the_standards_own_validator_accepts_a_release(released_bundle: Path, standard: str) -> None:
+    done = run(COMMANDS[standard], released_bundle)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "arning" not in done.stdout + done.stderr
 
@@ -36,20 +36,20 @@ def test_the_frictionless_validator_sees_a_changed_cell(bundle: Path) -> None:
     assert run(COMMANDS["frictionless"], bundle).returncode == 1
 
 
-def test_croissant_yields_the_rows_of_a_table(kept_bundle: Path) -> None:
+def test_croissant_yields_the_rows_of_a_table(released_bundle: Path) -> None:
     script = (
         "import json, mlcroissant as m; d = m.Dataset(jsonld='croissant.json');"
         "print(json.dumps([r['marts.lab_volume/title'].decode() for r in d.records(record_set='marts.lab_volume')]))"
     )
     if not (BIN / "mlcroissant").is_file():
         pytest.skip("mlcroissant is not installed")
-    done = subprocess.run([sys.executable, "-c", script], cwd=kept_bundle, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script], cwd=released_bundle, capture_output=True, text=True, check=True)
     assert "=1+2" in json.loads(done.stdout.splitlines()[-1])
 
 
-def test_the_crate_names_every_file_the_build_its_inputs_and_whom_to_credit(kept_bundle: Path) -> None:
-    graph = {part["@id"]: part for part in json.loads((kept_bundle / "ro-crate-metadata.json").read_text())["@graph"]}
-    files = {path.relative_to(kept_bundle).as_posix() for path in kept_bundle.rglob("*") if path.is_file()}
+def test_the_crate_names_every_file_the_build_its_inputs_and_whom_to_credit(released_bundle: Path) -> None:
+    graph = {part["@id"]: part for part in json.loads((released_bundle / "ro-crate-metadata.json").read_text())["@graph"]}
+    files = {path.relative_to(released_bundle).as_posix() for path in released_bundle.rglob("*") if path.is_file()}
     assert files - {"ro-crate-metadata.json", "SHA256SUMS"} <= set(graph)
     assert {part["@id"] for part in graph["./"]["hasPart"]} <= set(graph)
     assert graph["#build"]["instrument"] == {"@id": "#software"}
@@ -70,8 +70,8 @@ def validate_crate(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_crates_own_validator_accepts_a_release(kept_bundle: Path) -> None:
-    found = validate_crate(kept_bundle)
+def test_the_crates_own_validator_accepts_a_release(released_bundle: Path) -> None:
+    found = validate_crate(released_bundle)
     assert found["issues"] == []
     assert found["passed"]
     assert found["n_checks"] > 50
@@ -87,11 +87,11 @@ def test_the_crates_own_validator_sees_a_missing_date(bundle: Path) -> None:
     assert any("datePublished" in issue for issue in found["issues"])
 
 
-def test_coreutils_accept_the_list_of_hashes(kept_bundle: Path) -> None:
+def test_coreutils_accept_the_list_of_hashes(released_bundle: Path) -> None:
     tool = shutil.which("sha256sum")
     if tool is None:
         pytest.skip("no sha256sum here")
     done = subprocess.run(
-        [tool, "-c", "--strict", "--quiet", "SHA256SUMS"], cwd=kept_bundle, capture_output=True, text=True, check=False
+        [tool, "-c", "--strict", "--quiet", "SHA256SUMS"], cwd=released_bundle, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr

@@ -55,7 +55,7 @@ def test_the_checks_of_reasons_name_every_mart_that_has_them(checkout: Path, con
         ("platform_volume.uploads_per_day_p50", ["platform_id=tiktok"]),
         ("leaderboard.rating", ["board_id=aa_text_to_video", "captured_on=2026-05-14", "entry_key=kling-3-0-pro"]),
         ("board_status.leader_rating", ["board_id=arena_text_to_video"]),
-        ("moat_test.spearman", ["board_id=aa_text_to_video"]),
+        ("moat_answer.estimate", ["as_of_kind=newest", "question_id=owning"]),
         ("company_pair.p_a_greater", ["company_a=bytedance", "company_b=google", "measure=usable_hours"]),
         ("platform_volume_draws.uploads_per_day", ["platform_id=tiktok", "draw=1"]),
     ],
@@ -76,7 +76,8 @@ def test_a_number_is_traced_to_pages_and_assumptions(con: duckdb.DuckDBPyConnect
 
 # What has no page: the project's own texts, days of the last request, days without a capture, simulated data sets.
 WITHOUT_REASONS = {
-    "moat_definition": "true",
+    "forecast_score": "true",
+    "moat_robustness": "true",
     "source_freshness": "true",
     "board_status": "leader_entry_name is null",
     "calibration": "fact_id is null",
@@ -121,7 +122,7 @@ def test_a_claim_says_what_it_is_decided_by(con: duckdb.DuckDBPyConnection) -> N
 
 
 def test_what_has_no_page_says_so(con: duckdb.DuckDBPyConnection) -> None:
-    assert "no page and no assumption" in drawn(trace_number(con, "moat_definition.text", ["definition_id=headline"]))
+    assert "no page and no assumption" in drawn(trace_number(con, "forecast_score.log_score", ["forecast_model=date"]))
 
 
 def test_what_is_drawn_has_the_figure_as_stated_the_page_the_day_and_the_share(con: duckdb.DuckDBPyConnection) -> None:

@@ -1,5 +1,6 @@
-"""No changed byte, file or seal passes `verify`, and nothing is opened before its hash is right."""
+"""No changed byte, file or checksum passes `verify`, and nothing is opened before its hash is right."""
 
+import json
 import os
 import random
 import shutil
@@ -11,7 +12,7 @@ import duckdb
 import pytest
 
 from datamoat.errors import UsageError
-from datamoat.release.bundle import record, register, seal_of
+from datamoat.release.bundle import checksum_of, record, register
 from datamoat.release.tables import write_sums
 from datamoat.release.verify import check_bytes, verify_bundle
 from datamoat.settings import Settings
@@ -26,8 +27,8 @@ def put(path: Path, body: bytes) -> None:
     path.write_bytes(body)
 
 
-def test_an_untouched_bundle_is_good_and_its_tables_are_compared(made: Settings, kept_bundle: Path) -> None:
-    verdict = verify_bundle(made, kept_bundle)
+def test_an_untouched_bundle_is_good_and_its_tables_are_compared(made: Settings, released_bundle: Path) -> None:
+    verdict = verify_bundle(made, released_bundle)
     assert verdict.findings == ()
     assert verdict.n_tables >= 10
     assert verdict.registered_on is not None
@@ -35,10 +36,10 @@ def test_an_untouched_bundle_is_good_and_its_tables_are_compared(made: Settings,
 
 @pytest.mark.parametrize("n_flips", [200, pytest.param(1000, marks=pytest.mark.slow)])
 def test_every_one_of_many_single_bit_flips_is_caught(bundle: Path, n_flips: int) -> None:
-    dice = random.Random(n_flips)  # noqa: S311  (a fixed seed)
-    for path in [*files(bundle), *dice.choices(files(bundle), k=n_flips)]:
+    rng = random.Random(n_flips)  # noqa: S311  (a fixed seed)
+    for path in [*files(bundle), *rng.choices(files(bundle), k=n_flips)]:
         body = path.read_bytes()
-        place, bit = dice.randrange(len(body)), 1 << dice.randrange(8)
+        place, bit = rng.randrange(len(body)), 1 << rng.randrange(8)
         with path.open("r+b") as handle:
             handle.seek(place)
             handle.write(bytes([body[place] ^ bit]))
@@ -61,7 +62,7 @@ TAMPER: dict[str, Callable[[Path, Path, Path], object]] = {
     "empty folder": lambda b, *_: (b / "new").mkdir(),
     "swapped": lambda _, one, other: _swap(one, other),
     "overwritten by another": lambda _, one, other: put(one, other.read_bytes()),
-    "cut short": lambda _, one, __: put(one, one.read_bytes()[:-1]),
+    "truncated": lambda _, one, __: put(one, one.read_bytes()[:-1]),
     "emptied": lambda _, one, __: put(one, b""),
     "byte added": lambda _, one, __: put(one, one.read_bytes() + b"\0"),
     "renamed": lambda _, one, __: one.rename(one.with_name("renamed.csv")),
@@ -78,22 +79,22 @@ TAMPER: dict[str, Callable[[Path, Path, Path], object]] = {
 
 @pytest.mark.parametrize("what", sorted(TAMPER))
 def test_a_tampered_bundle_is_caught(bundle: Path, what: str) -> None:
-    dice = random.Random(what)  # noqa: S311  (a fixed seed)
+    rng = random.Random(what)  # noqa: S311  (a fixed seed)
     listed = [path for path in files(bundle) if path.name != "SHA256SUMS"]
-    one, other = dice.sample(listed, 2)
+    one, other = rng.sample(listed, 2)
     TAMPER[what](bundle, one, other)
     assert check_bytes(bundle)[0]
     assert not verify_bundle(None, bundle).is_good
 
 
 @pytest.mark.slow
-def test_every_one_of_two_hundred_tamperings_is_caught(kept_bundle: Path, tmp_path: Path) -> None:
-    dice = random.Random(200)  # noqa: S311  (a fixed seed)
+def test_every_one_of_two_hundred_tamperings_is_caught(released_bundle: Path, tmp_path: Path) -> None:
+    rng = random.Random(200)  # noqa: S311  (a fixed seed)
     for i in range(200):
-        what = dice.choice(sorted(TAMPER))
+        what = rng.choice(sorted(TAMPER))
         damaged = tmp_path / str(i)
-        shutil.copytree(kept_bundle, damaged, copy_function=shutil.copyfile)
-        one, other = dice.sample([path for path in files(damaged) if path.name != "SHA256SUMS"], 2)
+        shutil.copytree(released_bundle, damaged, copy_function=shutil.copyfile)
+        one, other = rng.sample([path for path in files(damaged) if path.name != "SHA256SUMS"], 2)
         TAMPER[what](damaged, one, other)
         assert check_bytes(damaged)[0], (what, one, other)
         shutil.rmtree(damaged)
@@ -107,15 +108,36 @@ def test_a_path_in_the_list_that_leaves_the_bundle_is_not_followed(bundle: Path,
     assert names == []
 
 
-def test_a_file_changed_together_with_its_hash_is_caught_by_the_seal(made: Settings, bundle: Path) -> None:
-    put(bundle / "README.md", (bundle / "README.md").read_bytes().replace(b"Beware", b"Relax!"))
+def test_a_file_changed_together_with_its_hash_is_caught_by_the_checksum(made: Settings, bundle: Path) -> None:
+    put(bundle / "README.md", (bundle / "README.md").read_bytes().replace(b"Caveats", b"Nothing"))
     write_sums(bundle)
     assert check_bytes(bundle)[0] == []
-    told = verify_bundle(made, bundle)
-    assert [finding.path for finding in told.findings] == ["SHA256SUMS"]
-    assert "register" in told.findings[0].what
-    given = verify_bundle(None, bundle, seal=register(made.exports)[0].seal)
+    reported = verify_bundle(made, bundle)
+    assert [finding.path for finding in reported.findings] == ["SHA256SUMS"]
+    assert "register" in reported.findings[0].what
+    given = verify_bundle(None, bundle, checksum=register(made.exports)[0].checksum)
     assert not given.is_good
+
+
+def test_a_forged_bundle_is_caught_by_the_name_in_its_manifest_whatever_its_folder_is_called(
+    made: Settings, bundle: Path
+) -> None:
+    put(bundle / "README.md", (bundle / "README.md").read_bytes().replace(b"Caveats", b"Nothing"))
+    write_sums(bundle)
+    renamed = bundle.rename(bundle.with_name("latest"))
+    found = verify_bundle(made, renamed)
+    assert [finding.path for finding in found.findings] == ["SHA256SUMS"]
+    assert not found.is_known
+
+
+def test_a_bundle_that_nobody_here_knows_is_whole_but_not_known(bundle: Path, made: Settings) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    put(bundle / "manifest.json", json.dumps({**manifest, "release_id": "another-2026-04-01-00000000"}).encode())
+    write_sums(bundle)
+    renamed = bundle.rename(bundle.with_name("another-2026-04-01-00000000"))
+    found = verify_bundle(made, renamed)
+    assert (found.is_good, found.is_known) == (True, False)
+    assert verify_bundle(made, renamed, found.checksum).is_known
 
 
 def test_the_register_under_version_control_catches_it_where_there_is_no_store(
@@ -170,6 +192,6 @@ def test_what_is_no_folder_is_refused(made: Settings, tmp_path: Path) -> None:
         verify_bundle(made, tmp_path / "link")
 
 
-def test_the_seal_does_not_depend_on_where_the_bundle_lies(kept_bundle: Path, tmp_path: Path) -> None:
-    shutil.copytree(kept_bundle, tmp_path / "moved")
-    assert seal_of(tmp_path / "moved") == seal_of(kept_bundle)
+def test_the_checksum_does_not_depend_on_where_the_bundle_lies(released_bundle: Path, tmp_path: Path) -> None:
+    shutil.copytree(released_bundle, tmp_path / "moved")
+    assert checksum_of(tmp_path / "moved") == checksum_of(released_bundle)

@@ -1,4 +1,4 @@
-"""A build is a function of its inputs, and what goes wrong in it is told with the file to open."""
+"""A build is a function of its inputs, and what goes wrong in it is reported with the file to open."""
 
 import json
 import shutil
@@ -11,8 +11,10 @@ import duckdb
 import polars as pl
 import pytest
 
+from datamoat.build import cache, inputs
 from datamoat.build import run as build
-from datamoat.build.run import BUILD_FILE, Build, build_models, read_build
+from datamoat.build.record import BUILD_FILE, Build, read_build
+from datamoat.build.run import build_models
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError, PublishRefusedError
 from datamoat.project.fingerprint import NUMERIC_STACK, versions
 from datamoat.project.read import read_project
@@ -64,7 +66,7 @@ def test_as_of_leaves_out_what_became_public_later(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "kind", "told"),
+    ("name", "old", "new", "kind", "reported"),
     [
         ("transforms/columns.yml", "uploads:", "upload:", ModelFailedError, "column 'uploads'"),
         (
@@ -72,7 +74,7 @@ def test_as_of_leaves_out_what_became_public_later(settings: Settings) -> None:
             "uploads: {type: DOUBLE",
             "uploads: {type: BIGINT",
             ModelFailedError,
-            "dictionary says BIGINT",
+            "dictionary states BIGINT",
         ),
         (MART, "grain: [lab_id]", "grain: [lab]", ModelFailedError, "names 'lab'"),
         (MART, "    uploads\n", "    uploads / nothing\n", ModelFailedError, "did not run"),
@@ -83,19 +85,19 @@ def test_as_of_leaves_out_what_became_public_later(settings: Settings) -> None:
     ],
 )
 def test_a_model_that_breaks_its_promise_stops_the_build(
-    settings: Settings, edit: Edit, name: str, old: str, new: str, kind: type[DatamoatError], told: str
+    settings: Settings, edit: Edit, name: str, old: str, new: str, kind: type[DatamoatError], reported: str
 ) -> None:
     edit(name, old, new)
     with pytest.raises(kind) as failure:
         built(settings)
-    assert told in str(failure.value)
+    assert reported in str(failure.value)
     assert failure.value.where
     assert failure.value.fix
     with pytest.raises(ModelFailedError, match="no finished build"):
         read_build(settings.lake)
 
 
-def test_a_kept_model_runs_again_only_when_its_inputs_or_code_change(settings: Settings, edit: Edit, tmp_path: Path) -> None:
+def test_a_cached_model_runs_again_only_when_its_inputs_or_code_change(settings: Settings, edit: Edit, tmp_path: Path) -> None:
     count = tmp_path / "runs"
     edit(POLARS, 'GRAIN = ("lab_id",)', 'GRAIN = ("lab_id",)\nCACHE = True')
     edit(
@@ -118,7 +120,7 @@ def test_a_kept_model_runs_again_only_when_its_inputs_or_code_change(settings: S
     assert build.tables["intermediate.int_lab__uploads"]["n_rows"] == 2
 
 
-def test_a_kept_select_is_taken_from_where_it_is_kept(settings: Settings, edit: Edit) -> None:
+def test_a_cached_select_is_taken_from_the_cache(settings: Settings, edit: Edit) -> None:
     edit(MART, "rows: {min: 1}", "rows: {min: 1}\ncache: true")
     first = built(settings)
     (kept,) = (settings.lake / "cache" / "lab_volume").glob("*/lab_volume.parquet")
@@ -175,7 +177,8 @@ def test_another_version_of_the_numeric_stack_changes_every_cached_key_and_the_b
     edit(POLARS, 'GRAIN = ("lab_id",)', 'GRAIN = ("lab_id",)\nCACHE = True')
     first = built(settings)
     before = {path.parent.name: path.name for path in (settings.lake / "cache").glob("*/*") if path.is_dir()}
-    monkeypatch.setattr(build, "versions", lambda: versions() | {library: "0.0"})
+    for module in (cache, inputs):
+        monkeypatch.setattr(module, "versions", lambda: versions() | {library: "0.0"})
     second = built(settings)
     after = [(path.parent.name, path.name) for path in (settings.lake / "cache").glob("*/*") if path.is_dir()]
     assert second.build_id != first.build_id
@@ -184,7 +187,7 @@ def test_another_version_of_the_numeric_stack_changes_every_cached_key_and_the_b
 
 
 @pytest.mark.parametrize("error", [duckdb.IOException, pl.exceptions.ComputeError])
-def test_d03_a_full_disk_is_told_as_one_also_where_an_engine_wraps_it(
+def test_d03_a_full_disk_is_reported_as_one_also_where_an_engine_wraps_it(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     def refuse(*_: object) -> None:
@@ -195,4 +198,4 @@ def test_d03_a_full_disk_is_told_as_one_also_where_an_engine_wraps_it(
     with pytest.raises(PublishRefusedError, match="No space left on device") as failure:
         built(settings)
     assert "free space" in failure.value.fix
-    assert "mend" not in failure.value.fix
+    assert "correct" not in failure.value.fix

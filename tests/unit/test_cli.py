@@ -1,6 +1,7 @@
 """Every command is documented, reports an error in three lines, and exits 0, 1 or 2."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -77,7 +78,7 @@ def test_the_steps_one_by_one_lead_to_a_published_file(
         (("status",), 1, "nothing is published yet"),
         (("publish",), 1, "there is no finished build"),
         (("audit",), 1, "there is no finished build"),
-        (("diff",), 2, "nothing is published yet"),
+        (("diff",), 1, "nothing is published yet"),
         (("rollback",), 2, "there is no earlier build"),
         (("nonsense",), 2, "No such command"),
         (("build", "--as-of", "yesterday"), 2, "yesterday"),
@@ -128,3 +129,12 @@ def test_f17_a_printed_value_cannot_steer_the_terminal(value: object, shown: str
 def test_the_module_runs_as_a_program() -> None:
     done = subprocess.run([sys.executable, "-m", "datamoat", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip().count(".") == 2
+
+
+def test_no_file_of_commands_imports_another(checkout: Path) -> None:
+    folder = checkout / "src" / "datamoat" / "cli"
+    files = {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.py") if path.stem not in {"__init__", "app"}}
+    assert set(files) >= {"options", "pipeline", "sources", "readers", "scenarios", "maintenance"}
+    for name, text in files.items():
+        imported = set(re.findall(r"datamoat\.cli(?:\.(\w+)| import)", text))
+        assert imported <= {"options"}, name

@@ -63,7 +63,7 @@ STEPS: list[tuple[str, int, str]] = [
     ("report", 0, "0 charts"),
     ("whatif --set A=1", 2, "does not depend on the reference table sunshine"),
     ("export --to out", 0, "files"),
-    ("export --release --to releases --on 2026-04-01", 0, "seal"),
+    ("export --release --to releases --on 2026-04-01", 0, "checksum"),
     ("verify releases/BUNDLE", 0, "as released"),
     ("plan nobody_list", 2, "nobody_list"),
     ("accept nobody_list x --reason y", 2, "nobody_list"),

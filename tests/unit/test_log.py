@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import Any
 
 import pytest
 import structlog
+from pytest_httpserver import HTTPServer
 
 from datamoat.build.run import build_models
+from datamoat.ingest.fetch import fetch_source
 from datamoat.log import line_of, log, step
 from datamoat.project.read import read_project
+from datamoat.project.scaffold import write_source
 from datamoat.publish.audit import audit_build
 from datamoat.publish.warehouse import publish_warehouse
 from datamoat.settings import Settings
@@ -70,6 +74,20 @@ def test_a_run_with_json_writes_one_object_a_line_and_nothing_else_to_standard_e
     assert all({"model", "rows", "seconds", "hash"} <= set(event) for event in models)
 
 
+def test_every_request_is_an_event_with_its_outcome_and_its_seconds(
+    settings: Settings, events: list[dict[str, Any]], httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(settings, "example_board")
+    monkeypatch.setenv("DATAMOAT_ALLOW_LOOPBACK", "1")
+    monkeypatch.setenv("DATAMOAT_UPSTREAM_EXAMPLE_BOARD", f"http://127.0.0.1:{httpserver.port}")
+    httpserver.expect_request(re.compile(".*")).respond_with_json({"entries": [{"name": "a", "value": 1}]})
+    report = fetch_source(settings, "example_board")
+    requests = [event for event in events if event["event"] == "request"]
+    assert [event["request"] for event in requests] == [f"example_board/{outcome.request}" for outcome in report.outcomes]
+    assert [event["snapshot"] for event in requests] == [outcome.snapshot_id for outcome in report.outcomes]
+    assert all(event["outcome"] == "new" and 0 < event["seconds"] < 60 for event in requests)
+
+
 def test_an_error_is_an_event_where_events_are_json_and_three_lines_elsewhere(tree: Path) -> None:
     assert run(tree, "status").returncode == 1
     done = run(tree, "--log-format", "json", "audit")
@@ -84,13 +102,15 @@ def test_without_a_terminal_a_short_run_logs_its_steps_and_with_verbose_every_mo
     lines = [line.split()[0] for line in run(tree, "run").stderr.splitlines()]
     assert [kind for kind in lines if kind not in {"model", "check", "running"}] == ["build", "audit", "publication"]
     assert len(lines) < 10  # of the models and checks only what fills ten silent seconds
-    assert sum(line.startswith("model ") for line in run(tree, "run", "--verbose").stderr.splitlines()) == 4
+    assert [line.split()[0] for line in run(tree, "run").stderr.splitlines()] == ["unchanged"]
+    assert sum(line.startswith("model ") for line in run(tree, "build", "--verbose").stderr.splitlines()) == 4
 
 
 def test_on_a_terminal_a_bar_counts_the_models_and_leaves_no_trace(tree: Path) -> None:
     script = (
         "from datamoat.log import show_log, step\nimport time\nshow_log()\n"
-        "for n in range(1, 4):\n    with step('model', model=f'marts.m{n}', n=n, of=3):\n        time.sleep(0.15)\n"
+        "for n in range(1, 3):\n    with step('model', model=f'marts.m{n}', n=n, of=3):\n        time.sleep(0.15)\n"
+        "with step('check', check='one', n=1, of=7):\n    time.sleep(0.15)\n"
     )
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
@@ -108,6 +128,7 @@ def test_on_a_terminal_a_bar_counts_the_models_and_leaves_no_trace(tree: Path) -
     os.close(ours)
     assert process.returncode == 0
     assert b"2 of 3 models" in written
+    assert b"0 of 7 checks" in written
     assert b"0:00:0" in written  # the time left
 
 

@@ -1,4 +1,4 @@
-"""The content tree is read into one graph, and what breaks a law is told with its file."""
+"""The content tree is read into one graph, and what breaks a rule is reported with its file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_models_come_after_what_they_read(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "told"),
+    ("name", "old", "new", "reported"),
     [
         (MART, "intermediate.int_lab__uploads", "raw.reference__facts", "marts.lab_volume reads raw.reference__facts"),
         (MART, "intermediate.int_lab__uploads", "marts.source_freshness", "marts.lab_volume reads marts.source_freshness"),
@@ -50,11 +50,11 @@ def test_models_come_after_what_they_read(tree: Path) -> None:
         ("expectations/checks/no_lab_is_nameless.sql", "severity: critical", "severity: bad", "severity 'bad' is unknown"),
     ],
 )
-def test_a_broken_law_is_told_with_its_file(tree: Path, edit: Edit, name: str, old: str, new: str, told: str) -> None:
+def test_a_broken_rule_is_reported_with_its_file(tree: Path, edit: Edit, name: str, old: str, new: str, reported: str) -> None:
     path = edit(name, old, new)
     with pytest.raises(ContentError) as failure:
         read_project(tree)
-    assert told in failure.value.what
+    assert reported in failure.value.what
     assert path.name in failure.value.where
     assert failure.value.fix
 

@@ -7,22 +7,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from datamoat.build.run import Build, build_models, read_build
+from datamoat.build import inputs
+from datamoat.build.record import Build, read_build
+from datamoat.build.run import build_models
 from datamoat.errors import AuditFailedError, BusyError, PublishRefusedError, UsageError
 from datamoat.project.read import read_project
 from datamoat.publish import audit as auditing
+from datamoat.publish import refresh as refreshing
 from datamoat.publish import warehouse as publishing
-from datamoat.publish.audit import Audit, Result, Worker, audit_build
+from datamoat.publish.audit import audit_build
+from datamoat.publish.gx_worker import Worker
+from datamoat.publish.results import Audit, Result
 from datamoat.publish.warehouse import publish_warehouse, rollback
 from datamoat.settings import Settings
 from datamoat.storage.files import one_writer, write_whole
 from datamoat.storage.lake import path_of
-from datamoat.storage.warehouse import Published, kept_builds, open_published, published_build
+from datamoat.storage.snapshots import Snapshots
+from datamoat.storage.warehouse import Published, open_published, published_build, retained_builds
 
 Edit = Callable[[str, str, str], Path]
 FACTS = "data/reference/facts.csv"
@@ -69,7 +76,7 @@ def test_the_published_file_explains_itself(settings: Settings) -> None:
         assert bare == []
         assert keys == [("lab_volume",), ("source_freshness",)]
         version = con.sql("select tags['storage_version'] from duckdb_databases() where not internal").fetchall()[0][0]
-        assert version.startswith("v1.2")
+        assert version.startswith("v1.4")
 
 
 def test_publishing_the_same_build_again_changes_nothing(settings: Settings) -> None:
@@ -102,40 +109,40 @@ def test_a_reader_keeps_the_old_file_and_the_next_one_sees_the_new(settings: Set
     assert uploads(settings.published) == [5.0, 9.0]
 
 
-def test_the_last_three_builds_are_kept_and_one_can_go_back(settings: Settings, edit: Edit) -> None:
+def test_the_last_three_builds_are_retained_and_one_can_go_back(settings: Settings, edit: Edit) -> None:
     ids = [published(settings).build_id]
     for old, new in (("7.0", "8.0"), ("8.0", "9.0"), ("9.0", "10.0")):
         edit(FACTS, old, new)
         ids.append(published(settings).build_id)
-    assert [build.build_id for build in kept_builds(settings)] == ids[:0:-1]
+    assert [build.build_id for build in retained_builds(settings)] == ids[:0:-1]
     assert rollback(settings).build_id == ids[2]
     assert uploads(settings.published) == [5.0, 9.0]
     assert rollback(settings, ids[3]).build_id == ids[3]
     assert uploads(settings.published) == [5.0, 10.0]
-    with pytest.raises(UsageError, match="is not kept"):
+    with pytest.raises(UsageError, match="is not retained"):
         rollback(settings, ids[0])
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "told"),
+    ("name", "old", "new", "reported"),
     [
         (MART, "rows: {min: 1}", "rows: {min: 3}", "at least 3 rows"),
         (MART, "    uploads\n", "    nullif(uploads, 7.0) AS uploads\n", '"lab_id": "tiktok"'),
         (MART, "    lab_id,\n", "    'one' AS lab_id,\n", "lab_id is unique"),
         ("transforms/columns.yml", 'lab_id: {type: VARCHAR, description: "A lab, as a slug."}',
-         'lab_id: {type: VARCHAR, description: "A lab, as a slug.", values: [douyin]}', "words of the dictionary"),
+         'lab_id: {type: VARCHAR, description: "A lab, as a slug.", values: [douyin]}', "values that the dictionary lists"),
         ("expectations/checks/no_lab_is_nameless.sql", "lab_id = ''", "lab_id = 'tiktok'", '"lab_id": "tiktok"'),
     ],
 )  # fmt: skip
-def test_a_critical_claim_that_fails_names_the_rows_and_stops_publication(
-    settings: Settings, edit: Edit, name: str, old: str, new: str, told: str
+def test_a_critical_check_that_fails_names_the_rows_and_stops_publication(
+    settings: Settings, edit: Edit, name: str, old: str, new: str, reported: str
 ) -> None:
     published(settings)
     before = settings.published.read_bytes()
     edit(name, old, new)
     with pytest.raises(AuditFailedError) as failure:
         audited(settings)
-    assert told in str(failure.value)
+    assert reported in str(failure.value)
     assert "why:" in str(failure.value)
     with pytest.raises(PublishRefusedError, match="failed"):
         publish_warehouse(settings, read_project(settings.content))
@@ -146,7 +153,7 @@ def test_a_mart_that_becomes_empty_is_critical_and_a_lost_tenth_is_a_warning(set
     published(settings)
     edit(MART, "rows: {min: 1}\n", "")
     edit(MART, "order by lab_id", "where lab_id = 'tiktok'\norder by lab_id")
-    assert [result.claim for result in audited(settings).warnings] == [
+    assert [result.check_name for result in audited(settings).warnings] == [
         "a tenth of the published rows does not vanish in one step"
     ]
     edit(MART, "'tiktok'", "'nobody'")
@@ -177,14 +184,14 @@ def test_great_expectations_names_the_offending_rows_in_a_worker(settings: Setti
     assert "Nobody uploads less than nothing." in str(failure.value)
 
 
-def test_a_suite_is_handed_the_columns_it_looks_at_and_those_its_conditions_name(settings: Settings, edit: Edit) -> None:
+def test_a_suite_gets_the_columns_it_checks_and_those_its_conditions_name(settings: Settings, edit: Edit) -> None:
     build_models(settings, read_project(settings.content))
-    edit("expectations/marts/lab_volume.py", "ExpectColumnValues", "ExpectColumnMin")  # looks at no row's key by itself
+    edit("expectations/marts/lab_volume.py", "ExpectColumnValues", "ExpectColumnMin")  # checks no row by itself
     edit("expectations/marts/lab_volume.py", "min_value=0", "min_value=6, row_condition=\"lab_id != 'douyin'\"")
     with Worker() as worker:
         results = audit_build(settings, read_project(settings.content), worker).results
-    (looked,) = [one for one in results if one.kind == "expectation"]
-    assert (looked.is_ok, "row_condition" in looked.claim) == (True, True)
+    (checked,) = [one for one in results if one.kind == "expectation"]
+    assert (checked.is_ok, "row_condition" in checked.check_name) == (True, True)
 
 
 def test_what_was_written_is_compared_with_the_build_before_it_is_swapped_in(settings: Settings) -> None:
@@ -198,7 +205,7 @@ def test_what_was_written_is_compared_with_the_build_before_it_is_swapped_in(set
     assert settings.published.read_bytes() == before
 
 
-@pytest.mark.parametrize("call", ["replace", "hardlink_to"])
+@pytest.mark.parametrize("call", ["replace", "copyfile"])
 def test_d02_a_disk_that_refuses_leaves_the_published_file(
     settings: Settings, edit: Edit, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
@@ -210,9 +217,7 @@ def test_d02_a_disk_that_refuses_leaves_the_published_file(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, call, refuse)
-    if call == "hardlink_to":
-        monkeypatch.setattr(publishing.shutil, "copyfile", refuse)
+    monkeypatch.setattr(Path if call == "replace" else publishing.shutil, call, refuse)
     with pytest.raises(PublishRefusedError, match="No space left on device"):
         publish_warehouse(settings, read_project(settings.content))
     monkeypatch.undo()
@@ -220,7 +225,7 @@ def test_d02_a_disk_that_refuses_leaves_the_published_file(
     assert publish_warehouse(settings, read_project(settings.content)).is_new
 
 
-def test_d03_a_full_disk_is_told_and_what_was_published_stands(settings: Settings, edit: Edit) -> None:
+def test_d03_a_full_disk_is_reported_and_what_was_published_stands(settings: Settings, edit: Edit) -> None:
     published(settings)
     before = settings.published.read_bytes()
     edit(FACTS, "7.0", "8.0")
@@ -240,8 +245,8 @@ def test_d03_a_full_disk_is_told_and_what_was_published_stands(settings: Setting
         "    print(failure.what)\n"
     )
     environment = {**os.environ, "DATAMOAT_ROOT": str(settings.content), "DATAMOAT_DATA": str(settings.data)}
-    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert "could not write" in told.stdout
+    reported = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert "could not write" in reported.stdout
     assert settings.published.read_bytes() == before
 
 
@@ -253,7 +258,8 @@ def test_d01_a_process_killed_at_any_moment_leaves_the_last_good_file(settings: 
         "from datamoat.project.read import read_project\n"
         "from datamoat.storage.files import one_writer\n"
         "from datamoat.build.run import build_models\n"
-        "from datamoat.publish.audit import audit_build, Worker\n"
+        "from datamoat.publish.audit import audit_build\n"
+        "from datamoat.publish.gx_worker import Worker\n"
         "from datamoat.publish.warehouse import publish_warehouse\n"
         "class NoWorker(Worker):\n"
         "    def __init__(self): pass\n"
@@ -275,7 +281,7 @@ def test_d01_a_process_killed_at_any_moment_leaves_the_last_good_file(settings: 
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()
-        build = published_build(settings.published)
+        build = published_build(settings)
         assert build is not None
         assert len(uploads(settings.published)) == 2
         assert uploads(settings.published)[0] in good
@@ -284,16 +290,16 @@ def test_d01_a_process_killed_at_any_moment_leaves_the_last_good_file(settings: 
     assert list(settings.data.rglob(".*.part*")) == []
 
 
-def test_d07_two_writers_at_once_are_told_apart(settings: Settings) -> None:
+def test_d07_two_writers_at_once_are_reported_apart(settings: Settings) -> None:
     with one_writer(settings.data, "run"):
         code = (
             "from pathlib import Path\nfrom datamoat.storage.files import one_writer\nfrom datamoat.errors import BusyError\n"
             f"try:\n    with one_writer(Path({str(settings.data)!r}), 'build'): print('in')\n"
             "except BusyError as failure: print(failure)\n"
         )
-        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert f"another process is writing: run (pid {os.getpid()})" in told
-    assert "nothing was changed" in told
+        reported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert f"another process is writing: run (pid {os.getpid()})" in reported
+    assert "nothing was changed" in reported
 
 
 def test_d08_the_lock_of_a_dead_process_is_free(settings: Settings) -> None:
@@ -307,17 +313,18 @@ def test_d08_the_lock_of_a_dead_process_is_free(settings: Settings) -> None:
     assert issubclass(BusyError, Exception)
 
 
-def test_d10_a_broken_published_file_is_told_and_built_again(settings: Settings) -> None:
+def test_d10_a_broken_published_file_is_reported_and_built_again(settings: Settings) -> None:
     published(settings)
     broken = settings.published.with_name("broken")
     broken.write_bytes(b"this is no database")
     broken.replace(settings.published)
-    assert published_build(settings.published) is None
-    with pytest.raises(PublishRefusedError, match="cannot be opened"):
+    assert published_build(settings) is None
+    with pytest.raises(PublishRefusedError, match="damaged or was changed"):
         open_published(settings)
     assert published(settings).is_new
     assert uploads(settings.published) == [5.0, 7.0]
-    assert (settings.warehouse / "set-aside.duckdb").read_bytes() == b"this is no database"
+    (aside,) = (settings.warehouse / "set-aside").iterdir()
+    assert aside.read_bytes() == b"this is no database"
 
 
 def test_f11_a_query_reaches_nothing_but_the_published_file(settings: Settings, tmp_path: Path) -> None:
@@ -348,8 +355,83 @@ def test_a_file_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [p.name for p in path.parent.iterdir()] == ["b.json"]
 
 
-def test_the_audit_is_kept_for_a_person_and_for_the_reader(settings: Settings) -> None:
+def test_the_audit_is_recorded_and_published(settings: Settings) -> None:
     audit = audited(settings)
     known = json.loads((settings.lake / auditing.AUDIT_FILE).read_text())
     assert known["build_id"] == audit.build_id
     assert path_of(settings.lake, "meta.audits").is_file()
+
+
+Touch = Callable[[Settings, Edit], object]
+TOUCHED: dict[str, Touch] = {
+    "a fact": lambda _, edit: edit(FACTS, "7.0", "8.0"),
+    "a model": lambda _, edit: edit(MART, "    uploads\n", "    uploads * 2 AS uploads\n"),
+    "a check": lambda _, edit: edit("expectations/checks/no_lab_is_nameless.sql", "lab_id = ''", "lab_id = '-'"),
+    "an expectation": lambda _, edit: edit("expectations/marts/lab_volume.py", "min_value=0", "min_value=1"),
+    "the dictionary": lambda _, edit: edit("transforms/columns.yml", "A lab, as a slug.", "The slug of a lab."),
+    "a snapshot": lambda settings, _: Snapshots(settings.snapshots, "press").store(
+        "page", b"new", retrieved_at=datetime(2026, 3, 1, tzinfo=UTC), url="https://example.org", route="http", extension="txt"
+    ),
+    "an acceptance": lambda settings, _: (settings.reference / "accepted_snapshots.csv").write_text("snapshot_id\n"),
+    "the published file": lambda settings, _: settings.published.unlink(),
+    "a bit of the published file": lambda settings, _: replaced(settings.published, settings.published.read_bytes()[:-1] + b"\1"),
+    "its manifest": lambda settings, _: next((settings.warehouse / "builds").glob("*.json")).unlink(),
+}
+
+
+def replaced(path: Path, body: bytes) -> None:
+    """Replace a read-only file."""
+    path.unlink()
+    path.write_bytes(body)
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list of steps that a run takes from now on; none does anything."""
+    taken: list[str] = []
+
+    def take(name: str) -> Callable[..., None]:
+        return lambda *_, **__: taken.append(name)
+
+    for name in ("build_models", "audit_build", "publish_warehouse"):
+        monkeypatch.setattr(refreshing, name, take(name))
+    monkeypatch.setattr(refreshing, "Worker", NoWorker)
+    return taken
+
+
+def test_an_unchanged_run_compares_hashes_and_runs_nothing(settings: Settings, steps: list[str]) -> None:
+    first = published(settings)
+    stamp = settings.published.stat().st_mtime_ns
+    again = refreshing.refresh(settings)
+    assert (again.build_id, again.is_new, steps) == (first.build_id, False, [])
+    assert settings.published.stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize("what", sorted(TOUCHED))
+def test_a_run_does_its_steps_when_anything_it_is_a_function_of_has_changed(
+    settings: Settings, edit: Edit, steps: list[str], what: str
+) -> None:
+    published(settings)
+    TOUCHED[what](settings, edit)
+    refreshing.refresh(settings)
+    assert steps == ["build_models", "audit_build", "publish_warehouse"]
+
+
+def test_a_run_as_of_a_day_is_another_run(settings: Settings, steps: list[str]) -> None:
+    build = published(settings)
+    refreshing.refresh(settings, build.as_of)
+    assert steps == ["build_models", "audit_build", "publish_warehouse"]
+
+
+def test_a_run_sees_a_change_of_the_engine_and_of_its_libraries(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = inputs.fingerprint(settings)
+    monkeypatch.setattr(inputs, "versions", lambda: {"numpy": "0.0"})
+    assert inputs.fingerprint(settings) != before
+    monkeypatch.undo()
+    (tmp_path / "engine").mkdir()
+    monkeypatch.setattr(inputs, "package_folder", lambda _: tmp_path / "engine")
+    empty = inputs.fingerprint(settings)
+    (tmp_path / "engine" / "module.py").write_text("VALUE = 1\n")
+    assert len({before, empty, inputs.fingerprint(settings)}) == 3

@@ -22,7 +22,7 @@ def test_a_sound_file_is_typed_by_the_descriptor(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "reported"),
     [
         ("douyin,5.0", "douyin,5·0", "line 2: uploads '5·0' is not a number"),
         ("douyin,5.0", "douyin,-5.0", "line 2: uploads '-5.0' is outside 0 to None"),
@@ -40,11 +40,11 @@ def test_a_sound_file_is_typed_by_the_descriptor(tree: Path) -> None:
         ("douyin,5.0,2026-03-01", '"douyin,5.0,2026-03-01', "this is no CSV"),
     ],
 )
-def test_a_malformed_row_is_told_with_its_line(tree: Path, edit: Edit, old: str, new: str, told: str) -> None:
+def test_a_malformed_row_is_reported_with_its_line(tree: Path, edit: Edit, old: str, new: str, reported: str) -> None:
     edit(FACTS, old, new)
     with pytest.raises(ContentError) as failure:
         read_reference(tree / "data" / "reference")
-    assert told in failure.value.what
+    assert reported in failure.value.what
     assert "facts.csv" in failure.value.where
     assert failure.value.fix
 

@@ -143,11 +143,11 @@ def test_the_number_phrase_says_the_value(observations: list[Row]) -> None:
         if row["fact_id"] in in_words or row["unusable_reason"] == "computed_from_other_rows":
             continue
         phrase = re.sub(r"(\d),(\d{1,2})(?!\d)", r"\1.\2", row["figure_as_stated"].lower()).replace(",", "")
-        stated = [(words.get(figure) or float(figure)) * SCALES.get(scale, 1.0) for figure, scale in number.findall(phrase)]
+        stated = [(words.get(digits) or float(digits)) * SCALES.get(scale, 1.0) for digits, scale in number.findall(phrase)]
         value = float(row["value"]) * as_printed.get(row["fact_id"], 1) - (row["fact_id"] in growth)
         is_middle = row["value_low"] and float(row["value_low"]) + float(row["value_high"] or 0) == 2 * float(row["value"])
         expected = float(row["value_high"]) if is_middle else value
-        assert any(math.isclose(figure, expected, rel_tol=0.006) for figure in stated), row
+        assert any(math.isclose(digits, expected, rel_tol=0.006) for digits in stated), row
 
 
 def test_no_figure_speaks_for_days_after_its_page(observations: list[Row], citations: dict[str, Row]) -> None:
@@ -193,13 +193,13 @@ def test_twenty_three_quarters_of_removals_add_up_to_the_stated_total(observatio
 
 def test_the_yearly_uploads_of_a_youtube_sample_add_up_to_its_stock(observations: list[Row]) -> None:
     sample = [row for row in observations if row["observed_on"] == "2024-06-17"]
-    (stock,) = (
+    (total,) = (
         int(row["value"])
         for row in observations
         if row["metric"] == "videos_public_total" and row["period_start_on"] == "2024-06-17"
     )
     assert len(sample) == 20
-    assert abs(sum(int(row["value"]) for row in sample) - stock) <= len(sample)  # each is rounded to a whole video
+    assert abs(sum(int(row["value"]) for row in sample) - total) <= len(sample)  # each is rounded to a whole video
 
 
 def test_the_country_rows_of_a_quarter_stay_within_the_world(observations: list[Row]) -> None:

@@ -17,7 +17,7 @@ from datamoat.project.sources import find_source
 from datamoat.publish.audit import audit_build
 from datamoat.publish.warehouse import publish_warehouse
 from datamoat.settings import Settings
-from datamoat.storage.files import BusyError, one_asker, one_writer, part_of
+from datamoat.storage.files import BusyError, one_client, one_writer, part_of
 
 DAYS = ("2026-03-01", "2026-03-02", "2026-03-03")
 
@@ -99,12 +99,12 @@ def test_a_build_that_is_not_this_run_s_is_not_published(here: Settings) -> None
 
 def test_a_sweep_spares_the_folder_of_a_source_that_is_being_fetched(here: Settings) -> None:
     folder = here.snapshots / "example_board"
-    with one_asker(folder):
-        part = part_of(folder / "response.json")
+    with one_client(folder):
+        part = part_of(folder / "answer.json")
         part.write_text("half")
         with one_writer(here.data, "build"):
             assert part.exists()
-        with pytest.raises(BusyError, match="another process is asking example_board"), one_asker(folder):
+        with pytest.raises(BusyError, match="another process is fetching example_board"), one_client(folder):
             pass
     with one_writer(here.data, "build"):
         assert not part.exists()

@@ -1,5 +1,5 @@
 /*---
-description: The newest usable board of a kind on or before a day, if it is not older than the limit; otherwise nothing. `from marts.as_of_board('aa_text_to_video', date '2026-05-14')`.
+description: The newest complete capture of a board on or before a day, if it is not older than the limit; otherwise nothing. `from marts.as_of_board('aa_text_to_video', date '2026-05-14')`.
 ---*/
 
 create or replace macro marts.as_of_board(which_board, on_date, max_age_n_days := 14) as table

@@ -1,7 +1,7 @@
 /*---
 description: >
   The evidence behind one number: why(table_name, column_name, row_key), with the key as 'company_id=kuaishou; month=2026-05-01'.
-  One row for each page, figure and assumption it rests on, with the figure as stated, the address, the day it was read, how
+  One row for each page, statistic and assumption it rests on, with the value as stated, the address, the day it was read, how
   it was verified, the hash of the page where one was kept, and its share of the variance where that was computed.
 ---*/
 create or replace macro marts.why(table_name, column_name, row_key) as table
@@ -48,8 +48,8 @@ own_ids as (
     from keys
 ),
 
--- A row without reasons of its own borrows those of its entry, of its boards' readings, of its companies, of its platform's
--- month, or of the figure it is about.
+-- A row without reasons of its own borrows those of its entry, of its boards' captures, of its companies, of its platform's
+-- month, or of the statistic it is about.
 borrowed_ids as (
     select unnest(b.citation_ids) as id
     from marts.leaderboard as b
@@ -206,7 +206,7 @@ pages_of_assumptions as (
     inner join meta.citations as c on a.citation_id = c.citation_id
 ),
 
--- What a claim is decided by is a question to other tables; it is said, and they can be asked in turn.
+-- A claim is decided by a query to other tables; they are named and can be traced in turn.
 questions as (
     select
         1 as depth,

@@ -30,7 +30,7 @@ seen as (
         string_agg(
             platform_id || ' ' || round(n_users / 1e6, 0)::integer || ' million (' || strftime(period_end_on, '%Y-%m') || ')', ', '
             order by n_users desc, platform_id asc
-        ) as said
+        ) as stated
     from newest
 )
 
@@ -43,7 +43,7 @@ select
         when n_platforms = n_short and all_of_them < 2e9 then 'false'
         else 'cannot_tell'
     end as verdict,
-    n_platforms || ' of ' || n_short || ' short-video platforms state daily users: ' || coalesce(said, 'none')
+    n_platforms || ' of ' || n_short || ' short-video platforms state daily users: ' || coalesce(stated, 'none')
     || '; ' || coalesce(round(all_of_them / 1e6, 0)::integer, 0) || ' million together, overlap unknown' as evidence,
     null::double as gap_to_leader,
     null::boolean as gap_exceeds_interval

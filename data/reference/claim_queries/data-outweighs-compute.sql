@@ -2,8 +2,8 @@ with newest as (
     select
         board_id,
         max(captured_on) as captured_on
-    from marts.moat_test
-    where board_role = 'primary'
+    from marts.board_status
+    where is_latest_usable and board_id in ('aa_image_to_video', 'aa_text_to_video', 'arena_image_to_video', 'arena_text_to_video')
     group by board_id
 ),
 

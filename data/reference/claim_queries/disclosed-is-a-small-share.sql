@@ -28,8 +28,8 @@ select
         else 'cannot_tell'
     end as verdict,
     case
-        when n_stated = 0 then 'no figure can be compared'
-        else n_stated || ' figures, median ratio ' || round(middle, 3) || '; below one tenth are ' || n_sets_below || ' of '
+        when n_stated = 0 then 'no value can be compared'
+        else n_stated || ' values, median ratio ' || round(middle, 3) || '; below one tenth are ' || n_sets_below || ' of '
             || n_sets || ' sets trained on and ' || n_raw_below || ' of ' || n_raw || ' raw pools'
     end as evidence,
     null::double as gap_to_leader,

@@ -6,7 +6,7 @@ with days as (
         leader_entry_name,
         leader_company_id
     from marts.board_status
-    where board_id not in (select board_id from marts.moat_test where board_role = 'control')
+    where board_family = 'video'
 ),
 
 leaders as (

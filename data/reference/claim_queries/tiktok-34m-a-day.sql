@@ -13,7 +13,7 @@ select
     month as captured_on,
     case when low > 34e6 or high < 34e6 then 'false' else 'cannot_tell' end as verdict,
     round(middle / 1e6, 1) || ' million videos a day (90 %: ' || round(low / 1e6, 1) || ' to ' || round(high / 1e6, 1)
-    || '); the claim says ' || round(34e6 / 1e6, 2) as evidence,
+    || '); the claim gives ' || round(34e6 / 1e6, 2) as evidence,
     null::double as gap_to_leader,
     null::boolean as gap_exceeds_interval
 from seen

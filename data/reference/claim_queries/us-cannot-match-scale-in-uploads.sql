@@ -20,7 +20,7 @@ seen as (
         max(p05) filter (where company_id in ('google', 'meta')) as theirs_low,
         max(p95) filter (where company_id in ('google', 'meta')) as theirs_high,
         string_agg(company_id || ' ' || round(p50 / 1e6, 0) || ' million (' || round(p05 / 1e6, 0) || ' to '
-            || round(p95 / 1e6, 0) || ')', '; ' order by company_id) as said
+            || round(p95 / 1e6, 0) || ')', '; ' order by company_id) as compared
     from newest
 )
 
@@ -32,7 +32,7 @@ select
         when theirs_high < ours_low then 'true'
         else 'cannot_tell'
     end as verdict,
-    'videos a day: ' || said as evidence,
+    'videos a day: ' || compared as evidence,
     null::double as gap_to_leader,
     null::boolean as gap_exceeds_interval
 from seen

@@ -24,7 +24,7 @@ seen as (
         max(month) as month,
         max(p_american_greater) filter (where chinese = 'bytedance') as best_against_bytedance,
         string_agg(american || ' has more than ' || chinese || ' with probability ' || round(p_american_greater, 2), '; '
-            order by american, chinese) as said
+            order by american, chinese) as compared
     from newest
 )
 
@@ -37,7 +37,7 @@ select
         when best_against_bytedance < 0.05 then 'true'
         else 'cannot_tell'
     end as verdict,
-    coalesce(said, 'no comparison is held') as evidence,
+    coalesce(compared, 'no comparison is held') as evidence,
     null::double as gap_to_leader,
     null::boolean as gap_exceeds_interval
 from seen

@@ -31,7 +31,7 @@ seen as (
         count(*) filter (where n_american >= 3 and n_chinese >= 3 and american < chinese) as n_smaller,
         string_agg(stage_kind || ': ' || n_american || ' American (median ' || coalesce(round(american / 1e6, 2)::varchar, 'none')
             || ' million hours), ' || n_chinese || ' Chinese (' || coalesce(round(chinese / 1e6, 2)::varchar, 'none') || ')', '; '
-            order by stage_kind) as said
+            order by stage_kind) as disclosed
     from sides
 )
 
@@ -44,7 +44,7 @@ select
         when n_smaller = 0 then 'false'
         else 'cannot_tell'
     end as verdict,
-    'disclosed by companies on a board: ' || coalesce(said, 'nothing') as evidence,
+    'disclosed by companies on a board: ' || coalesce(disclosed, 'nothing') as evidence,
     null::double as gap_to_leader,
     null::boolean as gap_exceeds_interval
 from seen

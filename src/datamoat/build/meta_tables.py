@@ -1,26 +1,19 @@
-"""What the warehouse says about itself: the `meta` tables."""
+"""The `meta` tables: what the warehouse states about itself."""
 
-import hashlib
 import json
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import duckdb
 import polars as pl
 
-from datamoat.project.model import Model, Project
+from datamoat.build.record import Build
+from datamoat.project.model import Project
 from datamoat.project.reference import ReferenceTable
-from datamoat.project.sources import EVERY_DAYS
-from datamoat.storage.files import write_json
-
-if TYPE_CHECKING:
-    from datamoat.build.run import Build
-    from datamoat.project.sources import Source
+from datamoat.project.sources import EVERY_DAYS, Source
 
 SNAPSHOTS: dict[str, Any] = {
     "snapshot_id": pl.String, "source_id": pl.String, "request": pl.String, "captured_on": pl.Date,
-    "retrieved_at": pl.Datetime("us"), "validation_status": pl.String, "is_served": pl.Boolean, "reason": pl.String,
+    "retrieved_at": pl.Datetime("us"), "verdict": pl.String, "is_served": pl.Boolean, "reason": pl.String,
     "n_rows": pl.Int64, "n_bytes": pl.Int64, "sha256": pl.String, "url": pl.String,
 }  # fmt: skip
 SOURCES: dict[str, Any] = {
@@ -31,8 +24,8 @@ SOURCES: dict[str, Any] = {
 GLOSSARY = ("term", "definition", "synonyms", "chinese", "used_in")
 META_TABLES = {
     "models": "Every table of the build: what a row is, what it reads, how it is made.",
-    "columns": "Every column of every table, with type, unit and meaning.",
-    "sources": "Every publisher's data product we hold anything of, with its terms and the line that credits it.",
+    "columns": "Every column of every table, with type, unit and description.",
+    "sources": "Every publisher's data product that data were taken from, with its terms and the line that credits it.",
     "snapshots": "Every response of an upstream and every reference file, with its hash and its validation status.",
     "citations": "Every page a fact was read from.",
     "assumptions": "Every number we chose, with its range and reason.",
@@ -41,20 +34,19 @@ META_TABLES = {
     "inputs": "The hash of everything this build is a function of.",
     "input_rows": "Every reference row by its key, with a hash: what `change` compares between two builds.",
     "build": "This build in one row.",
-    "audits": "Every claim that was checked before this file was published, and how it came out.",
+    "audits": "Every check that was run before this file was published, and whether it passed.",
 }
-OF_A_BUILD = tuple(name for name in META_TABLES if name != "audits")  # known before the audit
 
 
 def input_tables(
-    sources: tuple["Source", ...], landings: list[dict[str, Any]], facts: tuple[ReferenceTable, ...]
+    sources: tuple[Source, ...], landings: list[dict[str, Any]], facts: tuple[ReferenceTable, ...]
 ) -> dict[str, pl.DataFrame]:
     """Return the tables of `meta` that are known before a model runs: sources, snapshots, and three files of reference facts."""
     frames = {fact.name: fact.frame for fact in facts}
     own = [
         {
             "snapshot_id": f"reference/{fact.name}/{fact.sha256[:12]}", "source_id": "reference", "request": fact.name,
-            "captured_on": None, "retrieved_at": None, "validation_status": "ok", "is_served": True, "reason": None,
+            "captured_on": None, "retrieved_at": None, "verdict": "ok", "is_served": True, "reason": None,
             "n_rows": fact.frame.height, "n_bytes": fact.n_bytes, "sha256": fact.sha256, "url": None,
         }
         for fact in facts
@@ -96,9 +88,14 @@ def input_tables(
     }
 
 
-def output_tables(con: duckdb.DuckDBPyConnection, project: Project, build: "Build", lake: Path) -> dict[str, pl.DataFrame]:
-    """Return `meta.models`, `meta.columns`, `meta.lineage`, `meta.inputs` and `meta.build`: known when all models ran."""
-    found = {table: _columns(con, table) for table in project.tables}
+def output_tables(project: Project, build: Build, found: dict[str, dict[str, str]]) -> dict[str, pl.DataFrame]:
+    """Return `meta.models`, `meta.columns`, `meta.inputs` and `meta.build`: known when all models ran.
+
+    Args:
+        project: The content tree.
+        build: What was built.
+        found: Name and type of the columns of each table, by its id.
+    """
     models = [
         {
             "table_name": table.name,
@@ -142,66 +139,11 @@ def output_tables(con: duckdb.DuckDBPyConnection, project: Project, build: "Buil
     return {
         "models": pl.DataFrame(models, infer_schema_length=None).sort("layer", "table_name"),
         "columns": pl.DataFrame(columns, infer_schema_length=None).sort("layer", "table_name", "position"),
-        "lineage": _lineage(project, found, lake),
         "inputs": pl.DataFrame([{"input": key, "sha256": value} for key, value in sorted(build.inputs.items())]),
         "build": pl.DataFrame([facts]),
     }
 
 
-def _columns(con: duckdb.DuckDBPyConnection, table_id: str) -> dict[str, str]:
-    """Return name and type of a table's columns."""
-    return {row[0]: row[1] for row in con.sql(f"describe {table_id}").fetchall()}
-
-
 def _utc(value: object) -> object:
     """Return a timestamp without its zone, which is UTC throughout."""
     return value.replace(tzinfo=None) if isinstance(value, datetime) else value
-
-
-def _lineage(project: Project, found: dict[str, dict[str, str]], lake: Path) -> pl.DataFrame:
-    """Return the edges from column to column; read by sqlglot once for each state of the SQL, then kept."""
-    digest = hashlib.sha256(json.dumps([found, [m.text for m in project.models]]).encode()).hexdigest()
-    kept = lake / "cache" / "lineage.json"
-    known = json.loads(kept.read_text()) if kept.is_file() else {}
-    if known.get("of") != digest:
-        edges = sorted({edge for model in project.models for edge in _edges(model, found)})
-        known = {"of": digest, "edges": edges}
-        write_json(kept, known)
-    names = ("layer", "table_name", "column_name", "from_table", "from_column")
-    return pl.DataFrame([dict(zip(names, edge, strict=True)) for edge in known["edges"]])
-
-
-def _edges(model: Model, found: dict[str, dict[str, str]]) -> list[tuple[str, str, str, str, str]]:
-    """Return the lineage of one model's columns; where SQL cannot tell, every table it reads, as `*`."""
-    everything = [(read, "*") for read in model.reads]
-    known = _roots(model.text, found) if model.is_sql else {}
-    return [
-        (table.layer, table.name, column, from_table, from_column)
-        for table in model.tables
-        for column in found[table.id]
-        for from_table, from_column in known.get(column, everything)
-    ]
-
-
-def _roots(sql: str, found: dict[str, dict[str, str]]) -> dict[str, list[tuple[str, str]]]:
-    """Return, for each output column of a SELECT, the columns it is computed from; empty where sqlglot cannot tell."""
-    from sqlglot import errors, exp, lineage  # 0.4 s, and only when the SQL changed
-
-    schema: dict[str, dict[str, dict[str, str]]] = {}
-    for table_id, columns in found.items():
-        layer, name = table_id.split(".")
-        schema.setdefault(layer, {})[name] = columns
-    try:
-        by_column = lineage.lineage(None, sql, schema=schema, dialect="duckdb", trim_selects=False)
-    except (errors.SqlglotError, ValueError, KeyError, AttributeError):
-        return {}
-    return {
-        column: sorted(
-            {
-                (f"{leaf.expression.db}.{leaf.expression.name}", leaf.name.split(".")[-1].strip('"'))
-                for leaf in node.walk()
-                if not leaf.downstream and isinstance(leaf.expression, exp.Table)
-            }
-        )
-        for column, node in by_column.items()
-    }

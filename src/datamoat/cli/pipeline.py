@@ -19,20 +19,14 @@ def run(as_of: AsOf = None) -> None:
 
     Example: datamoat run
     """
-    from datamoat.build.run import build_models
-    from datamoat.project.read import read_project
-    from datamoat.publish.audit import Worker, audit_build
-    from datamoat.publish.warehouse import publish_warehouse
+    from datamoat.publish.refresh import refresh
     from datamoat.storage.files import one_writer
     from datamoat.storage.warehouse import open_published
     from datamoat.views.sections import RUN, print_sections, read_sections
 
     settings = read_settings()
-    with one_writer(settings.data, "run"), Worker() as worker:
-        project = read_project(settings.content)
-        build_models(settings, project, day_of(as_of))
-        audit_build(settings, project, worker)
-        publish_warehouse(settings, project)
+    with one_writer(settings.data, "run"):
+        refresh(settings, day_of(as_of))
     with open_published(settings) as con:
         typer.echo()
         print_sections(read_sections(con, settings.content / RUN))
@@ -84,8 +78,8 @@ def audit(as_json: AsJson = False) -> None:
     settings = read_settings()
     with one_writer(settings.data, "audit"):
         checked = audit_build(settings, read_project(settings.content))
-    listed = [(r.table_name, r.kind, r.claim, r.reason, r.n_offending, r.offending) for r in checked.warnings]
-    rows(("table_name", "kind", "claim", "reason", "n_offending", "offending"), listed, as_json=as_json)
+    listed = [(r.table_name, r.kind, r.check_name, r.reason, r.n_offending, r.offending) for r in checked.warnings]
+    rows(("table_name", "kind", "check_name", "reason", "n_offending", "offending"), listed, as_json=as_json)
     if not as_json:
         typer.echo(f"{len(checked.results)} checks, {len(checked.warnings)} warnings, none critical.")
 
@@ -102,7 +96,7 @@ def publish() -> None:
     settings = read_settings()
     with one_writer(settings.data, "publish"):
         published = publish_warehouse(settings, read_project(settings.content))
-    typer.echo(f"build {published.build_id} is in {shown(published.path)}" + ("" if published.is_new else " already"))
+    typer.echo(f"build {published.build_id} is in {shown(settings.published)}" + ("" if published.is_new else " already"))
 
 
 def rollback(build_id: Annotated[str | None, typer.Argument(help="Which build; the one before if left out.")] = None) -> None:
@@ -116,4 +110,4 @@ def rollback(build_id: Annotated[str | None, typer.Argument(help="Which build; t
     settings = read_settings()
     with one_writer(settings.data, "rollback"):
         published = warehouse.rollback(settings, build_id)
-    typer.echo(f"build {published.build_id} (as of {published.as_of}) is in {shown(published.path)} again")
+    typer.echo(f"build {published.build_id} (as of {published.as_of}) is in {shown(settings.published)} again")

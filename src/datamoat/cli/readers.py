@@ -1,4 +1,4 @@
-"""The commands for readers: status, show, query, diff, answer, trace, report, export, verify."""
+"""The commands for readers: status, show, query, diff, answer, forecast, trace, report, export, verify."""
 
 import json
 from datetime import datetime
@@ -11,13 +11,14 @@ from datamoat.cli.options import AsJson, Where, day_of, shown
 from datamoat.settings import read_settings
 from datamoat.views.render import rows, text_of
 
+UNKNOWN = 3  # the exit code of a release that is whole and whose checksum nobody here knows
 SHOWN = 200  # rows a query prints unless --limit changes it
 Day = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day of the release; today if left out.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (status, show, query, diff, answer, trace, report, export, verify):
+    for command in (status, show, query, diff, answer, forecast, trace, report, export, verify):
         app.command()(command)
 
 
@@ -83,17 +84,16 @@ def query(
 
     Example: datamoat query "select table_name, n_rows from meta.models"
     """
-    from datamoat.views.query import open_as_of, run_query
+    from datamoat.views.query_child import Query, run_apart
 
-    with open_as_of(read_settings(), day_of(as_of), day_of(rebuild_as_of)) as con:
-        columns, found = run_query(con, sql, limit, seconds)
+    columns, found = run_apart(read_settings(), Query(sql, limit, seconds, day_of(as_of), day_of(rebuild_as_of)))
     rows(columns, found[: limit or None], as_json=as_json)
     if limit and len(found) > limit and not as_json:
         typer.echo(f"… more rows than {limit}; --limit 0 prints all", err=True)
 
 
 def diff(
-    before: Annotated[str | None, typer.Argument(help="A kept build's id; the one published before, if left out.")] = None,
+    before: Annotated[str | None, typer.Argument(help="A retained build's id; the one published before, if left out.")] = None,
     table: Annotated[str | None, typer.Option(help="Print the rows of this mart that differ.")] = None,
     limit: Annotated[int, typer.Option(help="How many rows.")] = 50,
     working: Annotated[bool, typer.Option("--working", help="Compare the newest `datamoat build`, not yet published.")] = False,
@@ -117,11 +117,31 @@ def answer(as_json: AsJson = False) -> None:
     Example: datamoat answer
     """
     from datamoat.storage.warehouse import open_published
-    from datamoat.views.sections import print_sections, read_answer
+    from datamoat.views.sections import print_sections, read_answer, read_answer_object
 
     settings = read_settings()
     with open_published(settings) as con:
+        if as_json:
+            typer.echo(json.dumps(read_answer_object(con, settings.content), default=str, ensure_ascii=False, indent=1))
+            return
         sections = read_answer(con, settings.content)
+    print_sections(sections)
+
+
+def forecast(as_json: AsJson = False) -> None:
+    """Print the forecasts issued with the published file and how earlier ones scored, as reports/forecast declares them.
+
+    Example: datamoat forecast
+    """
+    from datamoat.errors import UsageError
+    from datamoat.storage.warehouse import open_published
+    from datamoat.views.sections import FORECAST, print_sections, read_sections
+
+    settings = read_settings()
+    with open_published(settings) as con:
+        sections = read_sections(con, settings.content / FORECAST)
+    if not sections:
+        raise UsageError("this content tree declares no forecast", str(settings.content / FORECAST), "write a section there.")
     if as_json:
         listed = [{"title": section.title, "rows": section.records} for section in sections]
         typer.echo(json.dumps(listed, default=str, ensure_ascii=False, indent=1))
@@ -173,7 +193,7 @@ def export(
     *,
     release: Annotated[bool, typer.Option("--release", help="Make the full, dated bundle and keep it for good.")] = False,
     on: Day = None,
-    record: Annotated[bool, typer.Option("--record", help="Write the seal into data/releases.csv, to be committed.")] = False,
+    record: Annotated[bool, typer.Option("--record", help="Write the checksum into data/releases.csv, to be committed.")] = False,
     force: Annotated[bool, typer.Option(help="Replace a folder of the same name.")] = False,
 ) -> None:
     """Write the published marts as Parquet and CSV; with --release, everything a reader in five years needs.
@@ -186,7 +206,8 @@ def export(
     if not release:
         from datamoat.release.tables import export_tables
 
-        folder = export_tables(settings, to, replace=force)
+        with one_writer(settings.data, "export"):
+            folder = export_tables(settings, to, replace=force)
         typer.echo(f"{shown(folder)}: {_measured(folder)}")
         return
     from datamoat.release import bundle as releases
@@ -194,33 +215,35 @@ def export(
     with one_writer(settings.data, "export"):
         entry, folder = releases.make_release(settings, day_of(on), to, replace=force)
         if record:
-            releases.record(settings.content / "data", entry)
-    typer.echo(f"{shown(folder)}: {_measured(folder)}\nreleased {entry.released_on}, build {entry.build_id}\nseal {entry.seal}")
+            releases.record(settings.own_content / "data", entry)
+    typer.echo(
+        f"{shown(folder)}: {_measured(folder)}\nreleased {entry.released_on}, build {entry.build_id}\nchecksum {entry.checksum}"
+    )
     if not record:
-        typer.echo("Write the seal where the bundle is not: the release note, or --record and commit data/releases.csv.")
+        typer.echo("Write the checksum where the bundle is not: the release note, or --record and commit data/releases.csv.")
 
 
 def verify(
     bundle: Annotated[Path, typer.Argument(help="The folder of a release.")],
-    seal: Annotated[str | None, typer.Option(help="The seal somebody wrote down elsewhere, to compare with.")] = None,
+    checksum: Annotated[str | None, typer.Option(help="The checksum somebody wrote down elsewhere, to compare with.")] = None,
     *,
     rebuild: Annotated[bool, typer.Option(help="Build it again from the content here, and compare the rows.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check that a release is byte for byte what was released; exits 1 if not.
+    """Check that a release is byte for byte what was released; exits 1 if not, 3 if nobody here knows its checksum.
 
     Example: datamoat verify data/exports/releases/datamoat-2026-11-24-0a1b2c3d
     """
     from datamoat.release.verify import rebuild_bundle, verify_bundle
 
     settings = read_settings()
-    verdict = verify_bundle(settings, bundle, seal)
+    verdict = verify_bundle(settings, bundle, checksum)
     findings = list(verdict.findings)
     if rebuild and verdict.is_good:
         findings += rebuild_bundle(settings, bundle)
     if as_json:
         facts = {
-            "is_good": not findings, "seal": verdict.seal, "n_files": verdict.n_files, "n_bytes": verdict.n_bytes,
+            "is_good": not findings, "is_known": verdict.is_known, "checksum": verdict.checksum, "n_files": verdict.n_files, "n_bytes": verdict.n_bytes,
             "n_tables": verdict.n_tables, "registered_on": verdict.registered_on and verdict.registered_on.isoformat(),
             "findings": [{"path": finding.path, "what": finding.what} for finding in findings],
         }  # fmt: skip
@@ -232,13 +255,15 @@ def verify(
         typer.echo(
             f"{verdict.n_files} files, {verdict.n_bytes / 1e6:.1f} MB, {verdict.n_tables} tables in all their forms: as released"
         )
-        typer.echo(f"seal {verdict.seal}")
+        typer.echo(f"checksum {verdict.checksum}")
         typer.echo(
             f"registered on {verdict.registered_on}"
             if verdict.registered_on
-            else "No register here knows this seal: compare it with the one its release note gives (--seal)."
+            else "It is the checksum that was given."
+            if verdict.is_known
+            else "No register here knows this checksum: compare it with the one its release note gives (--checksum)."
         )
-    raise typer.Exit(0 if not findings else 1)
+    raise typer.Exit(1 if findings else 0 if verdict.is_known else UNKNOWN)
 
 
 def _measured(folder: Path) -> str:

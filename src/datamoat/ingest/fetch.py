@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from datamoat.errors import SourceUnavailableError, UsageError
 from datamoat.ingest.outcome import FETCH_SECONDS, Clock, FetchReport, Outcome, now
 from datamoat.ingest.protocols import MOST_FAILURES, Fetcher, plan
+from datamoat.log import step
 from datamoat.project.sources import Request, Source, find_source
 from datamoat.settings import Settings
-from datamoat.storage.files import one_asker
+from datamoat.storage.files import one_client
 from datamoat.storage.snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def fetch_source(
     secret = _secret(source)
     from datamoat.ingest.http_client import Client  # a DAG file may import this module; it must not pay for the client
 
-    with one_asker(settings.snapshots / source.id, FETCH_SECONDS), Client(source, clock=clock) as client:
+    with one_client(settings.snapshots / source.id, FETCH_SECONDS), Client(source, clock=clock) as client:
         store = Snapshots(settings.snapshots, source.id)
         fetcher = Fetcher(client, store, source, secret, clock)
         outcomes = _ask_in_rounds(fetcher, wanted)
@@ -79,7 +80,10 @@ def _ask_in_rounds(fetcher: "Fetcher", wanted: dict[str, Request]) -> dict[str, 
     def one_round() -> None:
         worst: RetryLaterError | None = None
         for name in [name for name in wanted if name not in outcomes]:
-            trouble = fetcher.try_one(name, wanted[name], outcomes)
+            with step("request", request=f"{fetcher.source.id}/{name}") as logged:
+                trouble = fetcher.try_one(name, wanted[name], outcomes)
+                outcome = outcomes.get(name)
+                logged.update({"outcome": outcome.what, "snapshot": outcome.snapshot_id} if outcome else {"outcome": "retry"})
             if trouble is None:
                 continue
             troubles.append((name, trouble))

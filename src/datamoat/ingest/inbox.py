@@ -9,7 +9,7 @@ from datamoat.ingest.outcome import FETCH_SECONDS, Clock, FetchReport, Outcome, 
 from datamoat.parsing import shown
 from datamoat.project.sources import Source, find_source
 from datamoat.settings import Settings
-from datamoat.storage.files import one_asker
+from datamoat.storage.files import one_client
 from datamoat.storage.snapshots import Snapshots
 
 UNFINISHED = {".part", ".tmp", ".crdownload", ".partial", ".filepart"}
@@ -42,7 +42,7 @@ def bring_in(
     source = find_source(settings.content, source) if isinstance(source, str) else source
     source.request(request)
     files = _dated_files(str(pattern)) if "{date}" in str(pattern) else [(_day(str(on)) if on else None, Path(pattern))]
-    with one_asker(settings.snapshots / source.id, FETCH_SECONDS):
+    with one_client(settings.snapshots / source.id, FETCH_SECONDS):
         store = Snapshots(settings.snapshots, source.id)
         return FetchReport(source.id, tuple(_store(store, source, request, moment, path, clock) for moment, path in files))
 
@@ -65,7 +65,7 @@ def take_inbox(
         What was brought in, and a sentence for each file that was not.
     """
     outcomes, skipped = [], []
-    with one_asker(settings.snapshots / source.id, FETCH_SECONDS):
+    with one_client(settings.snapshots / source.id, FETCH_SECONDS):
         store = Snapshots(settings.snapshots, source.id)
         for request in source.fetch.requests:
             for path in sorted((settings.data / "inbox" / source.id / request).glob("*")):

@@ -1,7 +1,7 @@
 """What became of every snapshot: the record of landings, and the raw Parquet files they made."""
 
+import hashlib
 import io
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
@@ -11,17 +11,17 @@ from typing import Any
 import polars as pl
 
 from datamoat.ingest.status import Status
+from datamoat.log import log
 from datamoat.parsing import Row
+from datamoat.project.column_types import polars_type
 from datamoat.project.sources import Source
 from datamoat.settings import Settings
-from datamoat.storage.files import write_json, write_whole
+from datamoat.storage.files import read_record, write_record, write_whole
 from datamoat.storage.snapshots import Receipt
+from datamoat.storage.warehouse import known_sha256
 
-POLARS = {
-    "VARCHAR": pl.String(), "BIGINT": pl.Int64(), "DOUBLE": pl.Float64(), "BOOLEAN": pl.Boolean(), "DATE": pl.Date(),
-    "TIMESTAMP": pl.Datetime("us"), "VARCHAR[]": pl.List(pl.String()),
-}  # fmt: skip
 LOG = "landing.json"
+HASH_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def rows_of(settings: Settings, source: Source, landing: Landing) -> dict[str, l
     for name, table in source.tables.items():
         if name not in landing.files:
             continue
-        frame = pl.read_parquet(raw_folder(settings) / landing.files[name], columns=list(table.columns))
+        frame = pl.read_parquet(raw_folder(settings) / landing.files[name], columns=list(table.columns), glob=False)
         seen: dict[Any, Any] = {}  # one object for equal texts
         columns = [
             [seen.setdefault(value, value) for value in frame[column].to_list()] if kind == "VARCHAR" else frame[column].to_list()
@@ -130,26 +130,28 @@ def write_tables(
         if unchanged and not table.repeat:
             continue
         columns = [
-            pl.Series(column, [row[column] for row in tables[name]], dtype=POLARS[kind]) for column, kind in table.columns.items()
+            pl.Series(column, [row[column] for row in tables[name]], dtype=polars_type(kind))
+            for column, kind in table.columns.items()
         ]
         frame = pl.DataFrame(columns).with_columns(
             pl.lit(receipt.snapshot_id).alias("_snapshot_id"),
             pl.lit(receipt.request).alias("_request"),
             pl.lit(receipt.captured_on).alias("_captured_on"),
         )
-        path = Path(source.id) / name / receipt.request / f"{receipt.captured_on}-{receipt.sha256[:12]}.parquet"
         buffer = io.BytesIO()
         frame.write_parquet(buffer, compression="zstd", statistics=False)
+        own = hashlib.sha256(buffer.getvalue()).hexdigest()[:HASH_DIGITS]  # in the name, so that damage shows
+        path = Path(source.id) / name / receipt.request / f"{receipt.captured_on}-{receipt.sha256[:HASH_DIGITS]}-{own}.parquet"
         write_whole(raw_folder(settings) / path, buffer.getvalue())
         files[name] = str(path)
     return files
 
 
 def read_log(settings: Settings, source_id: str, code: str | None) -> list[Landing]:
-    """Return the landings on record, none if other code made them or their files are gone."""
+    """Return the landings on record, none if other code made them or a file is missing or damaged."""
     path = raw_folder(settings) / source_id / LOG
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_record(path)
         landings = [
             Landing(
                 **{
@@ -166,14 +168,40 @@ def read_log(settings: Settings, source_id: str, code: str | None) -> list[Landi
     if code is not None:
         if stored.get("code") != code:
             return []
-        if not all((raw_folder(settings) / file).is_file() for landing in landings for file in landing.files.values()):
+        files = [raw_folder(settings) / file for landing in landings for file in landing.files.values()]
+        if damaged := [file for file in files if not _is_whole(file)]:
+            log.warning("damaged", problem=f"{damaged[0]} is missing or not what was landed", fix=f"{source_id} is landed again")
             return []
     return landings
 
 
 def write_log(settings: Settings, source_id: str, code: str, landings: list[Landing]) -> None:
     """Write the landings of a source and the hash of the code that made them."""
-    write_json(raw_folder(settings) / source_id / LOG, {"code": code, "landings": [_plain(landing) for landing in landings]})
+    write_record(raw_folder(settings) / source_id / LOG, {"code": code, "landings": [_plain(landing) for landing in landings]})
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a raw file has the bytes that its name says."""
+    try:
+        return known_sha256(path).startswith(path.stem.rpartition("-")[2])
+    except OSError:
+        return False
+
+
+def examine_raw(lake: Path) -> list[tuple[bool, str, str]]:
+    """Return findings about the raw files and the records of landings: whether good, what was seen, what to do."""
+    fix = "the next `datamoat land` reads the snapshots again"
+    findings = [
+        (False, f"lake: raw {path.name} is damaged", fix)
+        for path in sorted((lake / "raw").rglob("*.parquet"))
+        if not _is_whole(path)
+    ]
+    for path in sorted((lake / "raw").glob(f"*/{LOG}")):
+        try:
+            read_record(path)
+        except (OSError, ValueError):
+            findings.append((False, f"lake: {path.parent.name}/{LOG} is damaged", fix))
+    return findings
 
 
 def raw_folder(settings: Settings) -> Path:

@@ -12,7 +12,7 @@ from datamoat.errors import DatamoatError, SourceUnavailableError
 from datamoat.project.reference import read_reference
 from datamoat.project.sources import Fetch, Request, Source
 from datamoat.settings import Settings
-from datamoat.storage.files import one_asker
+from datamoat.storage.files import one_client
 from datamoat.storage.snapshots import Receipt, Snapshots
 
 FOLDER = "watched_pages"
@@ -68,7 +68,7 @@ def watch_pages(settings: Settings, *, clock: Clock = lambda: datetime.now(UTC))
     Raises:
         ContentError: A reference file is malformed.
     """
-    with one_asker(settings.snapshots / FOLDER, 600):
+    with one_client(settings.snapshots / FOLDER, 600):
         store = Snapshots(settings.snapshots, FOLDER)
         return [_look(settings, store, page, clock) for page in cited_pages(settings)]
 

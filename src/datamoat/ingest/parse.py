@@ -1,7 +1,6 @@
 """Run a source's `parse.py` on an answer: here where the format is text, in a child process where it is binary."""
 
 import contextlib
-import importlib.util
 import json
 import math
 import os
@@ -11,12 +10,12 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from datamoat.errors import ContentError, SourceChangedError
 from datamoat.parsing import Response, Row, changed, fold, kind, shown, storable
 from datamoat.parsing.containers import unwrap
+from datamoat.project.python_models import load
 from datamoat.project.sources import Source, Table
 
 BINARY = (b"PAR1", b"PK\x03\x04", b"ARROW1", b"\xd0\xcf\x11\xe0", b"DUCK")  # a native reader would see these
@@ -54,26 +53,8 @@ def read_response(source: Source, pages: list[bytes], request: str, day: date) -
     return found, notes
 
 
-def load_parser(path: Path) -> ModuleType:
-    """Import a `parse.py` by its path.
-
-    Raises:
-        ContentError: The file is missing or does not import.
-    """
-    name = f"datamoat_source_{path.parent.name}"
-    specification = importlib.util.spec_from_file_location(name, path)
-    if specification is None or specification.loader is None or not path.is_file():
-        raise ContentError("a source needs a parser", str(path), "write parse.py with one function for each table.")
-    module = importlib.util.module_from_spec(specification)
-    try:
-        specification.loader.exec_module(module)
-    except Exception as failure:
-        raise ContentError(f"parse.py does not import: {type(failure).__name__}: {failure}", str(path), "fix it.") from failure
-    return module
-
-
 def _parser_of(path: Path, table: str) -> Parser:
-    parser: Parser | None = getattr(load_parser(path), table, None)
+    parser: Parser | None = getattr(load(path), table, None)
     if parser is None:
         raise ContentError(f"parse.py has no function {table}()", str(path), "one function for each table of source.yml.")
     return parser

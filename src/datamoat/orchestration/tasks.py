@@ -136,7 +136,7 @@ def audit(build_id: str) -> Facts:
     """Run every check on a build.
 
     Raises:
-        AuditFailedError: A critical check does not pass.
+        AuditFailedError: A critical check failed.
         PublishRefusedError: Another build took its place meanwhile.
     """
     from datamoat.project.read import read_project
@@ -146,7 +146,7 @@ def audit(build_id: str) -> Facts:
     with one_writer(settings.data, "audit", TURN_SECONDS):
         _same_build(settings, build_id)
         audited = audit_build(settings, read_project(settings.content))
-    warned = [f"{result.table_name}: {result.claim}" for result in audited.warnings]
+    warned = [f"{result.table_name}: {result.check_name}" for result in audited.warnings]
     return {"build_id": build_id, "n_checks": len(audited.results), "warnings": warned}
 
 
@@ -195,7 +195,12 @@ def release() -> Facts:
     settings = read_settings()
     with one_writer(settings.data, "release", TURN_SECONDS):
         entry, folder = make_release(settings)
-    return {"release": folder.name, "build_id": entry.build_id, "released_on": entry.released_on.isoformat(), "seal": entry.seal}
+    return {
+        "release": folder.name,
+        "build_id": entry.build_id,
+        "released_on": entry.released_on.isoformat(),
+        "checksum": entry.checksum,
+    }
 
 
 def watch() -> Facts:
@@ -230,7 +235,7 @@ def _fetched(source: Source, report: "FetchReport") -> Facts:
 
 def _land_reference(settings: Settings) -> Facts:
     """Read the reference facts; they are new if the published file was made from other facts, models or code."""
-    from datamoat.build.run import input_hashes
+    from datamoat.build.inputs import input_hashes
     from datamoat.project.read import read_project
     from datamoat.project.reference import read_reference
     from datamoat.storage.warehouse import open_published
@@ -269,7 +274,7 @@ def _published_snapshots(settings: Settings, source_id: str) -> set[tuple[str, s
 
 def _same_build(settings: Settings, build_id: str) -> None:
     """Refuse to go on with a build that this run did not make."""
-    from datamoat.build.run import read_build
+    from datamoat.build.record import read_build
 
     here = read_build(settings.lake).build_id
     if here != build_id:

@@ -25,13 +25,18 @@ class Acceptance:
     reason: str
 
 
+def file_of(settings: Settings) -> Path:
+    """Return where acceptances are: with the reference facts, or in the data folder where those belong to the package."""
+    return (settings.data if settings.is_packaged else settings.reference) / FILE
+
+
 def read_accepted(settings: Settings) -> dict[str, Acceptance]:
     """Return every acceptance by snapshot.
 
     Raises:
         ContentError: The file has other columns, or a row without a day or a reason.
     """
-    path = settings.reference / FILE
+    path = file_of(settings)
     if not path.is_file():
         return {}
     wanted = [entry.name for entry in fields(Acceptance)]
@@ -71,6 +76,6 @@ def write_acceptance(settings: Settings, acceptance: Acceptance) -> Path:
         row = list(astuple(entries[key]))
         row[4] = entries[key].accepted_on.isoformat()
         writer.writerow(row)
-    path = settings.reference / FILE
+    path = file_of(settings)
     write_whole(path, out.getvalue().encode())
     return path

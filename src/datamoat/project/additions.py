@@ -156,7 +156,7 @@ def vocabulary_page(folder: Path) -> str:
 def _field(entry: dict[str, Any], known: list[str]) -> Field:
     """Return one column with what it takes, an example from the table, and the next id."""
     limits = entry.get("constraints", {})
-    allowed = TYPES[entry["type"]][2]
+    allowed = TYPES[entry["type"]][1]
     if "enum" in limits:
         allowed = "one of " + ", ".join(map(str, limits["enum"]))
     elif "pattern" in limits:

@@ -20,7 +20,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table a model yields, and what its header promises."""
+    """One table that a model makes, and what its header promises."""
 
     name: str
     layer: str
@@ -33,7 +33,7 @@ class Table:
 
     @property
     def id(self) -> str:
-        """Schema and name, as SQL says it."""
+        """Schema and name, as in SQL."""
         return f"{self.layer}.{self.name}"
 
 
@@ -68,13 +68,13 @@ class Snippet:
 
     @property
     def description(self) -> str:
-        """What the header says it is."""
+        """The description in the header."""
         return str(self.header["description"])
 
 
 @dataclass(frozen=True)
 class Project:
-    """Everything the content tree says."""
+    """Everything in the content tree."""
 
     content: Path
     models: tuple[Model, ...]

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +18,7 @@ def read_polars_model(path: Path, layer: str) -> Model:
     try:
         tree = ast.parse(text)
     except SyntaxError as failure:
-        raise ContentError(f"this is no Python: {failure}", str(path), "mend the file.") from failure
+        raise ContentError(f"this is no Python: {failure}", str(path), "correct the file.") from failure
     values = {}
     for node in tree.body:
         if isinstance(node, ast.Assign):
@@ -65,13 +66,21 @@ def read_polars_model(path: Path, layer: str) -> Model:
     return Model(path.stem, layer, path, False, text, named, tables, bool(values.get("CACHE", False)), constants)
 
 
+class _Loader(SourceFileLoader):
+    """Imports a file and writes nothing beside it: a content tree may be read-only, or part of an installed package."""
+
+    def set_data(self, *_: object, **__: object) -> None:
+        """Write no compiled copy."""
+
+
 def load(path: Path) -> ModuleType:
     """Import a Python file of the content tree by its path: a model, a parser, a suite of expectations, a chart.
 
     Raises:
         ContentError: The file is missing or does not import.
     """
-    specification = importlib.util.spec_from_file_location(f"datamoat_content_{path.parent.name}_{path.stem}", path)
+    name = f"datamoat_content_{path.parent.name}_{path.stem}"
+    specification = importlib.util.spec_from_file_location(name, path, loader=_Loader(name, str(path)))
     if specification is None or specification.loader is None or not path.is_file():
         raise ContentError(f"{path.name} is missing", str(path), "bring the file back.")
     module = importlib.util.module_from_spec(specification)

@@ -22,6 +22,7 @@ from typing import Any
 import polars as pl
 
 from datamoat.errors import ContentError
+from datamoat.project.column_types import of_frictionless, polars_type
 
 DESCRIPTOR = "datapackage.json"
 _DATE = re.compile(r"(?:19|20)\d{2}-\d{2}-\d{2}", re.ASCII)
@@ -53,12 +54,12 @@ def _date(text: str) -> date:
     return date.fromisoformat(text)
 
 
-TYPES: dict[str, tuple[Callable[[str], Any], Any, str]] = {
-    "string": (str, pl.String, "text"),
-    "integer": (_integer, pl.Int64, "a whole number without separators"),
-    "number": (_number, pl.Float64, "a number with a decimal point and no separators"),
-    "boolean": (_boolean, pl.Boolean, "true or false"),
-    "date": (_date, pl.Date, "a date as 2026-05-14, from 1900 on"),
+TYPES: dict[str, tuple[Callable[[str], Any], str]] = {
+    "string": (str, "text"),
+    "integer": (_integer, "a whole number without separators"),
+    "number": (_number, "a number with a decimal point and no separators"),
+    "boolean": (_boolean, "true or false"),
+    "date": (_date, "a date as 2026-05-14, from 1900 on"),
 }
 
 
@@ -165,7 +166,10 @@ def _read_csv(path: Path, schema: dict[str, Any]) -> ReferenceTable:
             f"fix the rows; what each column takes is in {DESCRIPTOR}.",
         )
     frame = pl.DataFrame(
-        {entry["name"]: pl.Series(cells, dtype=TYPES[entry["type"]][1]) for entry, cells in zip(fields, columns, strict=True)}
+        {
+            entry["name"]: pl.Series(cells, dtype=polars_type(of_frictionless(entry["type"])))
+            for entry, cells in zip(fields, columns, strict=True)
+        }
     )
     key = schema.get("primaryKey", [])
     key = [key] if isinstance(key, str) else key
@@ -188,7 +192,7 @@ def _read_texts(folder: Path, schema: dict[str, Any]) -> ReferenceTable:
 def _cell_reader(entry: dict[str, Any]) -> Callable[[str], tuple[Any, str | None]]:
     """Return a function that reads one cell and returns what is wrong with it, if anything."""
     name, limits = entry["name"], entry.get("constraints", {})
-    convert, _, kind = TYPES[entry["type"]]
+    convert, kind = TYPES[entry["type"]]
     pattern = re.compile(limits["pattern"]) if "pattern" in limits else None
     allowed = set(map(str, limits["enum"])) if "enum" in limits else None
     low, high = limits.get("minimum"), limits.get("maximum")

@@ -92,7 +92,7 @@ def write_source(settings: Settings, source_id: str) -> Path:
             "the command line",
             "use lower-case words joined by single underscores, as publisher_product.",
         )
-    folder = settings.content / "transforms" / "staging" / source_id
+    folder = settings.own_content / "transforms" / "staging" / source_id
     if folder.exists():
         raise UsageError(f"there is a source called {source_id} already", str(folder), "choose another id, or edit that one.")
     files = {

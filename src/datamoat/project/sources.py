@@ -11,13 +11,14 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from datamoat.errors import ContentError, UsageError
 from datamoat.project.check_models import AnomalyChecks, Frozen, Sentence, Strict
+from datamoat.project.column_types import check_type
 from datamoat.project.yaml_files import UniqueKeys
 
 ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 REFERENCE = "reference"  # facts of our own: they come in through data/reference, not through a source.yml
 Every = Literal["hourly", "daily", "weekly", "monthly", "quarterly", "half-yearly", "never"]
 Kind = Literal["platform-statistics", "model-releases", "leaderboards"]  # the tag of its schedule
-ColumnType = Literal["VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP", "VARCHAR[]"]
+ColumnType = Annotated[str, AfterValidator(check_type)]
 STAMPS = {"_snapshot_id": "VARCHAR", "_request": "VARCHAR", "_captured_on": "DATE"}
 EVERY_DAYS = {"hourly": 1, "daily": 1, "weekly": 7, "monthly": 31, "quarterly": 92, "half-yearly": 184, "never": None}
 

@@ -54,7 +54,7 @@ def parsed(sql: str, path: Path) -> dict[str, Any]:
         raise ContentError(
             f"this is not one SELECT: {tree.get('error_message', 'several statements')}",
             str(path),
-            "mend the SQL; try it in a DuckDB prompt.",
+            "correct the SQL; try it in a DuckDB prompt.",
         )
     return tree
 
@@ -86,7 +86,7 @@ def split_header(path: Path) -> tuple[dict[str, Any], str]:
     try:
         header = yaml.safe_load(match["yaml"])
     except yaml.YAMLError as failure:
-        raise ContentError(f"the header is no YAML: {failure}", str(path), "mend the header.") from failure
+        raise ContentError(f"the header is no YAML: {failure}", str(path), "correct the header.") from failure
     if not isinstance(header, dict) or not str(header.get("description", "")).strip():
         raise ContentError("the header has no description", str(path), "say in one sentence what this is.")
     return header, text[match.end() :].strip()

@@ -4,7 +4,7 @@ The differences are found cell by cell. The cause follows the lineage of the col
 the two builds, only those the column is computed from can have moved it. If several can, the first in this order is the
 cause and the others are named beside it: method, entity_merge, correction, source, new_period. A row that is new because
 its date lies after the earlier build's is new_period. Every difference has exactly one cause, so the counts by cause add
-up to the differences. It is written when a build is published, because only then is it known what stood there before.
+up to the differences. It is written when a build is published, because only then is it known what was published before.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,6 @@ import duckdb
 
 from datamoat.project.fingerprint import versions
 from datamoat.storage.lake import identifier, quoted
-from datamoat.storage.warehouse import published_build
 
 CAUSES = ("method", "entity_merge", "correction", "source", "new_period")
 WHOLE_ROW = "*"
@@ -25,7 +24,7 @@ COLUMNS = {
     "previous_build_id": ("VARCHAR", "The build published before it."),
     "table_name": ("VARCHAR", "The mart."),
     "row_key": ("VARCHAR", "The row, as `name=value; name=value` over the mart's grain."),
-    "column_name": ("VARCHAR", "The column; `*` for a row that came or went."),
+    "column_name": ("VARCHAR", "The column; `*` for a row that was added or removed."),
     "old_value": ("VARCHAR", "The value before, as text; null where the row is new or the value was null."),
     "new_value": ("VARCHAR", "The value now, as text; null where the row is gone or the value is null."),
     "cause": (
@@ -40,12 +39,12 @@ COLUMNS = {
 DESCRIPTION = "What differs from the build published before, cell by cell, each with one cause. Draws are left out: their quantiles are here."
 
 
-def write_change(con: duckdb.DuckDBPyConnection, previous: Path, build: dict[str, Any]) -> None:
+def write_change(con: duckdb.DuckDBPyConnection, previous: Path | None, build: dict[str, Any]) -> None:
     """Create and fill `marts.change` in the current database, the build about to be published.
 
     Args:
         con: A connection whose current database is the new file, with `marts` and `meta` filled.
-        previous: The file published before; it may be absent.
+        previous: The retained file of the build published before; None where there is none.
         build: The content of transforms/build.yml, for `causes`.
     """
     declared = ", ".join(
@@ -55,8 +54,7 @@ def write_change(con: duckdb.DuckDBPyConnection, previous: Path, build: dict[str
     con.execute(f"comment on table marts.change is {quoted(DESCRIPTION)}")
     for name, (_, means) in COLUMNS.items():
         con.execute(f"comment on column marts.change.{name} is {quoted(means)}")
-    before = published_build(previous)
-    if before is None:
+    if previous is None:
         return
     con.execute(f"attach {quoted(str(previous))} as before (read_only)")
     try:
@@ -65,7 +63,7 @@ def write_change(con: duckdb.DuckDBPyConnection, previous: Path, build: dict[str
             con.execute("create temp table _found as from marts.change")
             for statement in _statements(con, causes):
                 con.execute(f"insert into _found {statement}")
-            # Once and in order: the same rows take half the room, and no block of the file is written twice.
+            # Once and in order: the same rows take half the space, and no block of the file is written twice.
             con.execute("insert into marts.change from _found order by table_name, row_key, column_name")
             con.execute("drop table _found")
     finally:
@@ -73,7 +71,7 @@ def write_change(con: duckdb.DuckDBPyConnection, previous: Path, build: dict[str
 
 
 def _statements(con: duckdb.DuckDBPyConnection, causes: "_Causes") -> Iterable[str]:
-    """Yield one SELECT for each column and each coming and going of rows."""
+    """Yield one SELECT for each column, one for added and one for removed rows."""
     listed = "select table_name, grain from {}meta.models where layer = 'marts' and not list_contains(grain, 'draw') order by 1"
     now = dict(con.sql(listed.format("")).fetchall())
     was = dict(con.sql(listed.format("before.")).fetchall())
@@ -168,13 +166,13 @@ class _Causes:
 
     def of(self, table: str, columns: list[str]) -> tuple[str, str]:
         """Return the cause of a difference in these columns, and the other candidates as a SQL list."""
-        asked = (table, tuple(columns))
-        if asked not in self._known:
+        key = (table, tuple(columns))
+        if key not in self._known:
             causes = self._candidates(f"marts.{table}", columns)
             ordered = [cause for cause in CAUSES if cause in causes] or ["method"]
             others = ", ".join(quoted(cause) for cause in ordered[1:] if cause != "new_period")
-            self._known[asked] = ordered[0], f"[{others}]::varchar[]"
-        return self._known[asked]
+            self._known[key] = ordered[0], f"[{others}]::varchar[]"
+        return self._known[key]
 
     def _candidates(self, start: str, columns: list[str]) -> set[str]:
         """Return everything that changed above these columns."""

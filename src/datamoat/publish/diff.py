@@ -18,11 +18,11 @@ class Difference:
         n_before: Rows before.
         n_after: Rows after.
         n_added: Keys that are new.
-        n_removed: Keys that are gone.
+        n_removed: Keys that are no longer there.
         n_changed: Rows whose key stayed and whose values did not.
         columns: The columns in which rows changed, with how many rows each.
-        came: Columns that are new.
-        went: Columns that are gone.
+        added_columns: Columns that are new.
+        removed_columns: Columns that are no longer there.
     """
 
     table_name: str
@@ -32,19 +32,19 @@ class Difference:
     n_removed: int
     n_changed: int
     columns: dict[str, int]
-    came: tuple[str, ...] = ()
-    went: tuple[str, ...] = ()
+    added_columns: tuple[str, ...] = ()
+    removed_columns: tuple[str, ...] = ()
 
     @property
     def is_none(self) -> bool:
         """Whether nothing differs."""
-        return not (self.n_added or self.n_removed or self.n_changed or self.came or self.went)
+        return not (self.n_added or self.n_removed or self.n_changed or self.added_columns or self.removed_columns)
 
     @property
-    def told(self) -> str:
-        """The columns that differ, in a line: changed ones with how many rows, new ones with +, gone ones with -."""
+    def summary(self) -> str:
+        """The columns that differ, in a line: changed ones with how many rows, new ones with +, removed ones with -."""
         changed = [f"{name} ({n})" for name, n in self.columns.items()]
-        return ", ".join([*changed, *(f"+{name}" for name in self.came), *(f"-{name}" for name in self.went)])
+        return ", ".join([*changed, *(f"+{name}" for name in self.added_columns), *(f"-{name}" for name in self.removed_columns)])
 
 
 def attach(con: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
@@ -125,5 +125,5 @@ def _difference(con: duckdb.DuckDBPyConnection, name: str, grain: list[str]) -> 
     )
     moved = {column: n for column, n in zip(others, each, strict=True) if n}
     was, now = _columns(con, "before", name), _columns(con, "after", name)
-    came, went = (tuple(column for column in one if column not in other) for one, other in ((now, was), (was, now)))
-    return Difference(name, n_before, n_after, n_after - n_both, n_before - n_both, n_changed, moved, came, went)
+    added, removed = (tuple(column for column in one if column not in other) for one, other in ((now, was), (was, now)))
+    return Difference(name, n_before, n_after, n_after - n_both, n_before - n_both, n_changed, moved, added, removed)

@@ -1,10 +1,10 @@
-"""Releases: dated bundles that never change, each sealed, and the register of their seals.
+"""Releases: dated bundles that never change, and the register of their checksums.
 
 A release is the published file, every table as Parquet and CSV, the draws, and what the standards ask for, in one folder
-whose `SHA256SUMS` lists every byte. Its *seal* is the hash of that list. The seal is written down outside the bundle, in
+whose `SHA256SUMS` lists every byte. Its *checksum* is the hash of that list. The checksum is written down outside the bundle, in
 the register of the store and, for releases that were given out, in the register under version control: who changes a
 file and the list with it cannot change those. A release is made by a person on a day, so this is the one module that
-asks the clock, and it does not believe a clock that runs behind the data.
+reads the clock, and it refuses a clock that runs behind the data.
 """
 
 import csv
@@ -26,20 +26,18 @@ from datamoat.release.tables import (
     checked_target,
     credits_of,
     csv_text,
-    published_here,
-    sha256_of,
     write_sums,
     write_tables,
 )
 from datamoat.settings import Settings
-from datamoat.storage.files import cannot_write, write_json, write_whole
+from datamoat.storage.files import cannot_write, sha256_of, write_json, write_whole
 from datamoat.storage.lake import identifier, quoted
-from datamoat.storage.warehouse import READ_ONLY
+from datamoat.storage.warehouse import READ_ONLY, check_published, check_retained, log_of, open_published
 
 ABOUT = "reports/release/release.yml"
 TEXTS = "reports/release/LICENSES"
 REGISTER = "releases.csv"
-COLUMNS = ("release_id", "released_on", "build_id", "as_of", "seal")
+COLUMNS = ("release_id", "released_on", "build_id", "as_of", "checksum")
 ABOUT_KEYS = {
     "name",
     "title",
@@ -64,13 +62,13 @@ class Entry:
     released_on: date
     build_id: str
     as_of: date
-    seal: str
+    checksum: str
 
 
 def make_release(
     settings: Settings, on: date | None = None, to: Path | None = None, *, replace: bool = False
 ) -> tuple[Entry, Path]:
-    """Keep the published build as a release, and put a copy into `to`.
+    """Make a release of the published build, and put a copy into `to`.
 
     A build that was released before is not released again: its release is copied.
 
@@ -88,15 +86,13 @@ def make_release(
     """
     target = checked_target(to, replace=replace) if to is not None else None
     about = _about(settings.content)
-    if not settings.published.is_file():
-        raise PublishRefusedError("nothing is published yet", str(settings.published), "run `datamoat run`.")
     known = register(settings.exports)
-    with published_here(settings.published) as con:
+    with open_published(settings, is_closed=False) as con:
         build_id, as_of = con.sql("select build_id, as_of from meta.build").fetchall()[0]
         entry = next((old for old in known if old.build_id == build_id), None)
         if entry is None:
             day = on or datetime.now(UTC).date()
-            _believe(day, as_of, known)
+            _check_day(day, as_of, known)
             entry = _make(settings, con, about, day)
     folder = store(settings) / entry.release_id
     if target is None:
@@ -115,7 +111,7 @@ def make_release(
 
 
 def store(settings: Settings) -> Path:
-    """Return the folder that keeps every release."""
+    """Return the folder that holds every release."""
     return settings.exports / "releases"
 
 
@@ -137,7 +133,7 @@ def register(folder: Path) -> list[Entry]:
                 date.fromisoformat(row["released_on"]),
                 row["build_id"],
                 date.fromisoformat(row["as_of"]),
-                row["seal"],
+                row["checksum"],
             )
             for row in rows
         ]
@@ -152,7 +148,7 @@ def record(folder: Path, entry: Entry) -> None:
     """Add one line to a register; a line once written stays.
 
     Raises:
-        PublishRefusedError: The register holds another seal for this release.
+        PublishRefusedError: The register holds another checksum for this release.
     """
     known = register(folder)
     for old in known:
@@ -160,21 +156,21 @@ def record(folder: Path, entry: Entry) -> None:
             return
         if old.release_id == entry.release_id:
             raise PublishRefusedError(
-                f"{entry.release_id} is registered with another seal",
+                f"{entry.release_id} is registered with another checksum",
                 str(folder / REGISTER),
                 "a release is never made twice; look who changed it.",
             )
-    lines = [(e.release_id, e.released_on.isoformat(), e.build_id, e.as_of.isoformat(), e.seal) for e in (*known, entry)]
+    lines = [(e.release_id, e.released_on.isoformat(), e.build_id, e.as_of.isoformat(), e.checksum) for e in (*known, entry)]
     write_whole(folder / REGISTER, csv_text(COLUMNS, lines).encode())
 
 
-def seal_of(bundle: Path) -> str:
-    """Return the seal of a bundle: the SHA-256 of its list of hashes."""
+def checksum_of(bundle: Path) -> str:
+    """Return the checksum of a bundle: the SHA-256 of `SHA256SUMS`, its manifest."""
     return sha256_of(bundle / SUMS)
 
 
 def released_by(settings: Settings, day: date) -> Entry:
-    """Return the release that stood on a day.
+    """Return the release that was current on a day.
 
     Raises:
         UsageError: Nothing had been released by then.
@@ -182,17 +178,17 @@ def released_by(settings: Settings, day: date) -> Entry:
     known = register(settings.exports)
     standing = [entry for entry in known if entry.released_on <= day]
     if not standing:
-        first = f"the first release here is of {known[0].released_on}" if known else "no release is kept here"
+        first = f"the first release here is of {known[0].released_on}" if known else "there is no release here"
         raise UsageError(
             f"nothing had been released by {day}: {first}",
             str(settings.exports / REGISTER),
-            f"--rebuild-as-of {day} tells what today's method would have said from what was public then.",
+            f"--rebuild-as-of {day} computes with today's models what follows from what was public then.",
         )
     return standing[-1]
 
 
 def open_release(settings: Settings, entry: Entry) -> duckdb.DuckDBPyConnection:
-    """Open a kept release for reading, after its seal and its database's hash were compared.
+    """Open a release for reading, after its checksum and its database's hash were compared.
 
     Raises:
         PublishRefusedError: The release is gone, or a byte of it changed.
@@ -201,22 +197,27 @@ def open_release(settings: Settings, entry: Entry) -> duckdb.DuckDBPyConnection:
     database = folder / "datamoat.duckdb"
     try:
         wanted = f"{sha256_of(database)}  {database.name}"
-        is_whole = seal_of(folder) == entry.seal and wanted in (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        has_log = log_of(database).exists()  # a client's edits, which DuckDB would read with the file
+        is_whole = (
+            not has_log
+            and checksum_of(folder) == entry.checksum
+            and wanted in (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        )
     except (OSError, ValueError) as failure:
         raise PublishRefusedError(
-            f"the release cannot be read: {failure}", str(folder), "bring the bundle back from a copy."
+            f"the release cannot be read: {failure}", str(folder), "restore the bundle from a copy."
         ) from failure
     if not is_whole:
         raise PublishRefusedError(
             f"release {entry.release_id} is not what was released",
             str(folder),
-            f"`datamoat verify {folder}` tells what changed; bring a copy.",
+            f"`datamoat verify {folder}` names what changed; restore a copy.",
         )
     return duckdb.connect(str(database), read_only=True, config={**READ_ONLY, "memory_limit": settings.memory_limit})
 
 
 def _about(content: Path) -> dict[str, Any]:
-    """Return what the content tree says of a release; every key is needed."""
+    """Return what the content tree declares of a release; every key is needed."""
     about = read_yaml(content / ABOUT)
     if set(about) != ABOUT_KEYS or set(about["licence"]) != {"id", "title", "url"}:
         raise ContentError(
@@ -227,12 +228,12 @@ def _about(content: Path) -> dict[str, Any]:
     return about
 
 
-def _believe(day: date, as_of: date, known: list[Entry]) -> None:
+def _check_day(day: date, as_of: date, known: list[Entry]) -> None:
     """Refuse a day before the newest input or the newest release."""
     newest = max([as_of, *(entry.released_on for entry in known)])
     if day < newest:
         raise PublishRefusedError(
-            f"the clock says {day}, and there is an input or a release of {newest}: the clock is suspicious",
+            f"the clock is at {day}, and there is an input or a release of {newest}: the clock is suspicious",
             "the machine's clock",
             "set it right, or name the day with --on.",
         )
@@ -257,7 +258,13 @@ def _make(settings: Settings, con: duckdb.DuckDBPyConnection, about: dict[str, A
         release = Release(
             entry_id, day, {**manifest, "release_id": entry_id, "released_on": day.isoformat()}, about, credits_of(con), tables
         )
-        shutil.copyfile(settings.published, part / "datamoat.duckdb")
+        published = check_published(settings)
+        check_retained(published)
+        shutil.copyfile(published.path, part / "datamoat.duckdb")
+        if (published.build_id, published.sha256) != (manifest["build_id"], sha256_of(part / "datamoat.duckdb")):
+            raise PublishRefusedError(
+                "another build was published meanwhile", str(settings.published), "make the release again; nothing was released."
+            )
         write_json(part / "manifest.json", release.manifest)
         _write_texts(settings, release, part)
         for path in part.rglob("*"):
@@ -269,7 +276,7 @@ def _make(settings: Settings, con: duckdb.DuckDBPyConnection, about: dict[str, A
         raise cannot_write(folder, failure) from failure
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    entry = Entry(entry_id, day, str(manifest["build_id"]), date.fromisoformat(str(manifest["as_of"])), seal_of(folder))
+    entry = Entry(entry_id, day, str(manifest["build_id"]), date.fromisoformat(str(manifest["as_of"])), checksum_of(folder))
     record(settings.exports, entry)
     return entry
 
@@ -288,7 +295,7 @@ def _write_texts(settings: Settings, release: Release, part: Path) -> None:
 
 
 def _manifest(settings: Settings, con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """Return what a release is a function of and what came out: enough to build it again and compare."""
+    """Return what a release is a function of and its results: enough to build it again and compare."""
     build_id, as_of, built_at, engine, engine_db = con.sql(
         "select build_id, as_of, built_at, engine_version, duckdb_version from meta.build"
     ).fetchall()[0]
@@ -314,20 +321,20 @@ def _commit(content: Path) -> str | None:
     git = shutil.which("git")
     if git is None or not (content / ".git").exists():
         return None
-    told = []
+    printed = []
     for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"]):
         done = subprocess.run([git, "-C", str(content), *words], capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             return None
-        told.append(done.stdout.strip())
-    return told[0] + (" with changes" if told[1] else "")
+        printed.append(done.stdout.strip())
+    return printed[0] + (" with changes" if printed[1] else "")
 
 
 def _refuse_personal(con: duckdb.DuckDBPyConnection) -> None:
     """Refuse texts with an e-mail address or a telephone number; say how many and where the first are."""
     found = []
     for schema, table, column in con.sql(
-        "select schema_name, table_name, column_name from duckdb_columns() where database_name = 'published'"
+        "select schema_name, table_name, column_name from duckdb_columns() where database_name = current_database()"
         " and schema_name in ('marts', 'meta') and data_type in ('VARCHAR', 'VARCHAR[]') order by all"
     ).fetchall():
         text = f"{identifier(column)}::varchar"

@@ -1,4 +1,4 @@
-"""What a release says of itself in other people's formats: Frictionless, Croissant 1.1, RO-Crate 1.3, CFF, and prose.
+"""What a release states about itself in standard formats: Frictionless, Croissant 1.1, RO-Crate 1.3, CFF, and prose.
 
 Each function takes the same `Release` and returns the text or mapping of one file; nothing here reads or writes.
 """
@@ -8,12 +8,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from datamoat.release.tables import TYPES, Written, resources_of, sha256_of
+from datamoat.project.column_types import croissant_type, frictionless_type
+from datamoat.release.tables import Written, resources_of
+from datamoat.storage.files import sha256_of
 
-CROISSANT_TYPES = {
-    "VARCHAR": "sc:Text", "DOUBLE": "sc:Float", "FLOAT": "sc:Float", "BIGINT": "sc:Integer", "INTEGER": "sc:Integer",
-    "BOOLEAN": "sc:Boolean", "DATE": "sc:Date", "TIMESTAMP": "sc:DateTime",
-}  # fmt: skip
 CROISSANT_CONTEXT: dict[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -51,7 +49,7 @@ class Release:
         release_id: The name of its folder.
         released_on: The day it was made.
         manifest: What `manifest.json` holds.
-        about: What the content tree's `reports/release/release.yml` says.
+        about: What the content tree's `reports/release/release.yml` declares.
         sources: Title, publisher, licence, licence_url, attribution and url of each source in it.
         tables: The tables as files.
     """
@@ -133,7 +131,7 @@ def croissant(release: Release, folder: Path) -> dict[str, Any]:
             entry: dict[str, Any] = {
                 "@type": "cr:Field", "@id": f"{table.name}/{column}", "name": column,
                 "description": (f"{description} [{unit}]" if unit else description) or column,
-                "dataType": CROISSANT_TYPES.get(kind.removesuffix("[]"), "sc:Text"),
+                "dataType": croissant_type(kind),
                 "source": {"fileObject": {"@id": ident}, "extract": {"column": column}},
             }  # fmt: skip
             if is_list:
@@ -169,10 +167,10 @@ def ro_crate(release: Release, folder: Path) -> dict[str, Any]:
     """Return the RO-Crate 1.3 metadata: every file, the run that made them, the inputs and whom to credit."""
     licence = release.about["licence"]
     paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    told = {path: table for table in release.tables for path in (table.parquet, table.csv) if path}
+    by_path = {path: table for table in release.tables for path in (table.parquet, table.csv) if path}
     files = []
     for path in paths:
-        table = told.get(path)
+        table = by_path.get(path)
         files.append(
             {
                 "@id": path, "@type": "File", "name": table.name if table else path,
@@ -285,18 +283,18 @@ def readme(release: Release) -> str:
         "",
         f"Release {release.release_id}, made {release.released_on}; build {build['build_id']}; inputs as of {build['as_of']}.",
         "",
-        "## Beware",
+        "## Caveats",
         "",
         *(f"- {note}" for note in release.about["notes"]),
         "",
         "## Read it",
         "",
-        "- `datamoat.duckdb`: everything, with comments on every table and column (DuckDB 1.2 or later).",
+        "- `datamoat.duckdb`: everything, with comments on every table and column (DuckDB 1.4 or later).",
         (
             "- `parquet/`: the same tables, one file each, with page checksums and their origin in the file's metadata;"
             " `meta_…` are the reasons: citations, assumptions, sources, lineage, audits."
         ),
-        "- `draws/`: one row a draw; equal `draw` numbers are the same possible world, so join on them before you compare.",
+        "- `draws/`: one row a draw; equal `draw` numbers are the same joint draw, so join on them before you compare.",
         (
             "- `csv/`: UTF-8, an empty cell is null, lists are JSON. A text that a spreadsheet could run, or that begins with an"
             " apostrophe, has one apostrophe put before it: drop one leading apostrophe to get the text back. Numbers are never"
@@ -308,7 +306,7 @@ def readme(release: Release) -> str:
         "## Check it",
         "",
         (
-            "`datamoat verify .` compares every byte, the rows of the three forms with one another, and the seal with the register"
+            "`datamoat verify .` compares every byte, the rows of the three forms with one another, and the checksum with the register"
             " of releases. Without datamoat, `sha256sum -c SHA256SUMS` compares the bytes."
         ),
         "`datamoat verify . --rebuild`, in a checkout at the commit in `manifest.json`, builds it again and compares the rows.",
@@ -331,5 +329,5 @@ def readme(release: Release) -> str:
         lines += ["", "| column | type | unit | meaning |", "|---|---|---|---|"]
         for column, kind, unit, description, is_nullable in table.columns:
             text = " ".join(part for part in ((description or "").strip(), "May be null." if is_nullable else "") if part)
-            lines.append(f"| `{column}` | {TYPES.get(kind, kind)} | {unit or ''} | {text.replace('|', '&#124;')} |")
+            lines.append(f"| `{column}` | {frictionless_type(kind)} | {unit or ''} | {text.replace('|', '&#124;')} |")
     return "\n".join(lines) + "\n"

@@ -5,7 +5,6 @@ only. What is written can be read back to the last bit: `read_back` gives the SQ
 """
 
 import csv
-import hashlib
 import io
 import json
 import shutil
@@ -19,9 +18,10 @@ import pyarrow.parquet as pq
 
 from datamoat.build.meta_tables import META_TABLES
 from datamoat.errors import UsageError
+from datamoat.project.column_types import frictionless_type
 from datamoat.settings import Settings
-from datamoat.storage.files import cannot_write, write_json, write_whole
-from datamoat.storage.lake import identifier, quoted
+from datamoat.storage.files import cannot_write, sha256_of, write_json, write_whole
+from datamoat.storage.lake import columns_of, identifier, literal_path, quoted
 from datamoat.storage.warehouse import open_published
 
 CSV_ROWS = 1_000_000  # a larger table is Parquet only: no spreadsheet opens it
@@ -29,10 +29,6 @@ DRAW = "draw"  # a table with this in its grain is a set of draws
 SUMS = "SHA256SUMS"
 # A spreadsheet may run a cell that begins so, also after blanks or quotes. An apostrophe before it makes it text.
 FORMULA = "^['\"\\s\\x{00a0}\\x{200b}\\x{feff}]*[=+\\-@|\\x{ff1d}\\x{ff0b}\\x{ff0d}\\x{ff20}\\t\\r\\n]|^'"
-TYPES = {
-    "VARCHAR": "string", "DOUBLE": "number", "FLOAT": "number", "BIGINT": "integer", "INTEGER": "integer",
-    "BOOLEAN": "boolean", "DATE": "date", "TIMESTAMP": "datetime", "VARCHAR[]": "array",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,39 +71,36 @@ def export_tables(settings: Settings, to: Path | None = None, *, replace: bool =
         PublishRefusedError: Nothing is published, or the disk refuses.
     """
     parent = checked_target(to, replace=replace) if to is not None else settings.exports
-    with open_published(settings) as con:
+    with open_published(settings, is_closed=False) as con:
         build_id, as_of = con.sql("select build_id, as_of from meta.build").fetchall()[0]
-    folder = parent / f"datamoat-{build_id}"
-    if folder.exists() and not replace:
-        if to is None:
-            return folder
-        raise UsageError(f"{folder.name} is there already", str(folder), "name another folder, or say --force.")
-    part = parent / f".{folder.name}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    try:
-        part.mkdir(parents=True)
-        with published_here(settings.published) as con:
+        folder = parent / f"datamoat-{build_id}"
+        if folder.exists() and not replace:
+            if to is None:
+                return folder
+            raise UsageError(f"{folder.name} is there already", str(folder), "name another folder, or say --force.")
+        part = parent / f".{folder.name}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            part.mkdir(parents=True)
             written = write_tables(con, part, schemas=("marts",))
             sources = credits_of(con)
-        write_json(
-            part / "datapackage.json",
-            {
-                "name": "datamoat",
-                "version": build_id,
-                "created": as_of.isoformat(),
-                "sources": [{"title": s["title"], "path": s["url"] or "", "credit": s["attribution"] or ""} for s in sources],
-                "resources": [resource for table in written for resource in resources_of(part, table)],
-            },
-        )
-        write_sums(part)
-        shutil.rmtree(folder, ignore_errors=True)
-        part.replace(folder)
-    except OSError as failure:
-        shutil.rmtree(part, ignore_errors=True)
-        raise cannot_write(folder, failure) from failure
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
+            write_json(
+                part / "datapackage.json",
+                {
+                    "name": "datamoat",
+                    "version": build_id,
+                    "created": as_of.isoformat(),
+                    "sources": [{"title": s["title"], "path": s["url"] or "", "credit": s["attribution"] or ""} for s in sources],
+                    "resources": [resource for table in written for resource in resources_of(part, table)],
+                },
+            )
+            write_sums(part)
+            shutil.rmtree(folder, ignore_errors=True)
+            part.replace(folder)
+        except OSError as failure:
+            raise cannot_write(folder, failure) from failure
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
     return folder
 
 
@@ -115,7 +108,7 @@ def checked_target(to: Path, *, replace: bool) -> Path:
     """Return the folder an export goes into.
 
     Raises:
-        UsageError: It is a file, a link or lies behind one, or climbs with `..` and nobody said --force.
+        UsageError: It is a file, a link or lies behind one, or climbs with `..` and --force was not given.
     """
     if ".." in to.parts and not replace:
         raise UsageError(f"{to} climbs out with `..`", str(to), "name the folder outright, or say --force.")
@@ -125,14 +118,6 @@ def checked_target(to: Path, *, replace: bool) -> Path:
     if to.exists() and not to.is_dir():
         raise UsageError(f"{to} is a file", str(to), "name a folder.")
     return to
-
-
-def published_here(path: Path) -> duckdb.DuckDBPyConnection:
-    """Return a connection in which a published file, opened for reading, is the current database."""
-    con = duckdb.connect()
-    con.execute(f"attach {quoted(str(path))} as published (read_only)")
-    con.execute("use published")
-    return con
 
 
 def write_tables(
@@ -146,7 +131,7 @@ def write_tables(
     Args:
         con: A connection whose current database is the published file.
         part: Where to.
-        facts: What every Parquet file says of its origin, in its key-value metadata.
+        facts: What every Parquet file states of its origin, in its key-value metadata.
         schemas: Which of `marts` and `meta`.
     """
     tables = [table for table in _tables(con) if table.name.split(".")[0] in schemas]
@@ -163,7 +148,7 @@ def read_back(columns: tuple[tuple[str, str], ...], path: Path) -> str:
     names = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name, _ in columns)
     cells = ", ".join(_value(name, kind) for name, kind in columns)
     return (
-        f"select {cells} from read_csv({quoted(str(path))}, header = true, auto_detect = false, delim = ',', quote = '\"',"
+        f"select {cells} from read_csv({literal_path(path)}, header = true, auto_detect = false, delim = ',', quote = '\"',"
         f" escape = '\"', nullstr = '', allow_quoted_nulls = false, parallel = false, new_line = '\\n',"
         f" max_line_size = 16000000, columns = {{{names}}})"
     )
@@ -173,7 +158,7 @@ def resources_of(part: Path, table: Written) -> list[dict[str, Any]]:
     """Return the Frictionless resources of a table's files: the CSV with its schema, the Parquet file beside it."""
     fields = []
     for column, kind, unit, description, is_nullable in table.columns:
-        entry: dict[str, Any] = {"name": column, "type": TYPES.get(kind, "any")}
+        entry: dict[str, Any] = {"name": column, "type": frictionless_type(kind)}
         if description:
             entry["description"] = description
         if unit:
@@ -230,12 +215,6 @@ def credits_of(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
 def write_sums(folder: Path) -> None:
     """Write the hash of every file below a folder, in the form `sha256sum -c` reads."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path != folder / SUMS)
@@ -249,7 +228,7 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[Written]:
     ).fetchall()
     known = {name: (description, tuple(grain), content_hash) for name, description, grain, _, content_hash in listed}
     present = con.sql(
-        "select schema_name, table_name from duckdb_tables() where schema_name in ('marts', 'meta') and database_name = 'published'"
+        "select schema_name, table_name from duckdb_tables() where schema_name in ('marts', 'meta') and database_name = current_database()"
         " order by 1, 2"
     ).fetchall()
     dictionary = {
@@ -261,12 +240,12 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[Written]:
     comments = dict(
         con.sql(
             "select (schema_name || '.' || table_name || '.' || column_name), comment from duckdb_columns()"
-            " where database_name = 'published' and comment is not null"
+            " where database_name = current_database() and comment is not null"
         ).fetchall()
     )
     texts = dict(
         con.sql(
-            "select (schema_name || '.' || table_name), comment from duckdb_tables() where database_name = 'published' and comment is not null"
+            "select (schema_name || '.' || table_name), comment from duckdb_tables() where database_name = current_database() and comment is not null"
         ).fetchall()
     )
     tables = []
@@ -277,7 +256,7 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[Written]:
             else (META_TABLES.get(name, ""), (), None)
         )
         columns = []
-        for column, kind in [row[:2] for row in con.sql(f"describe {schema}.{identifier(name)}").fetchall()]:
+        for column, kind in columns_of(con, f"{schema}.{identifier(name)}").items():
             unit, description, is_nullable = (
                 dictionary.get((name, column), (None, "", True)) if schema == "marts" else (None, "", True)
             )
@@ -308,8 +287,8 @@ def _write_table(con: duckdb.DuckDBPyConnection, part: Path, table: Written, fac
     reader = con.sql(ordered).to_arrow_reader(122_880)
     fields = []
     for field, (column, _, unit, description, _) in zip(reader.schema, table.columns, strict=True):
-        told = {key: value for key, value in (("description", description), ("unit", unit)) if value}
-        fields.append(field.with_metadata(told) if told and field.name == column else field)
+        metadata = {key: value for key, value in (("description", description), ("unit", unit)) if value}
+        fields.append(field.with_metadata(metadata) if metadata and field.name == column else field)
     labelled = pa.schema(fields, metadata={f"datamoat.{key}": value for key, value in {**facts, **own}.items()})
     with pq.ParquetWriter(path, labelled, compression="zstd", write_page_checksum=True) as writer:
         for batch in reader:

@@ -1,4 +1,4 @@
-"""Is a bundle what was released? Every byte, then every row, then the seal; nothing is opened before its hash is right."""
+"""Is a bundle what was released? Every byte, then every row, then the checksum; nothing is opened before its hash is right."""
 
 import json
 import re
@@ -9,13 +9,15 @@ from pathlib import Path
 
 import duckdb
 
+from datamoat.build.inputs import LEFT_OUT_AFTER
 from datamoat.build.run import build_models
 from datamoat.errors import UsageError
 from datamoat.project.read import read_project
-from datamoat.release.bundle import register, seal_of
-from datamoat.release.tables import SUMS, read_back, sha256_of
+from datamoat.release.bundle import checksum_of, register
+from datamoat.release.tables import SUMS, read_back
 from datamoat.settings import Settings
-from datamoat.storage.lake import content_of, identifier, quoted
+from datamoat.storage.files import sha256_of
+from datamoat.storage.lake import columns_of, content_of, identifier, parquet, quoted
 
 LINE = re.compile(r"([0-9a-f]{64})  ([^\x00-\x1f\\]+)\n")
 DATABASE = "datamoat.duckdb"
@@ -34,33 +36,35 @@ class Verdict:
     """What was compared, and what did not agree.
 
     Attributes:
-        seal: The seal the bundle has now; empty where it has no list of hashes.
+        checksum: The checksum the bundle has now; empty where it has no list of hashes.
         n_files: How many files the list names.
         n_bytes: How many bytes they have.
         n_tables: How many tables were compared row by row in all their forms.
-        registered_on: The day a register outside the bundle gives for this seal; None where none does.
+        registered_on: The day a register outside the bundle gives for this checksum; None where none does.
+        is_known: Whether somebody outside the bundle knows its checksum: a register, or who gave it.
     """
 
     findings: tuple[Finding, ...]
-    seal: str
+    checksum: str
     n_files: int
     n_bytes: int
     n_tables: int
     registered_on: date | None
+    is_known: bool = False
 
     @property
     def is_good(self) -> bool:
-        """Whether all agreed."""
+        """Whether all agreed with the bundle's own list of hashes; whether anybody knows that list is `is_known`."""
         return not self.findings
 
 
-def verify_bundle(settings: Settings | None, bundle: Path, seal: str | None = None) -> Verdict:
-    """Compare a bundle with its list of hashes, its forms with one another, and its seal with the registers.
+def verify_bundle(settings: Settings | None, bundle: Path, checksum: str | None = None) -> Verdict:
+    """Compare a bundle with its list of hashes, its forms with one another, and its checksum with the registers.
 
     Args:
-        settings: Where the registers are; None looks at none.
+        settings: Where the registers are; None reads none.
         bundle: The folder.
-        seal: The seal somebody wrote down elsewhere, to compare with.
+        checksum: The checksum somebody wrote down elsewhere, to compare with.
 
     Raises:
         UsageError: That is no bundle.
@@ -69,15 +73,17 @@ def verify_bundle(settings: Settings | None, bundle: Path, seal: str | None = No
         raise UsageError(f"{bundle} is no folder of ours", str(bundle), "name the dated folder that holds SHA256SUMS.")
     findings, names = check_bytes(bundle)
     has_sums = (bundle / SUMS).is_file() and not (bundle / SUMS).is_symlink()
-    own = seal_of(bundle) if has_sums else ""
-    wrong, registered_on = _check_seal(settings, bundle, own, seal)
+    own = checksum_of(bundle) if has_sums else ""
+    names_of_it = {bundle.resolve().name, *([] if findings else _own_name(bundle))}
+    wrong, registered_on = _check_checksum(settings, names_of_it, own, checksum)
     findings += wrong
     n_tables = 0
     if not findings:  # only what has the right hash is ever opened
         more, n_tables = _check_rows(bundle)
         findings += more
+    is_known = registered_on is not None or (checksum is not None and not wrong)
     n_bytes = sum((bundle / name).stat().st_size for name in names if (bundle / name).is_file())
-    return Verdict(tuple(findings), own, len(names), n_bytes, n_tables, registered_on)
+    return Verdict(tuple(findings), own, len(names), n_bytes, n_tables, registered_on, is_known)
 
 
 def check_bytes(bundle: Path) -> tuple[list[Finding], list[str]]:
@@ -117,20 +123,30 @@ def check_bytes(bundle: Path) -> tuple[list[Finding], list[str]]:
     return findings, sorted(wanted)
 
 
-def _check_seal(settings: Settings | None, bundle: Path, own: str, seal: str | None) -> tuple[list[Finding], date | None]:
-    """Compare the seal with the one given and with every register that names this release."""
+def _own_name(bundle: Path) -> list[str]:
+    """Return the name that a bundle's manifest gives it; none where it does not say."""
+    try:
+        return [str(json.loads((bundle / "manifest.json").read_bytes())["release_id"])]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _check_checksum(
+    settings: Settings | None, names: set[str], own: str, checksum: str | None
+) -> tuple[list[Finding], date | None]:
+    """Compare the checksum with the one given and with every register that knows the release by a name it has."""
     findings = []
-    if seal is not None and own != seal.strip().lower():
-        findings.append(Finding(SUMS, f"its seal is {own or 'absent'}, not the one given"))
+    if checksum is not None and own != checksum.strip().lower():
+        findings.append(Finding(SUMS, f"its checksum is {own or 'absent'}, not the one given"))
     if settings is None:
         return findings, None
     for folder in (settings.content / "data", settings.exports):
         for entry in register(folder):
-            if entry.seal == own:
+            if entry.checksum == own:
                 return findings, entry.released_on
-            if entry.release_id == bundle.resolve().name:
+            if entry.release_id in names:
                 findings.append(
-                    Finding(SUMS, f"its seal is {own or 'absent'}, and the register of {folder.name}/ says {entry.seal}")
+                    Finding(SUMS, f"its checksum is {own or 'absent'}, and the register of {folder.name}/ has {entry.checksum}")
                 )
     return findings, None
 
@@ -149,14 +165,14 @@ def _check_rows(bundle: Path) -> tuple[list[Finding], int]:
         ).fetchall()
         for schema, name in listed:
             table = f"{schema}.{identifier(name)}"
-            columns = tuple(row[:2] for row in con.sql(f"describe {table}").fetchall())
+            columns = tuple(columns_of(con, table).items())
             wanted = content_of(con, table)
             n_tables += 1
             if stated.get(f"{schema}.{name}", wanted) != wanted:
                 findings.append(Finding(DATABASE, f"{schema}.{name} does not have the rows its build stated"))
             stem = name if schema == "marts" else f"{schema}_{name}"
             forms = {
-                f"{folder}/{stem}.parquet": f"from read_parquet({quoted(str(bundle / folder / f'{stem}.parquet'))})"
+                f"{folder}/{stem}.parquet": f"from {parquet(bundle / folder / f'{stem}.parquet')}"
                 for folder in ("parquet", "draws")
                 if (bundle / folder / f"{stem}.parquet").is_file()
             }
@@ -179,11 +195,12 @@ def rebuild_bundle(settings: Settings, bundle: Path) -> list[Finding]:
         bundle: A bundle that was verified.
     """
     manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    day = date.fromisoformat(manifest["as_of"]) if LEFT_OUT_AFTER in manifest["inputs"] else None
     with tempfile.TemporaryDirectory(prefix="datamoat-rebuild-") as scratch:
         here = replace(settings, data=Path(scratch))
         if settings.snapshots.is_dir():
             (here.data / "snapshots").symlink_to(settings.snapshots)
-        build = build_models(here, read_project(settings.content), date.fromisoformat(manifest["as_of"]))
+        build = build_models(here, read_project(settings.content), day)
     findings = [
         Finding("manifest.json", f"input {name} is another one here")
         for name in sorted({*manifest["inputs"], *build.inputs})

@@ -14,12 +14,13 @@ from typing import Any
 
 import duckdb
 
-from datamoat.build.run import build_models, read_build
+from datamoat.build.record import check_lake, read_build
+from datamoat.build.run import build_models
 from datamoat.errors import UsageError
 from datamoat.project.model import Project, Table
 from datamoat.project.read import read_project
 from datamoat.settings import Settings
-from datamoat.storage.lake import identifier, path_of, quoted
+from datamoat.storage.lake import identifier, parquet, path_of, quoted
 
 SMALL = 1e-6  # relative change below which a quantile has not changed
 ENDS = ("p05", "p50", "p95")
@@ -38,7 +39,9 @@ def scenario_build(settings: Settings, change: Callable[[Path], list[str]], targ
         UsageError: A changed table does not lead to the mart.
         ModelFailedError: There is no finished build to differ from.
     """
-    as_of = read_build(settings.lake).as_of
+    current = read_build(settings.lake)
+    check_lake(settings.lake, current)
+    as_of = current.as_of
     settings.data.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="whatif-", dir=settings.data) as folder:
         content, data = Path(folder) / "content", Path(folder) / "data"
@@ -99,7 +102,7 @@ def compare_quantiles(
         raise UsageError(f"{target} has no key column {unknown[0]}", "--where", f"it has {', '.join(table.grain)}.")
     with duckdb.connect() as con:
         for name, lake in (("before", settings.lake), ("after", other)):
-            con.execute(f"create view {name} as from read_parquet({quoted(str(path_of(lake, target)))})")
+            con.execute(f"create view {name} as from {parquet(path_of(lake, target))}")
         names = {row[0] for row in con.sql("describe before").fetchall()}
         if f"{quantity}_p50" not in names:
             known = sorted(name.removesuffix("_p50") for name in names if name.endswith("_p50"))

@@ -26,8 +26,8 @@ from datamoat.project.python_models import load
 from datamoat.project.sql import read_snippet
 from datamoat.scenarios.rebuild import compare_quantiles, scenario_build
 from datamoat.settings import Settings
-from datamoat.storage.lake import path_of, quoted
-from datamoat.storage.warehouse import open_published
+from datamoat.storage.lake import parquet, path_of, quoted
+from datamoat.storage.warehouse import retained_file
 
 FOLDER = Path("reports") / "whatif"
 SMALL = 1e-9  # relative change below which a quantile has not changed
@@ -87,8 +87,7 @@ def whatif(settings: Settings, change: Change, quantity: str | None = None) -> I
             columns, rows = compare_quantiles(settings, lake, volumes.TARGET, quantity, change.where or {})
             yield Table("volumes", f"{quantity}, from a scenario build", columns, rows)
             if verdicts is not None:
-                draws = quoted(str(path_of(lake, volumes.DRAWS_TABLE)))
-                yield from _verdicts(settings, con, verdicts, f"from read_parquet({draws})")
+                yield from _verdicts(settings, con, verdicts, f"from {parquet(path_of(lake, volumes.DRAWS_TABLE))}")
 
 
 def _declared(content: Path) -> tuple[ModuleType, ModuleType | None]:
@@ -102,9 +101,9 @@ def _declared(content: Path) -> tuple[ModuleType, ModuleType | None]:
 @contextmanager
 def _beside_published(settings: Settings, verdicts: ModuleType | None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open memory to work in, with the published file attached as `published` and an empty schema `marts`."""
-    open_published(settings).close()  # a clear error where nothing is published, or the file is broken
+    published = retained_file(settings)
     with duckdb.connect() as con:
-        con.execute(f"attach {quoted(str(settings.published))} as published (read_only)")
+        con.execute(f"attach {quoted(str(published))} as published (read_only)")
         con.execute("create schema marts")
         if verdicts is not None:
             verdicts.prepare(con)

@@ -1,17 +1,22 @@
-"""Files that are whole or absent: written beside, flushed, then renamed; and one writer at a time."""
+"""Files that are whole or absent: written beside, flushed, then renamed; records with a checksum; one writer at a time."""
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from datamoat.errors import BusyError, PublishRefusedError
 
-# What a disk answers that is full, broken, read-only or closed to us.
+# What the system answers when a disk is full, broken, read-only or closed to this user.
 REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM}
+NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}  # of a file system that cannot lock files
+READ_ONLY_MODE = 0o444
+CHECKSUM = "checksum"  # the key of a record under which the hash of all its other keys is
 TEMPORARY = ".part"  # every unfinished file ends so, and the next start sweeps it away
 
 
@@ -20,8 +25,10 @@ def part_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
 
 
-def put_in_place(part: Path, path: Path) -> None:
-    """Flush `part` to the disk and let it take the place of `path` in one step."""
+def put_in_place(part: Path, path: Path, *, read_only: bool = False) -> None:
+    """Flush `part` to the disk and let it take the place of `path` in one step, with mode 0444 if it is `read_only`."""
+    if read_only:
+        part.chmod(READ_ONLY_MODE)
     _flush(part)
     part.replace(path)
     _flush(path.parent)
@@ -49,6 +56,35 @@ def write_json(path: Path, value: object) -> None:
     write_whole(path, (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
 
 
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Write a JSON object in one step, with the checksum of its content."""
+    write_json(path, {**record, CHECKSUM: _checksum(record)})
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return what `write_record` wrote.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is no such object, or a byte of it changed.
+    """
+    record = json.loads(path.read_bytes())
+    if not isinstance(record, dict) or record.pop(CHECKSUM, None) != _checksum(record):
+        message = f"{path.name} does not have the content it was written with"
+        raise ValueError(message)
+    return record
+
+
+def _checksum(record: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
 def cannot_write(path: Path, failure: OSError, n_bytes: int | None = None) -> PublishRefusedError:
     """Return the error for a file that could not be written, with how much room there is."""
     folder = next(folder for folder in (path.parent, *path.parent.parents) if folder.exists())
@@ -57,7 +93,7 @@ def cannot_write(path: Path, failure: OSError, n_bytes: int | None = None) -> Pu
     return PublishRefusedError(
         f"could not write {wanted}: {failure.strerror or failure} ({free:,} bytes are free)",
         str(path),
-        "free space or permissions there, then run the same command again; what was published before still stands.",
+        "free space or permissions there, then run the same command again; what was published before is unchanged.",
     )
 
 
@@ -70,24 +106,24 @@ def sweep(folder: Path) -> int:
 
 
 def sweep_snapshots(folder: Path) -> None:
-    """Sweep the folder of every source that nobody is asking at the moment."""
+    """Sweep the folder of every source that nobody is fetching at the moment."""
     for source in filter(Path.is_dir, folder.glob("*")):
-        with contextlib.suppress(BusyError), one_asker(source):
+        with contextlib.suppress(BusyError), one_client(source):
             pass
 
 
 @contextlib.contextmanager
-def one_asker(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the lock of one source's snapshots; sources are asked side by side, and beside a build.
+def one_client(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold the lock of one source's snapshots; sources are fetched side by side, and beside a build.
 
     Raises:
-        BusyError: Somebody else is asking this source.
+        BusyError: Somebody else is fetching this source.
         PublishRefusedError: The disk is full, read-only or closed to us.
     """
 
     def busy() -> BusyError:
         return BusyError(
-            f"another process is asking {folder.name}", str(folder), "wait for it to end, or stop it; nothing was changed."
+            f"another process is fetching {folder.name}", str(folder), "wait for it to end, or stop it; nothing was changed."
         )
 
     with _locked(folder, wait_seconds, busy):
@@ -100,7 +136,7 @@ def one_writer(data: Path, verb: str, wait_seconds: float = 0.0) -> Iterator[Non
     """Hold the writer's lock of a data folder; the kernel frees it when the process dies, however it dies.
 
     Raises:
-        BusyError: Somebody else holds it after `wait_seconds`; the error says who and what they do.
+        BusyError: Somebody else holds it after `wait_seconds`; the error names its process and what that does.
         PublishRefusedError: The disk is full, read-only or closed to us.
     """
     note = data / ".writer.json"
@@ -118,7 +154,7 @@ def one_writer(data: Path, verb: str, wait_seconds: float = 0.0) -> Iterator[Non
 
     with _locked(data, wait_seconds, busy):
         try:
-            with contextlib.suppress(OSError):  # who writes is for people to read; the lock is what counts
+            with contextlib.suppress(OSError):  # the note is for people to read; the lock decides
                 note.write_text(json.dumps({"pid": os.getpid(), "verb": verb}))
             for folder in ("lake", "warehouse", "exports"):
                 sweep(data / folder)
@@ -131,7 +167,7 @@ def one_writer(data: Path, verb: str, wait_seconds: float = 0.0) -> Iterator[Non
 
 @contextlib.contextmanager
 def _locked(folder: Path, wait_seconds: float, busy: Callable[[], BusyError]) -> Iterator[None]:
-    """Hold the lock of a folder; whatever the disk refuses meanwhile is told as our error."""
+    """Hold the lock of a folder; whatever the disk refuses meanwhile becomes an error of ours."""
     from filelock import FileLock, Timeout  # who only reads waits for no lock
 
     lock = FileLock(folder / ".lock")
@@ -142,6 +178,12 @@ def _locked(folder: Path, wait_seconds: float, busy: Callable[[], BusyError]) ->
     except Timeout as held:
         raise busy() from held
     except OSError as failure:
+        if failure.errno in NO_LOCKS:
+            raise PublishRefusedError(
+                "the file system of the data folder cannot lock files, so two writers could not be kept apart",
+                str(folder),
+                "point DATAMOAT_DATA at a folder on a local disk.",
+            ) from failure
         if failure.errno not in REFUSALS:
             raise
         named = failure.filename2 or failure.filename

@@ -1,6 +1,6 @@
 """The lake: one Parquet file a table, and a DuckDB connection that sees them under their names."""
 
-import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,32 +10,32 @@ from typing import Any
 import duckdb
 
 from datamoat.settings import Settings
-from datamoat.storage.files import write_json
+from datamoat.storage.files import read_record, write_record
 
 
-class Known:
-    """What was found out about files before, under the hash of their bytes: the same bytes need no second look.
+class JsonCache:
+    """Results that are a function of bytes, under the hash of those bytes, in one JSON file.
 
-    Only what this run asked for is kept, so the file never grows. It may be deleted at any time.
+    Only what this run used is saved, so the file never grows. It may be deleted at any time.
     """
 
     def __init__(self, path: Path) -> None:
-        """Read what is known; a file that cannot be read means that nothing is."""
+        """Read the file; one that is absent or damaged is empty."""
         self.path = path
         try:
-            self._before: dict[str, Any] = json.loads(path.read_text())
+            self._before = read_record(path)
         except (OSError, ValueError):
             self._before = {}
-        self._asked: dict[str, Any] = {}
+        self._used: dict[str, Any] = {}
 
-    def get(self, key: str, find_out: Callable[[], Any]) -> Any:  # noqa: ANN401  (whatever JSON holds)
-        """Return what is known under `key`, or find it out now."""
-        self._asked[key] = self._before[key] if key in self._before else find_out()
-        return self._asked[key]
+    def get(self, key: str, compute: Callable[[], Any]) -> Any:  # noqa: ANN401  (whatever JSON holds)
+        """Return the cached result under `key`, or compute it now."""
+        self._used[key] = self._before[key] if key in self._before else compute()
+        return self._used[key]
 
-    def keep(self) -> None:
-        """Write what this run asked for, for the next one."""
-        write_json(self.path, self._asked)
+    def save(self) -> None:
+        """Write what this run used, for the next one."""
+        write_record(self.path, self._used)
 
 
 def path_of(lake: Path, table_id: str) -> Path:
@@ -68,7 +68,7 @@ def lake_connection(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def view(con: duckdb.DuckDBPyConnection, table_id: str, path: Path) -> None:
     """Let `table_id` name a Parquet file."""
-    con.execute(f"create or replace view {table_id} as from read_parquet({quoted(str(path))})")
+    con.execute(f"create or replace view {table_id} as from {parquet(path)}")
 
 
 def quoted(text: str) -> str:
@@ -76,9 +76,29 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def parquet(*paths: Path, by_name: bool = False) -> str:
+    """Return the SQL that reads Parquet files; the signs of a pattern in a path stand for themselves.
+
+    Args:
+        paths: The files.
+        by_name: Whether columns that a file lacks are null, instead of an error.
+    """
+    return f"read_parquet([{', '.join(map(literal_path, paths))}]{', union_by_name = true' if by_name else ''})"
+
+
+def literal_path(path: Path) -> str:
+    """Return a SQL string literal for a path that DuckDB's readers do not take for a pattern."""
+    return quoted(re.sub(r"[\[*?]", r"[\g<0>]", str(path)))
+
+
 def identifier(name: str) -> str:
     """Return a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def columns_of(con: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    """Return name and type of the columns of a table or a SELECT."""
+    return {row[0]: row[1] for row in con.sql(f"describe {relation}").fetchall()}
 
 
 def content_of(con: duckdb.DuckDBPyConnection, table_id: str) -> str:
@@ -86,7 +106,7 @@ def content_of(con: duckdb.DuckDBPyConnection, table_id: str) -> str:
 
     The exclusive or of the MD5 of every row's text; the grain is unique, so no two rows cancel.
     """
-    columns = ", ".join(identifier(row[0]) for row in con.sql(f"describe {table_id}").fetchall())
+    columns = ", ".join(map(identifier, columns_of(con, table_id)))
     query = f"select count(*) AS n, bit_xor(md5_number(row({columns})::varchar)) AS digest from {table_id}"
     n_rows, digest = con.sql(query).fetchall()[0]
     return f"{n_rows}-{digest or 0:032x}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import datamoat
 from datamoat.errors import ContentError, UsageError
-from datamoat.storage.files import write_json, write_whole
+from datamoat.storage.files import CHECKSUM, read_record, write_record, write_whole
 
 EXTENSION = re.compile(r"[a-z0-9]{1,8}")
 RECEIPT = ".receipt.json"
@@ -18,16 +18,16 @@ RECEIPT = ".receipt.json"
 
 @dataclass(frozen=True)
 class Receipt:
-    """What is known about one answer besides its bytes.
+    """What is known about one response besides its bytes.
 
     Attributes:
         snapshot_id: `source/request/day/first twelve digits of the hash`.
-        captured_on: The UTC day the answer was received.
-        retrieved_at: The UTC instant; midnight of `captured_on` where only the day is known (an archived answer).
+        captured_on: The UTC day the response was received.
+        retrieved_at: The UTC instant; midnight of `captured_on` where only the day is known (an archived response).
         status: The HTTP status; 200 for a file that a person brought in.
-        url: The address asked, without its query's secrets; a file name for what a person brought in.
-        revision: The immutable revision the address stands for, where there is one.
-        parts: Lengths of the pages, where the answer came in several.
+        url: The address requested, without its query's secrets; a file name for what a person brought in.
+        revision: The immutable revision behind the address, where there is one.
+        parts: Lengths of the pages, where the response came in several.
         body: Path of the bytes below the snapshots folder; an earlier one where the bytes were not new.
         same_bytes_as: The snapshot whose bytes these are.
         clock_note: Why the machine's clock is in doubt, where it is.
@@ -84,7 +84,7 @@ class Snapshots:
         )
 
     def last(self, request: str) -> Receipt | None:
-        """Return the newest receipt of a request that holds an answer, not an error."""
+        """Return the newest receipt of a request that holds a response, not an error."""
         good = [receipt for receipt in self.of(request) if receipt.status < 400]  # noqa: PLR2004
         return good[-1] if good else None
 
@@ -120,7 +120,7 @@ class Snapshots:
         parts: tuple[int, ...] = (),
         **more: Any,  # noqa: ANN401
     ) -> Receipt:
-        """Keep `body` exactly as received, before anybody reads it, and return its receipt.
+        """Store `body` exactly as received, before anybody reads it, and return its receipt.
 
         Equal bytes are stored once for a source; a later receipt points at the first copy, so "unchanged since" is a
         fact on the disk. The same bytes for the same request on the same day are the same snapshot: nothing is written.
@@ -147,7 +147,7 @@ class Snapshots:
         return receipt
 
     def seen_again(self, earlier: Receipt, retrieved_at: datetime, clock_note: str | None = None) -> Receipt:
-        """Record that the publisher, asked on another day, said that nothing changed since `earlier`."""
+        """Record a response of another day that nothing changed since `earlier`."""
         day = retrieved_at.astimezone(UTC).date()
         snapshot_id = f"{self.source_id}/{earlier.request}/{day.isoformat()}/{earlier.sha256[:12]}"
         if snapshot_id in self._receipts:
@@ -186,7 +186,7 @@ class Snapshots:
         return body
 
     def pages(self, receipt: Receipt) -> list[bytes]:
-        """Return the bytes of a snapshot page by page; one page where the answer came in one."""
+        """Return the bytes of a snapshot page by page; one page where the response came in one."""
         body = self.body(receipt)
         if not receipt.parts:
             return [body]
@@ -198,9 +198,30 @@ class Snapshots:
         value = {key: entry for key, entry in asdict(receipt).items() if entry not in (None, ())}
         value["captured_on"] = receipt.captured_on.isoformat()
         value["retrieved_at"] = receipt.retrieved_at.strftime("%Y-%m-%dT%H:%M:%SZ")
-        write_json(path, value)
+        write_record(path, value)
         self._receipts[receipt.snapshot_id] = receipt
         self._by_hash.setdefault(receipt.sha256, receipt)
+
+
+def examine_snapshots(root: Path) -> list[tuple[bool, str, str]]:
+    """Return findings about the snapshots: whether good, what was seen, what to do."""
+    findings, n_whole = [], 0
+    for path in sorted(root.glob(f"*/**/*{RECEIPT}")):
+        try:
+            receipt = _read_receipt(path)
+            body = (root / receipt.body).read_bytes()
+        except ContentError as failure:
+            findings.append((False, f"snapshots: {failure.what}: {path.relative_to(root)}", failure.fix))
+        except OSError as failure:
+            what = f"snapshots: {receipt.body} cannot be read: {failure.strerror}"
+            findings.append((False, what, "restore it from the archive of data/snapshots"))
+        else:
+            if hashlib.sha256(body).hexdigest() == receipt.sha256:
+                n_whole += 1
+            else:
+                what = f"snapshots: {receipt.body} is not what was received"
+                findings.append((False, what, "restore it from the archive of data/snapshots"))
+    return [(True, f"snapshots: {n_whole} as they were received", ""), *findings]
 
 
 def _read_receipt(path: Path) -> Receipt:
@@ -210,14 +231,22 @@ def _read_receipt(path: Path) -> Receipt:
         ContentError: The file is not a receipt.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_bytes())
+        if CHECKSUM in value:  # receipts of earlier versions have none
+            value = read_record(path)
         value["captured_on"] = date.fromisoformat(value["captured_on"])
         value["retrieved_at"] = datetime.fromisoformat(value["retrieved_at"])
         value["parts"] = tuple(value.get("parts", ()))
-        return Receipt(**value)
+        receipt = Receipt(**value)
     except (OSError, ValueError, TypeError, KeyError) as failure:
-        raise ContentError(
-            f"not a receipt: {type(failure).__name__}",
-            f"data/snapshots/…/{path.name}",
-            "restore it from the archive of data/snapshots.",
-        ) from failure
+        raise _damaged(path, type(failure).__name__) from failure
+    name = f"{receipt.source_id}/{receipt.request}/{receipt.captured_on.isoformat()}/{receipt.sha256[:12]}"
+    if receipt.snapshot_id != name or not path.as_posix().endswith(f"/{name}{RECEIPT}"):
+        raise _damaged(path, "it is of another snapshot")
+    return receipt
+
+
+def _damaged(path: Path, why: str) -> ContentError:
+    return ContentError(
+        f"a damaged receipt: {why}", f"data/snapshots/…/{path.name}", "restore it from the archive of data/snapshots."
+    )

@@ -1,62 +1,357 @@
-"""The file that readers open, and the builds kept beside it; light, so that a question is answered at once."""
+"""The file that readers open, the builds retained beside it, and what protects both from edits.
 
-from dataclasses import dataclass
+Every publication writes one retained build, `builds/datamoat-<build id>-<hash>.duckdb`, and its manifest of the same
+name, which states the hash of its bytes; the published file is a copy. So the published file is right when its bytes
+are those of a manifest, and nothing is read from it before that was compared. A client that opens it for writing all
+the same leaves a log beside it, or holds its lock: then we read the retained build, which is nobody's to open.
+"""
+
+import contextlib
+import os
+import shutil
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from datamoat.errors import PublishRefusedError
+from datamoat.errors import BusyError, PublishRefusedError
 from datamoat.settings import Settings
+from datamoat.storage.files import cannot_write, part_of, put_in_place, read_record, sha256_of, write_record
 
 READ_ONLY = {"enable_external_access": "false", "lock_configuration": "true"}
+SETTLED_NS = 100_000_000  # a file that changed within this time may change again without another time stamp
+FLOCK = "hhqqi4x"  # struct flock: type, whence, start, length, pid
+_hashes: dict[tuple[Any, ...], str] = {}
 
 
 @dataclass(frozen=True)
 class Published:
-    """What is in the file readers open."""
+    """One publication, as its manifest states it.
+
+    Attributes:
+        build_id: The build.
+        as_of: Its as-of date.
+        number: Its place in the order of publications in this data folder.
+        sha256: The hash of its file.
+        n_bytes: The size of its file.
+        made_from: The hash of everything the build, its audit and its file are a function of.
+        tables: Rows and content hash of each mart, by name.
+        path: The retained file.
+        is_new: Whether this call published it.
+    """
 
     build_id: str
     as_of: date
-    path: Path
+    number: int
+    sha256: str
     n_bytes: int
+    made_from: str
+    tables: dict[str, dict[str, Any]] = field(hash=False)
+    path: Path
     is_new: bool = True
 
-
-def published_build(path: Path) -> Published | None:
-    """Return what a published file says it is; None where there is none, or it is not one of ours."""
-    if not path.is_file():
-        return None
-    try:
-        with duckdb.connect(str(path), read_only=True) as con:
-            build_id, as_of = con.sql("select build_id, as_of from meta.build").fetchall()[0]
-    except duckdb.Error:
-        return None
-    return Published(build_id, as_of, path, path.stat().st_size)
+    def write_manifest(self) -> None:
+        """Write the manifest beside the retained file."""
+        stated = {name: value for name, value in self.__dict__.items() if name not in {"path", "is_new"}}
+        write_record(self.path.with_suffix(".json"), {**stated, "as_of": self.as_of.isoformat()})
 
 
-def open_published(settings: Settings) -> duckdb.DuckDBPyConnection:
-    """Open the published file for reading only, with no way out of it.
+def retained_builds(settings: Settings) -> list[Published]:
+    """Return the builds retained for rollback, newest publication first; one whose manifest is damaged is left out."""
+    found = []
+    for path in (settings.warehouse / "builds").glob("datamoat-*.json"):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            stated = read_record(path)
+            found.append(Published(**{**stated, "as_of": date.fromisoformat(stated["as_of"])}, path=path.with_suffix(".duckdb")))
+    return sorted(found, key=lambda build: -build.number)
+
+
+def published_build(settings: Settings) -> Published | None:
+    """Return the build whose bytes the published file has; None where there is no file, or it has those of no build."""
+    for _ in range(2):
+        before = _inode(settings.published)
+        if before is None:
+            return None
+        with contextlib.suppress(OSError):
+            own = known_sha256(settings.published)
+            for build in retained_builds(settings):
+                if build.sha256 == own:
+                    return build
+        if _inode(settings.published) == before:  # else another build was published meanwhile
+            return None
+    return None
+
+
+def check_published(settings: Settings) -> Published:
+    """Return the published build after its bytes were compared with its manifest.
 
     Raises:
-        PublishRefusedError: Nothing is published, or the file is broken.
+        PublishRefusedError: Nothing is published, or the file is not what was published.
     """
     if not settings.published.is_file():
         raise PublishRefusedError("nothing is published yet", str(settings.published), "run `datamoat run`.")
-    try:
-        limits = {"memory_limit": settings.memory_limit}  # one question does not take the machine
-        return duckdb.connect(str(settings.published), read_only=True, config={**READ_ONLY, **limits})
-    except duckdb.Error as failure:
+    build = published_build(settings)
+    if build is None:
+        retained = ", ".join(build.build_id for build in retained_builds(settings))
         raise PublishRefusedError(
-            f"the published file cannot be opened: {failure}",
+            "the published file is damaged or was changed: its bytes are those of no build that was published here",
             str(settings.published),
-            "run `datamoat rollback`, or `datamoat run` to build it again from the lake.",
-        ) from failure
+            "run `datamoat run` to publish it again"
+            + (f", or `datamoat rollback BUILD` with one of {retained}." if retained else "."),
+        )
+    return build
 
 
-def kept_builds(settings: Settings) -> list[Published]:
-    """Return the builds kept for rollback, newest first."""
-    found = sorted(
-        (settings.warehouse / "builds").glob("datamoat-*.duckdb"), key=lambda path: path.stat().st_mtime_ns, reverse=True
+def check_retained(build: Published) -> None:
+    """Compare a retained file with its manifest.
+
+    Raises:
+        PublishRefusedError: It is gone, or not what was published.
+    """
+    if not is_intact(build):
+        raise PublishRefusedError(
+            f"the retained file of build {build.build_id} is damaged or missing, or a client's log lies beside it",
+            str(build.path),
+            "delete all of that name, and go back to another build (`datamoat doctor` lists them).",
+        )
+
+
+def retained_file(settings: Settings) -> Path:
+    """Return the retained file of the published build, for who attaches it: nobody else opens it.
+
+    Raises:
+        PublishRefusedError: Nothing is published, or a file is not what was published.
+    """
+    build = check_published(settings)
+    check_retained(build)
+    return build.path
+
+
+def is_intact(build: Published) -> bool:
+    """Return whether a retained file has the bytes its manifest states, and no client's log lies beside it."""
+    try:
+        return known_sha256(build.path) == build.sha256 and not log_of(build.path).exists()
+    except OSError:
+        return False
+
+
+def open_published(settings: Settings, *, is_closed: bool = True) -> duckdb.DuckDBPyConnection:
+    """Open the published build for reading only.
+
+    Args:
+        settings: Where things are.
+        is_closed: Whether no other file can be reached from it; False for an export, which writes files.
+
+    Raises:
+        PublishRefusedError: Nothing is published, or the file is not what was published.
+        BusyError: A program holds the published file for writing and its retained copy is not there to read instead.
+    """
+    config: dict[str, Any] = {"memory_limit": settings.memory_limit}  # one query does not take the machine
+    config |= READ_ONLY if is_closed else {}
+    for _ in range(3):
+        checked = _signature(settings.published)
+        build = check_published(settings)
+        if not log_of(settings.published).exists():
+            with contextlib.suppress(duckdb.IOException):
+                con = duckdb.connect(str(settings.published), read_only=True, config=config)
+                if _signature(settings.published) == checked and not log_of(settings.published).exists():
+                    return con  # its lock keeps everybody from writing as long as it is open
+                con.close()
+        if _signature(settings.published) == checked:
+            break  # a client holds it, or left a log; else another build was published meanwhile
+    try:
+        check_retained(build)
+    except PublishRefusedError:
+        if (pid := writer_of(settings.published)) is not None:
+            raise _held(settings, pid) from None
+        raise
+    return duckdb.connect(str(build.path), read_only=True, config=config)
+
+
+def swap_in(settings: Settings, part: Path) -> None:
+    """Replace the published file by a finished one; no client can open that for writing meanwhile.
+
+    A client's log is moved to `set-aside/`, and so is a published file that is not one of ours: for a person to see.
+
+    Raises:
+        BusyError: A program holds the published file for writing.
+    """
+    is_foreign = settings.published.is_file() and published_build(settings) is None
+    with _no_writer(settings):  # no file is opened here: to close it again would give up the lock
+        set_log_aside(settings)
+        if is_foreign:
+            try:
+                os.link(settings.published, _aside(settings, settings.published.name))
+            except OSError:  # a disk without links
+                shutil.copyfile(settings.published, _aside(settings, settings.published.name))
+        put_in_place(part, settings.published, read_only=True)
+
+
+def restore_retained(settings: Settings, build: Published) -> None:
+    """Make the retained file of the published build again from the published file, whose bytes were checked."""
+    copy_read_only(settings.published, build.path)
+    _move_aside(settings, log_of(build.path))
+
+
+def copy_read_only(source: Path, target: Path) -> None:
+    """Copy a file whole, with mode 0444."""
+    part = part_of(target)
+    part.unlink(missing_ok=True)
+    shutil.copyfile(source, part)
+    put_in_place(part, target, read_only=True)
+
+
+def log_of(path: Path) -> Path:
+    """Return where a client that writes to a database puts its log; beside a file of ours nothing of ours is ever there."""
+    return path.with_name(f"{path.name}.wal")
+
+
+def remove_log(settings: Settings) -> None:
+    """Move a client's log aside if there is one.
+
+    Raises:
+        BusyError: The client is still running.
+    """
+    if log_of(settings.published).exists():
+        with _no_writer(settings):
+            set_log_aside(settings)
+
+
+def set_log_aside(settings: Settings) -> None:
+    """Move a client's log aside; the caller knows that the client is gone."""
+    _move_aside(settings, log_of(settings.published))
+
+
+def writer_of(path: Path) -> int | None:
+    """Return the process that holds a file for writing; None where there is none or the system does not say."""
+    with contextlib.suppress(OSError, ImportError):
+        import fcntl  # not on Windows, which lets no two programs write one file
+
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            answer = fcntl.fcntl(handle, fcntl.F_GETLK, struct.pack(FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0))
+        finally:
+            os.close(handle)
+        kind, *_, pid = struct.unpack(FLOCK, answer)
+        return int(pid) if kind == fcntl.F_WRLCK else None
+    return None
+
+
+def known_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file; a file that this process hashed and that is as it was is not read again.
+
+    To close a file that DuckDB has open in this process would give up DuckDB's lock on it, so that this is more than haste.
+    """
+    signature = _signature(path)
+    if signature not in _hashes:
+        value = sha256_of(path)
+        if signature is None or time.time_ns() - max(signature[-2:]) < SETTLED_NS:
+            return value
+        _hashes[signature] = value
+    return _hashes[signature]
+
+
+def examine_warehouse(settings: Settings) -> list[tuple[bool, str, str]]:
+    """Return findings about the published file and the retained builds: whether good, what was seen, what to do."""
+    findings = []
+    retained = retained_builds(settings)
+    current = published_build(settings)
+    if current is not None:
+        findings.append((True, f"published: {current.build_id}, byte for byte as its manifest states", ""))
+    elif settings.published.exists():
+        what = "published: the file is damaged or was changed after it was published"
+        findings.append((False, what, "`datamoat run` publishes it again; `datamoat rollback BUILD` goes back"))
+    else:
+        findings.append((False, "published: nothing yet", "`datamoat run`"))
+    pid = writer_of(settings.published)
+    if pid is not None:
+        findings.append((False, f"process {pid} holds the published file for writing", "end it; open the file read-only"))
+    if log_of(settings.published).exists():
+        what = f"{log_of(settings.published).name}: edits of a client that opened the published file for writing; we do not read them"
+        findings.append((False, what, "end that client, then `datamoat run` or `datamoat rollback` moves the log aside"))
+    damaged = [build for build in retained if not is_intact(build)]
+    findings += [
+        (
+            False,
+            f"retained build {build.build_id}: the file is damaged or missing, or has a client's log",
+            f"delete all {build.path.stem}.*",
+        )
+        for build in damaged
+    ]
+    stated = {build.path.with_suffix(".json") for build in retained}
+    findings += [
+        (False, f"{path.name}: the manifest is damaged", "delete it and the file beside it")
+        for path in sorted((settings.warehouse / "builds").glob("*.json"))
+        if path not in stated
+    ]
+    findings.append((True, f"retained builds: {', '.join(b.build_id for b in retained if b not in damaged) or 'none'}", ""))
+    return findings
+
+
+def next_number(settings: Settings) -> int:
+    """Return the number of the next publication."""
+    return 1 + max((build.number for build in retained_builds(settings)), default=0)
+
+
+@contextlib.contextmanager
+def _no_writer(settings: Settings) -> Iterator[None]:
+    """Hold the lock on the published file that DuckDB takes for reading: while it is held, nobody can write.
+
+    Raises:
+        BusyError: A program holds the file for writing.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError, FileNotFoundError):
+            import fcntl
+
+            handle = stack.enter_context(settings.published.open("rb"))
+            try:
+                fcntl.lockf(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError) as held:
+                raise _held(settings, writer_of(settings.published)) from held
+        yield
+
+
+def _held(settings: Settings, pid: int | None) -> BusyError:
+    who = f"process {pid}" if pid is not None else "another process"
+    return BusyError(
+        f"{who} holds the published file for writing",
+        str(settings.published),
+        "end it, and open the file with read_only=True: the published file is replaced, never edited. Nothing was changed.",
     )
-    return [build for build in map(published_build, found) if build is not None]
+
+
+def _move_aside(settings: Settings, path: Path) -> None:
+    """Move a file into `set-aside/` if it is there."""
+    if path.exists():
+        path.replace(_aside(settings, path.name))
+
+
+def _aside(settings: Settings, name: str) -> Path:
+    """Return a free name in `set-aside/`."""
+    folder = settings.warehouse / "set-aside"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        number = 1 + max((int(path.name.split("-")[0]) for path in folder.glob("[0-9]*-*")), default=0)
+    except OSError as failure:
+        raise cannot_write(folder, failure) from failure
+    return folder / f"{number}-{name}"
+
+
+def _inode(path: Path) -> int | None:
+    signature = _signature(path)
+    return signature[1] if signature else None
+
+
+def _signature(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file is replaced or written to; None where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

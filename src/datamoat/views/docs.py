@@ -47,7 +47,7 @@ def write_docs(settings: Settings, app: Callable[..., Any]) -> tuple[int, int]:
     """
     with open_published(settings) as con:
         made = pages(con, read_project(settings.content))
-    folder = settings.content / "docs"
+    folder = settings.own_content / "docs"
     for stale in set((folder / "marts").glob("*.md")) - {folder / name for name in made}:
         stale.unlink()
     for name, text in made.items():

@@ -1,4 +1,7 @@
-"""Queries: what can be opened, which tables there are, and one statement with limits."""
+"""Queries: what can be opened, which tables there are, and one statement with limits.
+
+Most queries read the published file alone, so what a release or a rebuild needs is imported where it is used.
+"""
 
 import difflib
 import re
@@ -8,15 +11,10 @@ from typing import Any
 
 import duckdb
 
-from datamoat.build.as_of import rebuild_as_of
-from datamoat.build.run import read_build
 from datamoat.errors import UsageError
 from datamoat.log import log
-from datamoat.publish.diff import Difference, attach, attach_lake, changed_rows, differences
-from datamoat.release.bundle import open_release, released_by
 from datamoat.settings import Settings
-from datamoat.storage.files import one_writer
-from datamoat.storage.warehouse import Published, kept_builds, open_published, published_build
+from datamoat.storage.warehouse import Published, check_published, check_retained, open_published, retained_builds
 
 FIRST_SENTENCE = re.compile(r"(?<=\.)\s")
 HISTORY = {"marts.change", "meta.audits"}  # their rows depend on what was published before, so no count is shown
@@ -36,11 +34,16 @@ def open_as_of(settings: Settings, as_of: date | None, rebuild: date | None) -> 
             "query what was published then, or what today's models compute from what was public then.",
         )
     if as_of is not None:
+        from datamoat.release.bundle import open_release, released_by
+
         entry = released_by(settings, as_of)
         con = open_release(settings, entry)
         log.info("release", release=entry.release_id, released_on=str(entry.released_on), as_of=str(entry.as_of))
         return con
     if rebuild is not None:
+        from datamoat.build.as_of import rebuild_as_of
+        from datamoat.storage.files import one_writer
+
         with one_writer(settings.data, "query --rebuild-as-of"):
             build, con = rebuild_as_of(settings, rebuild)
         log.info("rebuilt", build_id=build.build_id, as_of=str(rebuild), is_audited=False)
@@ -130,13 +133,15 @@ def compare_builds(
         A sentence and a table.
 
     Raises:
-        UsageError: Nothing is published, the build is not kept, or there is no such mart.
+        PublishRefusedError: Nothing is published, or a file is not what was published.
+        UsageError: The build is not retained, or there is no such mart.
     """
+    from datamoat.build.record import read_build
+    from datamoat.publish.diff import attach, attach_lake, changed_rows, differences
+
     with duckdb.connect() as con:
         if working:
-            earlier = published_build(settings.published)
-            if earlier is None:
-                raise UsageError("nothing is published yet", str(settings.published), "run `datamoat run`.")
+            earlier = check_published(settings)
             current_id = read_build(settings.lake).build_id
             attach_lake(con, "after", settings.lake)
         else:
@@ -154,28 +159,24 @@ def compare_builds(
         differ = [one for one in differences(con) if not one.is_none]
     return f"{earlier.build_id} → {current_id}: {len(differ)} marts differ", (
         ("table", "n_before", "n_after", "n_added", "n_removed", "n_changed", "columns"),
-        [_line(one) for one in differ],
+        [(d.table_name, d.n_before, d.n_after, d.n_added, d.n_removed, d.n_changed, d.summary) for d in differ],
     )
 
 
 def _two_builds(settings: Settings, before: str | None) -> tuple[Published, Published]:
     """Return the published build and the earlier one."""
-    current = published_build(settings.published)
-    if current is None:
-        raise UsageError("nothing is published yet", str(settings.published), "run `datamoat run`.")
-    others = [build for build in kept_builds(settings) if build.build_id != current.build_id]
+    current = check_published(settings)
+    others = [build for build in retained_builds(settings) if build.build_id != current.build_id]
     earlier = next((build for build in others if before in (None, build.build_id)), None)
     if earlier is None:
         raise UsageError(
-            f"build {before} is not kept" if before else "there is no earlier build to compare with",
+            f"build {before} is not retained" if before else "there is no earlier build to compare with",
             str(settings.warehouse / "builds"),
-            f"kept builds: {[build.build_id for build in others]}.",
+            f"retained builds: {[build.build_id for build in others]}.",
         )
+    for build in (current, earlier):
+        check_retained(build)
     return current, earlier
-
-
-def _line(one: Difference) -> tuple[Any, ...]:
-    return (one.table_name, one.n_before, one.n_after, one.n_added, one.n_removed, one.n_changed, one.told)
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, int]]:

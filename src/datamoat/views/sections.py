@@ -16,6 +16,8 @@ from datamoat.project.sql import read_snippet
 from datamoat.views.render import rows, text_of
 
 ANSWER = Path("reports") / "answer"
+ANSWER_OBJECT = Path("reports") / "answer.json.sql"
+FORECAST = Path("reports") / "forecast"
 RUN = Path("reports") / "run"
 
 
@@ -68,6 +70,25 @@ def read_answer(con: duckdb.DuckDBPyConnection, content: Path) -> list[Section]:
     if not sections:
         raise ContentError("the answer has no section", str(content / ANSWER), "write reports/answer/1_verdict.sql.")
     return sections
+
+
+def read_answer_object(con: duckdb.DuckDBPyConnection, content: Path) -> dict[str, Any] | list[dict[str, Any]]:
+    """Return the answer for programs: the one row of reports/answer.json.sql, or the sections where there is none.
+
+    Raises:
+        ContentError: The query does not run, or gives another number of rows than one.
+    """
+    path = content / ANSWER_OBJECT
+    if not path.is_file():
+        return [{"title": section.title, "rows": section.records} for section in read_answer(con, content)]
+    try:
+        relation = con.sql(read_snippet(path, {"description"}).sql)
+        found = relation.fetchall()
+    except duckdb.Error as failure:
+        raise ContentError(f"{path.name} does not run: {failure}", str(path), "fix the SQL.") from failure
+    if len(found) != 1:
+        raise ContentError(f"{path.name} gives {len(found)} rows", str(path), "give one row; its columns are the object.")
+    return dict(zip(relation.columns, found[0], strict=True))
 
 
 def print_sections(sections: list[Section]) -> None:

@@ -11,13 +11,16 @@ from typing import Any
 
 import duckdb
 
+from datamoat.build.record import examine_lake
 from datamoat.errors import DatamoatError
+from datamoat.ingest.landings import examine_raw
 from datamoat.ingest.source_state import RequestState, states
 from datamoat.project.sources import read_sources
 from datamoat.project.sql import read_snippet
 from datamoat.settings import Settings
 from datamoat.storage.files import TEMPORARY
-from datamoat.storage.warehouse import kept_builds, open_published, published_build
+from datamoat.storage.snapshots import examine_snapshots
+from datamoat.storage.warehouse import examine_warehouse, open_published
 
 MOST_REASON = 120  # characters of a reason in a line; `datamoat diagnose` has all of it
 SOURCES = Path("reports") / "status" / "sources.sql"
@@ -40,7 +43,9 @@ def read_status(settings: Settings) -> Status:
         with open_published(settings) as con:
             build_id, as_of, built_at = con.sql("select build_id, as_of, built_at from meta.build").fetchall()[0]
             n_checks, n_open = con.sql("select count(*), count(*) filter (where not is_ok) from meta.audits").fetchall()[0]
-            warnings = con.sql("select table_name, claim, offending from meta.audits where not is_ok order by all").fetchall()
+            warnings = con.sql(
+                "select table_name, check_name, offending from meta.audits where not is_ok order by all"
+            ).fetchall()
             sources = _published_states(con, settings)
     except DatamoatError as failure:
         return Status((f"nothing to read: {failure.what}", f"  {failure.where}", f"  {failure.fix}"), False, {"published": None})
@@ -57,7 +62,7 @@ def read_status(settings: Settings) -> Status:
     facts = {
         "published": {"build_id": build_id, "as_of": as_of, "built_at": built_at, "path": str(settings.published)},
         "sources": [dict(zip(("source_id", "status", "reason", "is_good"), row, strict=True)) for row in sources],
-        "warnings": [dict(zip(("table_name", "claim", "offending"), row, strict=True)) for row in warnings],
+        "warnings": [dict(zip(("table_name", "check_name", "offending"), row, strict=True)) for row in warnings],
     }
     return Status(lines, not bad, facts)
 
@@ -114,9 +119,6 @@ def examine(settings: Settings) -> list[tuple[bool, str, str]]:
     settings.data.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.data).free
     left = [path for path in settings.data.rglob(f".*{TEMPORARY}*") if path.is_file()]
-    current = published_build(settings.published)
-    is_broken = settings.published.is_file() and current is None
-    kept = ", ".join(build.build_id for build in kept_builds(settings)) or "none"
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("duckdb", "polars", "great-expectations"))
     return [
         (True, f"Python {platform.python_version()}, {os.cpu_count()} cores, {versions}", ""),
@@ -125,7 +127,8 @@ def examine(settings: Settings) -> list[tuple[bool, str, str]]:
         (free > ROOM, f"{free / 1e9:.1f} GB free", "free space: a build wants 2 GB"),
         (not left, f"{len(left)} unfinished files", "`datamoat run` sweeps them"),
         (duckdb.__version__.startswith("2.0"), f"DuckDB {duckdb.__version__}", "install from requirements.lock"),
-        (not is_broken, f"published: {current.build_id if current else 'a file that does not open' if is_broken else 'nothing yet'}",
-         "`datamoat rollback`, or `datamoat run`"),
-        (True, f"retained builds: {kept}", ""),
+        *examine_warehouse(settings),
+        *examine_lake(settings.lake),
+        *examine_raw(settings.lake),
+        *examine_snapshots(settings.snapshots),
     ]  # fmt: skip

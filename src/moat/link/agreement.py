@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-
-from moat.link.association import row_ranks
+from scipy.stats import rankdata
 
 DIGITS = 12  # beyond them only the order of additions is left
 
@@ -37,4 +36,4 @@ def kendall_tau_b(a: Sequence[float], b: Sequence[float]) -> float | None:
 
 def average_ranks(values: Sequence[float]) -> npt.NDArray[np.float64]:
     """Return ranks from 1 for the smallest; equal values share the mean of their places."""
-    return np.asarray(row_ranks(np.asarray(values, float)[None])[0], float)
+    return np.asarray(rankdata(np.asarray(values, float)), float)

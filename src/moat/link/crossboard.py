@@ -1,4 +1,4 @@
-"""One score for a model that stands on several boards whose scales differ: levels never mix, differences do.
+"""One score for a model that is on several boards whose scales differ: levels never mix, differences do.
 
 R_mb = mu_b + q_m + gamma_mb + e_mb, with q ~ N(0, 100^2), gamma ~ N(0, omega^2), e ~ N(0, se^2) and a flat prior on the
 level mu_b of each board. Given omega this is generalised least squares with a best linear unbiased prediction of q

@@ -1,7 +1,7 @@
 """How far two video boards order the models they share alike, day by day.
 
 Each model counts once a board, by the best of its ranked entries. A pair is compared on every day one of the two
-boards changed and the other has a complete reading of at most 14 days before. Only curated matches count.
+boards changed and the other has a complete capture of at most 14 days before. Only curated matches count.
 """
 
 from datetime import date, timedelta
@@ -67,7 +67,7 @@ def model(int_board__entry: pl.LazyFrame, int_board__status: pl.LazyFrame) -> pl
 
 
 def newest(days: dict[date, Board], day: date) -> date | None:
-    """Return the newest reading on or before `day` that is not too old."""
+    """Return the newest capture on or before `day` that is not too old."""
     return max((held for held in days if day - MAX_AGE <= held <= day), default=None)
 
 

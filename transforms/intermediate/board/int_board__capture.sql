@@ -99,7 +99,8 @@ filled as (
     select
         capture_id,
         count(*)::integer as n_held,
-        (count(rating) + count(rating_low) + count(n_votes))::integer as n_cells_filled
+        (count(rating) + count(rating_low) + count(n_votes))::integer as n_cells_filled,
+        (count(*) filter (where not is_ranked))::integer as n_retired
     from intermediate.int_board__capture_entry
     group by capture_id
 ),
@@ -109,6 +110,7 @@ judged as (
         captures.*,
         coalesce(filled.n_held, 0) as n_held,
         coalesce(filled.n_cells_filled, 0) as n_cells_filled,
+        coalesce(filled.n_retired, 0) as n_retired,
         captures.capture_status in ('ok', 'partial')
         and captures.verification <> 'UNVERIFIED'
         and coalesce(filled.n_held, 0) > 0 as is_usable
@@ -126,6 +128,7 @@ select
     n_listed,
     n_held,
     n_cells_filled,
+    n_retired,
     board_published_on,
     verification,
     citation_id,
@@ -135,6 +138,8 @@ select
         partition by board_id, captured_on, is_usable
         order by
             capture_status = 'ok' desc,
+            board_published_on desc nulls last,
+            n_retired > 0 desc,
             n_cells_filled desc,
             is_live desc,
             case route

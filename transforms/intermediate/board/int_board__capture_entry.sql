@@ -1,5 +1,5 @@
 /*---
-description: Every entry of every reading of a board, transcribed or live, in one shape, ratings to two decimals and creators without blanks around them as they are transcribed. A new live source is one more line.
+description: Every entry of every capture of a board, transcribed or live, in one shape, ratings to two decimals and creators without blanks around them as they are transcribed. A new live source is one more line.
 grain: [capture_id, entry_key]
 nullable: [creator_name, listed_rank, rating, rating_low, rating_high, n_votes, released_as_stated, is_open_weights, board_published_on]
 ---*/

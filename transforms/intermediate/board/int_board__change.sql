@@ -1,7 +1,7 @@
 /*---
 description: >
   What happened to each entry between one complete reading of a board and the next. An entry that changed nothing has no row. Half a point is the rounding of the coarsest route, so a rating moved if it moved by more.
-  The cause is the first that fits: entered, retired (it left, and had no rank before), left, scale_change, renamed, votes_removed (it has fewer votes), refit (it moved without new votes of its own, or by more than its own new votes can carry), new_votes.
+  The cause is the first that fits: entered, left, scale_change, renamed, retired (it has lost its rank), restored, recount (more than half of the board has fewer votes), votes_removed (it has fewer votes), refit (it moved without new votes of its own, or by more than its own new votes can carry), new_votes.
 grain: [board_id, entry_key, captured_on]
 nullable: [rating_change, n_votes_change, rank_change, cause, previous_entry_name]
 caveats:
@@ -34,8 +34,8 @@ entries as (
         scale_id,
         rating,
         n_votes,
-        rank,
-        is_ranked
+        is_ranked,
+        rank
     from intermediate.int_board__entry
     where capture_status = 'ok'
 ),
@@ -49,11 +49,12 @@ present as (
         now.entry_name,
         before.entry_key is null as has_entered,
         false as has_left,
-        false as was_retired,
         before.entry_name as previous_entry_name,
         now.scale_id <> before.scale_id as is_rescaled,
         now.rating - before.rating as rating_change,
         now.n_votes - before.n_votes as n_votes_change,
+        before.is_ranked and not now.is_ranked as is_retired,
+        now.is_ranked and not before.is_ranked as is_restored,
         before.n_votes as previous_n_votes,
         now.rank - before.rank as rank_change
     from readings
@@ -75,11 +76,12 @@ gone as (
         before.entry_name,
         false as has_entered,
         true as has_left,
-        not before.is_ranked as was_retired,
         before.entry_name as previous_entry_name,
         false as is_rescaled,
         null::double as rating_change,
         null::bigint as n_votes_change,
+        false as is_retired,
+        false as is_restored,
         null::bigint as previous_n_votes,
         null::integer as rank_change
     from readings
@@ -98,6 +100,14 @@ changes as (
     select * from gone
 ),
 
+counted as (
+    select
+        *,
+        count(case when n_votes_change < 0 then 1 end) over (partition by board_id, captured_on)
+        > 0.5 * count(n_votes_change) over (partition by board_id, captured_on) as is_recount
+    from changes
+),
+
 judged as (
     select
         board_id,
@@ -112,10 +122,12 @@ judged as (
         captured_on - previous_on as gap_n_days,
         case
             when has_entered then 'entered'
-            when has_left and was_retired then 'retired'
             when has_left then 'left'
             when is_rescaled then 'scale_change'
             when entry_name <> previous_entry_name then 'renamed'
+            when is_retired then 'retired'
+            when is_restored then 'restored'
+            when n_votes_change < 0 and is_recount then 'recount'
             when n_votes_change < 0 then 'votes_removed'
             when abs(rating_change) > 0.5 and n_votes_change = 0 then 'refit'
             -- k new votes among n, all against odds of three to one, move a Bradley-Terry fit by about 4 * 400 / ln 10 * k / n points.
@@ -126,7 +138,7 @@ judged as (
             when n_votes_change > 0 then 'new_votes'
         end as cause,
         abs(rating_change) > 0.5 as has_moved
-    from changes
+    from counted
 )
 
 select

@@ -20,6 +20,7 @@ with served as (
     select
         entries.*,
         captures.capture_status,
+        captures.n_retired,
         captures.citation_id as capture_citation_id,
         boards.source_id,
         boards.board_family,
@@ -34,6 +35,38 @@ with served as (
         on entries.board_id = links.board_id and entries.captured_on = links.captured_on
 ),
 
+-- A capture that lists an entry without a rank says which entries are retired; one that does not takes the state of each entry from the nearest that does.
+telling as (
+    select
+        captures.board_id,
+        captures.captured_on,
+        entries.entry_key,
+        entries.is_ranked
+    from intermediate.int_board__capture as captures
+    inner join intermediate.int_board__capture_entry as entries on captures.capture_id = entries.capture_id
+    where captures.is_usable and captures.capture_status = 'ok' and captures.n_retired > 0
+),
+
+inherited as (
+    select
+        served.capture_id,
+        served.entry_key,
+        telling.is_ranked
+    from served
+    inner join telling on served.board_id = telling.board_id and served.entry_key = telling.entry_key
+    where served.n_retired = 0 and served.capture_status = 'ok'
+    qualify row_number() over (
+        partition by served.capture_id, served.entry_key
+        order by abs(served.captured_on - telling.captured_on), telling.captured_on, telling.is_ranked
+    ) = 1
+),
+
+stated as (
+    select served.* replace (coalesce(inherited.is_ranked, served.is_ranked) as is_ranked)
+    from served
+    left join inherited on served.capture_id = inherited.capture_id and served.entry_key = inherited.entry_key
+),
+
 ranked as (
     select
         *,
@@ -45,7 +78,7 @@ ranked as (
                     order by case when is_ranked then rating end desc nulls last
                 ))::integer
         end as computed_rank
-    from served
+    from stated
 )
 
 select

@@ -1,7 +1,7 @@
 /*---
 description: >
   Where a model of the register is missing from a video board, from when to when and why: it never was listed although another board of the same task lists it, it left, it lost
-  its rank, or the board itself could not be read for more than 14 days. Only complete readings say that an entry is missing; a partial list that names it says that it was there.
+  its rank, or the board itself could not be read for more than 14 days. Only complete captures show that an entry is missing; a partial list that names it shows that it was there.
 grain: [board_id, model_id, missing_from]
 nullable: [missing_to, last_seen_on, last_entry_name, last_rank, last_rating, last_scale_id]
 ---*/
@@ -31,7 +31,7 @@ entries as (
     where entries.match_status in ('confirmed', 'probable', 'version_only')
 ),
 
-readings as (
+captures as (
     select
         captures.board_id,
         boards.task,
@@ -76,32 +76,32 @@ never_listed as (
     select
         boards.board_id,
         first_on_task.model_id,
-        min(readings.captured_on) as missing_from
+        min(captures.captured_on) as missing_from
     from first_on_task
     inner join boards on first_on_task.task = boards.task
-    inner join readings on boards.board_id = readings.board_id and first_on_task.first_on <= readings.captured_on
+    inner join captures on boards.board_id = captures.board_id and first_on_task.first_on <= captures.captured_on
     left join first_on_board
         on boards.board_id = first_on_board.board_id and first_on_task.model_id = first_on_board.model_id
     where first_on_board.model_id is null
     group by boards.board_id, first_on_task.model_id
 ),
 
--- After its first day on the board a model is, at each complete reading, ranked, unranked or absent.
+-- After its first day on the board a model is, at each complete capture, ranked, unranked or absent.
 states as (
     select
-        readings.board_id,
-        readings.captured_on,
-        readings.route,
-        readings.position,
+        captures.board_id,
+        captures.captured_on,
+        captures.route,
+        captures.position,
         first_on_board.model_id,
         case when best.model_id is null then 'left' when best.has_rank then 'ranked' else 'unranked' end as state
-    from readings
+    from captures
     inner join first_on_board
-        on readings.board_id = first_on_board.board_id and readings.captured_on >= first_on_board.first_on
+        on captures.board_id = first_on_board.board_id and captures.captured_on >= first_on_board.first_on
     left join best
         on
-            readings.board_id = best.board_id
-            and readings.captured_on = best.captured_on
+            captures.board_id = best.board_id
+            and captures.captured_on = best.captured_on
             and first_on_board.model_id = best.model_id
 ),
 
@@ -138,7 +138,7 @@ real_absences as (
         case when later.captured_on is not null then absences.last_missing_on end as missing_to,
         absences.reason
     from absences
-    left join readings as later
+    left join captures as later
         on absences.board_id = later.board_id and absences.last_position + 1 = later.position
     where not (absences.is_web_only and absences.reason = 'unranked' and later.captured_on is not null)
 ),

@@ -1,10 +1,10 @@
 /*---
 description: >
-  For every reading that serves a day, the scale its ratings are on, and how that was decided. A reading can be tied to the one
+  For every capture that is served for a day, the scale its ratings are on, and how that was decided. A capture can be linked to the one
   before it if it is complete, or lists ten rated entries or more. A new scale begins where the anchor (the one entry
   whose interval has no width) is another, where no entry is shared, or where the median absolute move of the shared entries is above both
-  40 points and three times their median half-interval. Over the 265 neighbouring readings of this fact base the largest such median is
-  16.6 points (Arena, September to October 2025) and a re-anchoring moves 100 or more; 40 is their geometric mean. Other readings take the scale of the last one that could be
+  40 points and three times their median half-interval. Over the 265 neighbouring captures of this fact base the largest such median is
+  16.6 points (Arena, September to October 2025) and a re-anchoring moves 100 or more; 40 is their geometric mean. Other captures take the scale of the last one that could be
   tied; those before the first are on scale 0, which nothing is compared with.
 grain: [board_id, captured_on]
 nullable: [anchor_key, anchor_name, anchor_rating, previous_captured_on, n_shared, median_abs_move, median_half_interval]
@@ -89,7 +89,7 @@ moves as (
     group by pairs.capture_id
 ),
 
--- The anchor stated last before this reading, so that a list which leaves the anchor out changes nothing.
+-- The anchor stated last before this capture, so that a list which leaves the anchor out changes nothing.
 anchored as (
     select
         pairs.*,
@@ -108,7 +108,7 @@ anchored as (
     left join anchors on pairs.capture_id = anchors.capture_id
 ),
 
-judged as (
+decided as (
     select
         anchored.*,
         moves.n_shared,
@@ -135,7 +135,7 @@ numbered as (
         (sum(case when detected_by = 'continues' then 0 else 1 end) over (
             partition by board_id order by position
         ))::integer as scale_number
-    from judged
+    from decided
 )
 
 select

@@ -1,6 +1,6 @@
 /*---
 description: >
-  What we know of every board on every calendar day from its first reading to its last. A day without a reading is missing, a day whose answer held nothing is empty: neither is a board. A day is
+  What we know of every board on every calendar day from its first capture to its last. A day without a capture is missing, a day whose response held nothing is empty: neither is a board. A day is
   unchanged when its complete board carries the publication date of the complete board before it, or the same entries, votes and whole-point ratings, or when the source
   answered with the publication it had answered with before; board_read_on is the day whose entries stand for it.
 grain: [board_id, captured_on]

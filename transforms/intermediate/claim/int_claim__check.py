@@ -22,11 +22,10 @@ TYPES: dict[str, type[pl.DataType]] = {
 }
 # Queries speak of the published tables; until these are published, this is what stands for them, column for column as far as claims ask.
 VIEWS = {
-    "marts.board_status": "from int_board__status",
+    "marts.board_status": "from int_board__status join (select board_id, board_family from int_moat__board) using (board_id)",
     "marts.leaderboard": "from int_board__entry where capture_status = 'ok'",
     "marts.company_moat": "from int_moat__company",
-    "marts.moat_test": "from int_moat__verdict join int_moat__board using (board_id)",
-    "marts.moat_association": "from int_moat__association",
+    "marts.moat_answer": "from int_moat__statement",
     "marts.company_volume": "from int_company__volume_quantiles",
     "marts.company_pair": "from int_company__pair",
     "marts.platform_volume": """
@@ -47,9 +46,8 @@ def model(
     int_board__status: pl.LazyFrame,
     int_board__entry: pl.LazyFrame,
     int_moat__company: pl.LazyFrame,
-    int_moat__verdict: pl.LazyFrame,
+    int_moat__statement: pl.LazyFrame,
     int_moat__board: pl.LazyFrame,
-    int_moat__association: pl.LazyFrame,
     int_moat__disclosure: pl.LazyFrame,
     int_company__volume_quantiles: pl.LazyFrame,
     int_company__pair: pl.LazyFrame,
@@ -68,9 +66,8 @@ def model(
         "int_board__status": int_board__status,
         "int_board__entry": int_board__entry,
         "int_moat__company": int_moat__company.drop("citation_ids", "assumption_ids"),
-        "int_moat__verdict": int_moat__verdict,
+        "int_moat__statement": int_moat__statement,
         "int_moat__board": int_moat__board,
-        "int_moat__association": int_moat__association,
         "int_moat__disclosure": int_moat__disclosure,
         "int_company__volume_quantiles": int_company__volume_quantiles,
         "int_company__pair": int_company__pair,

@@ -1,6 +1,6 @@
 /*---
 description: >
-  What stands behind a company's volume in each month and scenario: how many platforms, which kinds of access, the weakest
+  What a company's volume rests on in each month and scenario: how many platforms, which kinds of access, the weakest
   basis among its platforms, and every citation and assumption.
 grain: [company_id, month, scenario_id]
 ---*/

@@ -36,6 +36,21 @@ nullable:
   - available_first_party_hours_p95
 ---*/
 
+with firsts as (
+    select *
+    from intermediate.int_moat__entry
+    qualify row_number() over (
+        partition by board_id, captured_on, company_id order by rating desc, rating_se asc, entry_key asc
+    ) = 1
+),
+
+best as (
+    select
+        *,
+        (rank() over (partition by board_id, captured_on order by rating desc))::integer as company_rank
+    from firsts
+)
+
 select
     best.board_id,
     best.captured_on,
@@ -100,7 +115,7 @@ select
     volume.short_usable_hours_p95,
     list_sort(list_distinct(list_concat(best.citation_ids, evidence.citation_ids))) as citation_ids,
     evidence.assumption_ids
-from intermediate.int_moat__contender as best
+from best
 inner join intermediate.int_company__volume_quantiles as volume
     on best.company_id = volume.company_id and best.volume_month = volume.month
 inner join intermediate.int_company__evidence as evidence
@@ -109,4 +124,3 @@ inner join intermediate.int_company__evidence as evidence
         and volume.month = evidence.month
         and volume.scenario_id = evidence.scenario_id
 inner join staging.stg_reference__companies as companies on best.company_id = companies.company_id
-where best.representative = 'best'

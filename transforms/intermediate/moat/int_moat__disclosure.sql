@@ -1,7 +1,7 @@
 /*---
 description: >
-  For each disclosed quantity of training data, what we estimate its company could reach in the month the model came out, and, where the figure is in hours of video, how much of that it is.
-  Only verified figures are compared, and only models whose release day is known.
+  For each disclosed quantity of training data, what we estimate its company could reach in the month the model came out, and, where the value is in hours of video, how much of that it is.
+  Only verified values are compared, and only models whose release day is known.
 grain: [disclosure_id]
 nullable: [value, disclosed_to_available_ratio_p50]
 ---*/

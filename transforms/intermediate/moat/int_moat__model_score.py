@@ -1,6 +1,6 @@
-"""One score for each model over the newest complete readings of the four primary boards: differences within boards count, levels never.
+"""One score for each model over the newest complete captures of the four primary boards: differences within boards count, levels never.
 
-Secondary to the boards themselves: it says how a model stands where boards disagree, and how far one model's rating strays
+Secondary to the boards themselves: it shows how a model does where boards disagree, and how far one model's rating strays
 between boards beyond voting noise.
 """
 

@@ -1,6 +1,6 @@
 /*---
 description: >
-  When each model of the register came out, over every source that says so. The headline is the first day it could be used: from the register if its row is
+  When each model of the register came out, over every source that gives a date. The published date is the first day it could be used: from the register if its row is
   verified, else as a board states it, else the day it was shown or first published, by the register or by Epoch AI's newest list, else the day a board first listed it. A month counts from its first day; a year alone gives a range and no day.
 grain: [model_id]
 nullable: [released_on, date_kind, released_on_low, released_on_high, first_seen_on]

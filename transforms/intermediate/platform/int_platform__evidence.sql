@@ -1,6 +1,6 @@
 /*---
 description: >
-  What stands behind a platform's estimate in each month and scenario: measured (an official or academic count of videos
+  What a platform's estimate rests on in each month and scenario: measured (an official or academic count of videos
   within eighteen months), reported (some statement about uploads), modelled (users or lengths only), prior_only (nothing).
 grain: [platform_id, month, scenario_id]
 nullable: [last_counted_on]

@@ -1,11 +1,11 @@
 /*---
 description: >
-  Every published statistic of a platform: what people transcribed, and what live sources brought since. A figure that
-  both hold with the same value is one row, the transcribed one; a live figure that differs from it stands beside it.
+  Every published statistic of a platform: what people transcribed, and what live sources brought since. A value that
+  both hold with the same value is one row, the transcribed one; a live value that differs from it is a row beside it.
 grain: [fact_id]
 nullable: [value_low, value_high, observed_on, publisher, unusable_reason, supersedes_fact_id, note]
 caveats:
-  - Of a live figure that was restated, the newest release speaks; the earlier ones are in the staging table.
+  - Of a live value that was restated, the newest release is used; the earlier ones are in the staging table.
 ---*/
 
 with live as (

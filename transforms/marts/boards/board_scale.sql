@@ -3,7 +3,7 @@ description: The scales each board has had and how a new one was detected. Ratin
 grain: [board_id, scale_id]
 nullable: [valid_to, anchor_entry_name, anchor_rating]
 caveats:
-  - Scale 0 of a board holds early quoted places that nothing ties to a later board.
+  - Scale 0 of a board holds early quoted ranks that nothing links to a later board.
   - Arena names no anchor; there only a common move of the shared entries can show a new scale.
 ---*/
 

@@ -1,6 +1,6 @@
 /*---
 description: >
-  Every board on every calendar day from its first reading to its last: whether there was a board that day, who led it, and on which scale. Ask here first; a day that is missing, empty or an error is not a board.
+  Every board on every calendar day from its first capture to its last: whether there was a board that day, who led it, and on which scale. Query this table first; a day that is missing, empty or an error is not a board.
 grain: [board_id, captured_on]
 nullable:
   - reason
@@ -16,8 +16,8 @@ nullable:
   - n_votes_total
   - content_sha256
 caveats:
-  - Partial days name the leader and a few places; they have no last place, and no total of votes.
-  - Where several entries share first place (n_leaders), the name is the first of them by listed place, then by name.
+  - Partial days name the leader and a few ranks; nobody is last, and there is no total of votes.
+  - Where several entries share rank 1 (n_leaders), the name is the first of them by listed rank, then by name.
   - Days on which only we have no reading are missing; the board itself existed.
 ---*/
 
@@ -39,7 +39,7 @@ select
     days.n_votes_total,
     days.content_sha256,
     days.is_latest_usable,
-    case when readings.citation_id is null then [] else [readings.citation_id] end as citation_ids
+    case when captures.citation_id is null then [] else [captures.citation_id] end as citation_ids
 from intermediate.int_board__status as days
 inner join staging.stg_reference__boards as boards on days.board_id = boards.board_id
-left join intermediate.int_board__capture as readings on days.capture_id = readings.capture_id
+left join intermediate.int_board__capture as captures on days.capture_id = captures.capture_id

@@ -1,5 +1,5 @@
 /*---
-description: Which model, laboratory and company each key of each source means, from when, and why. Nothing is dropped; what nobody has decided says so.
+description: Which model, laboratory and company each key of each source means, from when, and why. Nothing is dropped; what nobody has decided is marked.
 grain: [source_id, entry_key, valid_from]
 nullable: [valid_to, variant, has_audio, creator_name, first_seen_on, last_seen_on]
 caveats:

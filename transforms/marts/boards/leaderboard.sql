@@ -1,6 +1,6 @@
 /*---
 description: >
-  Complete boards, entry by entry, with the model, laboratory and company each entry counts to. One reading serves a day; two fits are never mixed.
+  Complete boards, entry by entry, with the model, laboratory and company each entry counts to. One capture is served per day; two fits are never mixed.
 grain: [board_id, captured_on, entry_key]
 nullable:
   - creator_name

@@ -1,5 +1,5 @@
 /*---
-description: What happened to an entry between a complete reading of its board and the one before, and the likeliest cause.
+description: What happened to an entry between a complete capture of its board and the one before, and the likeliest cause.
 grain: [board_id, entry_key, captured_on]
 nullable: [previous_entry_name, rating_change, n_votes_change, rank_change, cause]
 caveats:

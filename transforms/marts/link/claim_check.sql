@@ -1,13 +1,13 @@
 /*---
 description: >
-  The ledger of claims: what each claim comes to on each board and day it is about, with the query that decides it. A claim that is not about a board has one row, under `no_board`.
-  An absent model is not_testable and a day without a usable board no_data, never false.
+  The ledger of claims: the verdict on each claim for each board and day it is about, with the query that decides it. A claim that is not about a board has one row, under `no_board`.
+  An absent model is not_testable and a day without a complete capture no_data, never false.
 grain: [claim_id, board_id, captured_on]
 nullable: [gap_to_leader, gap_exceeds_interval]
 rows: {min: 1000}
 caveats:
-  - Verdicts on places go by the board's own order; gap_exceeds_interval says whether the gap is more than chance.
-  - Every calendar day of a board has a row, so that counting rows counts days, most of them without a reading; boards share models, and days share boards.
+  - Verdicts on ranks go by the board's own order; gap_exceeds_interval shows whether the gap is more than chance.
+  - Every calendar day of a board has a row, so that counting rows counts days, most of them without a capture; boards share models, and days share boards.
 ---*/
 
 select

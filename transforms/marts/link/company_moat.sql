@@ -36,8 +36,8 @@ nullable:
   - available_first_party_hours_p95
 rows: {min: 100}
 caveats:
-  - Available is not used. No flagship's report says how much video it was trained on.
-  - first_party columns are null, never 0, for a company without a platform; its available and usable hours are the public web and licences.
+  - Available is not used. No flagship's report gives how much video it was trained on.
+  - first_party columns are null, never 0, for a company without a platform; its hours available and after filtering are the public web and licences.
   - Ranks are of companies by their best ranked entry; entries whose maker is unknown are left out and counted in n_unmatched_entries.
   - Volume is that of the month of release, not of the board's day.
 ---*/

@@ -1,18 +1,18 @@
 /*---
 description: >
-  The draws of volume that the link is tested on: for each company, in each month in which a model that stands for it on some complete board was released. The same draw number
-  is the same world for every company, so that ranks and correlations can be worked out again draw by draw.
+  The draws of hours behind the questions amount and short: for each company that owns a platform, in each month in which a model of it that is ranked on some complete capture was released. The same draw
+  number is the same joint draw for every company.
 grain: [company_id, month, draw]
 rows: {min: 10000}
 caveats:
-  - Ratings are drawn too in the published tests; where neighbours are a few points apart that moves a correlation by up to 0.04.
+  - Companies without a platform have no volume of their own; what they reach is the public web, the same for all.
 ---*/
 
-with standing as (
+with released as (
     select distinct
         company_id,
         volume_month as month
-    from intermediate.int_moat__contender
+    from intermediate.int_moat__entry
 )
 
 select
@@ -23,5 +23,6 @@ select
     draws.usable_hours,
     draws.short_usable_hours
 from intermediate.int_company__volume_draws as draws
-inner join standing on draws.company_id = standing.company_id and draws.month = standing.month
+inner join released on draws.company_id = released.company_id and draws.month = released.month
+where draws.usable_first_party_hours is not null
 order by draws.company_id, draws.month, draws.draw

@@ -1,58 +1,44 @@
 /*---
 description: >
-  The answer, one row a quarter: what the four primary boards say together, by the rule that was fixed in advance (docs/decisions/0010), and the signs that are printed beside it and decide nothing.
-grain: [quarter_on]
-nullable:
-  - median_spearman
-  - median_short_spearman
-  - median_control_spearman
-  - short_difference
-  - short_difference_p05
-  - short_difference_p95
-  - control_difference
-  - control_difference_p05
-  - control_difference_p95
-  - median_partial_share
-  - median_power_at_half
-  - median_owners_spearman
-  - n_led_without_platform_before
+  The answer: six questions with one verdict each, by a rule fixed in advance (docs/decisions/0060), on the newest complete captures, on those nearest to the day of the story and on the last of every
+  quarter. `sentence` says all six at once and is the same on each row of a choice of captures.
+grain: [as_of_kind, as_of_on, question_id]
+nullable: [estimate, estimate_p05, estimate_p95, p_permutation, min_possible_p, n_owners_needed, estimate_without_size]
+rows: {min: 6}
 caveats:
-  - Medians are over boards that share models and raters; they are not pooled evidence.
-  - The rule compares medians of short video with all video, and of control boards with primary ones, as they are. short_difference and control_difference with their intervals say how sure these comparisons are, and decide nothing.
-  - A board counts in n_positive by its test alone; n_supported asks more of it (interval, no single company, date and openness), so that it can be smaller.
-  - median_owners_spearman is over five to seven companies a board and decides nothing.
-  - Before 2026-02 only one publisher's boards are held, so that at most two of the four primary boards speak.
+  - An association is not a cause. Owners of platforms are also large companies; question `size` asks about that, and no public table holds compute or talent.
+  - With six or seven owners only strong effects can show; min_possible_p and n_owners_needed say how far the data reach.
+  - Days and quarters share models; their verdicts are not independent evidence and are not to be counted.
 ---*/
 
 select
-    quarter_on,
-    boards_read,
-    n_primary_boards,
-    n_supported,
-    n_not_supported,
-    n_cannot_tell,
-    n_positive,
-    n_interval_below,
-    median_spearman,
-    median_short_spearman,
-    short_difference,
-    short_difference_p05,
-    short_difference_p95,
-    n_control_boards,
-    median_control_spearman,
-    control_difference,
-    control_difference_p05,
-    control_difference_p95,
-    median_partial_share,
-    median_power_at_half,
-    median_owners_spearman,
-    n_led_without_platform,
-    n_led_without_platform_before,
+    as_of_kind,
+    as_of_on,
+    question_id,
+    question_number,
+    question,
+    estimate,
+    estimate_p05,
+    estimate_p95,
+    unit,
+    smallest_effect,
+    p_permutation,
+    min_possible_p,
+    estimate_without_size,
+    n_companies,
+    n_owners,
+    n_models,
+    n_owners_needed,
     verdict,
     verdict_reason,
     verdict_text,
     what_would_change_it,
+    perturbations_that_differ,
+    len(unverified_platforms) > 0 as rests_on_unverified,
+    unverified_platforms,
+    sentence,
+    captures,
     citation_ids,
     assumption_ids
-from intermediate.int_moat__answer
-order by quarter_on
+from intermediate.int_moat__statement
+order by as_of_kind, as_of_on, question_number

@@ -1,11 +1,11 @@
 /*---
 description: >
-  One score for each matched model over the newest complete readings of the four primary boards, in rating points around 0: how far it stands above the other models of the boards it is on.
+  One score for each matched model over the newest complete captures of the four primary boards, in rating points around 0: how far it is above the other models of the boards it is on.
   Secondary to the boards; no verdict rests on it.
 grain: [model_id]
 rows: {min: 20}
 caveats:
-  - A model on one board only is drawn towards 0 by what boards disagree about; cross_board_score_sd says how sure the place is.
+  - A model on one board only is drawn towards 0 by what boards disagree about; cross_board_score_sd shows how sure the rank is.
   - Two scores are not independent; a difference of twice the larger sd is a rough guide.
 ---*/
 

@@ -1,5 +1,5 @@
 /*---
-description: How each source is - when it was last asked, last answered with something usable, and last changed.
+description: How each source is - when it was last fetched, last responded with something usable, and last changed.
 grain: [source_id]
 nullable: [last_attempt_at, last_success_at, last_change_on, expected_every]
 caveats:

@@ -1,6 +1,6 @@
 /*---
 description: >
-  Draws of every assumption that acts after the fit: access, near-repeats, yields, public and licensed hours. Scope says
+  Draws of every assumption that acts after the fit: access, near-duplicates, retention rates, public and licensed hours. Scope gives
   whose number it is: all, a platform, a company, or a company and platform. Draw numbers are those of every other table.
 grain: [assumption_name, scope, draw]
 rows: {min: 10000}

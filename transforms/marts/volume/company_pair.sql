@@ -6,7 +6,7 @@ grain: [company_a, company_b, month, measure]
 rows: {min: 100}
 caveats:
   - Two companies without a platform reach the same public web and are tied in every draw; such pairs are left out.
-  - A probability near 0.5 says that we do not know, not that they are equal.
+  - A probability near 0.5 means that we do not know, not that they are equal.
 ---*/
 
 select

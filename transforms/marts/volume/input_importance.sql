@@ -1,7 +1,7 @@
 /*---
 description: >
   Which inputs a company's interval comes from in the last month: the share of the log variance each carries, first order,
-  with what only arises together as interactions, so that a company and measure sum to 1. Inputs are single observations,
+  with the part no single input carries as interactions, so that a company and measure sum to 1. Inputs are single observations,
   and assumptions by scope (A209:douyin is the part of Douyin's upload rate that is its own).
 grain: [company_id, measure, input_id]
 nullable: [assumption_id, fact_id, platform_id, variance_removed_by_one_more]
@@ -19,7 +19,7 @@ select
     i.month,
     i.input_kind,
     case
-        when i.input_kind = 'interaction' then 'What only arises together'
+        when i.input_kind = 'interaction' then 'Interactions'
         when i.input_kind = 'remainder' then 'All inputs below one in two thousand'
         when
             i.fact_id is not null

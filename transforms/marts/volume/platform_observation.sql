@@ -13,9 +13,9 @@ nullable:
   - supersedes_fact_id
   - note
 caveats:
-  - Figures of the same thing stay side by side when they disagree; contradicts_fact_ids names the others.
+  - Statistics of the same thing stay side by side when they disagree; contradicts_fact_ids names the others.
   - A row with period_basis assumed speaks for a period its page does not state.
-  - UNVERIFIED rows are leads and are never read by an estimate.
+  - UNVERIFIED rows are unverified facts and enter no estimate.
 ---*/
 
 select

@@ -1,0 +1,15 @@
+/*---
+description: Forecasts of the next entry on each board, issued before it is listed; the chance that it is rated above the leader of today
+---*/
+
+select
+    board_id,
+    company_id,
+    round(forecast_p50)::integer as rating,
+    round(forecast_p05)::integer || ' to ' || round(forecast_p95)::integer as interval_90,
+    round(100 * leads_probability)::integer as leads_percent,
+    issued_on
+from marts.forecast
+where not is_retrospective and forecast_model = 'company'
+qualify row_number() over (partition by board_id order by leads_probability desc, company_id asc) <= 3
+order by board_id, leads_percent desc, company_id

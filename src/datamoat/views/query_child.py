@@ -1,0 +1,139 @@
+"""One query in a process of its own, which is ended when it runs too long or takes too much memory.
+
+DuckDB looks for an interrupt between pieces of work; one function over hundreds of millions of values is one piece.
+"""
+
+import contextlib
+import json
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import IO, Any
+
+from datamoat.errors import DatamoatError, UsageError
+from datamoat.log import in_json, show_log
+from datamoat.settings import Settings, read_settings
+
+READY = b"ready\n"
+GRACE_SECONDS = 2.0  # how long a query that was interrupted may take to notice
+OWN_BYTES = 2 * 2**30  # address space of the program itself and its libraries
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query and what it may take.
+
+    Attributes:
+        sql: One statement that returns rows.
+        limit: Return at most one row more than this; 0 returns all.
+        seconds: How long it may run, once what it reads is open.
+        as_of: Query the release that was current on that day.
+        rebuild_as_of: Query what today's models compute from what was public on that day.
+    """
+
+    sql: str
+    limit: int = 0
+    seconds: int = 60
+    as_of: date | None = None
+    rebuild_as_of: date | None = None
+
+
+def run_apart(settings: Settings, query: Query) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Run a query in a child process and return its columns and rows.
+
+    Raises:
+        UsageError: It is no query, does not run, or needs more time or memory than it may take; nothing of it runs on.
+        DatamoatError: What it reads cannot be opened.
+    """
+    order = (
+        json.dumps({**asdict(query), "in_json": in_json(), "memory_limit": settings.memory_limit}, default=str).encode() + b"\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "datamoat.views.query_child"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as child:  # fmt: skip
+        assert child.stdin is not None  # noqa: S101  (pipes were asked for)
+        assert child.stdout is not None  # noqa: S101
+        assert child.stderr is not None  # noqa: S101
+        errors: list[str] = []
+        relay = threading.Thread(target=_relay, args=(child.stderr, errors), daemon=True)
+        relay.start()
+        child.stdin.write(order)
+        child.stdin.close()
+        is_open = child.stdout.readline() == READY
+        killer = threading.Timer(query.seconds + GRACE_SECONDS, child.kill)
+        killer.start()
+        try:
+            body = child.stdout.read()
+            child.wait()
+        finally:
+            killer.cancel()
+            child.kill()
+        relay.join()
+    if body and child.returncode == 0:
+        found: Any = pickle.loads(body)  # noqa: S301  (from a child of ours)
+        if isinstance(found, DatamoatError):
+            raise found
+        return found[0], found[1]
+    if child.returncode == -signal.SIGKILL and is_open:
+        raise UsageError(f"the query ran longer than {query.seconds} s and was ended", query.sql, "narrow it, or give --seconds.")
+    raise UsageError(
+        f"the query broke its process ({' '.join(errors[-1:]) or child.returncode})", query.sql,
+        "it may need more memory than DATAMOAT_MEMORY allows; narrow it, or raise that.",
+    )  # fmt: skip
+
+
+def _relay(stream: IO[bytes], errors: list[str]) -> None:
+    """Show what the child logs, as it comes; remember what is no log event."""
+    for line in stream:
+        text = line.decode(errors="replace")
+        errors.append(text.strip())
+        sys.stderr.write(text)
+
+
+def _limit_memory(memory_limit: str) -> None:
+    """Bound the memory of this process; a system without such a bound still has DuckDB's own and the parent's deadline."""
+    match = re.fullmatch(r"\s*([\d.]+)\s*([KMGT]?I?)B?\s*", memory_limit.upper())
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        if match is not None:
+            most = int(float(match[1]) * UNITS[match[2]]) + OWN_BYTES
+            resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def _child() -> None:
+    """Read an order from standard input, write the rows or an error to standard output."""
+    output, sys.stdout = sys.stdout.buffer, sys.stderr
+    order = json.loads(sys.stdin.readline())
+    if order["rebuild_as_of"] is None:  # a build has limits of its own
+        _limit_memory(order["memory_limit"])
+    from datamoat.views.query import open_as_of, run_query
+
+    show_log("json" if order["in_json"] else "text")
+    days = [order[name] and date.fromisoformat(order[name]) for name in ("as_of", "rebuild_as_of")]
+    found: Any
+    is_open = False
+    try:
+        with open_as_of(read_settings(), *days) as con:
+            output.write(READY)
+            output.flush()
+            is_open = True
+            found = run_query(con, order["sql"], order["limit"], order["seconds"])
+    except DatamoatError as failure:
+        found = failure
+    except MemoryError:
+        found = UsageError("the query needs more memory than it may take", order["sql"], "narrow it, or set DATAMOAT_MEMORY.")
+    if not is_open:
+        output.write(READY)
+    pickle.dump(found, output)
+
+
+if __name__ == "__main__":
+    _child()

@@ -1,0 +1,231 @@
+"""Coefficients of the mixed model over draws of a regressor, and their permutation tests over companies."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import permutations
+from math import comb, factorial
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from moat.link.mixed import Floats, Groups, Indices, Projection, reml
+
+MOST_ORDERS = 10_000  # up to so many orders of companies are all tried
+MOST_SUBSETS = 5_000_000  # up to so many also, where p is near its limit
+LIMIT, NEAR = 0.05, 0.015
+CHUNK = 100_000
+SAME = 1e-9  # two statistics that differ by less are the same but for rounding
+STATIC = 1e-10
+SMALL = 1e-7  # a column of length one that adds less than this is a combination of others
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One coefficient, combined over draws by Rubin's rules (1987), with the degrees of freedom of Barnard and Rubin (1999).
+
+    Attributes:
+        estimate: Mean over draws, in points per unit of the regressor.
+        within_se: Standard error in one draw, root mean square over draws.
+        between_sd: Standard deviation of the estimate over draws.
+        n_draws: Draws combined; with weights, as many equal ones as carry the same information.
+        df: Degrees of freedom of the interval.
+    """
+
+    estimate: float
+    within_se: float
+    between_sd: float
+    n_draws: float
+    df: float
+
+    @property
+    def se(self) -> float:
+        """Total standard error."""
+        return float(np.sqrt(self.within_se**2 + (1 + 1 / self.n_draws) * self.between_sd**2))
+
+    @property
+    def mc_se(self) -> float:
+        """Monte Carlo standard error of the estimate."""
+        return self.between_sd / float(np.sqrt(self.n_draws))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 90 % interval."""
+        half = float(stats.t.ppf(0.95, self.df)) * self.se
+        return self.estimate - half, self.estimate + half
+
+
+@dataclass(frozen=True)
+class Permuted:
+    """A permutation test: two-sided p, the smallest p that so few companies allow, and how many orders were tried."""
+
+    p: float
+    min_p: float
+    n_orders: int
+
+
+def independent(x: Floats) -> Indices:
+    """Return which columns of `x` are not combinations of columns before them."""
+    scaled = x / np.maximum(np.linalg.norm(x, axis=0), STATIC)
+    return np.flatnonzero(np.abs(np.diag(np.linalg.qr(scaled, mode="r"))) > SMALL)
+
+
+def coefficients(
+    groups: Groups, base: Floats, y: Floats, tested: Floats, start: Floats | None = None, *, is_weighted: bool = True
+) -> tuple[list[Effect], Projection]:
+    """Return the coefficients of the tested regressors, and the fit at their means over draws.
+
+    The standard deviations of companies, models and residuals are fitted once, at the means; the coefficients in every draw.
+    Draws made without the ratings would pull a coefficient towards zero. Weights in proportion to the likelihood of the ratings
+    make them proper imputations (Rubin 1987, sampling importance resampling).
+
+    Args:
+        groups: Who shares a company, a model and a residual spread.
+        base: Design of everything that is controlled for, shape (n_entries, n_columns), of full rank.
+        y: Ratings in points, shape (n_entries,).
+        tested: Regressors, shape (n_entries, n_draws, k).
+        start: Logarithms of standard deviations to start from.
+        is_weighted: Whether draws count by the likelihood of the ratings, or equally.
+    """
+    n, _, k = tested.shape
+    fit = reml(groups, np.hstack([base, tested.mean(axis=1)]), y, start)
+    controlled = Projection(fit.v, base, y)
+    left = controlled.p(tested.reshape(n, -1)).reshape(tested.shape)
+    gram = np.einsum("imk,iml->mkl", tested, left)
+    score = np.einsum("imk,i->mk", tested, controlled.py)
+    covariances = np.linalg.inv(gram)
+    drawn = np.einsum("mkl,ml->mk", covariances, score)
+    likelihood = 0.5 * np.einsum("mk,mk->m", drawn, score) * is_weighted
+    weights = np.exp(likelihood - likelihood.max())
+    weights /= weights.sum()
+    n_equal = float(1 / (weights**2).sum())
+    effects = []
+    for i in range(k):
+        contrast = np.eye(fit.x.shape[1])[base.shape[1] + i]
+        estimate = float(weights @ drawn[:, i])
+        within = float(weights @ covariances[:, i, i])
+        between = float(weights @ (drawn[:, i] - estimate) ** 2)
+        df = _combined_df(fit.degrees_of_freedom(contrast), within, between, n_equal)
+        effects.append(Effect(estimate, float(np.sqrt(within)), float(np.sqrt(between)), n_equal, df))
+    return effects, fit
+
+
+def _combined_df(complete: float, within: float, between: float, n_draws: float) -> float:
+    """Return the degrees of freedom of Barnard and Rubin for a complete-data value."""
+    extra = (1 + 1 / n_draws) * between
+    share = extra / (within + extra)
+    if share < SAME or n_draws <= 1:
+        return complete
+    observed = (complete + 1) / (complete + 3) * complete * (1 - share)
+    return 1 / (share**2 / (n_draws - 1) + 1 / observed)
+
+
+@lru_cache(maxsize=64)
+def _label_orders(n: int, k: int, n_random: int, seed: int) -> Floats:
+    """Return k ones among n places in random ways, shape (n_random, n)."""
+    first = np.arange(n) < k
+    return np.array(np.random.default_rng([seed, n, k]).permuted(np.tile(first, (n_random, 1)), axis=1), dtype=np.float64)
+
+
+@lru_cache(maxsize=4)
+def _subsets(n: int, k: int) -> npt.NDArray[np.uint8]:
+    """Return every subset of k of n places, shape (n_subsets, k)."""
+    rows = np.arange(n - k + 1, dtype=np.uint8)[:, None]
+    for size in range(2, k + 1):
+        counts = n - k + size - 1 - rows[:, -1].astype(np.intp)
+        starts = np.repeat(np.cumsum(counts) - counts, counts)
+        added = np.repeat(rows[:, -1].astype(np.intp) + 1, counts) + np.arange(counts.sum()) - starts
+        rows = np.hstack([np.repeat(rows, counts, axis=0), added[:, None].astype(np.uint8)])
+    return rows
+
+
+@lru_cache(maxsize=64)
+def _path_orders(k: int, n_random: int, seed: int) -> Floats:
+    """Return permutations of k places as flattened permutation matrices, all or random ones; shape (n_orders, k * k)."""
+    if factorial(k) > MOST_ORDERS:
+        places = np.random.default_rng([seed, k]).permuted(np.tile(np.arange(k), (n_random, 1)), axis=1)
+    else:
+        places = np.array(list(permutations(range(k))))
+    return np.asarray(np.eye(k)[places].reshape(len(places), k * k))
+
+
+def permute_labels(null: Projection, labels: Floats, n_random: int, seed: int) -> Permuted:
+    """Test the labels of companies by giving them to other companies.
+
+    The statistic is the score of the labels over its standard deviation, at the covariance fitted without them, so that it does
+    not depend on the labels' own fit. Where random orders leave p near its limit, every order is tried, so that no verdict
+    depends on random numbers.
+
+    Args:
+        null: Fit of the design without the labels.
+        labels: 1 or 0 by company, shape (n_companies,), in the order of the company indices.
+        n_random: Random orders.
+        seed: Of the random orders.
+    """
+    features = np.eye(len(labels))[null.v.groups.company]
+    score, spread = features.T @ null.py, features.T @ null.p(features)
+    n, k = len(labels), int(labels.sum())
+    n_orders = comb(n, k)
+    observed = _statistic(labels[None], score, spread)[0]
+    if n_orders > MOST_ORDERS:
+        orders = _label_orders(n, k, n_random, seed)
+        p = (int((_statistic(orders, score, spread) >= observed - SAME).sum()) + 1) / (n_random + 1)
+        if abs(p - LIMIT) > NEAR or n_orders > MOST_SUBSETS:
+            return Permuted(p, max(1 / n_orders, 1 / (n_random + 1)), n_random)
+    reached, subsets = 0, _subsets(n, k)
+    for start in range(0, n_orders, CHUNK):
+        chosen = subsets[start : start + CHUNK]
+        rows = np.zeros((len(chosen), n))
+        np.put_along_axis(rows, chosen.astype(np.intp), 1.0, axis=1)
+        reached += int((_statistic(rows, score, spread) >= observed - SAME).sum())
+    return Permuted(reached / n_orders, 1 / n_orders, n_orders)
+
+
+def permute_paths(null: Projection, member: Indices, paths: Floats, n_random: int, seed: int) -> Permuted:
+    """Test the amounts of companies by giving each the amounts over time of another.
+
+    Args:
+        null: Fit of the design without the amounts.
+        member: For each entry the place of its company among those that have amounts, -1 for others.
+        paths: Amount of each of those companies on the day of each entry, shape (n_entries, n_members).
+        n_random: Random orders where there are too many to try all.
+        seed: Of the random orders.
+    """
+    k = paths.shape[1]
+    is_member = member >= 0
+    by_place = np.zeros((len(member), k, k))
+    by_place[is_member, member[is_member]] = paths[is_member]
+    features = by_place.reshape(len(member), k * k)
+    score, spread = features.T @ null.py, features.T @ null.p(features)
+    orders, n_orders = _path_orders(k, n_random, seed), factorial(k)
+    observed = _statistic(np.eye(k).reshape(1, -1), score, spread)[0]
+    reached = int((_statistic(orders, score, spread) >= observed - SAME).sum())
+    if n_orders <= MOST_ORDERS:
+        return Permuted(reached / n_orders, 1 / n_orders, n_orders)
+    return Permuted((reached + 1) / (n_random + 1), 1 / (n_random + 1), n_random)
+
+
+def _statistic(rows: Floats, score: Floats, spread: Floats) -> Floats:
+    """Return the absolute score of each order over its standard deviation."""
+    variance = ((rows @ spread) * rows).sum(axis=1)
+    return np.asarray(np.abs(rows @ score) / np.sqrt(np.maximum(variance, STATIC)))
+
+
+def sign_flips(totals: Floats, n_random: int, rng: np.random.Generator) -> Permuted:
+    """Test whether totals of companies lie about zero, by turning their signs.
+
+    Args:
+        totals: One number a company, shape (n_companies,).
+        n_random: Random patterns where there are too many to try all.
+        rng: Random numbers.
+    """
+    n_orders = 2 ** len(totals)
+    if n_orders <= MOST_ORDERS:
+        signs = 1.0 - 2.0 * ((np.arange(n_orders)[:, None] >> np.arange(len(totals))) & 1)
+    else:
+        signs = rng.choice([-1.0, 1.0], size=(n_random, len(totals)))
+    reached = int((np.abs(signs @ totals) >= abs(totals.sum()) - SAME).sum())
+    is_complete = n_orders <= MOST_ORDERS
+    return Permuted(
+        reached / n_orders if is_complete else (reached + 1) / (n_random + 1), max(2 / n_orders, 1 / (n_random + 1)), len(signs)
+    )

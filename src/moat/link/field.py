@@ -1,0 +1,150 @@
+"""The entries of some captures with what is known about each at its release: the data that every question is asked of."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from moat.link.effects import independent
+from moat.link.mixed import Floats, Groups, Indices
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Hours after filtering that owners of platforms could use, by month and draw.
+
+    Attributes:
+        own: Hours on own platforms, shape (n_owners, n_months, n_draws); NaN before a company owns one.
+        own_short: Those of short video among them.
+        other: Hours of the public web and under licence, same shape; the public web is the same for all owners in a draw.
+    """
+
+    own: Floats
+    own_short: Floats
+    other: Floats
+
+    @cached_property
+    def log_hours(self) -> Floats:
+        """Binary logarithm of all hours; months before a company owns a platform take the first known value."""
+        return _from_first(np.log2(self.own + self.other))
+
+    @cached_property
+    def log_share(self) -> Floats:
+        """Binary logarithm of the share of all hours that is left when only short video counts on own platforms."""
+        return _from_first(np.log2((self.own_short + self.other) / (self.own + self.other)))
+
+    def drawn(self, draws: slice | Indices) -> "Hours":
+        """Return the same with some draws only."""
+        return Hours(self.own[:, :, draws], self.own_short[:, :, draws], self.other[:, :, draws])
+
+
+def _from_first(values: Floats) -> Floats:
+    """Fill leading NaN along the months with the first known value."""
+    first = np.argmax(np.isfinite(values[:, :, 0]), axis=1)
+    month = np.maximum(np.arange(values.shape[1])[None, :], first[:, None])
+    return np.asarray(np.take_along_axis(values, month[:, :, None], axis=1))
+
+
+@dataclass(frozen=True)
+class Field:
+    """Ranked entries of one capture a board.
+
+    Attributes:
+        company: Company of each entry, an index, shape (n,).
+        model: Model of each entry.
+        board: Board of each entry.
+        rating: Ratings in points.
+        se: Their standard errors; the residual of the model comes on top.
+        day: Release, in years from any day.
+        controls: What else is controlled for, shape (n, k).
+        owner: For each entry the place of its company among the owners of `hours`, -1 where the company owns no platform.
+        month: Month of release, a place along the months of `hours`.
+        hours: Hours of owners.
+        log_size: Base-10 logarithm of the company's size at release; NaN where unknown.
+        is_funding: Whether that size is funding and not R&D expense.
+    """
+
+    company: Indices
+    model: Indices
+    board: Indices
+    rating: Floats
+    se: Floats
+    day: Floats
+    controls: Floats
+    owner: Indices
+    month: Indices
+    hours: Hours
+    log_size: Floats
+    is_funding: Flags
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Companies, models and boards, numbered without gaps."""
+        company, model, board = (np.unique(x, return_inverse=True)[1] for x in (self.company, self.model, self.board))
+        return Groups(company, model, board, self.se)
+
+    @property
+    def owns(self) -> Floats:
+        """1 where the company owned a platform at release, else 0."""
+        return np.asarray(self.owner >= 0, dtype=np.float64)
+
+    @cached_property
+    def base(self) -> Floats:
+        """Levels of the boards, trend of the release date and controls, without columns that say nothing new."""
+        levels = np.eye(self.groups.n_spreads)[self.groups.spread]
+        day = (self.day - self.day.mean())[:, None]
+        columns = np.hstack([levels, day, day**2, self.controls])
+        return np.asarray(columns[:, independent(columns)])
+
+    @cached_property
+    def has_size(self) -> Flags:
+        """Whether the size of the company is known."""
+        return np.asarray(np.isfinite(self.log_size))
+
+    @cached_property
+    def sizes(self) -> Floats:
+        """Logarithm of size and the indicator of funding, for entries of known size."""
+        return np.column_stack([self.log_size, self.is_funding])
+
+    @cached_property
+    def members(self) -> Indices:
+        """Places of the owners that are on the boards."""
+        return np.unique(self.owner[self.owner >= 0])
+
+    @cached_property
+    def member(self) -> Indices:
+        """Owner of each entry, numbered without gaps among those on the boards; -1 for others."""
+        return np.where(self.owner >= 0, np.searchsorted(self.members, self.owner), -1)
+
+    def drawn(self, values: Floats) -> Floats:
+        """Return owners' values at release, minus their mean, shape (n, n_draws); zero for other companies."""
+        out = np.zeros((len(self.owner), values.shape[2]))
+        is_owner = self.owner >= 0
+        if is_owner.any():
+            out[is_owner] = values[self.owner[is_owner], self.month[is_owner]] - self.drawn_centre(values)
+        return out
+
+    def paths(self, values: Floats) -> Floats:
+        """Return the value of every owner on the day of every entry, a mean over draws, minus their mean; shape (n, n_members)."""
+        return np.asarray(values.mean(axis=2)[self.members][:, self.month].T - self.drawn_centre(values))
+
+    def drawn_centre(self, values: Floats) -> float:
+        """Return the mean of owners' values at release over entries and draws."""
+        is_owner = self.owner >= 0
+        return float(values[self.owner[is_owner], self.month[is_owner]].mean())
+
+    def only(self, chosen: Flags) -> "Field":
+        """Return the chosen entries."""
+        names = ("company", "model", "board", "rating", "se", "day", "controls", "owner", "month", "log_size", "is_funding")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in names})
+
+    def best_of_company(self) -> "Field":
+        """Return the highest rated entry of each company on each board."""
+        order = np.lexsort((self.se, -self.rating, self.company, self.board))
+        is_first = np.r_[True, (np.diff(self.company[order]) != 0) | (np.diff(self.board[order]) != 0)]
+        chosen = np.zeros(len(order), dtype=bool)
+        chosen[order[is_first]] = True
+        return self.only(chosen)

@@ -1,0 +1,130 @@
+"""The perturbations of decision 0060: the same data with one thing changed, and the questions it can move."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from moat.link.field import Field, Flags, Hours
+from moat.link.mixed import Floats
+from moat.link.questions import Question
+
+ALL: tuple[Question, ...] = ("owning", "amount", "short", "size")
+VOLUME: tuple[Question, ...] = ("amount", "short")
+REACHES = (0.1, 1.0)
+WEB_FACTORS = (10.0, 0.1)
+N_BLOCKS = 10
+FEW_DRAWS = 400
+WHOLE = 1e-9  # a share that lacks less than this of all is all
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """One change of the data.
+
+    Attributes:
+        name: What is changed, in words.
+        questions: The questions it can move.
+        changed: Makes the changed field.
+    """
+
+    name: str
+    questions: tuple[Question, ...]
+    changed: Callable[[], Field]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the perturbations need to know beside the field.
+
+    Attributes:
+        companies: Names of companies, by index.
+        boards: Names of boards, by index.
+        owners: Names of owners, by place.
+        unobserved: For each owner whether none of its platforms has an observation, shape (n_owners,).
+        reached: Share of the hours on its platforms that each owner can use, shape (n_owners, n_months, n_draws).
+        contested: Share of each owner's hours that is on a platform whose kind is disputed, shape (n_owners, n_months), by
+            platform, with whether it counts as short now.
+        unverified: Share of each owner's hours that rests on an UNVERIFIED ownership row, shape (n_owners, n_months), by platform.
+        first: Ratings and standard errors of the first capture of each entry on its scale, shape (n, 2).
+        log_revenue: Base-10 logarithm of revenue at release, shape (n,); NaN where unknown.
+        is_size_later: Whether the size became public after release only, shape (n,).
+    """
+
+    companies: Sequence[str]
+    boards: Sequence[str]
+    owners: Sequence[str]
+    unobserved: Flags
+    reached: Floats
+    contested: Mapping[str, tuple[Floats, bool]]
+    unverified: Mapping[str, Floats]
+    first: Floats
+    log_revenue: Floats
+    is_size_later: Flags
+
+
+def perturbations(field: Field, context: Context) -> Iterator[Perturbation]:
+    """Return every perturbation that applies to a field, in a fixed order."""
+    for company in np.unique(field.company):
+        yield Perturbation(f"without {context.companies[company]}", ALL, partial(field.only, field.company != company))
+    for board in np.unique(field.board):
+        yield Perturbation(f"without {context.boards[board]}", ALL, partial(field.only, field.board != board))
+    if context.unobserved[field.members].any():
+        seen = ~np.isin(field.owner, np.flatnonzero(context.unobserved))
+        yield Perturbation("without owners that have no observation", ALL, partial(field.only, seen))
+    for platform, share in context.unverified.items():
+        if share[field.members].any():
+            yield Perturbation(f"{platform} not owned (ownership unverified)", ALL, partial(_disowned, field, share))
+    yield Perturbation("best model of each company on each board", ALL, field.best_of_company)
+    first = {"rating": context.first[:, 0], "se": context.first[:, 1]}
+    yield Perturbation("first capture of each entry", ALL, partial(replace, field, **first))
+    for name, hours, questions in _volumes(field, context):
+        yield Perturbation(name, questions, partial(replace, field, hours=hours))
+    yield Perturbation("R&D expense only", ("size",), partial(field.only, ~field.is_funding))
+    revenue = {"log_size": context.log_revenue, "is_funding": np.zeros_like(field.is_funding)}
+    yield Perturbation("revenue for size", ("size",), partial(replace, field, **revenue))
+    yield Perturbation("sizes public before release only", ("size",), partial(field.only, ~context.is_size_later))
+
+
+def _volumes(field: Field, context: Context) -> Iterator[tuple[str, Hours, tuple[Question, ...]]]:
+    """Return the perturbations of hours: name, hours and the questions they can move."""
+    hours = field.hours
+    for owner in field.members:
+        for reach in REACHES:
+            yield (
+                f"{context.owners[owner]} reaches {reach:g} of its video",
+                _reaching(hours, context.reached, owner, reach),
+                VOLUME,
+            )
+    for platform, (share, is_short) in context.contested.items():
+        if share[field.members].any():
+            moved = -share if is_short else share
+            yield f"{platform} counts as {'not short' if is_short else 'short'}", _reclassified(hours, moved), ("short",)
+    for factor in WEB_FACTORS:
+        yield f"public web times {factor:g}", replace(hours, other=hours.other * factor), VOLUME
+    for block in range(N_BLOCKS):
+        chosen = np.arange(block, hours.own.shape[2], N_BLOCKS)
+        yield f"draws: set {block + 1} of {N_BLOCKS}", hours.drawn(chosen), VOLUME
+    yield f"draws: the first {FEW_DRAWS}", hours.drawn(slice(0, FEW_DRAWS)), VOLUME
+
+
+def _reaching(hours: Hours, reached: Floats, owner: int, reach: float) -> Hours:
+    """Return hours where one owner can use a given share of what is on its platforms."""
+    factor = np.ones_like(hours.own)
+    factor[owner] = reach / reached[owner]
+    return replace(hours, own=hours.own * factor, own_short=hours.own_short * factor)
+
+
+def _reclassified(hours: Hours, moved: Floats) -> Hours:
+    """Return hours where a share of the hours on own platforms moves to short video, or away from it where negative."""
+    short = np.clip(hours.own_short + moved[:, :, None] * hours.own, 0.0, hours.own)
+    return replace(hours, own_short=short)
+
+
+def _disowned(field: Field, share: Floats) -> Field:
+    """Return a field without the hours of a platform; an owner with nothing else owns no platform."""
+    left = (1 - share)[:, :, None]
+    gone = np.flatnonzero((share > 1 - WHOLE).any(axis=1))
+    hours = replace(field.hours, own=field.hours.own * left, own_short=np.minimum(field.hours.own_short, field.hours.own * left))
+    return replace(field, hours=hours, owner=np.where(np.isin(field.owner, gone), -1, field.owner))

@@ -1,0 +1,80 @@
+"""The rule of decision 0060: from an interval, a p and a table of perturbations to one verdict."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import ceil, inf
+from typing import Literal
+
+from scipy import stats
+
+Verdict = Literal["supported", "not_supported", "cannot_tell"]
+MAX_P = 0.05
+VANISHED = 1 / 3  # less than this share left with size held fixed
+Z95 = float(stats.norm.ppf(0.95))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the rule reads of one specification.
+
+    Attributes:
+        estimate: The estimate.
+        p05: Lower end of the 90 % interval.
+        p95: Upper end.
+        p: Permutation p; None where the interval includes zero and it was not computed.
+        without_size: For questions about size, the same without size; else None.
+    """
+
+    estimate: float
+    p05: float
+    p95: float
+    p: float | None
+    without_size: "Evidence | None" = None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval lies above zero and p is below its limit."""
+        return self.p05 > 0 and self.p is not None and self.p < MAX_P
+
+    @property
+    def has_vanished(self) -> bool:
+        """Whether there is an effect without size of which less than a third is left."""
+        other = self.without_size
+        return other is not None and other.is_clear and self.estimate < VANISHED * other.estimate
+
+
+def verdict(evidence: Evidence, smallest: float) -> tuple[Verdict, str]:
+    """Return the verdict of one specification and its reason.
+
+    Args:
+        evidence: Interval, p and, where size is asked about, the same without size.
+        smallest: Smallest effect of interest, in the unit of the estimate.
+    """
+    if evidence.is_clear:
+        return "supported", "above_zero"
+    if evidence.p95 < smallest:
+        return "not_supported", "below_smallest_effect"
+    if evidence.has_vanished:
+        return "not_supported", "vanishes_with_size"
+    return "cannot_tell", "interval_too_wide" if evidence.p05 <= 0 else "chance_does_as_well"
+
+
+def robust(primary: tuple[Verdict, str], perturbed: Iterable[tuple[str, Verdict]]) -> tuple[Verdict, str, list[str]]:
+    """Return the verdict that survives every perturbation, its reason, and the perturbations that do not agree.
+
+    Args:
+        primary: Verdict and reason of the primary specification.
+        perturbed: Perturbations with their verdicts.
+    """
+    other = [name for name, found in perturbed if found != primary[0]]
+    if primary[0] == "cannot_tell" or not other:
+        return *primary, other
+    return "cannot_tell", "changes_under_a_perturbation", other
+
+
+def owners_needed(evidence: Evidence, se: float, smallest: float, n_owners: int) -> int | None:
+    """Return about how many owners the same estimate would need for a verdict, if standard errors fall with their square root."""
+    to_support = Z95 * se / evidence.estimate if evidence.estimate > 0 else inf
+    to_reject = Z95 * se / (smallest - evidence.estimate) if evidence.estimate < smallest else inf
+    ratio = min(to_support, to_reject) ** 2
+    return ceil(n_owners * ratio) if 1 < ratio < inf else None

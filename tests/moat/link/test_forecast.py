@@ -1,0 +1,84 @@
+"""Forecasts know only what was released before, and their scores are those of the library and of the formula."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fields import made_field, ratings
+from scipy import stats
+
+from moat.link import forecast
+from moat.link.forecast import Predicted, ahead, gain_interval, walk
+from moat.link.mixed import Covariance, Projection
+
+
+def test_a_later_rating_does_not_change_an_earlier_forecast() -> None:
+    field = made_field(1, n_companies=40)
+    before = walk("size_and_volume", field)
+    last = field.day >= np.quantile(field.day, 0.9)
+    after = walk("size_and_volume", replace(field, rating=field.rating + 500.0 * last))
+    early = np.isfinite(before.mean) & (field.day < field.day[last].min())
+    assert early.sum() > 10
+    np.testing.assert_array_equal(after.mean[early], before.mean[early])
+    assert np.isnan(before.mean[field.day == field.day.min()]).all()
+
+
+def test_forecasts_are_calibrated_where_the_model_is_true() -> None:
+    pits = np.concatenate([
+        found[np.isfinite(found)]
+        for seed in range(20)
+        for field in [made_field(600 + seed, n_companies=40)]
+        for found in [walk("company", field).pit(field.rating)]
+    ])  # fmt: skip
+    assert np.mean((pits > 0.05) & (pits < 0.95)) == pytest.approx(0.9, abs=0.03)
+    assert np.mean(pits) == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_company_effect_is_the_best_linear_prediction_of_full_matrices() -> None:
+    field = made_field(2, n_companies=12)
+    coming = replace(
+        field.only(np.arange(len(field.rating)) < 3), model=np.array([9_001, 9_002, 9_003]), day=np.full(3, field.day.max() + 0.1)
+    )
+    found = ahead("company", field, coming)
+    both_day = np.concatenate([field.day, coming.day])
+    levels = np.eye(4)[np.concatenate([field.groups.spread, coming.board])]
+    x = np.hstack([levels, (both_day - both_day.mean())[:, None], np.vstack([field.controls, coming.controls])])
+    n = len(field.rating)
+    from moat.link.mixed import reml
+
+    fit = reml(field.groups, x[:n], field.rating)
+    v = np.linalg.inv(Projection(Covariance(field.groups, fit.v.log_sd), x[:n], field.rating).v.solve(np.eye(n)))
+    shared = fit.v.variances[0] * (field.company[:, None] == coming.company[None, :])
+    mean = x[n:] @ fit.beta + shared.T @ np.linalg.solve(v, field.rating - x[:n] @ fit.beta)
+    np.testing.assert_allclose(found.mean, mean, atol=0.05)
+
+
+def test_scores_are_those_of_the_normal_density() -> None:
+    predicted = Predicted(np.array([1000.0, 1050.0]), np.array([40.0, 20.0]))
+    rating = np.array([1010.0, 1100.0])
+    np.testing.assert_allclose(predicted.log_score(rating), stats.norm.logpdf(rating, predicted.mean, predicted.sd))
+    z = (rating - predicted.mean) / predicted.sd
+    crps = predicted.sd * (z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z) - 1 / np.sqrt(np.pi))
+    np.testing.assert_allclose(predicted.crps(rating), crps)
+
+
+def test_owning_that_acts_is_worth_knowing() -> None:
+    gains = []
+    for seed in range(6):
+        field = made_field(700 + seed, n_companies=40, n_owners=10)
+        field = replace(field, rating=ratings(field, np.random.default_rng(seed), owning=120.0))
+        with_, without = (walk(name, field).log_score(field.rating) for name in ("owning", "date"))
+        gains.append(np.nanmean(with_ - without))
+    assert np.mean(gains) > 0.05
+
+
+def test_the_interval_of_a_gain_draws_companies() -> None:
+    company = np.repeat(np.arange(10), 5)
+    estimate, low, high = gain_interval(np.repeat(np.arange(10) / 10, 5), company, seed=1)
+    assert estimate == pytest.approx(0.45)
+    assert high - low == pytest.approx(2 * 1.645 * np.std(np.arange(10) / 10) / np.sqrt(10), rel=0.15)
+
+
+def test_a_leader_with_the_same_forecast_is_overtaken_in_half_of_cases() -> None:
+    assert forecast.chance_above(1200.0, 30.0, 1200.0, 5.0) == pytest.approx(0.5)
+    assert forecast.chance_above(1250.0, 30.0, 1200.0, 0.0) == pytest.approx(stats.norm.cdf(50 / 30))

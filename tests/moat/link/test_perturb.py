@@ -1,0 +1,64 @@
+"""Each perturbation changes the one thing that its name says."""
+
+import numpy as np
+import pytest
+from fields import made_field
+
+from moat.link.field import Field
+from moat.link.perturb import Context, perturbations
+
+
+@pytest.fixture
+def field() -> Field:
+    return made_field(1)
+
+
+@pytest.fixture
+def changed(field: Field) -> dict[str, Field]:
+    shape = field.hours.own.shape
+    share = np.zeros(shape[:2])
+    share[2] = 0.5
+    whole = np.zeros(shape[:2])
+    whole[4] = 1.0
+    context = Context(
+        companies=[f"c{i}" for i in range(24)], boards=[f"b{i}" for i in range(4)], owners=[f"c{i}" for i in range(6)],
+        unobserved=np.arange(6) == 1, reached=np.full(shape, 0.5), contested={"p": (share, False)}, unverified={"q": whole},
+        first=np.column_stack([field.rating - 5, field.se * 2]), log_revenue=field.log_size + 1, is_size_later=field.company == 3,
+    )  # fmt: skip
+    return {found.name: found.changed() for found in perturbations(field, context)}
+
+
+def test_companies_boards_and_owners_leave(field: Field, changed: dict[str, Field]) -> None:
+    assert 7 not in changed["without c7"].company
+    assert len(changed["without c7"].rating) == (field.company != 7).sum()
+    assert 2 not in changed["without b2"].board
+    assert 1 not in changed["without owners that have no observation"].owner
+    disowned = changed["q not owned (ownership unverified)"]
+    assert 4 not in disowned.owner
+    assert len(disowned.rating) == len(field.rating)
+
+
+def test_ratings_are_those_of_the_best_or_the_first(field: Field, changed: dict[str, Field]) -> None:
+    best = changed["best model of each company on each board"]
+    assert len(best.rating) == len({*zip(field.company.tolist(), field.board.tolist(), strict=True)})
+    for company, board, rating in zip(best.company, best.board, best.rating, strict=True):
+        assert rating == field.rating[(field.company == company) & (field.board == board)].max()
+    np.testing.assert_array_equal(changed["first capture of each entry"].rating, field.rating - 5)
+
+
+def test_hours_follow_reach_web_and_kind(field: Field, changed: dict[str, Field]) -> None:
+    np.testing.assert_allclose(changed["c3 reaches 1 of its video"].hours.own[3], 2 * field.hours.own[3])
+    np.testing.assert_allclose(changed["c3 reaches 0.1 of its video"].hours.own[3], field.hours.own[3] / 5)
+    np.testing.assert_array_equal(changed["c3 reaches 1 of its video"].hours.own[0], field.hours.own[0])
+    np.testing.assert_allclose(changed["public web times 10"].hours.other, 10 * field.hours.other)
+    moved = changed["p counts as short"].hours
+    expected = np.minimum(field.hours.own_short[2] + 0.5 * field.hours.own[2], field.hours.own[2])
+    np.testing.assert_allclose(moved.own_short[2], expected)
+
+
+def test_draws_are_disjoint_sets_and_sizes_are_what_they_say(field: Field, changed: dict[str, Field]) -> None:
+    sets = [changed[f"draws: set {i} of 10"].hours.own[0, 0] for i in range(1, 11)]
+    np.testing.assert_array_equal(np.sort(np.concatenate(sets)), np.sort(field.hours.own[0, 0]))
+    assert not changed["R&D expense only"].is_funding.any()
+    np.testing.assert_array_equal(changed["revenue for size"].log_size, field.log_size + 1)
+    assert 3 not in changed["sizes public before release only"].company

@@ -1,0 +1,217 @@
+"""The answers: the findings of all six questions, made verdicts by their perturbations, and said in words.
+
+Every word is filled from the row itself, so that no sentence can contradict its table.
+"""
+
+from math import floor, log10
+from typing import Any
+
+import polars as pl
+
+from moat.link import rule
+
+GRAIN = ("as_of_kind", "as_of_on", "question_id")
+NULLABLE = (
+    "estimate",
+    "estimate_p05",
+    "estimate_p95",
+    "p_permutation",
+    "min_possible_p",
+    "n_owners_needed",
+    "estimate_without_size",
+)
+ASKED = {
+    "owning": (
+        "Do models of companies that own a video platform rate higher?",
+        "models of owners of video platforms rate higher",
+    ),
+    "amount": ("Among owners, does more video go with a higher rating?", "among owners more video goes with higher ratings"),
+    "short": ("Is it short video that counts?", "it is short video that counts"),
+    "size": (
+        "Do owners rate higher than other companies of their size?",
+        "owners rate higher than other companies of their size",
+    ),
+    "prediction": ("Does knowing the volume predict the next model better?", "knowing the volume predicts the next model better"),
+    "dose": (
+        "Within a family of models, did more disclosed data go with more points?",
+        "within a family more disclosed data went with more points",
+    ),
+}
+VERDICTS = {"supported": "supported", "not_supported": "not supported", "cannot_tell": "cannot tell"}
+DAY = {
+    "newest": "the newest complete captures",
+    "story": "the captures nearest to the day of the story",
+    "quarter": "the last captures of the quarter",
+}
+SHOWN = 3  # perturbations named in a sentence
+DIGITS = 2
+UNIT = {
+    "owning": "points",
+    "amount": "points per doubling of hours",
+    "short": "points per doubling of the share of short video",
+    "size": "points",
+    "prediction": "log score per forecast",
+    "dose": "points per doubling of disclosed data",
+}
+EMPTY = {"estimate_without_size": pl.lit(None, pl.Float64), "n_owners_needed": pl.lit(None, pl.Int64)}
+
+
+def model(
+    int_moat__finding: pl.LazyFrame,
+    int_moat__predicted: pl.LazyFrame,
+    int_moat__dosed: pl.LazyFrame,
+    int_moat__perturbed: pl.LazyFrame,
+    int_moat__predicted_perturbed: pl.LazyFrame,
+    int_moat__panel: pl.LazyFrame,
+    int_company__evidence: pl.LazyFrame,
+    stg_reference__assumptions: pl.LazyFrame,
+) -> pl.DataFrame:
+    """Return one row a question and choice of captures, with its verdict and its words."""
+    findings = int_moat__finding.collect()
+    platforms = findings.filter(pl.col("question_id") == "owning").select("as_of_kind", "as_of_on", "unverified_platforms")
+    predicted = (
+        int_moat__predicted.with_columns(**EMPTY, question_id=pl.lit("prediction"))
+        .collect()
+        .join(platforms, on=["as_of_kind", "as_of_on"])
+    )
+    dosed = int_moat__dosed.with_columns(
+        **EMPTY, question_id=pl.lit("dose"), unverified_platforms=pl.lit([], pl.List(pl.String))
+    ).collect()
+    perturbed = pl.concat(
+        [int_moat__perturbed, int_moat__predicted_perturbed.with_columns(question_id=pl.lit("prediction"))], how="diagonal"
+    ).collect()
+    names = [*GRAIN, *(column for column in findings.columns if column not in GRAIN)]
+    found = pl.concat([findings.select(names), predicted.select(names), dosed.select(names)])
+    others: dict[tuple[Any, ...], list[tuple[str, rule.Verdict]]] = {}
+    for *key, name, word in perturbed.sort(*GRAIN, "perturbation").select(*GRAIN, "perturbation", "verdict").iter_rows():
+        others.setdefault(tuple(key), []).append((name, word))
+    rows = []
+    for row in found.to_dicts():
+        word, reason, other = rule.robust(
+            (row["verdict"], row["verdict_reason"]), others.get(tuple(row[name] for name in GRAIN), [])
+        )
+        rows.append(
+            row
+            | {"verdict": word, "verdict_reason": reason, "perturbations_that_differ": other, "unit": UNIT[row["question_id"]]}
+        )
+    by_choice: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        by_choice.setdefault((row["as_of_kind"], row["as_of_on"]), []).append(row)
+    texts = [
+        {
+            "question_number": list(ASKED).index(row["question_id"]) + 1,
+            "question": ASKED[row["question_id"]][0],
+            "verdict_text": verdict_text(row),
+            "what_would_change_it": what_would_change_it(row),
+            "sentence": sentence(by_choice[row["as_of_kind"], row["as_of_on"]]),
+        }
+        for row in rows
+    ]
+    schema: dict[str, Any] = {**found.schema, "perturbations_that_differ": pl.List(pl.String), "unit": pl.String}
+    answers = pl.concat(
+        [pl.DataFrame(rows, schema=schema), pl.DataFrame(texts, schema_overrides={"question_number": pl.Int32})], how="horizontal"
+    )
+    return answers.join(
+        reasons(int_moat__panel, int_company__evidence, stg_reference__assumptions), on=["as_of_kind", "as_of_on"]
+    ).sort(GRAIN)
+
+
+def reasons(panel: pl.LazyFrame, evidence: pl.LazyFrame, assumptions: pl.LazyFrame) -> pl.DataFrame:
+    """Return the captures of each choice, and the pages and assumptions behind its entries, volumes and sizes."""
+    key = ["as_of_kind", "as_of_on"]
+    entries = panel.filter(pl.col("board_role") == "primary")
+    behind = evidence.filter(pl.col("scenario_id") == "baseline", pl.col("has_platform")).select(
+        "company_id", "month", "citation_ids", "assumption_ids"
+    )
+    volumes = entries.select(*key, "company_id", month="volume_month").unique().join(behind, on=["company_id", "month"])
+    pages = pl.concat([
+        frame.select(*key, citation_id=pl.col(column)).explode("citation_id")
+        for frame, column in ((entries, "citation_ids"), (entries, "size_citation_ids"), (volumes, "citation_ids"))
+    ])  # fmt: skip
+    votes = assumptions.filter(pl.col("name") == "rating_se_per_root_vote").select("assumption_id")
+    chosen = pl.concat([
+        volumes.select(*key, assumption_id="assumption_ids").explode("assumption_id"), entries.select(key).unique().join(votes, how="cross"),
+    ])  # fmt: skip
+    captures = entries.group_by(key).agg(captures=pl.format("{} {}", "board_id", "captured_on").unique().sort())
+    cited = pages.drop_nulls().group_by(key).agg(citation_ids=pl.col("citation_id").unique().sort())
+    assumed = chosen.drop_nulls().group_by(key).agg(assumption_ids=pl.col("assumption_id").unique().sort())
+    return captures.join(cited, on=key).join(assumed, on=key).collect()
+
+
+def two_digits(value: float) -> str:
+    """Return a number with two significant digits and its sign, never with an exponent."""
+    if value == 0:
+        return "0"
+    places = DIGITS - 1 - floor(log10(abs(value)))
+    rounded = round(value, places)
+    return f"{rounded:+.{max(places, 0)}f}" if rounded else "0"
+
+
+def interval(row: dict[str, Any]) -> str:
+    """Return an estimate with its unit, interval and p."""
+    low, high = (two_digits(row[name]) for name in ("estimate_p05", "estimate_p95"))
+    chance = f"{row['p_permutation']:.2g}"
+    return f"{two_digits(row['estimate'])} {row['unit']} (90 % interval {low} to {high}; p {chance}, smallest possible {row['min_possible_p']:.2g})"
+
+
+def verdict_text(row: dict[str, Any]) -> str:
+    """Return the verdict of one question in words."""
+    word = VERDICTS[row["verdict"]].capitalize()
+    other = row["perturbations_that_differ"]
+    match row["verdict_reason"]:
+        case "too_few_companies" | "too_few_families":
+            return (
+                f"{word}: too few {'families' if row['verdict_reason'] == 'too_few_families' else 'companies or owners'} to ask."
+            )
+        case "above_zero":
+            why = "and so under every perturbation"
+        case "below_smallest_effect":
+            why = f"the interval ends below {row['smallest_effect']:g}, the smallest effect of interest, and so under every perturbation"
+        case "vanishes_with_size":
+            before = "" if row["estimate_without_size"] is None else f" from {two_digits(row['estimate_without_size'])}"
+            why = f"less than a third is left{before} once the size of the company is held fixed, and so under every perturbation"
+        case "changes_under_a_perturbation":
+            alone = "supported" if row["estimate_p05"] > 0 else "not supported"
+            more = f" and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
+            why = f"the primary specification alone would say {alone}, and these perturbations do not agree: {'; '.join(other[:SHOWN])}{more}"
+        case "chance_does_as_well":
+            why = "the interval lies above zero, and chance orders companies as well too often"
+        case _:
+            why = f"the interval includes both zero and {row['smallest_effect']:g}, the smallest effect of interest"
+    return f"{word}: {interval(row)}; {why}."
+
+
+def what_would_change_it(row: dict[str, Any]) -> str:
+    """Return what would settle the question, or unsettle it."""
+    other, needed = row["perturbations_that_differ"], row["n_owners_needed"]
+    if row["verdict"] != "cannot_tell":
+        return "Captures or facts under which one perturbation of moat_robustness gives another verdict."
+    if row["question_id"] == "dose":
+        return "More pairs of generations with disclosed data: three families are the fewest that can be asked, and five the fewest whose signs can reach p < 0.1."
+    if row["verdict_reason"] == "changes_under_a_perturbation":
+        return f"The same verdict under every perturbation; {len(other)} of moat_robustness differ."
+    if needed:
+        return f"With the same estimate about {needed} owners of platforms, instead of {row['n_owners']}, would settle it."
+    return "More companies and models, or narrower hours (see input_importance)."
+
+
+def sentence(rows: list[dict[str, Any]]) -> str:
+    """Return one sentence over the questions of one choice of captures."""
+    counted = {
+        word: [
+            ASKED[row["question_id"]][1]
+            for row in sorted(rows, key=lambda r: list(ASKED).index(r["question_id"]))
+            if row["verdict"] == word
+        ]
+        for word in VERDICTS
+    }
+    said = [
+        f"{verb} {len(found)}" + (f" ({'; '.join(found)})" if found else "")
+        for verb, found in (
+            ("support", counted["supported"]),
+            ("speak against", counted["not_supported"]),
+            ("cannot decide", counted["cannot_tell"]),
+        )
+    ]
+    kind, day = rows[0]["as_of_kind"], rows[0]["as_of_on"]
+    return f"Of six statements about owning video and rating well, {DAY[kind]} ({day}) {said[0]}, {said[1]} and {said[2]}."
