@@ -62,7 +62,7 @@ def boards(checkout: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             con.unregister("_facts")
         con.execute(
             "create table meta.snapshots (snapshot_id varchar, source_id varchar, request varchar, captured_on date, "
-            "verdict varchar, is_served boolean, n_rows bigint, reason varchar)"
+            "validation_status varchar, is_served boolean, n_rows bigint, reason varchar)"
         )
         con.execute("create table staging.stg_reference__labs as from raw.reference__labs")
         con.execute("create table staging.stg_reference__citations as from raw.reference__citations")

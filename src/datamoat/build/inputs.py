@@ -51,7 +51,7 @@ def fingerprint(settings: Settings, as_of: date | None = None) -> str:
 def input_hashes(settings: Settings, project: Project, facts: tuple[ReferenceTable, ...]) -> dict[str, str]:
     """Return the hash of everything a build is a function of, by name."""
     served = sorted(
-        (str(row["source_id"]), str(row["request"]), str(row["snapshot_id"]), str(row["verdict"]))
+        (str(row["source_id"]), str(row["request"]), str(row["snapshot_id"]), str(row["validation_status"]))
         for row in landing_rows(settings, read_sources(project.content))
     )
     return {

@@ -13,7 +13,7 @@ from datamoat.project.sources import EVERY_DAYS, Source
 
 SNAPSHOTS: dict[str, Any] = {
     "snapshot_id": pl.String, "source_id": pl.String, "request": pl.String, "captured_on": pl.Date,
-    "retrieved_at": pl.Datetime("us"), "verdict": pl.String, "is_served": pl.Boolean, "reason": pl.String,
+    "retrieved_at": pl.Datetime("us"), "validation_status": pl.String, "is_served": pl.Boolean, "reason": pl.String,
     "n_rows": pl.Int64, "n_bytes": pl.Int64, "sha256": pl.String, "url": pl.String,
 }  # fmt: skip
 SOURCES: dict[str, Any] = {
@@ -46,7 +46,7 @@ def input_tables(
     own = [
         {
             "snapshot_id": f"reference/{fact.name}/{fact.sha256[:12]}", "source_id": "reference", "request": fact.name,
-            "captured_on": None, "retrieved_at": None, "verdict": "ok", "is_served": True, "reason": None,
+            "captured_on": None, "retrieved_at": None, "validation_status": "ok", "is_served": True, "reason": None,
             "n_rows": fact.frame.height, "n_bytes": fact.n_bytes, "sha256": fact.sha256, "url": None,
         }
         for fact in facts
