@@ -16,9 +16,11 @@ from pytest_httpserver import HTTPServer
 
 from datamoat.build.run import build_models
 from datamoat.ingest.fetch import fetch_source
+from datamoat.ingest.land import land_source
 from datamoat.log import line_of, log, step
 from datamoat.project.read import read_project
 from datamoat.project.scaffold import write_source
+from datamoat.project.sources import find_source
 from datamoat.publish.audit import audit_build
 from datamoat.publish.warehouse import publish_warehouse
 from datamoat.settings import Settings
@@ -74,7 +76,7 @@ def test_a_run_with_json_writes_one_object_a_line_and_nothing_else_to_standard_e
     assert all({"model", "rows", "seconds", "hash"} <= set(event) for event in models)
 
 
-def test_every_request_is_an_event_with_its_outcome_and_its_seconds(
+def test_every_request_and_every_landing_is_an_event(
     settings: Settings, events: list[dict[str, Any]], httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_source(settings, "example_board")
@@ -86,6 +88,12 @@ def test_every_request_is_an_event_with_its_outcome_and_its_seconds(
     assert [event["request"] for event in requests] == [f"example_board/{outcome.request}" for outcome in report.outcomes]
     assert [event["snapshot"] for event in requests] == [outcome.snapshot_id for outcome in report.outcomes]
     assert all(event["outcome"] == "new" and 0 < event["seconds"] < 60 for event in requests)
+    landed, _ = land_source(settings, find_source(settings.content, "example_board"))
+    landings = [event for event in events if event["event"] == "landing"]
+    assert [(event["landing"], event["rows"], event["hash"]) for event in landings] == [
+        (one.snapshot_id, one.n_rows, one.sha256) for one in landed
+    ]
+    assert len(landed) == len(report.outcomes)
 
 
 def test_an_error_is_an_event_where_events_are_json_and_three_lines_elsewhere(tree: Path) -> None:

@@ -1,6 +1,7 @@
 """Turn snapshots into raw Parquet, each validated against the last good one of the same request."""
 
 import hashlib
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -11,6 +12,7 @@ import datamoat
 from datamoat.ingest.landings import Landing, raw_folder, read_log, rows_of, write_log, write_tables
 from datamoat.ingest.status import Status
 from datamoat.ingest.validate import Vintage, read_quarantined, stamp, validate
+from datamoat.log import log
 from datamoat.project.acceptances import Acceptance, read_accepted
 from datamoat.project.fingerprint import code_hash
 from datamoat.project.sources import Source
@@ -72,6 +74,7 @@ def land_source(settings: Settings, source: Source) -> tuple[list[Landing], int]
         receipts = store.of(request)
         old = [landing for landing in kept if landing.request == request]
         same = 0
+        began = time.perf_counter()
         for receipt, landing in zip(receipts, old, strict=False):
             if receipt.snapshot_id != landing.snapshot_id or stamp(accepted.get(receipt.snapshot_id)) != landing.accepted:
                 break
@@ -85,6 +88,15 @@ def land_source(settings: Settings, source: Source) -> tuple[list[Landing], int]
         done = _land_request(settings, source, store, receipts[same:], old[:same], accepted)
         fresh += done
         landings += _one_a_day(old[:same] + done)
+        if done:  # one event for each request that landed; of a history, its newest snapshot
+            newest = {
+                "rows": done[-1].n_rows,
+                "hash": done[-1].sha256,
+                "is_served": done[-1].is_served,
+                "reason": done[-1].reason,
+            }
+            seconds = round(time.perf_counter() - began, 3)
+            log.info("landing", landing=done[-1].snapshot_id, snapshots=len(done), **newest, seconds=seconds)
     if fresh or len(landings) != len(kept) or (landings and not kept):
         write_log(settings, source.id, code, landings)
     by_id = {landing.snapshot_id: landing for landing in landings}

@@ -21,7 +21,6 @@ from typing import Any
 import duckdb
 
 from datamoat.errors import UsageError
-from datamoat.log import step
 from datamoat.project.python_models import load
 from datamoat.project.sql import read_snippet
 from datamoat.scenarios.rebuild import compare_quantiles, scenario_build
@@ -114,16 +113,14 @@ def _from_draws(
     settings: Settings, con: duckdb.DuckDBPyConnection, volumes: ModuleType, numbers: Mapping[str, str], quantity: str
 ) -> Table:
     """Compute the quantiles from the published draws before and after the change."""
-    with step("draws", quantity=quantity) as logged:
-        volumes.prepare(con)
-        for name in volumes.MACROS:
-            con.execute(read_snippet(settings.content / "transforms" / "macros" / f"{name}.sql", {"description"}).sql)
-        relation = volumes.quantiles(con, quantity)
-        key, before = relation.columns[0], relation.fetchall()
-        volumes.change_draws(con, numbers)
-        after = {row[0]: row for row in volumes.quantiles(con, quantity).fetchall()}
-        n_draws = con.sql(volumes.N_DRAWS).fetchall()[0][0]
-        logged["draws"] = n_draws
+    volumes.prepare(con)
+    for name in volumes.MACROS:
+        con.execute(read_snippet(settings.content / "transforms" / "macros" / f"{name}.sql", {"description"}).sql)
+    relation = volumes.quantiles(con, quantity)
+    key, before = relation.columns[0], relation.fetchall()
+    volumes.change_draws(con, numbers)
+    after = {row[0]: row for row in volumes.quantiles(con, quantity).fetchall()}
+    n_draws = con.sql(volumes.N_DRAWS).fetchall()[0][0]
     changed = [
         (*row, *after[row[0]][1:], after[row[0]][2] / row[2])
         for row in before
