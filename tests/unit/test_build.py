@@ -199,3 +199,10 @@ def test_d03_a_full_disk_is_reported_as_one_also_where_an_engine_wraps_it(
         built(settings)
     assert "free space" in failure.value.fix
     assert "correct" not in failure.value.fix
+
+
+def test_an_input_of_the_future_moves_no_date_of_a_build(settings: Settings, edit: Callable[[str, str, str], Path]) -> None:
+    edit("data/reference/facts.csv", "2026-05-01", "2099-05-01")
+    with pytest.raises(ContentError, match="an input is of 2099-05-01, and today is"):
+        build_models(settings, read_project(settings.content))
+    assert not (settings.lake / "build.json").exists()

@@ -203,3 +203,16 @@ def test_a_failure_on_purpose_pickles() -> None:
     failure = pickle.loads(pickle.dumps(SourceChangedError("a", "b", "c")))  # noqa: S301
     assert isinstance(failure, DatamoatError)
     assert (failure.what, failure.where, failure.fix) == ("a", "b", "c")
+
+
+def test_a_file_brought_in_decides_the_exit_and_no_other(run: Run, history: Path, tmp_path: Path) -> None:
+    bring(run)  # the newest of these is quarantined
+    (tmp_path / "good.json").write_text(page(votes=9))
+    (tmp_path / "cut.json").write_text(page(votes=9)[:900])
+    words = ("fetch", "aa_api", "--request", "text_to_video", "--on", "2026-03-02")
+    again = run(*words, "--from", "old/2026-03-02/t2v.json", "--json")
+    assert (again.exit_code, json.loads(again.stdout)[0]["validation_status"]) == (0, "ok")
+    good = run(*words[:-1], "2026-02-27", "--from", "good.json", "--json")
+    assert (good.exit_code, json.loads(good.stdout)[0]["validation_status"]) == (0, "ok")
+    cut = run(*words[:-1], "2026-02-28", "--from", "cut.json", "--json")
+    assert (cut.exit_code, json.loads(cut.stdout)[0]["validation_status"]) == (1, "error")

@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ def newest_date(con: duckdb.DuckDBPyConnection, project: Project) -> date:
     """Return the newest date among the inputs that state when they became public.
 
     Raises:
-        ContentError: None does.
+        ContentError: None does, or one is after today, which no input can be.
     """
     known = project.build.get("known") or {}
     found = [
@@ -113,6 +113,12 @@ def newest_date(con: duckdb.DuckDBPyConnection, project: Project) -> date:
     newest = [value for value in found if isinstance(value, date)]
     if not newest:
         raise ContentError("no input states when it became public", str(project.content / BUILD_FILE), "fill `known:`.")
+    if max(newest) > (today := datetime.now(UTC).date() + timedelta(days=1)):  # a day for other time zones
+        raise ContentError(
+            f"an input is of {max(newest)}, and today is {today - timedelta(days=1)}",
+            str(project.content / BUILD_FILE),
+            "`datamoat check` names the row; if the row is right, set this machine's clock.",
+        )
     return max(newest)
 
 
