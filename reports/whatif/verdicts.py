@@ -1,6 +1,6 @@
 """The answers to the questions of volume that other draws would give, by the same model and rule as the published ones.
 
-Questions `amount` and `short` are asked again of the newest captures; `owning`, `size` and `dose` use no volume, and `prediction`
+Questions `amount` and `short` are computed again on the newest captures; `owning`, `size` and `dose` use no volume, and `prediction`
 is not repeated. Perturbations are not repeated either, so that the verdicts are those of the primary specification alone.
 """
 
@@ -16,7 +16,7 @@ from moat.link.rule import Evidence, verdict
 from moat.link.tables import read_field, read_hours
 
 ASKED: tuple[Question, ...] = ("amount", "short")
-# The companies and months whose draws the newest answer needs.
+# The companies and months whose draws the newest captures need.
 WANTED = """
     create table marts.company_moat as
         select distinct company_id, volume_month

@@ -15,7 +15,12 @@ from datamoat.project.sources import read_sources
 
 SHORTEST = 4  # shorter ids are found in any text
 # Ids that are also words of the engine or of plain English.
-ENGINE_WORDS = {"meta": "the schema of the tables about a build", "alive": "a process", "calibration": "of a method"}
+ENGINE_WORDS = {
+    "meta": "the schema of the tables about a build",
+    "alive": "a process",
+    "calibration": "of a method",
+    "forecast": "a command",
+}
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:
