@@ -59,22 +59,22 @@ def test_a_leader_of_most_days_led_although_read_once(con: duckdb.DuckDBPyConnec
 
 
 @pytest.mark.parametrize(
-    ("first", "later", "said"),
+    ("first", "later", "given"),
     [(10.0, 30.0, "true"), (10.0, 5.0, "false"), (-143.0, -37.0, "false"), (-20.0, 5.0, "true"), (10.0, 10.0, "cannot_tell")],
 )
 def test_a_lead_grows_only_where_there_is_one(
-    con: duckdb.DuckDBPyConnection, checkout: Path, first: float, later: float, said: str
+    con: duckdb.DuckDBPyConnection, checkout: Path, first: float, later: float, given: str
 ) -> None:
     for day, gap in (("2026-04-01", first), ("2026-05-01", later)):
         con.execute("insert into marts.board_status values ('b', 'video', ?, 'ok', 'entry', 'kuaishou')", [day])
         for company, country, rating in (("kuaishou", "CN", 1000 + gap), ("openai", "US", 1000.0)):
             row = [day, company, country, rating]
             con.execute("insert into marts.company_moat values ('b', ?, 's', 'baseline', ?, ?, ?, 4, 'entry')", row)
-    assert verdicts(con, checkout, "gap-widened") == ["not_testable", said]
+    assert verdicts(con, checkout, "gap-widened") == ["not_testable", given]
 
 
 @pytest.mark.parametrize(
-    ("stated", "said"),
+    ("stated", "given"),
     [
         ([], "no_data"),
         ([("a", 4e8, "2025-12-31")], "cannot_tell"),
@@ -85,11 +85,11 @@ def test_a_lead_grows_only_where_there_is_one(
     ],
 )
 def test_users_of_platforms_that_state_none_are_not_nought(
-    con: duckdb.DuckDBPyConnection, checkout: Path, stated: list[tuple[str, float, str]], said: str
+    con: duckdb.DuckDBPyConnection, checkout: Path, stated: list[tuple[str, float, str]], given: str
 ) -> None:
     con.execute("insert into marts.board_status values ('b', 'video', '2026-05-01', 'ok', 'entry', 'kuaishou')")
     con.execute("insert into marts.platform_volume values ('a', 'short', true), ('b', 'short', true)")
     for number, (platform, value, day) in enumerate(stated):
         row = [f"F{number}", platform, value, day]
         con.execute("insert into marts.platform_observation values (?, ?, 'daily_active_users', 'confirmed', ?, ?)", row)
-    assert verdicts(con, checkout, "billions-of-users-a-day") == [said]
+    assert verdicts(con, checkout, "billions-of-users-a-day") == [given]
