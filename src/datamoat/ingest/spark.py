@@ -4,6 +4,7 @@ For Parquet that already lies where a cluster's workers see it. A ZIP or CSV is 
 first, which the workers must then see too.
 """
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def count_on_spark(sql: str, part: Part, path: str, work: Path, tally: Tally, re
         made = True
     else:
         made = False
-    session = _session(remote)
+    session = connect(remote)
     try:
         frame = session.read.parquet(_address(path))
         casts = [f"try_cast(`{name}` as {_type(kind)}) as `{name}`" for name, kind in part.columns.items()]
@@ -72,7 +73,7 @@ def listing(path: str, remote: str | None) -> list[tuple[str, int, str]]:
     Raises:
         SourceUnavailableError: There is no such server.
     """
-    session = _session(remote)
+    session = connect(remote)
     try:
         columns = "_metadata.file_path as p", "_metadata.file_size as s", "cast(_metadata.file_modification_time as string) as t"
         rows = session.read.parquet(_address(path)).selectExpr(*columns).distinct().collect()
@@ -96,16 +97,22 @@ def to_spark(sql: str) -> str:
     return str(sqlglot.transpile(sql, read="duckdb", write="spark")[0])
 
 
-def _session(remote: str | None) -> Any:  # noqa: ANN401  (Spark is untyped here)
-    """Return a session with the settings that make the two engines agree."""
+def connect(remote: str | None) -> Any:  # noqa: ANN401  (Spark is untyped here)
+    """Return a session with the settings that make the two engines agree.
+
+    Raises:
+        SourceUnavailableError: There is no such server, or no Spark in this environment.
+    """
     try:
         from pyspark.sql import SparkSession
 
-        builder = SparkSession.builder.remote(str(remote))
-        for name, value in SETTINGS.items():
-            builder = builder.config(name, value)
-        session = builder.create()
-        session.sql("select 1").collect()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)  # results come by Arrow
+            builder = SparkSession.builder.remote(str(remote))
+            for name, value in SETTINGS.items():
+                builder = builder.config(name, value)
+            session = builder.create()
+            session.sql("select 1").collect()
     except ImportError as failure:
         raise SourceUnavailableError(f"no Spark here: {failure}", str(remote), INSTALL) from failure
     except _spark_errors() as failure:
