@@ -64,6 +64,8 @@ def test_importing_the_dags_loads_nothing_heavy(bag: Any) -> None:
         "log",
         "orchestration.notify",
         "orchestration.schedule",
+        "project.check_models",
+        "project.column_types",
         "project.part",
         "project.sources",
         "project.yaml_files",

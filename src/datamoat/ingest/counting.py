@@ -304,11 +304,11 @@ def _part(source: Source) -> Part:
 @contextmanager
 def _work(settings: Settings, source: Source, stem: str) -> Iterator[Path]:
     """Hold the lock of one part, so that two workers count two parts and never the same; its folder goes at the end."""
-    from datamoat.storage.files import one_asker
+    from datamoat.storage.files import one_client
 
     folder = settings.snapshots / source.id / "work" / stem
     try:
-        with one_asker(folder, 600.0):
+        with one_client(folder, 600.0):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

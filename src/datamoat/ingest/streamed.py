@@ -15,7 +15,7 @@ from datamoat.parsing import shown
 from datamoat.project.part import Part
 from datamoat.project.sources import Source
 from datamoat.settings import Settings
-from datamoat.storage.files import cannot_write, one_asker
+from datamoat.storage.files import cannot_write, one_client
 
 if TYPE_CHECKING:
     from datamoat.ingest.http_client import Client
@@ -96,7 +96,7 @@ def fetch_and_count(
     folder = settings.snapshots / source.id / "downloads" / name
     from datamoat.ingest.http_client import Client  # a DAG file may import this module; it must not pay for the client
 
-    with one_asker(folder, 600.0):
+    with one_client(folder, 600.0):
         with Client(source) as client:
             checksum = None
             if part.checksum is not None:
