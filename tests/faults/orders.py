@@ -282,4 +282,5 @@ if __name__ == "__main__":
     for number in range(int(sys.argv[4])):
         settings = Settings(content=content, data=work / "data", threads=1, memory_limit="1GB")
         wrong += Order(settings, random.Random(f"{sys.argv[3]}-{number}"), made, counts).run()  # noqa: S311  (a fixed seed)
+        sys.stderr.write(f"{number + 1} orders, {len(wrong)} wrong\n")
     json.dump({"counts": counts, "wrong": wrong}, sys.stdout)
