@@ -181,7 +181,7 @@ def write_log(settings: Settings, source_id: str, code: str, landings: list[Land
 
 
 def _is_whole(path: Path) -> bool:
-    """Return whether a raw file has the bytes that its name says."""
+    """Return whether a raw file has the bytes that its name states."""
     try:
         return known_sha256(path).startswith(path.stem.rpartition("-")[2])
     except OSError:
