@@ -39,7 +39,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
                 **row,
                 "lines": lines[row["question"]],
                 "captures": NAMES[row["as_of_kind"]],
-                "says": row["verdict"].replace("_", " "),
+                "label": row["verdict"].replace("_", " "),
             }
             for row in rows
         ]
@@ -60,7 +60,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
         )
         marks = base.mark_point(filled=True, size=80, opacity=1).encode(y=y, yOffset=offset, color=colour, x="estimate:Q")
         words = base.mark_text(align="left", dx=6, dy=-7, fontSize=11, color=style.QUIET).encode(
-            y=y, yOffset=offset, x="estimate:Q", text="says:N"
+            y=y, yOffset=offset, x="estimate:Q", text="label:N"
         )
         zero = alt.Chart(alt.Data(values=[{"at": 0}])).mark_rule(color=style.INK).encode(x="at:Q")
         drawn = (zero + spread + marks + words).properties(

@@ -1,6 +1,6 @@
 """The answers to the questions of volume that other draws would give, by the same model and rule as the published ones.
 
-Questions `amount` and `short` are asked again of the newest captures; `owning`, `size` and `dose` use no volume, and `prediction`
+Questions `amount` and `short` are computed again for the newest captures; `owning`, `size` and `dose` use no volume, and `prediction`
 is not repeated. Perturbations are not repeated either, so that the verdicts are those of the primary specification alone.
 """
 
@@ -15,8 +15,8 @@ from moat.link.questions import Question, find
 from moat.link.rule import Evidence, verdict
 from moat.link.tables import read_field, read_hours
 
-ASKED: tuple[Question, ...] = ("amount", "short")
-# The companies and months whose draws the newest answer needs.
+COMPUTED: tuple[Question, ...] = ("amount", "short")
+# The companies and months whose draws the newest verdicts need.
 WANTED = """
     create table marts.company_moat as
         select distinct company_id, volume_month
@@ -57,8 +57,8 @@ def compare_verdicts(
     rows = []
     for which in ("from published.marts.company_moat_draws", draws):
         field = _field(con, which)
-        rows.append([_found(question, field, seed) for question in ASKED])
-    table = [(question, *before, *after) for question, before, after in zip(ASKED, *rows, strict=True)]
+        rows.append([_found(question, field, seed) for question in COMPUTED])
+    table = [(question, *before, *after) for question, before, after in zip(COMPUTED, *rows, strict=True)]
     yield "questions", "Questions of volume, primary specification, as published and if", list(SHOWN), table
 
 

@@ -31,7 +31,7 @@ uploads: {type: DOUBLE, unit: videos a day, description: Videos uploaded a day.}
 n_seen: {type: BIGINT, description: A whole number.}
 is_open: {type: BOOLEAN, description: Yes or no.}
 stated_on: {type: DATE, description: A day.}
-draw: {type: BIGINT, description: The number of a possible world.}
+draw: {type: BIGINT, description: The number of a joint draw.}
 source_id: {type: VARCHAR, description: A source.}
 status: {type: VARCHAR, description: Its state., values: [fresh]}
 reason: {type: VARCHAR, description: Why.}

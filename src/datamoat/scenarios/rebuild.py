@@ -27,13 +27,13 @@ ENDS = ("p05", "p50", "p95")
 
 
 @contextmanager
-def scenario_build(settings: Settings, change: Callable[[Path], list[str]], target: str) -> Iterator[Path]:
+def scenario_build(settings: Settings, change: Callable[[Path], list[str]], target: str | None) -> Iterator[Path]:
     """Build the tables that lead to `target` with changed inputs, and yield the lake they are in.
 
     Args:
         settings: Of the build to differ from.
         change: Edits a copy of the reference folder and returns the names of the tables it changed.
-        target: The mart.
+        target: The mart; None for every table.
 
     Raises:
         UsageError: A changed table does not lead to the mart.
@@ -52,18 +52,39 @@ def scenario_build(settings: Settings, change: Callable[[Path], list[str]], targ
         for shared in ("lake/cache", "snapshots"):
             if (settings.data / shared).exists():
                 (data / shared).symlink_to(settings.data / shared)
-        project = leading_to(read_project(content), target)
+        project = read_project(content)
+        project = replace(project, macros=(), checks=(), expectations=()) if target is None else leading_to(project, target)
         read = {name for model in project.models for name in model.reads}
         unrelated = sorted(name for name in changed if f"raw.reference__{name}" not in read)
         if unrelated:
             raise UsageError(
-                f"{target} does not depend on the reference table {unrelated[0]}",
+                f"{target or 'no table'} does not depend on the reference table {unrelated[0]}",
                 "datamoat whatif",
                 f"it depends on {', '.join(sorted(n.removeprefix('raw.reference__') for n in read if n.startswith('raw.reference__')))}.",
             )
         made = replace(settings, content=content, data=data)
-        build_models(made, project, as_of)
+        if build_models(made, project).as_of != as_of:  # with a date, a build leaves out what became public later
+            build_models(made, project, as_of)
         yield made.lake
+
+
+def changed_marts(settings: Settings, other: Path) -> list[tuple[str, int, int]]:
+    """Return name, rows that differ and rows of every mart that differs between the lake and a scenario build.
+
+    Args:
+        settings: Of the build to differ from.
+        other: The lake of a scenario build of every table.
+    """
+    ours, theirs = read_build(settings.lake).tables, read_build(other).tables
+    found = []
+    with duckdb.connect() as con:
+        for name in sorted(theirs):
+            if "content_hash" in theirs[name] and theirs[name]["content_hash"] != ours[name]["content_hash"]:
+                a, b = (f"(from read_parquet({quoted(str(path_of(lake, name)))}))" for lake in (settings.lake, other))
+                n_changed = con.sql(f"select count(*) as n from ({b} except {a})").fetchall()[0][0]
+                n_gone = con.sql(f"select count(*) as n from ({a} except {b})").fetchall()[0][0]
+                found.append((name, max(n_changed, n_gone), int(theirs[name]["n_rows"])))
+    return found
 
 
 def leading_to(project: Project, target: str) -> Project:

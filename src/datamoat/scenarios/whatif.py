@@ -10,7 +10,7 @@ The content tree declares what may change in two modules of `reports/whatif/`, l
 What can be set in the published draws is computed again from them at once; the rest takes a scenario build.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +23,7 @@ import duckdb
 from datamoat.errors import UsageError
 from datamoat.project.python_models import load
 from datamoat.project.sql import read_snippet
-from datamoat.scenarios.rebuild import compare_quantiles, scenario_build
+from datamoat.scenarios.rebuild import changed_marts, compare_quantiles, scenario_build
 from datamoat.settings import Settings
 from datamoat.storage.lake import parquet, path_of, quoted
 from datamoat.storage.warehouse import retained_file
@@ -68,6 +68,8 @@ def whatif(settings: Settings, change: Change, quantity: str | None = None) -> I
         change: What to change.
         quantity: Which quantity to compare; the content's own choice if None.
 
+    Where no compared quantity changes, every table is built and those that change are listed.
+
     Raises:
         UsageError: The content declares no what-if, nothing is changed, or something cannot be changed or followed.
     """
@@ -85,8 +87,18 @@ def whatif(settings: Settings, change: Change, quantity: str | None = None) -> I
         with scenario_build(settings, edit, volumes.TARGET) as lake:
             columns, rows = compare_quantiles(settings, lake, volumes.TARGET, quantity, change.where or {})
             yield Table("volumes", f"{quantity}, from a scenario build", columns, rows)
+            if not rows:
+                yield from _of_every_mart(settings, edit)
+                return
             if verdicts is not None:
                 yield from _verdicts(settings, con, verdicts, f"from {parquet(path_of(lake, volumes.DRAWS_TABLE))}")
+
+
+def _of_every_mart(settings: Settings, edit: Callable[[Path], list[str]]) -> Iterator[Table]:
+    """Yield the marts that change where the compared quantities do not: the input leads elsewhere."""
+    with scenario_build(settings, edit, None) as lake:
+        rows: list[tuple[Any, ...]] = list(changed_marts(settings, lake))
+    yield Table("marts", "rows that change in other tables, from a scenario build of all", ("table", "n_changed", "n_rows"), rows)
 
 
 def _declared(content: Path) -> tuple[ModuleType, ModuleType | None]:

@@ -2,7 +2,7 @@
 
 R_mb = mu_b + q_m + gamma_mb + e_mb, with q ~ N(0, 100^2), gamma ~ N(0, omega^2), e ~ N(0, se^2) and a flat prior on the
 level mu_b of each board. Given omega this is generalised least squares with a best linear unbiased prediction of q
-(Henderson); omega itself is found by restricted likelihood where enough models share boards.
+(Henderson); omega is the mode of its restricted likelihood times the prior that the table of assumptions gives it.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, optimize, stats
 
+from moat.uncertainty.quantiles import Split
 from moat.uncertainty.seeds import Floats
 
 MODEL_SD = 100.0  # prior standard deviation of a model's quality, in rating points
-DEFAULT_OMEGA = 35.0  # where too few models share boards to learn it: the assumption arena_cross_board_sd
-MIN_SHARED = 8
+MIN_SHARED = 8  # models on several boards below which the prior of omega decides
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Scores:
         mean: Shape (n_models,).
         covariance: Shape (n_models, n_models).
         omega: How far one model's rating strays between boards beyond voting noise.
-        is_assumed: Whether omega is the assumption, as too few models share boards to learn it.
+        is_assumed: Whether omega rests on its prior, as too few models share boards.
     """
 
     mean: Floats
@@ -47,21 +47,26 @@ class Scores:
 
 
 def cross_board_scores(
-    model: npt.NDArray[np.intp], board: npt.NDArray[np.intp], rating: Floats, se: Floats, omega: float | None = None
+    model: npt.NDArray[np.intp], board: npt.NDArray[np.intp], rating: Floats, se: Floats, omega: Split
 ) -> Scores:
-    """Return scores of models 0 … max(model) from ratings on boards 0 … max(board); all inputs have one row a rating."""
+    """Return scores of models 0 … max(model) from ratings on boards 0 … max(board); all inputs have one row a rating.
+
+    Args:
+        model: Model of each rating.
+        board: Board of each rating.
+        rating: Ratings.
+        se: Their standard errors.
+        omega: Prior of the sd of one model's rating between boards; lognormal, or fixed.
+    """
     z, x = np.eye(model.max() + 1)[model], np.eye(board.max() + 1)[board]
-    is_assumed = False
-    if omega is None:
-        boards_of = (z.T @ x > 0).sum(axis=1)
-        enough = (boards_of > 1).sum() >= MIN_SHARED
-        omega, is_assumed = (_most_likely(z, x, rating, se), False) if enough else (DEFAULT_OMEGA, True)
-    inverse, level, _ = _levels(z, x, rating, se, omega)
+    is_assumed = bool(((z.T @ x > 0).sum(axis=1) > 1).sum() < MIN_SHARED)
+    found = _most_likely(z, x, rating, se, omega)
+    inverse, level, _ = _levels(z, x, rating, se, found)
     prior = MODEL_SD**2
     projected = inverse - inverse @ x @ linalg.solve(x.T @ inverse @ x, x.T @ inverse, assume_a="pos")
     mean = prior * z.T @ inverse @ (rating - x @ level)
     covariance = prior * np.eye(z.shape[1]) - prior**2 * z.T @ projected @ z
-    return Scores(mean, covariance, float(omega), is_assumed)
+    return Scores(mean, covariance, found, is_assumed)
 
 
 def _levels(z: Floats, x: Floats, rating: Floats, se: Floats, omega: float) -> tuple[Floats, Floats, float]:
@@ -76,11 +81,13 @@ def _levels(z: Floats, x: Floats, rating: Floats, se: Floats, omega: float) -> t
     return inverse, level, float(0.5 * (log_det + rest @ inverse @ rest))
 
 
-def _most_likely(z: Floats, x: Floats, rating: Floats, se: Floats) -> float:
-    """Return omega of the highest restricted likelihood, between 1 and 200 points."""
+def _most_likely(z: Floats, x: Floats, rating: Floats, se: Floats, omega: Split) -> float:
+    """Return omega of the highest restricted likelihood times prior, within four standard normals of the prior's median."""
+    if omega.distribution == "fixed":
+        return omega.p50
     found = optimize.minimize_scalar(
-        lambda log_omega: _levels(z, x, rating, se, float(np.exp(log_omega)))[2],
-        bounds=(0.0, float(np.log(200.0))),
+        lambda normal: _levels(z, x, rating, se, float(omega.at(normal)))[2] + 0.5 * normal**2,
+        bounds=(-4.0, 4.0),
         method="bounded",
     )
-    return float(np.exp(found.x))
+    return float(omega.at(found.x))

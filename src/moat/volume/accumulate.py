@@ -1,4 +1,4 @@
-"""From monthly flow to what is still there: totals over months, draw by draw."""
+"""Cumulative totals over months with losses, draw by draw."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from moat.uncertainty.seeds import Floats
 MONTH_N_DAYS = 30.4375  # 365.25 / 12
 
 
-def stock(per_day: Floats, *, early_loss: Floats | float = 0.0, late_hazard: Floats | float = 0.0) -> Floats:
+def public_total(per_day: Floats, *, early_loss: Floats | float = 0.0, late_hazard: Floats | float = 0.0) -> Floats:
     """Return what was added up to and including each month and is still there.
 
     An early loss takes its share of every month's additions at once; afterwards a constant hazard takes its share of
@@ -19,7 +19,7 @@ def stock(per_day: Floats, *, early_loss: Floats | float = 0.0, late_hazard: Flo
         late_hazard: Yearly hazard afterwards, shape (n,) or a number.
 
     Returns:
-        The stock at the end of each month, same shape; a month's own additions have age 0.
+        The total at the end of each month, same shape; a month's own additions have age 0.
     """
     keep = np.exp(-np.asarray(late_hazard) / 12)
     added = per_day * MONTH_N_DAYS * (1 - np.asarray(early_loss))

@@ -86,7 +86,7 @@ class Model:
         }
 
     def _place(self, name: str) -> int:
-        """Return where a hyperparameter stands; one past the last where it is fixed at 1."""
+        """Return the index of a hyperparameter; one past the last where it is fixed at 1."""
         return self.theta_names.index(name) if name in self.theta_names else len(self.theta_names)
 
     def _check(self, rows: Sequence[Row]) -> None:

@@ -1,11 +1,55 @@
 """From tables to the terms of the volume model: platforms, published statistics and priors."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from moat.uncertainty.quantiles import Split
-from moat.volume.uploads import Event, Platform, Statement, month_index
+from moat.volume.processes import Row
+from moat.volume.uploads import Event, Platform, month_index, parts_of
+
+
+class Statement(NamedTuple):
+    """One published statistic, ready for the fit; see `processes.Row`.
+
+    Attributes:
+        key: Its identity.
+        platform: The platform it is about.
+        kind: One of KINDS.
+        log_value: Natural log of the statistic in the kind's unit.
+        period_start: First day it is about.
+        period_end: Last day it is about.
+        seen_on: When it was counted.
+        source: Rows of one source share a bias.
+        noise_name: The assumption that gives its noise.
+        bias_name: The assumption that gives the shared bias.
+        noise_sd: Log noise.
+        bias_sd: Log sd of the shared bias.
+        extra_sd: Further log noise.
+        offset_low: Lower limit of the offset; None with offset_high None is a plain point, else open.
+        offset_high: Upper limit of the offset.
+        offset_sd: Spread of the offset; None is flat.
+    """
+
+    key: str
+    platform: str
+    kind: str
+    log_value: float
+    period_start: date
+    period_end: date
+    seen_on: date
+    source: str
+    noise_name: str
+    bias_name: str
+    noise_sd: float
+    bias_sd: float
+    extra_sd: float
+    offset_low: float | None
+    offset_high: float | None
+    offset_sd: float | None
 
 
 def read_priors(table: pl.DataFrame) -> dict[str, Split]:
@@ -69,3 +113,33 @@ def read_statements(used: pl.DataFrame) -> list[Statement]:
         )
         for row in used.sort("fact_id").iter_rows(named=True)
     ]
+
+
+def build_rows(platforms: Mapping[str, Platform], last_month: int, statements: Sequence[Statement]) -> list[Row]:
+    """Return engine rows; statements outside their platform's months are left out."""
+    rows = []
+    for item in statements:
+        platform = platforms[item.platform]
+        parts = parts_of(item.kind, platform, last_month, (item.period_start, item.period_end), item.seen_on)
+        if parts is None:
+            continue
+        low = -np.inf if item.offset_low is None else item.offset_low
+        high = np.inf if item.offset_high is None else item.offset_high
+        has_offset = item.offset_low is not None or item.offset_high is not None
+        rows.append(
+            Row(
+                key=item.key,
+                series=platform.key,
+                value=item.log_value,
+                parts=parts,
+                source=item.source,
+                sd=item.noise_sd,
+                bias_sd=item.bias_sd,
+                extra_sd=item.extra_sd,
+                offset=(low, high) if has_offset else None,
+                offset_sd=np.inf if item.offset_sd is None else item.offset_sd,
+                noise_name=item.noise_name,
+                bias_name=item.bias_name,
+            )
+        )
+    return rows

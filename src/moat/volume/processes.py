@@ -158,7 +158,7 @@ class Row:
 
     @property
     def is_linear(self) -> bool:
-        """Whether it is about single months without losses, so that no sum stands under the logarithm."""
+        """Whether it is about single months without losses, so that there is no sum under the logarithm."""
         return all(part.stop - part.start == 1 and part.ages is None for part in self.parts)
 
     @property

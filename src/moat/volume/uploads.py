@@ -1,7 +1,7 @@
 """The shape of a platform where people post video: users, uploads per user, seconds per upload, and what is lost later.
 
 Everything is on the natural log scale and per month. Numbers come from named prior assumptions; this module knows the
-form of the model, not the figures and not the platforms.
+form of the model, not the numbers and not the platforms.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ import numpy as np
 from datamoat.errors import ContentError
 from moat.uncertainty.quantiles import Split
 from moat.uncertainty.seeds import Floats
-from moat.volume.accumulate import MONTH_N_DAYS, stock
+from moat.volume.accumulate import MONTH_N_DAYS, public_total
 from moat.volume.processes import LogSum, Loss, Process, Row, Series
 
 EPOCH_YEAR = 2020  # trends are measured from its January: never the middle of the grid, which moves as months are added
@@ -30,8 +30,8 @@ KINDS: dict[str, tuple[tuple[str, ...], str]] = {
     "hours_per_day": ((USERS, RATE, DURATION), "mean"),
     "duration_new": ((DURATION,), "middle"),
     "duration_stock": ((USERS, RATE, DURATION), "ratio"),
-    "videos_public": ((USERS, RATE), "stock"),
-    "hours_public": ((USERS, RATE, DURATION), "stock"),
+    "videos_public": ((USERS, RATE), "public"),
+    "hours_public": ((USERS, RATE, DURATION), "public"),
     "videos_uploaded": ((USERS, RATE), "total"),
     "hours_uploaded": ((USERS, RATE, DURATION), "total"),
     "cohort_public": ((USERS, RATE), "cohort"),
@@ -54,7 +54,7 @@ class Event(NamedTuple):
         process: USERS, RATE or DURATION.
         month: Month index from EPOCH_YEAR.
         step_sd: Prior sd of the step, log scale.
-        slope_sd: Prior sd of the change of yearly growth over the months after, as many as the assumption says.
+        slope_sd: Prior sd of the change of yearly growth over the months after, as many as the assumption gives.
     """
 
     event_id: str
@@ -314,7 +314,7 @@ def widened_rows(rows: Sequence[Row], factor: float) -> list[Row]:
 
 
 def volumes(draws: Mapping[str, Floats], platform: Platform, loss: Loss) -> Volumes:
-    """Return flow and stock of one platform from draws of its processes: hours are uploads times duration in each draw."""
+    """Return uploads, hours and cumulative public totals of one platform from draws of its processes: hours are uploads times duration in each draw."""
     uploads = np.exp(draws[USERS] + draws[RATE])
     if platform.ended is not None:
         uploads[platform.ended - platform.launched :] = 0.0
@@ -325,8 +325,8 @@ def volumes(draws: Mapping[str, Floats], platform: Platform, loss: Loss) -> Volu
         uploads,
         duration,
         hours,
-        stock(uploads, early_loss=early, late_hazard=hazard),
-        stock(hours, early_loss=early, late_hazard=hazard),
+        public_total(uploads, early_loss=early, late_hazard=hazard),
+        public_total(hours, early_loss=early, late_hazard=hazard),
     )
 
 
@@ -351,76 +351,6 @@ def part_volumes(
         uploads,
         np.array(duration),
         hours,
-        stock(uploads, early_loss=early, late_hazard=hazard),
-        stock(hours, early_loss=early, late_hazard=hazard),
+        public_total(uploads, early_loss=early, late_hazard=hazard),
+        public_total(hours, early_loss=early, late_hazard=hazard),
     )
-
-
-class Statement(NamedTuple):
-    """One published statistic, ready for the fit; see `processes.Row`.
-
-    Attributes:
-        key: Its identity.
-        platform: The platform it is about.
-        kind: One of KINDS.
-        log_value: Natural log of the figure in the kind's unit.
-        period_start: First day it is about.
-        period_end: Last day it is about.
-        seen_on: When it was counted.
-        source: Rows of one source share a bias.
-        noise_name: The assumption that gives its noise.
-        bias_name: The assumption that gives the shared bias.
-        noise_sd: Log noise.
-        bias_sd: Log sd of the shared bias.
-        extra_sd: Further log noise.
-        offset_low: Lower limit of the offset; None with offset_high None is a plain point, else open.
-        offset_high: Upper limit of the offset.
-        offset_sd: Spread of the offset; None is flat.
-    """
-
-    key: str
-    platform: str
-    kind: str
-    log_value: float
-    period_start: date
-    period_end: date
-    seen_on: date
-    source: str
-    noise_name: str
-    bias_name: str
-    noise_sd: float
-    bias_sd: float
-    extra_sd: float
-    offset_low: float | None
-    offset_high: float | None
-    offset_sd: float | None
-
-
-def build_rows(platforms: Mapping[str, Platform], last_month: int, statements: Sequence[Statement]) -> list[Row]:
-    """Return engine rows; statements outside their platform's months are left out."""
-    rows = []
-    for item in statements:
-        platform = platforms[item.platform]
-        parts = parts_of(item.kind, platform, last_month, (item.period_start, item.period_end), item.seen_on)
-        if parts is None:
-            continue
-        low = -np.inf if item.offset_low is None else item.offset_low
-        high = np.inf if item.offset_high is None else item.offset_high
-        has_offset = item.offset_low is not None or item.offset_high is not None
-        rows.append(
-            Row(
-                key=item.key,
-                series=platform.key,
-                value=item.log_value,
-                parts=parts,
-                source=item.source,
-                sd=item.noise_sd,
-                bias_sd=item.bias_sd,
-                extra_sd=item.extra_sd,
-                offset=(low, high) if has_offset else None,
-                offset_sd=np.inf if item.offset_sd is None else item.offset_sd,
-                noise_name=item.noise_name,
-                bias_name=item.bias_name,
-            )
-        )
-    return rows

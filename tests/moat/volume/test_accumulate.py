@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from moat.uncertainty.quantiles import Split
-from moat.volume.accumulate import stock
+from moat.volume.accumulate import public_total
 from moat.volume.processes import Loss
 
 
 def test_ten_years_of_a_million_a_day_with_losses() -> None:
-    assert stock(np.full(120, 1e6), early_loss=0.2, late_hazard=0.03)[-1] == pytest.approx(2_527_587_383, abs=1)
+    assert public_total(np.full(120, 1e6), early_loss=0.2, late_hazard=0.03)[-1] == pytest.approx(2_527_587_383, abs=1)
 
 
 def test_the_running_sum_equals_the_sum_over_ages() -> None:
@@ -19,10 +19,10 @@ def test_the_running_sum_equals_the_sum_over_ages() -> None:
     assert loss.log_survival(0.0, 0.0, np.array([24.0])) == pytest.approx(0.0)
     ages = np.arange(29, -1, -1)[:, None]
     expected = (flow * 30.4375 * (1 - early) * np.exp(-hazard * ages / 12)).sum(axis=0)
-    assert stock(flow, early_loss=early, late_hazard=hazard)[-1] == pytest.approx(expected)
+    assert public_total(flow, early_loss=early, late_hazard=hazard)[-1] == pytest.approx(expected)
 
 
 def test_stock_never_falls_faster_than_deletion_allows() -> None:
     flow = np.random.default_rng(3).lognormal(sigma=2, size=(50, 8))
-    held = stock(flow, early_loss=0.2, late_hazard=0.05)
+    held = public_total(flow, early_loss=0.2, late_hazard=0.05)
     assert np.all(held[1:] >= held[:-1] * np.exp(-0.05 / 12))

@@ -12,6 +12,8 @@ from moat.volume import simulation
 from moat.volume.observations import read_priors
 from moat.volume.simulation import KINDS, calibrate, coverage, fit_data_set, simulate
 
+# Coverage of 90% intervals where the fit is not given the truth's form; the standard error over data sets is about 0.02.
+LEAST = {"undeclared_breaks": 0.80, "biased_sources": 0.84}
 REFERENCE = Path(__file__).parents[3] / "data" / "reference"
 PRIORS = read_priors(pl.read_csv(REFERENCE / "assumptions.csv").rename({"name": "assumption_name"}))
 
@@ -61,6 +63,6 @@ def test_the_published_calibration_is_within_its_bands(checkout: Path) -> None:
     assert {row["simulation_kind"] for row in rows} == set(KINDS)
     assert sum(int(row["n_simulations"]) for row in rows) // 3 == 300
     for row in rows:
-        least = 0.80 if row["simulation_kind"] == "undeclared_breaks" else 0.86
+        least = LEAST.get(row["simulation_kind"], 0.86)
         assert least <= float(row["covered_90_share"]) <= 0.96, row
         assert 0.40 <= float(row["covered_50_share"]) <= 0.60, row

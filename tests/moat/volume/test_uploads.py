@@ -11,7 +11,7 @@ import pytest
 from datamoat.errors import ContentError
 from moat.uncertainty.assumptions import long_draws, quantile_columns, read_assumptions, stacked
 from moat.uncertainty.quantiles import Split
-from moat.volume.observations import read_platforms, read_priors, read_statements
+from moat.volume.observations import build_rows, read_platforms, read_priors, read_statements
 from moat.volume.processes import Row, Series, evaluate
 from moat.volume.uploads import (
     KINDS,
@@ -19,7 +19,6 @@ from moat.volume.uploads import (
     Platform,
     assumption_of,
     build_loss,
-    build_rows,
     build_series,
     month_index,
     month_start,

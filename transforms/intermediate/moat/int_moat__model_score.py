@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from moat.link.crossboard import cross_board_scores
+from moat.uncertainty.quantiles import Split
 
 GRAIN = ("model_id",)
 
@@ -33,12 +34,13 @@ def model(
         .collect()
     )
     models, boards = (entries[name].unique().sort() for name in ("model_id", "board_id"))
-    assumed = stg_reference__assumptions.filter(pl.col("name") == "arena_cross_board_sd").select("assumption_id").collect()
+    assumed = stg_reference__assumptions.filter(pl.col("name") == "arena_cross_board_sd").collect()
     scores = cross_board_scores(
         np.searchsorted(models.to_numpy(), entries["model_id"].to_numpy()),
         np.searchsorted(boards.to_numpy(), entries["board_id"].to_numpy()),
         entries["rating"].to_numpy(),
         entries["se"].to_numpy(),
+        Split(*assumed.select("distribution", "p05", "p50", "p95").row(0)).checked("arena_cross_board_sd"),
     )
     listed = entries.group_by("model_id").agg(
         company_id=pl.col("company_id").sort().first(),

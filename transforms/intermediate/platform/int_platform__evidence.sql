@@ -1,7 +1,7 @@
 /*---
 description: >
   What a platform's estimate rests on in each month and scenario: measured (an official or academic count of videos
-  within eighteen months), reported (some statement about uploads), modelled (users or lengths only), prior_only (nothing).
+  near the month), reported (some statement about uploads), modelled (users or lengths only), prior_only (nothing).
 grain: [platform_id, month, scenario_id]
 nullable: [last_counted_on]
 ---*/
@@ -45,6 +45,12 @@ used as (
     where u.is_used and u.log_value is not null
 ),
 
+near as (
+    select max(p50)::integer as n_months
+    from staging.stg_reference__assumptions
+    where name = 'measured_within_months'
+),
+
 scored as (
     select
         m.scenario_id,
@@ -59,13 +65,14 @@ scored as (
             when u.noise_family != 'volume' or u.observation_kind in ('duration_new', 'duration_stock') then 1
             when
                 u.tier <= 2
-                and m.month <= u.period_end_on + interval 18 month
-                and m.month >= u.period_start_on - interval 18 month
+                and m.month <= u.period_end_on + to_months(w.n_months)
+                and m.month >= u.period_start_on - to_months(w.n_months)
                 then 3
             else 2
         end) as score,
         list_sort(list_distinct(flatten(list(u.citation_ids) filter (where u.fact_id is not null)))) as citation_ids
     from months as m
+    cross join near as w
     left join used as u
         on
             m.platform_id = u.platform_id

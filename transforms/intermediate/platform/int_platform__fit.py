@@ -13,7 +13,7 @@ from moat.volume.attribution import Attribution, log_sum_gradient
 from moat.volume.conditioning import Model
 from moat.volume.draws import Draws
 from moat.volume.hyperparameters import Fit, fit, fit_like
-from moat.volume.observations import read_platforms, read_priors, read_statements
+from moat.volume.observations import build_rows, read_platforms, read_priors, read_statements
 from moat.volume.processes import Row
 from moat.volume.uploads import (
     DURATION,
@@ -23,7 +23,6 @@ from moat.volume.uploads import (
     Volumes,
     assumption_of,
     build_loss,
-    build_rows,
     build_series,
     month_index,
     month_start,

@@ -120,7 +120,8 @@ first_look as (
                 )
                 then 'part_of_the_world'
             when s.value is null or s.value <= 0 then 'refused_not_positive'
-            when s.metric = 'removed_share_of_published' and s.value > c.limit_removed_share then 'refused_rate_is_not_a_share'
+            when s.metric = 'removed_share_of_published' and s.value > c.limit_removed_share
+                then 'refused_rate_is_not_a_share'
             when s.noise_family = 'users' and s.value > c.limit_users then 'refused_above_physical_limit'
             when
                 s.observation_kind in ('duration_new', 'duration_stock')
@@ -289,9 +290,21 @@ against as (
                     and a.period_start_on <= b.period_end_on
                     and a.period_end_on >= b.period_start_on
                     and (
-                        (a.bound = 'at_least' and b.bound != 'at_least' and a.log_value > b.log_value + c.contradiction_of_bound)
-                        or (b.bound = 'at_least' and a.bound != 'at_least' and b.log_value > a.log_value + c.contradiction_of_bound)
-                        or (a.bound != 'at_least' and b.bound != 'at_least' and abs(a.log_value - b.log_value) > c.contradiction)
+                        (
+                            a.bound = 'at_least'
+                            and b.bound != 'at_least'
+                            and a.log_value > b.log_value + c.contradiction_of_bound
+                        )
+                        or (
+                            b.bound = 'at_least'
+                            and a.bound != 'at_least'
+                            and b.log_value > a.log_value + c.contradiction_of_bound
+                        )
+                        or (
+                            a.bound != 'at_least'
+                            and b.bound != 'at_least'
+                            and abs(a.log_value - b.log_value) > c.contradiction
+                        )
                     )
                 )
             )
@@ -394,4 +407,7 @@ from settled as d
 cross join constants as c
 left join staging.stg_reference__assumptions as n on n.name = 'obs_sd_' || d.noise_family || '_t' || d.tier
 left join staging.stg_reference__assumptions as b
-    on b.name = case when d.rate_fact_id is not null then 'obs_bias_removal_rate' else 'obs_bias_' || d.noise_family || '_t' || d.tier end
+    on b.name = case
+        when d.rate_fact_id is not null then 'obs_bias_removal_rate'
+        else 'obs_bias_' || d.noise_family || '_t' || d.tier
+    end

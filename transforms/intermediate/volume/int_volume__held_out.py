@@ -13,8 +13,8 @@ import polars as pl
 
 from moat.volume.conditioning import Model
 from moat.volume.hyperparameters import fit, like, predict_others
-from moat.volume.observations import read_platforms, read_priors, read_statements
-from moat.volume.uploads import build_loss, build_rows, build_series, month_index, theta_sds
+from moat.volume.observations import build_rows, read_platforms, read_priors, read_statements
+from moat.volume.uploads import build_loss, build_series, month_index, theta_sds
 
 GRAIN = ("held_out_by", "fact_id")
 NULLABLE = ("known_until",)
