@@ -37,7 +37,7 @@ run: .venv/core  ## build, audit and publish what is here, offline, and print th
 	@$(BIN)/datamoat run
 
 test: .venv/dev  ## the software tests; no network beyond the package registries
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not celery"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not celery and not spark"
 
 test-slow: .venv/dev .venv/rocrate  ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow
@@ -45,6 +45,14 @@ test-slow: .venv/dev .venv/rocrate  ## the tests that take minutes
 test-celery: .venv/dev  ## two workers, Redis and PostgreSQL from Debian's packages, as docker-compose.yml sets them up
 	@command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || (apt-get update -qq && apt-get install -y -qq redis-server postgresql)
 	@$(BIN)/python -m pytest -m celery -s
+
+test-spark: .venv/dev  ## counts.sql and marts on Spark against DuckDB, row by row; installs Debian's headless Java if there is none
+	@command -v java >/dev/null || (apt-get update -qq && apt-get install -y -qq default-jre-headless)
+	@$(BIN)/python -c 'import pyspark, grpc' 2>/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check 'pyspark[connect]==4.3.0'
+	@$(BIN)/python -m pytest -m spark -s
+
+bench-scale: .venv/dev  ## CPU and memory of counting: DuckDB, plain Python and, where it is installed, Spark; 5 and 50 million rows with FULL=1
+	@$(BIN)/python tests/scale/bench.py $(if $(FULL),--full)
 
 airflow: .venv/airflow  ## run Airflow on this machine until Ctrl-C, loopback only; PORT=18080 for another port
 	@exec $(BIN)/python -m datamoat.orchestration.airflow_local start $(PORT)
@@ -87,4 +95,4 @@ lock: pyproject.toml  ## resolve the pinned versions again
 clean:  ## delete what can be rebuilt (never the snapshots)
 	rm -rf data/lake data/warehouse data/exports .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test test-slow test-celery airflow check calibrate report release docs diff bench lock clean
+.PHONY: help setup run test test-slow test-celery test-spark bench-scale airflow check calibrate report release docs diff bench lock clean

@@ -59,4 +59,5 @@ ingest(
     REFERENCE, schedule.REFERENCE_TITLE, "Transcribed by people and cited: `data/reference`.", "0 5 * * *", ["reference"], None
 )
 for _one in read_sources(find_content()):
-    ingest(_one.id, _one.title, _one.about, schedule.cron(_one), [_one.kind], schedule.pool(_one))
+    if _one.part is None:  # those with parts are in streamed.py
+        ingest(_one.id, _one.title, _one.about, schedule.cron(_one), [_one.kind], schedule.pool(_one))

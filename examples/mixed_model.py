@@ -20,7 +20,7 @@ ENTRIES = """
     from marts.moat_entry
     where as_of_kind = 'newest' and (size_usd is not null or not ?)
 """
-EFFECTS = "select estimate, (estimate_p95 - estimate_p05) / 2 as half, residual_sd from marts.moat_effect where as_of_kind = 'newest' and board_id = 'all' and specification_id = ?"
+EFFECTS = "select estimate, (estimate_p95 - estimate_p05) / 2 as half, residual_sds from marts.moat_effect where as_of_kind = 'newest' and board_id = 'all' and specification_id = ?"
 
 
 def indicators(values: np.ndarray) -> np.ndarray:
@@ -37,8 +37,9 @@ def fit(con: duckdb.DuckDBPyConnection, question: str) -> tuple[float, float]:
     if question == "size":
         columns.append(frame[["log_size", "is_funding"]].astype(float))
     design = np.hstack([*columns, frame[["owns_platform"]].astype(float)])
-    (residual,) = con.execute(EFFECTS, [question]).fetchall()[0][2:]
-    weight = 1 / np.hypot(residual, frame["rating_se"].to_numpy())
+    residual = np.array(con.execute(EFFECTS, [question]).fetchall()[0][2])
+    board = np.unique(frame["board_id"].to_numpy(), return_inverse=True)[1]
+    weight = 1 / np.hypot(residual[board], frame["rating_se"].to_numpy())
     parts = {name: indicators(frame[name].to_numpy()) * weight[:, None] for name in ("company_id", "panel_model")}
     labels = [[f"{name}{i}" for i in range(part.shape[1])] for name, part in parts.items()]
     components = VCSpec(list(parts), [[label] for label in labels], [[part] for part in parts.values()])

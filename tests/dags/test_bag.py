@@ -64,6 +64,9 @@ def test_importing_the_dags_loads_nothing_heavy(bag: Any) -> None:
         "log",
         "orchestration.notify",
         "orchestration.schedule",
+        "project.check_models",
+        "project.column_types",
+        "project.part",
         "project.sources",
         "project.yaml_files",
         "settings",
@@ -87,7 +90,9 @@ def test_dag_files_are_short_and_import_nothing_but_the_sdk_and_the_light_parts(
 def test_every_source_is_tagged_by_what_it_is_about(bag: Any, checkout: Path) -> None:
     kinds = {f"ingest__{source.id}": [source.kind] for source in read_sources(checkout)}
     assert {name: dag["tags"] for name, dag in bag["dags"].items() if name in kinds} == kinds
-    assert {"platform-statistics", "model-releases", "leaderboards"} == {tag for tags in kinds.values() for tag in tags}
+    assert {"platform-statistics", "model-releases", "leaderboards", "streamed"} == {
+        tag for tags in kinds.values() for tag in tags
+    }
 
 
 def test_dags_that_send_requests_are_paused_until_a_person_switches_them_on(bag: Any, checkout: Path) -> None:
@@ -112,7 +117,7 @@ def test_every_task_that_writes_tables_has_the_one_slot_and_every_pool_is_made(b
     assert {pool for task_id, pool in tasks if task_id in writes} == {schedule.WRITER}
     known = schedule.pools(read_sources(checkout))
     assert {pool for task_id, pool in tasks if task_id != "validate"} == set(known)
-    assert {entry["slots"] for entry in known.values()} == {1}
+    assert {name: entry["slots"] for name, entry in known.items() if entry["slots"] != 1} == {schedule.PARTS: 2}
 
 
 def test_sources_of_one_host_share_a_pool_and_not_all_start_in_the_same_minute(checkout: Path) -> None:

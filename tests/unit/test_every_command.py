@@ -70,6 +70,8 @@ STEPS: list[tuple[str, int, str]] = [
     ("plan nobody_list", 2, "nobody_list"),
     ("accept nobody_list x --reason y", 2, "nobody_list"),
     ("diagnose nobody_list", 2, "nobody_list"),
+    ("count nobody_list", 2, "nobody_list"),
+    ("add-file nobody_list x.zip", 2, "nobody_list"),
     ("docs", 0, "pages written"),
     ("doctor", 0, "content in"),
     ("new-source example_board", 0, "wrote"),

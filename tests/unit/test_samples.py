@@ -10,7 +10,7 @@ from datamoat.ingest.parse import read_response
 from datamoat.project.sources import Source, read_sources
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-SOURCES = {source.id: source for source in read_sources(CHECKOUT)}
+SOURCES = {source.id: source for source in read_sources(CHECKOUT) if source.part is None}
 SAMPLES = [
     (source.id, path)
     for source in SOURCES.values()

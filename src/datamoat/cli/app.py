@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from datamoat import __version__
-from datamoat.cli import contribute, maintenance, pipeline, readers, scenarios, sources
+from datamoat.cli import contribute, maintenance, pipeline, readers, scenarios, sources, streamed
 from datamoat.errors import DatamoatError
 from datamoat.log import Form, in_json, log, show_log
 
@@ -53,7 +53,7 @@ def _options(
         raise typer.Exit
 
 
-for commands in (pipeline, readers, scenarios, sources, contribute, maintenance):
+for commands in (pipeline, readers, scenarios, sources, streamed, contribute, maintenance):
     commands.register(app)
 
 

@@ -30,6 +30,7 @@ def check() -> None:
     Example: datamoat check
     """
     from datamoat.build.bind import bind_models
+    from datamoat.ingest.part_receipts import counts_sql
     from datamoat.project.read import read_project
     from datamoat.project.reference import read_reference
     from datamoat.project.rules import check_rules
@@ -46,6 +47,8 @@ def check() -> None:
     sources = read_sources(settings.content)
     for source in sources:
         check_filled(source)
+        if source.part is not None:
+            counts_sql(source)
     n_bound = bind_models(settings, project, sources, facts, today)
     typer.echo(
         f"{len(project.models)} models ({n_bound} bound), {n_rules} rules, {len(project.columns)} columns, {len(project.checks)} checks,"

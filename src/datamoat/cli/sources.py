@@ -82,7 +82,7 @@ def fetch(
         request = stem if stem in named[0].fetch.requests else None
     if archived is not None and request is None:
         raise UsageError("--from needs to know what the file answers", "the command line", "add --request NAME.")
-    asked = named or [one for one in read_sources(settings.content) if one.fetch.protocol != "inbox"]
+    asked = named or [one for one in read_sources(settings.content) if one.fetch.protocol != "inbox" and one.part is None]
     if dry_run:
         listed = [line for one in asked for line in _fetch_one(settings, one, request, archived, on, dry_run=True)]
     else:

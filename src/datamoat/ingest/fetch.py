@@ -43,6 +43,8 @@ def fetch_source(
     if request is not None:
         source.request(request)
     wanted = {name: entry for name, entry in source.fetch.requests.items() if entry.live and request in (None, name)}
+    if source.part is not None:
+        raise UsageError(f"{source.id} is counted, not landed", str(source.path), f"datamoat count {source.id}")
     if source.fetch.protocol == "inbox" or not wanted:
         raise UsageError(
             f"{source.id} cannot be fetched: a person brings its files in",

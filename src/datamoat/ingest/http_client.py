@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import httpcore2
@@ -38,6 +38,16 @@ class Reply:
     body: bytes
     headers: dict[str, str]
     url: str
+
+
+class Sink(Protocol):
+    """Where the body of a large answer goes instead of into memory."""
+
+    def takes(self, status: int) -> bool:
+        """Return whether a body of this status goes there."""
+
+    def write(self, response: httpx2.Response, pieces: Iterator[bytes]) -> None:
+        """Write the body."""
 
 
 class RetryLaterError(SourceUnavailableError):
@@ -76,13 +86,16 @@ class Client:
         """Close the connections."""
         self._client.close()
 
-    def get(self, url: str, headers: dict[str, str] | None = None, *, secret: dict[str, str] | None = None) -> Reply:
+    def get(
+        self, url: str, headers: dict[str, str] | None = None, *, secret: dict[str, str] | None = None, sink: Sink | None = None
+    ) -> Reply:
         """Return the answer to one question, redirects followed and each of them checked.
 
         Args:
             url: What to ask.
             headers: Sent on every hop.
             secret: Sent to the first host only, and never to another.
+            sink: Takes the body of a good answer as it comes; the reply is then without one.
 
         Raises:
             RetryLaterError: No response, a truncated one, or one that asks to come back.
@@ -96,7 +109,7 @@ class Client:
             sent = dict(headers or {})
             if secret and urlsplit(asked).netloc == first:
                 sent |= secret
-            reply = self._once(asked, sent)
+            reply = self._once(asked, sent, sink)
             if reply.status not in REDIRECTS:
                 if reply.status in LATER:
                     raise self._later(reply)
@@ -122,13 +135,16 @@ class Client:
         parts = urlsplit(url)
         return self.override + urlunsplit(("", "", parts.path, parts.query, ""))
 
-    def _once(self, url: str, headers: dict[str, str]) -> Reply:
+    def _once(self, url: str, headers: dict[str, str], sink: Sink | None = None) -> Reply:
         """Ask once; the body of a redirect is not read."""
         self.n_requests += 1
         try:
             with self._client.stream("GET", url, headers=headers) as response:
                 kept = {name.lower(): value for name, value in response.headers.items()}
                 empty = response.status_code in REDIRECTS or response.status_code == 304  # noqa: PLR2004
+                if sink is not None and sink.takes(response.status_code):
+                    sink.write(response, self._in_time(response.iter_raw()))
+                    return Reply(response.status_code, b"", kept, url)
                 return Reply(response.status_code, b"" if empty else self._read(response), kept, url)
         except (
             httpx2.HTTPError,
@@ -138,6 +154,12 @@ class Client:
             OSError,
         ) as failure:
             raise RetryLaterError(_why(failure), _bare(url), "nothing was stored; fetch again later.") from None
+
+    def _in_time(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield pieces until the deadline."""
+        for piece in pieces:
+            self._backend.deadline.left()
+            yield piece
 
     def _read(self, response: httpx2.Response) -> bytes:
         """Return the decompressed body, counted as it grows, never larger than the cap."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from datamoat.ingest.part_receipts import counts_paths, snapshot_rows
 from datamoat.ingest.status import Status
 from datamoat.log import log
 from datamoat.parsing import Row
@@ -91,13 +92,17 @@ def landing_rows(settings: Settings, sources: Iterable[Source]) -> list[dict[str
         {name: getattr(landing, name) for name in wanted} | {"retrieved_at": landing.retrieved_at.replace(tzinfo=None)}
         for source in sources
         for landing in read_landings(settings, source)
-    ]
+    ] + [row for source in sources if source.part is not None for row in snapshot_rows(settings, source)]
 
 
 def raw_relations(settings: Settings, sources: Iterable[Source]) -> dict[str, RawTable]:
     """Return every raw table of the live sources, the empty ones included, by name without its schema."""
     tables: dict[str, RawTable] = {}
     for source in sources:
+        if source.part is not None:
+            counts = f"{source.id}__counts"
+            tables[counts] = RawTable(counts, counts_paths(settings, source), source.part.all_counts, "_captured_on")
+            continue
         served = [landing for landing in read_landings(settings, source) if landing.is_served]
         for name, table in source.tables.items():
             paths = [raw_folder(settings) / landing.files[name] for landing in served if name in landing.files]

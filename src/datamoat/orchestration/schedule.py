@@ -19,6 +19,7 @@ from datamoat.settings import find_content
 WRITER = "datamoat_writer"  # one slot: one process at a time lands, builds, publishes or exports
 WAREHOUSE, EXPORT, RELEASE = "warehouse", "exported_tables", "dated_release"
 REFERENCE_TITLE = "Reference facts"
+PARTS = "datamoat_parts"  # two slots: two parts of streamed sources are counted at a time
 INBOX = "host_inbox"  # the pool of files that people bring in
 PAGES = "host_of_cited_pages"
 # What a failed task means: the error, whether to retry, after how many minutes, and why. The first that matches counts.
@@ -96,7 +97,11 @@ def pools(sources: tuple[Source, ...]) -> dict[str, dict[str, object]]:
     hosts[INBOX] = "files that people bring in"
     hosts[PAGES] = "one cited page at a time"
     about = {WRITER: "one process at a time writes tables", **dict(sorted(hosts.items()))}
-    return {name: {"slots": 1, "description": text, "include_deferred": False} for name, text in about.items()}
+    if any(one.part is not None for one in sources):
+        about[PARTS] = "two parts of streamed sources are counted at a time"
+    return {
+        name: {"slots": 2 if name == PARTS else 1, "description": text, "include_deferred": False} for name, text in about.items()
+    }
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def read_project(content: Path) -> Project:
     transforms = content / "transforms"
     models = [read_model(path, transforms) for path in _model_files(transforms)]
     for path in sorted(transforms.rglob("*.sql")) + sorted(transforms.rglob("*.py")):
-        if path.parent.name == "sample" or path.name in {"parse.py", "ask.py"} or path.parts[-2] == "macros":
+        if path.parent.name == "sample" or path.name in {"parse.py", "ask.py", "counts.sql"} or path.parts[-2] == "macros":
             continue
         if not any(model.path == path for model in models):
             raise ContentError(

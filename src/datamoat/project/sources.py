@@ -12,12 +12,13 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from datamoat.errors import ContentError, UsageError
 from datamoat.project.check_models import AnomalyChecks, Frozen, Sentence, Strict
 from datamoat.project.column_types import check_type
+from datamoat.project.part import Part
 from datamoat.project.yaml_files import UniqueKeys
 
 ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 REFERENCE = "reference"  # facts of our own: they come in through data/reference, not through a source.yml
 Every = Literal["hourly", "daily", "weekly", "monthly", "quarterly", "half-yearly", "never"]
-Kind = Literal["platform-statistics", "model-releases", "leaderboards"]  # the tag of its schedule
+Kind = Literal["platform-statistics", "model-releases", "leaderboards", "streamed"]  # the tag of its schedule
 ColumnType = Annotated[str, AfterValidator(check_type)]
 STAMPS = {"_snapshot_id": "VARCHAR", "_request": "VARCHAR", "_captured_on": "DATE"}
 EVERY_DAYS = {"hourly": 1, "daily": 1, "weekly": 7, "monthly": 31, "quarterly": 92, "half-yearly": 184, "never": None}
@@ -210,7 +211,15 @@ class Source(Strict):
     about: str
     gaps: tuple[str, ...]
     fetch: Fetch
-    tables: Annotated[Mapping[Slug, Table], Field(min_length=1), Frozen]
+    tables: Annotated[Mapping[Slug, Table], Frozen] = Field(default_factory=dict)
+    part: Part | None = None
+
+    @model_validator(mode="after")
+    def _is_streamed_or_has_tables(self) -> "Source":
+        if (self.part is not None) != (self.kind == "streamed") or bool(self.tables) == (self.kind == "streamed"):
+            message = "a source of kind streamed has `part` and no `tables`; every other has `tables` and no `part`"
+            raise ValueError(message)
+        return self
 
     @property
     def path(self) -> Path:
@@ -230,7 +239,8 @@ class Source(Strict):
     @property
     def missing(self) -> tuple[str, ...]:
         """What a complete source folder has and this one has not."""
-        absent = [name for name in ("parse.py", "sample") if not (self.folder / name).exists()]
+        definition = "counts.sql" if self.part is not None else "parse.py"
+        absent = [name for name in (definition, "sample") if not (self.folder / name).exists()]
         absent += [f"stg_{self.id}__*.sql"] if not any(self.folder.glob(f"stg_{self.id}__*.sql")) else []
         return tuple(absent)
 

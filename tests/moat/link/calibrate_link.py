@@ -2,7 +2,8 @@
 
 The field is that of the published file: companies, owners, dates, boards, standard errors, sizes and draws of hours are real, the
 ratings are simulated, with one effect at a time and the volume that acts drawn anew. Verdicts are those of the primary
-specification alone; robustness can only make them fewer. Run as `python tests/moat/link/calibrate_link.py [N]`.
+specification alone. `wrong` counts those against the truth, `wrong, robust` those of them that are the same without each company and
+each board, with the best models alone and in each set of draws. Run as `python tests/moat/link/calibrate_link.py [N]`.
 """
 
 import sys
@@ -13,11 +14,36 @@ import numpy as np
 from fields import SCENARIOS, ratings, real_field
 
 from moat.link.field import Field
-from moat.link.questions import Question, find
+from moat.link.perturb import Context, perturbations
+from moat.link.questions import Finding, Question, find
 from moat.link.rule import Evidence, verdict
 
 SMALLEST = 20.0
-HEADINGS = ("acting", "question", "truth", "mean", "sd", "coverage 90", "supported", "not supported", "wrong")
+HEADINGS = ("acting", "question", "truth", "mean", "sd", "coverage 90", "supported", "not supported", "wrong", "wrong, robust")
+
+
+def is_robust(question: Question, field: Field, word: str, seed: int) -> bool:
+    """Return whether a verdict is the same without each company and board, with best models alone and in each set of draws."""
+    nothing = np.zeros(field.hours.own.shape[0], dtype=bool)
+    context = Context(
+        [str(i) for i in range(int(field.company.max()) + 1)], [str(i) for i in range(int(field.board.max()) + 1)], [str(i) for i in range(len(nothing))], nothing,
+        np.ones_like(field.hours.own), {}, {}, np.column_stack([field.rating, field.se]), field.log_size, nothing,
+    )  # fmt: skip
+    wanted = ("without", "best model", "draws")
+    changes = (change for change in perturbations(field, context) if change.name.startswith(wanted))
+    return all(judged(question, change.changed(), seed) == word for change in changes if question in change.questions)
+
+
+def judged(question: Question, field: Field, seed: int) -> str:
+    """Return the verdict of one field."""
+    one = find(question, field, seed, 999)
+    return "cannot_tell" if one is None else verdict(evidence_of(one), SMALLEST)[0]
+
+
+def evidence_of(one: Finding) -> Evidence:
+    """Return what the rule reads of a finding."""
+    beside = evidence_of(one.without_size) if one.without_size else None
+    return Evidence(one.effect.estimate, *one.effect.interval, one.test.p if one.test else None, beside)
 
 
 def truth_of(question: Question, acting: dict[str, float]) -> float | None:
@@ -31,46 +57,37 @@ def truth_of(question: Question, acting: dict[str, float]) -> float | None:
 
 def rates(field: Field, name: str, n_sets: int) -> list[tuple[object, ...]]:
     """Return a row a question over simulated data sets of one scenario."""
-    found: dict[Question, list[tuple[float, float, float, str]]] = {question: [] for question in get_args(Question)}
+    found: dict[Question, list[tuple[float, float, float, str, bool]]] = {question: [] for question in get_args(Question)}
     for i in range(n_sets):
         simulated = replace(field, rating=ratings(field, np.random.default_rng([i, 64]), **SCENARIOS[name]))
         for question, rows in found.items():
             one = find(question, simulated, i, 999)
             if one is None:
                 continue
-            other = one.without_size
-            beside = Evidence(other.effect.estimate, *other.effect.interval, other.test and other.test.p) if other else None
-            low, high = one.effect.interval
-            rows.append(
-                (
-                    one.effect.estimate,
-                    low,
-                    high,
-                    verdict(Evidence(one.effect.estimate, low, high, one.test and one.test.p, beside), SMALLEST)[0],
-                )
-            )
+            word, truth = verdict(evidence_of(one), SMALLEST)[0], truth_of(question, SCENARIOS[name])
+            is_wrong = truth is not None and word == ("supported" if truth == 0 else "not_supported")
+            rows.append((one.effect.estimate, *one.effect.interval, word, is_wrong and is_robust(question, simulated, word, i)))
     table = []
     for question, rows in found.items():
         truth = truth_of(question, SCENARIOS[name])
         estimates, lows, highs = (np.array([row[k] for row in rows]) for k in range(3))
-        supported, against = (np.mean([row[3] == word for row in rows]) for word in ("supported", "not_supported"))
-        covered = wrong = None
+        supported, against = (float(np.mean([row[3] == word for row in rows])) for word in ("supported", "not_supported"))
+        known: tuple[float | None, ...] = (None, None, None)
         if truth is not None:
-            covered = round(float(np.mean((lows <= truth) & (truth <= highs))), 3)
-            wrong = round(float(supported if truth == 0 else against), 3)
-        table.append(
-            (
-                name,
-                question,
-                truth,
-                round(float(estimates.mean()), 1),
-                round(float(estimates.std()), 1),
-                covered,
-                round(float(supported), 3),
-                round(float(against), 3),
-                wrong,
-            )
+            wrong = supported if truth == 0 else against
+            known = (float(np.mean((lows <= truth) & (truth <= highs))), wrong, float(np.mean([row[4] for row in rows])))
+        covered, wrong_alone, wrong_robust = (value if value is None else round(value, 3) for value in known)
+        row = (
+            name,
+            question,
+            truth,
+            round(float(estimates.mean()), 1),
+            round(float(estimates.std()), 1),
+            covered,
+            round(supported, 3),
+            round(against, 3),
         )
+        table.append((*row, wrong_alone, wrong_robust))
     return table
 
 

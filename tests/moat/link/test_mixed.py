@@ -67,7 +67,7 @@ def compare_with_statsmodels(field: Field) -> None:
     )
     errors = theirs.bse_fe.to_numpy()
     assert np.abs((theirs.fe_params.to_numpy() - ours.beta) / errors).max() < 1e-3
-    np.testing.assert_allclose(np.sqrt(np.diag(ours.cov)), errors, rtol=0.03)  # theirs are of the joint Hessian
+    np.testing.assert_allclose(np.sqrt(np.diag(ours.cov)), errors, rtol=0.05)  # theirs are of the joint Hessian
     variances = np.array([theirs.cov_re.to_numpy()[0, 0], theirs.vcomp[0], theirs.scale])
     at_theirs = Projection(Covariance(plain, 0.5 * np.log(variances)), x, field.rating)
     assert ours.criterion <= at_theirs.criterion + 1e-6

@@ -4,6 +4,7 @@ One row a question in `int_moat__finding`, a specification in `int_moat__effect`
 `int_moat__perturbed`. The rule of decision 0060 turns them into verdicts.
 """
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -206,7 +207,7 @@ def effect_row(
         "estimate_p95": high, "within_se": effect.within_se, "between_sd": effect.between_sd, "monte_carlo_se": effect.mc_se,
         "n_draws_equal": effect.n_draws, "degrees_of_freedom": effect.df, "p_permutation": test and test.p,
         "min_possible_p": test and test.min_p, "company_sd": float(sds[0]), "model_sd": float(sds[1]),
-        "residual_sd": float(np.sqrt((sds[2:] ** 2).mean())),
+        "residual_sds": [round(float(sd), DECIMALS) for sd in sds[2:]],
     }  # fmt: skip
 
 
@@ -265,16 +266,20 @@ def variant_rows(field: Field, primary: dict[Question, Finding]) -> list[dict[st
 
 
 def against_controls(entries: pl.DataFrame, owned: Owned) -> dict[str, Any]:
-    """Return how much further ahead owners are on video boards than on boards where video cannot help, from one fit."""
-    field = read_field(entries, owned)
+    """Return how much further ahead owners are on video boards than on boards where video cannot help, from one fit.
+
+    A company has an effect of its own in each family of boards: one shared effect would make the difference look surer than it is.
+    """
     is_control = (entries["board_role"] == "control").to_numpy()
+    plain = read_field(entries, owned)
+    field = replace(plain, company=2 * plain.company + is_control)
     control = is_control[:, None].astype(np.float64)
     apart = np.hstack([field.base, control * field.day[:, None], control * field.controls[:, :1], field.owns[:, None]])
     tested = (field.owns * ~is_control)[:, None, None]
     found, fit = effects.coefficients(field.groups, apart[:, effects.independent(apart)], field.rating, tested)
     counts = {
-        "n_companies": len(np.unique(field.company)),
-        "n_owners": len(field.members),
-        "n_models": len(np.unique(field.model)),
+        "n_companies": len(np.unique(plain.company)),
+        "n_owners": len(plain.members),
+        "n_models": len(np.unique(plain.model)),
     }
     return effect_row("all", "owning_video_minus_controls", "owning", found[0], None, counts, fit.v.log_sd)

@@ -8,7 +8,7 @@ rows: {min: 10}
 caveats:
   - Only the primary specification of a question enters its verdict; the others show what the estimate depends on.
   - owning_video_minus_controls is how much further ahead owners are on video boards than on boards where video cannot help, from one fit with an interaction.
-  - On one board a model has one entry, so that model_sd and residual_sd cannot be told apart there.
+  - On one board a model has one entry, so that model_sd and residual_sds cannot be separated there.
 ---*/
 
 with reasons as (
@@ -40,7 +40,7 @@ select
     effects.min_possible_p,
     effects.company_sd,
     effects.model_sd,
-    effects.residual_sd,
+    effects.residual_sds,
     effects.n_companies,
     effects.n_owners,
     effects.n_models,

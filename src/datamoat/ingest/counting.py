@@ -1,0 +1,314 @@
+"""Count one part of a streamed source: one small Parquet file of counts, then the receipt; killed anywhere, nothing is half done."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from datamoat.errors import ContentError, SourceChangedError, UsageError
+from datamoat.ingest.archives import Tally, batches_of, first_header, format_of
+from datamoat.ingest.part_receipts import (
+    RELATION,
+    PartReceipt,
+    counts_sql,
+    definition_of,
+    folder_of,
+    read_receipts,
+    write_receipt,
+)
+from datamoat.parsing import shown
+from datamoat.project.part import PART_STAMPS, Part
+from datamoat.project.sources import Source
+from datamoat.settings import Settings
+from datamoat.storage.files import put_in_place
+from datamoat.storage.lake import identifier, quoted
+
+Engine = Literal["duckdb", "spark"]
+MEMORY = "256MB"  # of DuckDB, while it counts
+MOST_REJECTED = 0.001  # share of a part's rows
+CHUNK = 4 * 2**20
+
+
+@dataclass(frozen=True)
+class PartFile:
+    """One part as it lies on disk, and where it came from.
+
+    Attributes:
+        path: The file; a folder or an address of Parquet files where Spark reads it.
+        name: The publisher's name of it.
+        part_on: The day it is about.
+        checksum: The publisher's checksum, as `sha1:…`.
+    """
+
+    request: str
+    path: str
+    name: str
+    url: str
+    part_on: date | None = None
+    checksum: str | None = None
+    label: str | None = None
+    licence: str | None = None
+
+
+def count_part(
+    settings: Settings,
+    source: Source,
+    file: PartFile,
+    now: datetime,
+    *,
+    engine: Engine = "duckdb",
+    remote: str | None = None,
+) -> PartReceipt:
+    """Count one part and store its counts and its receipt.
+
+    A part that was counted before under the same definition, on the same day, is returned as it is. Peak memory does not
+    depend on the size of the part: CSVs are streamed, Parquet is read by the engine.
+
+    Args:
+        settings: Where things are.
+        source: A streamed source.
+        file: The part.
+        now: When it was fetched or added.
+        engine: Which engine runs `counts.sql`.
+        remote: The address of a Spark Connect server (`sc://host:15002`).
+
+    Raises:
+        SourceChangedError: The part is not what `source.yml` declares, or too many of its rows are malformed.
+        ContentError: `counts.sql` does not run, or does not yield what is declared.
+    """
+    part = _part(source)
+    sql, definition = counts_sql(source), definition_of(source)
+    sha256, n_bytes = _identity(file, remote, definition)
+    checked = _checked(file)
+    day = now.astimezone(UTC).date()
+    known = [one for one in read_receipts(settings, source) if one.sha256 == sha256 and one.definition == definition]
+    same_day = [one for one in known if (one.captured_on, one.label, one.part) == (day, file.label, file.name)]
+    if same_day:
+        return same_day[0]
+    stem = f"{day}-{sha256[:12]}-{definition[:8]}"
+    with _work(settings, source, stem) as work:
+        tally = Tally()
+        if engine == "spark":
+            from datamoat.ingest.spark import count_on_spark
+
+            counts = count_on_spark(sql, part, file.path, work, tally, remote)
+        else:
+            counts = count_on_duckdb(sql, part, Path(file.path), work, tally)
+        n_counted = _verify(source, part, counts, tally, file)
+        is_cut = part.cut_at is not None and tally.n_listed >= part.cut_at
+        stamps: dict[str, Any] = {
+            "_part": file.name, "_part_on": file.part_on, "_captured_on": day, "_n_listed": tally.n_listed, "_is_cut": is_cut,
+            "_label": file.label, "_licence": file.licence,
+        }  # fmt: skip
+        path = folder_of(settings, source.id) / f"{stem}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(_stamped(counts, part, stamps), work / "counts.parquet", compression="zstd")
+        put_in_place(work / "counts.parquet", path)
+        with path.open("rb") as handle:
+            counts_sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+        receipt = PartReceipt(
+            source.id, file.request, file.name, file.part_on, day, now.astimezone(UTC).replace(microsecond=0), file.url, n_bytes,
+            sha256, checked, tally.n_listed, n_counted, tally.n_rejected, tally.first_bad, is_cut, definition, path.name,
+            counts_sha256, file.label, file.licence, engine,
+        )  # fmt: skip
+        write_receipt(settings, receipt)
+    return receipt
+
+
+def count_on_duckdb(sql: str, part: Part, path: Path, work: Path, tally: Tally) -> pa.Table:
+    """Return the counts of one part, by DuckDB in bounded memory.
+
+    Raises:
+        SourceChangedError: The part cannot be read.
+        ContentError: `counts.sql` does not run on it.
+    """
+    with duckdb.connect(
+        config={
+            "memory_limit": MEMORY, "threads": "2", "preserve_insertion_order": "false", "temp_directory": str(work / "spill"),
+            "autoinstall_known_extensions": "false", "autoload_known_extensions": "false",
+        }
+    ) as con:  # fmt: skip
+        con.execute("set timezone = 'UTC'")
+        try:
+            kind = format_of(path)
+            if kind == "parquet":
+                _parquet_relation(con, part, path, tally)
+            else:
+                if part.is_exact and kind == "csv" and (found := first_header(path)) != list(part.columns):
+                    raise SourceChangedError(
+                        f"the header is {', '.join(found)}",
+                        path.name,
+                        f"expected exactly {', '.join(part.columns)}; look what changed.",
+                    )
+                schema = pa.schema([(name, pa.string()) for name in part.columns])
+                reader = pa.RecordBatchReader.from_batches(schema, batches_of(path, part, tally))
+                con.register("_read", reader)
+                con.execute(f"create view {RELATION} as select {_casts(part)} from _read")
+            return con.sql(sql).to_arrow_table()
+        except duckdb.Error as failure:
+            if tally.failure is not None:  # raised while a part was read, within the engine
+                raise tally.failure from failure
+            raise ContentError(
+                f"counts.sql did not run: {shown(failure, 300)}", path.name, "fix counts.sql, or compare the part's columns."
+            ) from failure
+
+
+def to_parquet(part: Part, path: Path, to: Path, tally: Tally) -> None:
+    """Write the declared columns of a CSV or ZIP part as Parquet, for an engine that reads no archives."""
+    schema = pa.schema([(name, pa.string()) for name in part.columns])
+    with pq.ParquetWriter(to, schema, compression="zstd") as writer:
+        for batch in batches_of(path, part, tally):
+            writer.write_batch(batch)
+
+
+def _parquet_relation(con: duckdb.DuckDBPyConnection, part: Part, path: Path, tally: Tally) -> None:
+    """Make the relation of a Parquet part; its rows are counted from the file's own metadata."""
+    names = set(pq.read_schema(path).names)
+    if missing := [name for name in part.columns if name not in names]:
+        raise SourceChangedError(
+            f"the Parquet has no column {', '.join(missing)}", path.name, "compare its schema with `columns` in source.yml."
+        )
+    con.execute(f"create view _file as from read_parquet({quoted(str(path))})")
+    complete = " and ".join(f"{identifier(name)} is not null" for name in part.required) or "true"
+    con.execute(f"create view {RELATION} as select {_casts(part)} from _file where {complete}")
+    tally.n_listed = pq.read_metadata(path).num_rows
+    tally.header = list(part.columns)
+    if part.required:
+        rejected = con.sql(f"select count(*) from _file where not ({complete})").fetchall()[0][0]
+        tally.n_listed -= rejected
+        if rejected:
+            tally.reject(rejected, f"{path.name}: one of {', '.join(part.required)} is missing")
+
+
+def _casts(part: Part) -> str:
+    """Return the select list that gives every upstream column its declared type; what cannot be cast is null."""
+    return ", ".join(f"try_cast({identifier(name)} as {kind}) as {identifier(name)}" for name, kind in part.columns.items())
+
+
+def _verify(source: Source, part: Part, counts: pa.Table, tally: Tally, file: PartFile) -> int:
+    """Compare counts with what is declared of them; return what was counted.
+
+    Raises:
+        SourceChangedError: A declared condition holds, or too many rows were rejected.
+        ContentError: Other columns, an empty or repeated key, or a total that is not the rows read.
+    """
+    where = str(source.folder / "counts.sql")
+    if counts.column_names != list(part.counts):
+        raise ContentError(f"counts.sql yields {counts.column_names}", where, f"declared are {list(part.counts)}.")
+    if tally.n_rejected > MOST_REJECTED * max(tally.n_listed, 1):
+        raise SourceChangedError(
+            f"{tally.n_rejected:,} of {tally.n_listed:,} rows are malformed, the first: {tally.first_bad}",
+            file.name,
+            "nothing was stored; look at that row, and at whether the publisher changed the format.",
+        )
+    with duckdb.connect() as con:
+        con.register("_counts", counts)
+        con.execute(
+            "create table counts as select "
+            + ", ".join(f"{identifier(name)}::{kind} as {identifier(name)}" for name, kind in part.counts.items())
+            + f", {_literal(file.part_on)}::date as _part_on from _counts"
+        )
+        keys = ", ".join(map(identifier, part.grain))
+        empty = " or ".join(f"{identifier(name)} is null" for name in part.grain)
+        bad = con.sql(
+            f"select (select count(*) from counts where {empty}), count(*) - count(distinct ({keys})) from counts"
+        ).fetchall()[0]
+        if any(bad):
+            raise ContentError(
+                f"{bad[0]} rows of counts have an empty key and {bad[1]} a repeated one", where, f"group by {keys}."
+            )
+        for sentence, condition in part.refuse.items():
+            n_bad = con.sql(f"select count(*) from counts where {condition}").fetchall()[0][0]
+            if n_bad:
+                raise SourceChangedError(
+                    f"{sentence}: {n_bad:,} of {counts.num_rows:,} rows of counts",
+                    file.name,
+                    "nothing was stored; compare the file with the publisher's.",
+                )
+        counted = int(con.sql(f"select coalesce(sum({identifier(part.total)}), 0) from counts").fetchall()[0][0])
+    if part.counts_every_row and counted != tally.n_listed - tally.n_rejected:
+        raise ContentError(
+            f"{part.total} sums to {counted:,} and {tally.n_listed - tally.n_rejected:,} rows were read",
+            where,
+            "count every row once.",
+        )
+    return counted
+
+
+def _stamped(counts: pa.Table, part: Part, stamps: dict[str, Any]) -> pa.Table:
+    """Return counts in the declared types, in the order of their grain, with the engine's stamps."""
+    with duckdb.connect() as con:
+        con.register("_counts", counts)
+        wanted = [f"{identifier(name)}::{kind} as {identifier(name)}" for name, kind in part.counts.items()]
+        wanted += [f"{_literal(stamps[name])}::{kind} as {name}" for name, kind in PART_STAMPS.items()]
+        order = ", ".join(map(identifier, part.grain))
+        return con.sql(f"select {', '.join(wanted)} from _counts order by {order}").to_arrow_table()
+
+
+def _literal(value: object) -> str:
+    return "null" if value is None else quoted(str(value))
+
+
+def _identity(file: PartFile, remote: str | None, definition: str) -> tuple[str, int]:
+    """Return the hash and the size of a part; of a folder on a cluster's storage, those of its listing."""
+    path = Path(file.path)
+    if "://" not in file.path and path.is_file():
+        digest = hashlib.sha256()
+        with path.open("rb") as handle:
+            while piece := handle.read(CHUNK):
+                digest.update(piece)
+        return digest.hexdigest(), path.stat().st_size
+    if remote is None and "://" in file.path:
+        raise UsageError("only Spark reads an address", file.path, "add --engine spark --remote sc://HOST:15002.")
+    if "://" not in file.path and not path.is_dir():
+        raise UsageError("no such file", file.path, "check the path.")
+    from datamoat.ingest.spark import listing
+
+    listed = listing(file.path, remote)
+    return hashlib.sha256(json.dumps([listed, definition]).encode()).hexdigest(), sum(size for _, size, _ in listed)
+
+
+def _checked(file: PartFile) -> str | None:
+    """Compare a part with the publisher's checksum.
+
+    Raises:
+        SourceChangedError: They differ.
+    """
+    if file.checksum is None:
+        return None
+    kind, _, wanted = file.checksum.partition(":")
+    with Path(file.path).open("rb") as handle:
+        found = hashlib.file_digest(handle, kind).hexdigest()
+    if found != wanted.lower():
+        raise SourceChangedError(
+            f"its {kind} is {found}, and the publisher's is {wanted}", file.name, "nothing was counted; fetch the part again."
+        )
+    return f"{kind}:{found}"
+
+
+def _part(source: Source) -> Part:
+    if source.part is None:
+        raise UsageError(f"{source.id} is not a streamed source", str(source.path), "`datamoat fetch` asks it.")
+    return source.part
+
+
+@contextmanager
+def _work(settings: Settings, source: Source, stem: str) -> Iterator[Path]:
+    """Hold the lock of one part, so that two workers count two parts and never the same; its folder goes at the end."""
+    from datamoat.storage.files import one_client
+
+    folder = settings.snapshots / source.id / "work" / stem
+    try:
+        with one_client(folder, 600.0):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,161 @@
+"""The published answer, computed again from the public tables alone, with statsmodels, numpy and the queries themselves."""
+
+import importlib.util
+import json
+from types import ModuleType
+
+import duckdb
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+from datamoat.settings import Settings
+from datamoat.storage.warehouse import open_published
+from datamoat.views.sections import as_markdown, read_answer, read_answer_object
+
+
+@pytest.fixture(scope="module")
+def con(published: Settings) -> duckdb.DuckDBPyConnection:
+    return open_published(published)
+
+
+@pytest.fixture(scope="module")
+def example(published: Settings) -> ModuleType:
+    path = published.content / "examples" / "mixed_model.py"
+    specification = importlib.util.spec_from_file_location("mixed_model", path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("question", ["owning", "size"])
+def test_statsmodels_finds_the_published_estimate_to_a_tenth_of_a_standard_error(
+    con: duckdb.DuckDBPyConnection, example: ModuleType, question: str
+) -> None:
+    estimate, error = example.fit(con, question)
+    published = con.execute(
+        "select estimate from marts.moat_answer where as_of_kind = 'newest' and question_id = ?",
+        [question],
+    ).fetchall()[0][0]
+    assert abs(estimate - published) < 0.1 * error
+
+
+def test_generalised_least_squares_with_the_published_spreads_gives_owning_and_its_interval(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    # Generalised least squares with full matrices, from moat_entry and the spreads of moat_effect.
+    rows = con.sql("from marts.moat_entry where as_of_kind = 'newest' order by board_id, entry_key").pl()
+    company_sd, model_sd, residual_sds, published, high, degrees = con.sql(
+        "select company_sd, model_sd, residual_sds, estimate, estimate_p95, degrees_of_freedom from marts.moat_effect"
+        " where as_of_kind = 'newest' and board_id = 'all' and specification_id = 'owning'"
+    ).fetchall()[0]
+    board, company, model = (
+        np.unique(rows[name].to_numpy(), return_inverse=True)[1] for name in ("board_id", "company_id", "panel_model")
+    )
+    day = (rows["released_on"] - rows["released_on"].min()).dt.total_days().to_numpy() / 365.25
+    flags = (
+        rows.select("is_open_weights", "has_sound", "is_fast_tier", "is_high_resolution", "owns_platform")
+        .cast(pl.Float64)
+        .to_numpy()
+    )
+    x = np.column_stack([np.eye(board.max() + 1)[board], day, day**2, flags])
+    v = company_sd**2 * (company[:, None] == company) + model_sd**2 * (model[:, None] == model)
+    v = v + np.diag(np.array(residual_sds)[board] ** 2 + rows["rating_se"].to_numpy() ** 2)
+    weighted = np.linalg.solve(v, np.column_stack([x, rows["rating"].to_numpy()]))
+    beta = np.linalg.solve(x.T @ weighted[:, :-1], x.T @ weighted[:, -1])
+    assert beta[-1] == pytest.approx(published, abs=0.02)
+    error = np.sqrt(np.linalg.inv(x.T @ weighted[:, :-1])[-1, -1])
+    assert high - published == pytest.approx(stats.t.ppf(0.95, degrees) * error, rel=1e-3)
+
+
+def test_scores_and_gains_are_means_of_the_published_forecasts(con: duckdb.DuckDBPyConnection) -> None:
+    frame = con.sql("from marts.forecast where is_retrospective").pl()
+    scored = stats.norm.logpdf(frame["rating"].to_numpy(), frame["forecast_mean"].to_numpy(), frame["forecast_sd"].to_numpy())
+    np.testing.assert_allclose(scored, frame["log_score"].to_numpy(), atol=2e-3)
+    means = frame.group_by("forecast_model").agg(pl.col("log_score").mean(), pl.len())
+    published = con.sql(
+        "select forecast_model, log_score, n_forecasts, gain_over_date from marts.forecast_score"
+        " where as_of_kind = 'newest' qualify quarter_on = max(quarter_on) over ()"
+    ).pl()
+    both = means.join(published, on="forecast_model", suffix="_published")
+    assert both.height == 6
+    np.testing.assert_allclose(both["log_score"].to_numpy(), both["log_score_published"].to_numpy(), atol=1e-3)
+    base = both.filter(pl.col("forecast_model") == "date")["log_score"].item()
+    np.testing.assert_allclose((both["log_score"] - base).to_numpy(), both["gain_over_date"].to_numpy(), atol=2e-3)
+
+
+def test_issued_forecasts_are_for_every_company_on_a_board_and_name_no_listed_model(con: duckdb.DuckDBPyConnection) -> None:
+    missing = con.sql(
+        """
+        select distinct board_id, company_id from marts.moat_entry where as_of_kind = 'newest'
+        except
+        select distinct board_id, company_id from marts.forecast where not is_retrospective
+        """
+    ).fetchall()
+    assert missing == []
+    assert con.sql(
+        "select count(*) from marts.forecast where not is_retrospective and (model_id is not null or rating is not null)"
+    ).fetchall() == [(0,)]
+
+
+def test_no_verdict_depends_on_whether_400_or_all_draws_are_used(con: duckdb.DuckDBPyConnection) -> None:
+    differing = con.sql(
+        """
+        select as_of_kind, question_id, perturbation from marts.moat_robustness as r join marts.moat_answer as a
+        using (as_of_kind, as_of_on, question_id)
+        where r.perturbation = 'draws: the first 400' and r.verdict <> case
+            when a.estimate_p05 > 0 and a.p_permutation < 0.05 then 'supported' when a.estimate_p95 < 20 then 'not_supported' else 'cannot_tell' end
+        """
+    ).fetchall()
+    assert differing == []
+
+
+def test_every_claim_computed_again_from_its_own_query_gives_its_own_rows(con: duckdb.DuckDBPyConnection) -> None:
+    claims = con.sql("select distinct claim_id, sql from marts.claim_check order by claim_id").fetchall()
+    assert len(claims) >= 25
+    columns = ["board_id", "captured_on", "verdict", "evidence", "gap_to_leader", "gap_exceeds_interval"]
+    for claim_id, sql in claims:
+        again = con.sql(sql).pl().select(columns).sort("board_id", "captured_on").rows()
+        published = con.sql(
+            f"select {', '.join(columns)} from marts.claim_check where claim_id = ? order by board_id, captured_on",
+            params=[claim_id],
+        ).pl()
+        assert again == published.cast({"gap_to_leader": pl.Float64}).rows(), claim_id
+
+
+def test_every_claim_in_the_reference_has_a_query_and_rows(published: Settings, con: duckdb.DuckDBPyConnection) -> None:
+    listed = set(pl.read_csv(published.content / "data" / "reference" / "claims.csv")["claim_id"])
+    files = {path.stem for path in (published.content / "data" / "reference" / "claim_queries").glob("*.sql")}
+    decided = {claim_id for (claim_id,) in con.sql("select distinct claim_id from marts.claim_check").fetchall()}
+    assert listed == files == decided
+
+
+def test_an_association_never_decides_that_data_is_decisive(con: duckdb.DuckDBPyConnection) -> None:
+    assert con.sql(
+        "select count(*) from marts.claim_check where claim_id = 'data-is-decisive' and verdict = 'true'"
+    ).fetchall() == [(0,)]
+
+
+def test_the_answer_starts_with_its_sentence_and_leaves_no_gap(published: Settings, con: duckdb.DuckDBPyConnection) -> None:
+    sections = read_answer(con, published.content)
+    page = as_markdown(sections)
+    sentence = con.sql("select distinct sentence from marts.moat_answer where as_of_kind = 'newest'").fetchall()[0][0]
+    assert sections[0].sentences is not None
+    assert sections[0].sentences[0] == sentence
+    assert "None" not in page
+    prose = " ".join(" ".join(section.sentences) for section in sections if section.sentences is not None)
+    assert len(prose.split()) <= 600
+
+
+def test_the_answer_for_programs_is_one_object_with_six_questions_a_choice(
+    published: Settings, con: duckdb.DuckDBPyConnection
+) -> None:
+    found = read_answer_object(con, published.content)
+    assert isinstance(found, dict)
+    assert list(found) == ["as_of", "build_id", "sentence", "questions"]
+    newest = [row for row in found["questions"] if row["as_of_kind"] == "newest"]
+    assert [row["question_id"] for row in newest] == ["owning", "amount", "short", "size", "prediction", "dose"]
+    assert json.loads(json.dumps(found, default=str))["sentence"] == found["sentence"]

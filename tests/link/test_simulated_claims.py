@@ -1,0 +1,95 @@
+"""Claims on made tables: what the queries say where the real boards do not go."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+TABLES = """
+    create schema marts;
+    create table marts.board_status (
+        board_id varchar, board_family varchar, captured_on date, status varchar, leader_entry_name varchar, leader_company_id varchar
+    );
+    create table marts.company_moat (
+        board_id varchar, captured_on date, scale_id varchar, scenario_id varchar, company_id varchar, country varchar,
+        best_rating double, best_rating_se double, best_entry_name varchar
+    );
+    create table marts.platform_volume (platform_id varchar, platform_class varchar, is_in_totals boolean);
+    create table marts.platform_observation (
+        fact_id varchar, platform_id varchar, metric varchar, verification varchar, value double, period_end_on date
+    );
+"""
+
+
+@pytest.fixture
+def con() -> duckdb.DuckDBPyConnection:
+    made = duckdb.connect()
+    made.execute(TABLES)
+    return made
+
+
+def verdicts(con: duckdb.DuckDBPyConnection, checkout: Path, claim_id: str) -> list[str]:
+    text = (checkout / "data" / "reference" / "claim_queries" / f"{claim_id}.sql").read_text(encoding="utf-8")
+    return [verdict for _, _, verdict, *_ in con.sql(text).fetchall()]
+
+
+def lead(con: duckdb.DuckDBPyConnection, day: str, company: str) -> None:
+    con.execute("insert into marts.board_status values ('b', 'video', ?, 'ok', 'entry', ?)", [day, company])
+    country = {"openai": "US", "kuaishou": "CN"}[company]
+    row = [day, company, country]
+    con.execute("insert into marts.company_moat values ('b', ?, 's', 'baseline', ?, ?, 1000, 4, 'entry')", row)
+
+
+def test_a_leader_of_many_readings_in_few_days_did_not_lead_for_most_of_the_time(
+    con: duckdb.DuckDBPyConnection, checkout: Path
+) -> None:
+    lead(con, "2025-06-01", "kuaishou")
+    for day in range(1, 11):
+        lead(con, f"2026-04-{day:02d}", "openai")
+    lead(con, "2026-05-10", "kuaishou")
+    assert verdicts(con, checkout, "western-dominance-over") == ["false"]
+
+
+def test_a_leader_of_most_days_led_although_read_once(con: duckdb.DuckDBPyConnection, checkout: Path) -> None:
+    lead(con, "2025-06-01", "openai")
+    for day in range(1, 11):
+        lead(con, f"2026-04-{day:02d}", "kuaishou")
+    lead(con, "2026-05-10", "kuaishou")
+    assert verdicts(con, checkout, "western-dominance-over") == ["true"]
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "given"),
+    [(10.0, 30.0, "true"), (10.0, 5.0, "false"), (-143.0, -37.0, "false"), (-20.0, 5.0, "true"), (10.0, 10.0, "cannot_tell")],
+)
+def test_a_lead_grows_only_where_there_is_one(
+    con: duckdb.DuckDBPyConnection, checkout: Path, first: float, later: float, given: str
+) -> None:
+    for day, gap in (("2026-04-01", first), ("2026-05-01", later)):
+        con.execute("insert into marts.board_status values ('b', 'video', ?, 'ok', 'entry', 'kuaishou')", [day])
+        for company, country, rating in (("kuaishou", "CN", 1000 + gap), ("openai", "US", 1000.0)):
+            row = [day, company, country, rating]
+            con.execute("insert into marts.company_moat values ('b', ?, 's', 'baseline', ?, ?, ?, 4, 'entry')", row)
+    assert verdicts(con, checkout, "gap-widened") == ["not_testable", given]
+
+
+@pytest.mark.parametrize(
+    ("stated", "given"),
+    [
+        ([], "no_data"),
+        ([("a", 4e8, "2025-12-31")], "cannot_tell"),
+        ([("a", 4e8, "2025-12-31"), ("b", 9e8, "2025-12-31")], "false"),
+        ([("a", 4e8, "2025-12-31"), ("b", 1.7e9, "2025-12-31")], "cannot_tell"),
+        ([("a", 2.1e9, "2025-12-31")], "true"),
+        ([("a", 2.1e9, "2020-12-31"), ("a", 4e8, "2025-12-31")], "cannot_tell"),
+    ],
+)
+def test_users_of_platforms_that_state_none_are_not_nought(
+    con: duckdb.DuckDBPyConnection, checkout: Path, stated: list[tuple[str, float, str]], given: str
+) -> None:
+    con.execute("insert into marts.board_status values ('b', 'video', '2026-05-01', 'ok', 'entry', 'kuaishou')")
+    con.execute("insert into marts.platform_volume values ('a', 'short', true), ('b', 'short', true)")
+    for number, (platform, value, day) in enumerate(stated):
+        row = [f"F{number}", platform, value, day]
+        con.execute("insert into marts.platform_observation values (?, ?, 'daily_active_users', 'confirmed', ?, ?)", row)
+    assert verdicts(con, checkout, "billions-of-users-a-day") == [given]

@@ -1,0 +1,465 @@
+"""Parts of streamed sources: counted exactly, in whatever state they come, and nothing stored of what is not right."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from tests.scale.conftest import CHECKOUT, NOW, Upstream, cells_of, counts_of, left_behind
+from tests.scale.publisher_days import FULL, aggregate_day, write_day
+
+from datamoat.errors import ContentError, PublishRefusedError, SourceChangedError, SourceUnavailableError, UsageError
+from datamoat.ingest import archives, streamed
+from datamoat.ingest.counting import PartFile, count_part
+from datamoat.ingest.landings import landing_rows, raw_relations
+from datamoat.ingest.part_receipts import counts_sql, read_receipts, served
+from datamoat.ingest.streamed import Due, add_file, fetch_and_count, parts_due
+from datamoat.project.sources import Source, read_sources
+from datamoat.settings import Settings
+
+DAY = date(2025, 7, 1)
+SAMPLES = [
+    (source.id, path)
+    for source in read_sources(CHECKOUT)
+    if source.part is not None
+    for path in sorted((source.folder / "sample").iterdir())
+    if path.suffix in {".csv", ".zip", ".parquet"}
+]
+
+
+@pytest.mark.parametrize(("source_id", "path"), SAMPLES, ids=lambda value: value.name if isinstance(value, Path) else value)
+def test_a_sample_gives_the_counts_beside_it(settings: Settings, source_id: str, path: Path) -> None:
+    source = next(one for one in read_sources(CHECKOUT) if one.id == source_id)
+    assert source.part is not None
+    receipt = add_file(settings, source, str(path), NOW + timedelta(days=400), label="made", licence="made for a test")[0]
+    expected = json.loads(path.with_name(f"{path.stem}.expected.json").read_text(encoding="utf-8"))
+    found = counts_of(settings, receipt).select(list(source.part.counts)).to_dicts()
+    assert json.loads(json.dumps(found, default=str)) == expected
+
+
+def test_every_streamed_source_has_a_sample() -> None:
+    assert {source_id for source_id, _ in SAMPLES} == {one.id for one in read_sources(CHECKOUT) if one.part is not None}
+
+
+def test_the_generator_writes_the_publishers_own_header(captures: Path) -> None:
+    captured = captures / "eu_dsa_transparency_db" / "schema" / "sor-full-v2.header.csv"
+    assert captured.read_text(encoding="utf-8").strip().split(",") == FULL
+
+
+def test_a_day_is_counted_cell_by_cell_and_its_bytes_are_not_stored(
+    settings: Settings, statements: Source, tmp_path: Path
+) -> None:
+    made = write_day(tmp_path, DAY, 25_000, rows_a_file=3_000, files_a_zip=3)
+    receipt = add_file(settings, statements, str(made.path), NOW)[0]
+    assert cells_of(settings, receipt) == made.counts
+    assert (receipt.n_listed, receipt.n_counted, receipt.n_rejected) == (25_000, 25_000, 0)
+    assert str(receipt.publisher_checksum).startswith("sha1:")
+    assert [name.split(".", 1)[1] for name in left_behind(settings)] == ["parquet", "receipt.json"]
+
+
+def test_plain_python_counts_the_same(settings: Settings, statements: Source, tmp_path: Path) -> None:
+    made = write_day(tmp_path, DAY, 2_000, rows_a_file=700, files_a_zip=2)
+    receipt = add_file(settings, statements, str(made.path), NOW)[0]
+    by_platform: Counter[tuple[str, bool]] = Counter()
+    with zipfile.ZipFile(made.path) as outer:
+        for name in outer.namelist():
+            with zipfile.ZipFile(io.BytesIO(outer.read(name))) as inner:
+                for member in inner.namelist():
+                    for row in csv.DictReader(io.StringIO(inner.read(member).decode())):
+                        by_platform[row["platform_name"], row["automated_detection"] == "Yes"] += 1
+    counted: Counter[tuple[str, bool]] = Counter()
+    for cell, (times, _) in cells_of(settings, receipt).items():
+        counted[cell[0], cell[4]] += times
+    assert counted == by_platform
+
+
+def test_quotes_escaped_by_a_backslash_are_read_and_the_member_is_read_twice_at_most(
+    settings: Settings, statements: Source, tmp_path: Path
+) -> None:
+    made = write_day(tmp_path, DAY, 4_000, rows_a_file=1_000, backslash=True)
+    receipt = add_file(settings, statements, str(made.path), NOW)[0]
+    assert cells_of(settings, receipt) == made.counts
+    assert receipt.n_rejected == 0
+
+
+def test_malformed_rows_are_counted_and_the_first_is_named(settings: Settings, statements: Source, tmp_path: Path) -> None:
+    made = write_day(tmp_path, DAY, 5_000, rows_a_file=2_000, n_malformed=4)
+    receipt = add_file(settings, statements, str(made.path), NOW)[0]
+    assert (receipt.n_listed, receipt.n_counted, receipt.n_rejected) == (5_004, 5_000, 4)
+    assert "row 2: 2 columns instead of 38" in str(receipt.first_bad)
+    assert cells_of(settings, receipt) == made.counts
+
+
+def test_more_malformed_rows_than_one_in_a_thousand_are_an_error(settings: Settings, statements: Source, tmp_path: Path) -> None:
+    made = write_day(tmp_path, DAY, 5_000, rows_a_file=2_000, n_malformed=6)
+    with pytest.raises(SourceChangedError, match=r"6 of 5,006 rows are malformed"):
+        add_file(settings, statements, str(made.path), NOW)
+    assert left_behind(settings) == []
+
+
+def cut(path: Path, _: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-2_000])
+
+
+def cut_inside(path: Path, folder: Path) -> None:
+    """Cut the inner ZIP and leave the outer one whole."""
+    with zipfile.ZipFile(path) as outer:
+        bodies = {name: outer.read(name) for name in outer.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as outer:
+        for name, body in bodies.items():
+            outer.writestr(name, body[: len(body) // 2])
+
+
+def damage(path: Path, _: Path) -> None:
+    body = bytearray(path.read_bytes())
+    body[len(body) // 2] ^= 0xFF
+    path.write_bytes(body)
+
+
+def bomb_inside(path: Path, _: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as inner:
+        inner.writestr("a.csv", b"0" * 30_000_000)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as outer:
+        outer.writestr("a.csv.zip", packed.getvalue())
+
+
+def bomb_outside(path: Path, _: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as outer:
+        outer.writestr("a.csv", b"0" * 30_000_000)
+
+
+def leads_outside(path: Path, _: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as outer:
+        outer.writestr("../x.csv", "a\n1\n")
+
+
+def something_else(path: Path, _: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as outer:
+        outer.writestr("readme.exe", "a\n1\n")
+
+
+def another_header(path: Path, _: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as outer:
+        outer.writestr("a.csv", "platform,created\nTikTok,2025-07-01\n")
+
+
+def empty_archive(path: Path, _: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (cut, "damaged or cut short"), (cut_inside, "damaged or cut short"), (damage, "damaged|not the CSV|malformed"),
+        (bomb_inside, "a bomb"), (bomb_outside, "a bomb"), (leads_outside, "leads outside the archive"),
+        (something_else, "neither a CSV nor a ZIP"), (another_header, "not the CSV that is declared"), (empty_archive, "is empty|holds no CSV|not the CSV"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)  # fmt: skip
+def test_an_archive_that_is_not_right_stores_nothing(
+    settings: Settings, statements: Source, tmp_path: Path, fault: Any, why: str
+) -> None:
+    made = write_day(tmp_path, DAY, 3_000, rows_a_file=1_000, files_a_zip=2)
+    made.path.with_name(made.path.name + ".sha1").unlink()
+    fault(made.path, tmp_path)
+    with pytest.raises(SourceChangedError, match=why):
+        add_file(settings, statements, str(made.path), NOW)
+    assert left_behind(settings) == []
+
+
+def test_a_part_with_another_checksum_is_not_counted(settings: Settings, statements: Source, tmp_path: Path) -> None:
+    made = write_day(tmp_path, DAY, 100)
+    made.path.with_name(made.path.name + ".sha1").write_text("0" * 40 + "\n")
+    with pytest.raises(SourceChangedError, match="its sha1 is"):
+        add_file(settings, statements, str(made.path), NOW)
+    assert left_behind(settings) == []
+
+
+def aggregate(tmp_path: Path, day: date, n_groups: int, scale: int = 1, **more: Any) -> tuple[Path, Any]:
+    text, counts = aggregate_day(day, n_groups, scale=scale, **more)
+    path = tmp_path / f"aggregates-{day}.csv"
+    path.write_text(text, encoding="utf-8")
+    return path, counts
+
+
+def test_a_file_of_exactly_5000_rows_is_a_lower_bound_and_one_of_4999_is_not(
+    settings: Settings, aggregates: Source, tmp_path: Path
+) -> None:
+    for n_groups, is_cut in ((4_999, False), (5_000, True)):
+        path, counts = aggregate(tmp_path, DAY - timedelta(days=n_groups % 2), n_groups)
+        receipt = add_file(settings, aggregates, str(path), NOW)[0]
+        frame = counts_of(settings, receipt)
+        assert receipt.is_cut is is_cut
+        assert frame["_is_cut"].unique().to_list() == [is_cut]
+        assert {(*row[:1], *row[2:5]): row[5] for row in frame.rows()} == counts
+
+
+def test_an_aggregate_of_another_day_without_platforms_or_with_another_header_is_refused(
+    settings: Settings, aggregates: Source, tmp_path: Path
+) -> None:
+    path, _ = aggregate(tmp_path, DAY, 50)
+    text = path.read_text(encoding="utf-8")
+    for changed, why in (
+        (text.replace("2025-07-01", "2025-07-02"), "another day"),
+        (text.replace("SOURCE_VOLUNTARY,Instagram", "SOURCE_VOLUNTARY,"), "names no platform"),
+        (text.replace("received_date", "date_received"), "the header is"),
+        (text.replace("automated_decision,automated_detection", "automated_detection,automated_decision"), "the header is"),
+    ):
+        path.write_text(changed, encoding="utf-8")
+        with pytest.raises(SourceChangedError, match=why):
+            add_file(settings, aggregates, str(path), NOW)
+    assert left_behind(settings) == []
+
+
+def test_three_vintages_of_a_day_stand_side_by_side_and_are_due_after_1_20_and_160_days(
+    settings: Settings, aggregates: Source, upstream: Upstream
+) -> None:
+    for offset, scale in ((1, 1), (20, 2), (160, 3)):
+        now = datetime(2025, 7, 1, 8, tzinfo=UTC) + timedelta(days=offset)
+        assert Due("aggregates", DAY) in parts_due(settings, aggregates, now.date())
+        upstream.files[f"aggregates-{DAY}.csv"] = aggregate_day(DAY, 60, scale=scale)[0].encode()
+        fetch_and_count(settings, aggregates, Due("aggregates", DAY), now)
+        assert Due("aggregates", DAY) not in parts_due(settings, aggregates, now.date())
+    receipts = list(served(settings, aggregates))
+    assert [one.n_counted // receipts[0].n_counted for one in receipts] == [1, 2, 3]
+    raw = raw_relations(settings, [aggregates])["dsa_aggregates__counts"]
+    assert pl.read_parquet(raw.paths)["_captured_on"].n_unique() == 3
+    assert [row["validation_status"] for row in landing_rows(settings, [aggregates])] == ["ok"] * 3
+
+
+def test_the_same_bytes_on_another_day_are_a_vintage_of_their_own_and_on_the_same_day_nothing_new(
+    settings: Settings, aggregates: Source, tmp_path: Path
+) -> None:
+    path, _ = aggregate(tmp_path, DAY, 40)
+    for now in (NOW, NOW + timedelta(hours=3), NOW + timedelta(days=20)):
+        add_file(settings, aggregates, str(path), now)
+    assert [one.captured_on for one in read_receipts(settings, aggregates)] == [NOW.date(), NOW.date() + timedelta(days=20)]
+
+
+def test_a_day_that_is_missing_at_the_publisher_is_tried_again_for_a_week(
+    settings: Settings, aggregates: Source, upstream: Upstream
+) -> None:
+    with pytest.raises(SourceUnavailableError, match="HTTP 404"):
+        fetch_and_count(settings, aggregates, Due("aggregates", DAY), NOW)
+    assert Due("aggregates", DAY) in parts_due(settings, aggregates, DAY + timedelta(days=8))
+    assert Due("aggregates", DAY) not in parts_due(settings, aggregates, DAY + timedelta(days=9))
+
+
+def test_a_download_that_breaks_off_goes_on_where_it_stopped(
+    settings: Settings, statements: Source, upstream: Upstream, tmp_path: Path
+) -> None:
+    made = write_day(tmp_path, DAY, 2_000, rows_a_file=500)
+    body = made.path.read_bytes()
+    upstream.files = {made.path.name: body, made.path.name + ".sha1": made.path.with_name(made.path.name + ".sha1").read_bytes()}
+    upstream.break_after = [10**9, 100_000, 50_000]  # the checksum comes whole
+    assert statements.part is not None
+    fetched = statements.model_copy(update={"part": statements.part.model_copy(update={"max_gigabytes": 1.0})})
+    receipt = fetch_and_count(settings, fetched, Due("global_full", DAY), NOW)
+    assert upstream.ranges == [None, None, "bytes=100000-", "bytes=150000-"]
+    assert cells_of(settings, receipt) == made.counts
+    assert [name.split(".", 1)[1] for name in left_behind(settings)] == ["parquet", "receipt.json"]
+
+
+def test_bytes_stay_where_the_source_keeps_them(settings: Settings, aggregates: Source, upstream: Upstream) -> None:
+    body = aggregate_day(DAY, 20)[0].encode()
+    upstream.files[f"aggregates-{DAY}.csv"] = body
+    assert aggregates.part is not None
+    keeps = aggregates.model_copy(update={"part": aggregates.part.model_copy(update={"keep_bytes": True})})
+    fetch_and_count(settings, keeps, Due("aggregates", DAY), NOW)
+    assert [path.read_bytes() for path in settings.data.rglob("*.csv") if path.is_file()] == [body]
+    later = aggregate_day(DAY, 20, scale=2)[0].encode()
+    upstream.files[f"aggregates-{DAY}.csv"] = later  # the next vintage has the same name
+    fetch_and_count(settings, keeps, Due("aggregates", DAY), NOW + timedelta(days=20))
+    assert {path.read_bytes() for path in settings.data.rglob("*.csv") if path.is_file()} == {body, later}
+
+
+def test_a_part_that_was_fetched_whole_by_a_killed_run_is_not_fetched_again_unless_it_changed(
+    settings: Settings, aggregates: Source, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"aggregates-{DAY}.csv"
+    upstream.files[name] = aggregate_day(DAY, 20)[0].encode()
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    for body, ranges in (
+        (upstream.files[name], f"bytes={len(upstream.files[name])}-"),
+        (aggregate_day(DAY, 30)[0].encode(), "bytes="),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(streamed, "count_part", killed)
+            with pytest.raises(KeyboardInterrupt):
+                fetch_and_count(settings, aggregates, Due("aggregates", DAY), NOW)
+        upstream.files[name] = body
+        receipt = fetch_and_count(settings, aggregates, Due("aggregates", DAY), NOW)
+        assert str(upstream.ranges[-1]).startswith(ranges)
+        assert receipt.n_bytes == len(body)
+
+
+def test_a_disk_too_small_is_said_before_the_download(
+    settings: Settings, aggregates: Source, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream.files[f"aggregates-{DAY}.csv"] = aggregate_day(DAY, 500)[0].encode()
+    usage = streamed.shutil.disk_usage(CHECKOUT)
+    monkeypatch.setattr(streamed.shutil, "disk_usage", lambda _: usage._replace(free=streamed.RESERVE + 1_000))
+    with pytest.raises(PublishRefusedError, match="the part needs"):
+        fetch_and_count(settings, aggregates, Due("aggregates", DAY), NOW)
+    assert left_behind(settings) == []
+
+
+def test_a_part_beyond_the_cap_is_refused_and_a_source_without_one_is_never_fetched(
+    settings: Settings, aggregates: Source, statements: Source, upstream: Upstream
+) -> None:
+    upstream.files[f"aggregates-{DAY}.csv"] = aggregate_day(DAY, 500)[0].encode()
+    assert aggregates.part is not None
+    small = aggregates.model_copy(update={"part": aggregates.part.model_copy(update={"max_gigabytes": 1e-5})})
+    with pytest.raises(SourceChangedError, match="beyond the cap"):
+        fetch_and_count(settings, small, Due("aggregates", DAY), NOW)
+    assert parts_due(settings, statements, NOW.date()) == []
+    with pytest.raises(UsageError, match="is never fetched"):
+        fetch_and_count(settings, statements, Due("global_full", DAY), NOW)
+
+
+def test_another_definition_makes_a_part_stale_and_due_again(
+    settings: Settings, aggregates: Source, upstream: Upstream, tmp_path: Path
+) -> None:
+    upstream.files[f"aggregates-{DAY}.csv"] = aggregate_day(DAY, 30)[0].encode()
+    old = tmp_path / "dsa_aggregates"
+    old.mkdir()
+    (old / "counts.sql").write_text(
+        (aggregates.folder / "counts.sql").read_text(encoding="utf-8").replace("'none'", "'restricted'"), encoding="utf-8"
+    )
+    fetch_and_count(settings, aggregates.model_copy(update={"folder": old}), Due("aggregates", DAY), NOW)
+    assert list(served(settings, aggregates)) == []
+    assert Due("aggregates", DAY) in parts_due(settings, aggregates, DAY + timedelta(days=19))
+    fetch_and_count(settings, aggregates, Due("aggregates", DAY), NOW + timedelta(days=1))
+    assert len(list(served(settings, aggregates))) == 1
+
+
+def test_counts_sql_reads_the_part_and_nothing_else(aggregates: Source, tmp_path: Path) -> None:
+    (tmp_path / "counts.sql").write_text("/*---\ndescription: Other.\n---*/\nselect * from part, other", encoding="utf-8")
+    with pytest.raises(ContentError, match=r"counts\.sql reads other, part"):
+        counts_sql(aggregates.model_copy(update={"folder": tmp_path}))
+
+
+def test_parquet_gives_the_same_counts_as_the_archive(settings: Settings, statements: Source, tmp_path: Path) -> None:
+    made = write_day(tmp_path, DAY, 3_000, rows_a_file=1_000)
+    assert statements.part is not None
+    batches = archives.batches_of(made.path, statements.part, archives.Tally())
+    frame = pl.concat([pl.DataFrame(pl.from_arrow(batch)) for batch in batches])
+    frame.write_parquet(tmp_path / "day.parquet")
+    receipt = add_file(settings, statements, str(tmp_path / "day.parquet"), NOW, on=DAY)[0]
+    assert cells_of(settings, receipt) == made.counts
+    with_gaps = frame.with_columns(
+        pl.when(pl.int_range(pl.len()) == 7).then(None).otherwise("platform_name").alias("platform_name")
+    )
+    with_gaps.with_columns(
+        platform_name=pl.when(pl.int_range(pl.len()) == 7).then(None).otherwise(frame["platform_name"])
+    ).write_parquet(tmp_path / "gaps.parquet")
+    receipt = add_file(settings, statements, str(tmp_path / "gaps.parquet"), NOW, on=DAY)[0]
+    assert (receipt.n_listed, receipt.n_counted, receipt.n_rejected) == (3_000, 2_999, 1)
+
+
+def test_posts_need_their_set_and_licence_and_a_cell_under_ten_posts_is_left_out(
+    settings: Settings, posts: Source, tmp_path: Path
+) -> None:
+    sample = posts.folder / "sample" / "posts.csv"
+    with pytest.raises(UsageError, match="needs --label and --licence"):
+        add_file(settings, posts, str(sample), NOW)
+    lines = sample.read_text(encoding="utf-8").splitlines()
+    (tmp_path / "posts.csv").write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")  # one cell has nine posts now
+    receipt = add_file(settings, posts, str(tmp_path / "posts.csv"), NOW, label="made", licence="CC BY-NC 4.0")[0]
+    frame = counts_of(settings, receipt)
+    assert (receipt.n_listed, receipt.n_counted) == (39, 30)
+    assert frame["n_posts"].min() == 10
+    assert frame["_licence"].unique().to_list() == ["CC BY-NC 4.0"]
+
+
+def test_post_ids_that_do_not_hold_the_creation_second_are_refused(settings: Settings, posts: Source, tmp_path: Path) -> None:
+    text = (posts.folder / "sample" / "posts.csv").read_text(encoding="utf-8").replace("2024-04-10 17:30", "2024-04-10 17:31")
+    (tmp_path / "posts.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(SourceChangedError, match="creation time in the post ids"):
+        add_file(settings, posts, str(tmp_path / "posts.csv"), NOW, label="made", licence="made")
+
+
+KILLED = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from datamoat.ingest.streamed import add_file
+from datamoat.project.sources import find_source
+from datamoat.settings import Settings
+settings = Settings(Path(sys.argv[1]), Path(sys.argv[2]))
+print("ready", flush=True)
+add_file(settings, find_source(settings.content, "dsa_statements"), sys.argv[3], datetime(2025, 7, 3, 7, tzinfo=UTC))
+print("done", flush=True)
+"""
+
+
+def kill_at_moments(settings: Settings, path: Path, n_moments: int, seconds: float) -> int:
+    """Count a part in a process that is killed, each time a little later; return how often it was killed before its end."""
+    killed = 0
+    for moment in range(n_moments):
+        call = [sys.executable, "-c", KILLED, str(CHECKOUT), str(settings.data), str(path)]
+        with subprocess.Popen(call, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            try:
+                child.wait(seconds * (moment + 0.5) / n_moments)
+            except subprocess.TimeoutExpired:
+                os.kill(child.pid, signal.SIGKILL)
+                killed += 1
+    return killed
+
+
+def test_a_count_that_is_killed_leaves_nothing_half_done_and_the_next_gives_the_same(
+    settings: Settings, statements: Source, tmp_path: Path
+) -> None:
+    made = write_day(tmp_path, DAY, 30_000, rows_a_file=5_000)
+    assert kill_at_moments(settings, made.path, 4, 0.6) >= 2
+    assert all(cells_of(settings, one) == made.counts for one in read_receipts(settings, statements))
+    receipt = add_file(settings, statements, str(made.path), NOW)[0]
+    assert cells_of(settings, receipt) == made.counts
+    assert [name.split(".", 1)[1] for name in left_behind(settings)] == ["parquet", "receipt.json"]
+
+
+def test_a_full_disk_is_one_of_our_errors_and_leaves_no_receipt(
+    settings: Settings, aggregates: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = aggregate(tmp_path, DAY, 40)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr("datamoat.ingest.counting.pq.write_table", full)
+    with pytest.raises(PublishRefusedError, match="No space left"):
+        count_part(settings, aggregates, PartFile("aggregates", str(path), path.name, "file:x", DAY), NOW)
+    assert left_behind(settings) == []
+
+
+def test_a_renamed_platform_is_counted_under_its_new_name(settings: Settings, aggregates: Source, tmp_path: Path) -> None:
+    path, counts = aggregate(tmp_path, DAY, 30, platforms=("TikTok Europe", "YouTube"))
+    receipt = add_file(settings, aggregates, str(path), NOW)[0]
+    assert set(counts_of(settings, receipt)["platform_name"]) == {"TikTok Europe", "YouTube"} == {cell[0] for cell in counts}
+
+
+def test_counts_that_are_missing_are_named(settings: Settings, aggregates: Source, tmp_path: Path) -> None:
+    path, _ = aggregate(tmp_path, DAY, 30)
+    receipt = add_file(settings, aggregates, str(path), NOW)[0]
+    (settings.snapshots / "dsa_aggregates" / "parts" / receipt.counts).unlink()
+    with pytest.raises(ContentError, match=f"counts of {path.name} are missing"):
+        raw_relations(settings, [aggregates])
+    assert replace(receipt, n_listed=1).snapshot_id == receipt.snapshot_id

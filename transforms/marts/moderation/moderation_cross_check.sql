@@ -1,0 +1,62 @@
+/*---
+description: >
+  Videos that a platform's own report says it removed in states of the EU, beside the removals of video it reported to the
+  EU's database, by quarter. A difference is a finding; the two are never averaged.
+grain: [platform_id, period_start_on, moderation_basis]
+nullable: [removed_to_statements_ratio]
+caveats:
+  - A decision is not an upload. The report counts videos, the database decisions; one video may have several.
+  - The report names some states only (n_states of 27), so that its sum is a lower bound.
+  - is_lower_bound is true where a file of the database was cut.
+---*/
+
+with reported as (
+    select
+        platform_id,
+        period_start_on,
+        period_end_on,
+        sum(value) as n_reported_removed,
+        count(distinct geography) as n_states
+    from staging.stg_reference__platform_observations
+    where
+        metric = 'videos_removed'
+        and is_usable
+        and verification <> 'UNVERIFIED'
+        and geography in (
+            'at', 'be', 'bg', 'cy', 'cz', 'de', 'dk', 'ee', 'es', 'fi', 'fr', 'gr', 'hr', 'hu',
+            'ie', 'it', 'lt', 'lu', 'lv', 'mt', 'nl', 'pl', 'pt', 'ro', 'se', 'si', 'sk'
+        )
+    group by platform_id, period_start_on, period_end_on
+),
+
+stated as (
+    select
+        reported.platform_id,
+        reported.period_start_on,
+        d.moderation_basis,
+        sum(d.n_statements)::bigint as n_statements,
+        count(distinct d.received_on) as n_days,
+        bool_or(d.is_lower_bound) as is_lower_bound
+    from reported
+    inner join intermediate.int_moderation__day as d
+        on
+            reported.platform_id = d.platform_id
+            and d.received_on between reported.period_start_on and reported.period_end_on
+    where d.decision_kind in ('removed', 'disabled') and d.content_kind in ('video', 'video_and_other', 'synthetic')
+    group by reported.platform_id, reported.period_start_on, d.moderation_basis
+)
+
+select
+    reported.platform_id,
+    reported.period_start_on,
+    coalesce(stated.moderation_basis, 'none') as moderation_basis,
+    reported.period_end_on,
+    reported.n_reported_removed::double as n_reported_removed,
+    reported.n_states,
+    coalesce(stated.n_statements, 0) as n_statements,
+    coalesce(stated.n_days, 0) as n_days,
+    coalesce(stated.is_lower_bound, false) as is_lower_bound,
+    reported.n_reported_removed::double / stated.n_statements as removed_to_statements_ratio
+from reported
+left join stated using (platform_id, period_start_on)
+order by reported.platform_id, reported.period_start_on, moderation_basis

@@ -1,0 +1,25 @@
+/*---
+description: Decisions of one day by platform, kind of content, kind of decision and how the content was found.
+---*/
+
+select
+    coalesce(platform_name, '') as platform_name,
+    received_date as received_on,
+    case
+        when content_type_single like '%SYNTHETIC_MEDIA%' then 'synthetic'
+        when content_type_single = 'CONTENT_TYPE_VIDEO' then 'video'
+        when content_type_single like '%CONTENT_TYPE_VIDEO%' then 'video_and_other'
+        when content_type_single = 'CONTENT_TYPE_OTHER' then 'other'
+        else 'no_video'
+    end as content_kind,
+    case
+        when decision_visibility_single like '%CONTENT_REMOVED%' then 'removed'
+        when decision_visibility_single like '%CONTENT_DISABLED%' then 'disabled'
+        when decision_visibility_single is not null then 'restricted'
+        when decision_account is not null then 'account'
+        else 'none'
+    end as decision_kind,
+    automated_detection = 1 as is_detected_by_machine,
+    cast(sum(total) as bigint) as n_statements
+from part
+group by 1, 2, 3, 4, 5
