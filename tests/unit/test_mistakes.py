@@ -251,7 +251,7 @@ MODEL = "transforms/staging/epoch_models/stg_epoch_models__video_models.sql"
         ),
         ("grain: [list_name,", "grain: [list_title,", "names 'list_title', which is no column of it"),
         ("confidence,\n", "model as confidence_typo,\n", "'confidence_typo'"),
-        ("nth::integer as nth", "nth as nth", "is BIGINT, and the dictionary says INTEGER"),
+        ("nth::integer as nth", "nth as nth", "is BIGINT, and the dictionary states INTEGER"),
         ("_request as list_name", "_requested as list_name", "does not bind"),
     ],
 )
