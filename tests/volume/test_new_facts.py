@@ -34,7 +34,7 @@ def observation(
 
 FACTS = {
     "platforms.csv": [{
-        "platform_id": "newtube", "name": "Newtube", "class": "short", "kind": "platform", "content": "filmed", "country": "us",
+        "platform_id": "newtube", "name": "Newtube", "class": "short", "kind": "platform", "content": "filmed", "country": "US",
         "launched_on": "2022-05", "verification": "page_read", "citation_id": CITATION,
     }],
     "volume_series.csv": [{"platform_id": "newtube", "is_modelled": "true", "is_in_totals": "true", "reason": "A new platform."}],
@@ -56,12 +56,12 @@ FACTS = {
         observation("F9009", "pinterest", "monthly_active_users", "601000000", "users", ("2025-07-01", "2025-09-30"), supersedes_fact_id="OLD"),
     ],
     "company_access.csv": [{
-        "access_id": "X9001", "company_id": "runway", "lab_id": "runway", "target": "Licensed films", "access_kind": "licensed", "status": "confirmed",
+        "access_id": "X901", "company_id": "runway", "lab_id": "runway", "target": "Licensed films", "access_kind": "licensed", "status": "confirmed",
         "is_baseline": "true", "valid_from": "2024-06-01", "valid_to": "2027-06-01", "evidence_on": "2024-06-01", "assumption_id": "A029",
         "citation_id": CITATION, "verification": "page_read",
     }],
     "training_disclosures.csv": [{
-        "disclosure_id": "D9001", "model_id": "skyreels-v2", "model_kind": "video_generator", "company_id": "kunlun", "quantity": "hours",
+        "disclosure_id": "D901", "model_id": "skyreels-v2", "model_kind": "video_generator", "company_id": "kunlun", "quantity": "hours",
         "stage": "raw_second", "stage_kind": "raw", "value": "90000000", "bound": "exact", "is_derived": "false", "source_kind": "academic", "tier": "2",
         "figure_as_stated": "90M hours", "verification": "page_read", "citation_id": CITATION,
     }],
