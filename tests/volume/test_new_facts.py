@@ -52,7 +52,7 @@ FACTS = {
         observation("F9005", "tiktok", "videos_removed", "180000000", "videos", ("2026-01-01", LATEST), geography="global_excl_china", source_kind="official_file", tier="1"),
         observation("F9006", "tiktok", "removed_share_of_published", "0.005", "fraction", ("2026-01-01", LATEST), geography="global_excl_china", source_kind="official_file", tier="1"),
         observation("F9007", "douyin", "mean_duration_of_uploads_seconds", "45", "seconds", ("2025-01-01", "2025-12-31"), geography="china", source_kind="third_party", tier="4"),
-        observation("F9008", "kuaishou", "uploads_per_day", "150000000", "videos_per_day", ("2023-01-01", "2023-12-31"), geography="china", source_kind="press", tier="3", originator="another"),
+        observation("F9008", "bilibili", "uploads_per_day", "2200000", "videos_per_day", ("2023-01-01", "2023-03-31"), geography="china", source_kind="press", tier="3", originator="another"),
         observation("F9009", "pinterest", "monthly_active_users", "601000000", "users", ("2025-07-01", "2025-09-30"), supersedes_fact_id="OLD"),
     ],
     "company_access.csv": [{
@@ -127,7 +127,7 @@ def test_each_fact_moves_what_it_is_about(result: tuple[Settings, Audit], publis
 
     before, after = medians(published), medians(result[0])
     assert "newtube" in after
-    for platform in ("facebook", "x", "douyin", "kuaishou", "tiktok"):
+    for platform in ("facebook", "x", "douyin", "bilibili", "tiktok"):
         assert after[platform] != before[platform], platform
     assert after["douyin"] > before["douyin"]  # a mean length of 45 s is above what was assumed
 
