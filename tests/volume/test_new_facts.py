@@ -34,7 +34,7 @@ def observation(
 
 FACTS = {
     "platforms.csv": [{
-        "platform_id": "newtube", "name": "Newtube", "class": "short", "kind": "platform", "content": "filmed", "country": "us",
+        "platform_id": "newtube", "name": "Newtube", "class": "short", "kind": "platform", "content": "filmed", "country": "US",
         "launched_on": "2022-05", "verification": "page_read", "citation_id": CITATION,
     }],
     "volume_series.csv": [{"platform_id": "newtube", "is_modelled": "true", "is_in_totals": "true", "reason": "A new platform."}],
@@ -52,16 +52,16 @@ FACTS = {
         observation("F9005", "tiktok", "videos_removed", "180000000", "videos", ("2026-01-01", LATEST), geography="global_excl_china", source_kind="official_file", tier="1"),
         observation("F9006", "tiktok", "removed_share_of_published", "0.005", "fraction", ("2026-01-01", LATEST), geography="global_excl_china", source_kind="official_file", tier="1"),
         observation("F9007", "douyin", "mean_duration_of_uploads_seconds", "45", "seconds", ("2025-01-01", "2025-12-31"), geography="china", source_kind="third_party", tier="4"),
-        observation("F9008", "kuaishou", "uploads_per_day", "150000000", "videos_per_day", ("2023-01-01", "2023-12-31"), geography="china", source_kind="press", tier="3", originator="another"),
+        observation("F9008", "bilibili", "uploads_per_day", "2200000", "videos_per_day", ("2023-01-01", "2023-03-31"), geography="china", source_kind="press", tier="3", originator="another"),
         observation("F9009", "pinterest", "monthly_active_users", "601000000", "users", ("2025-07-01", "2025-09-30"), supersedes_fact_id="OLD"),
     ],
     "company_access.csv": [{
-        "access_id": "X9001", "company_id": "runway", "lab_id": "runway", "target": "Licensed films", "access_kind": "licensed", "status": "confirmed",
+        "access_id": "X901", "company_id": "runway", "lab_id": "runway", "target": "Licensed films", "access_kind": "licensed", "status": "confirmed",
         "is_baseline": "true", "valid_from": "2024-06-01", "valid_to": "2027-06-01", "evidence_on": "2024-06-01", "assumption_id": "A029",
         "citation_id": CITATION, "verification": "page_read",
     }],
     "training_disclosures.csv": [{
-        "disclosure_id": "D9001", "model_id": "skyreels-v2", "model_kind": "video_generator", "company_id": "kunlun", "quantity": "hours",
+        "disclosure_id": "D901", "model_id": "skyreels-v2", "model_kind": "video_generator", "company_id": "kunlun", "quantity": "hours",
         "stage": "raw_second", "stage_kind": "raw", "value": "90000000", "bound": "exact", "is_derived": "false", "source_kind": "academic", "tier": "2",
         "figure_as_stated": "90M hours", "verification": "page_read", "citation_id": CITATION,
     }],
@@ -127,7 +127,7 @@ def test_each_fact_moves_what_it_is_about(result: tuple[Settings, Audit], publis
 
     before, after = medians(published), medians(result[0])
     assert "newtube" in after
-    for platform in ("facebook", "x", "douyin", "kuaishou", "tiktok"):
+    for platform in ("facebook", "x", "douyin", "bilibili", "tiktok"):
         assert after[platform] != before[platform], platform
     assert after["douyin"] > before["douyin"]  # a mean length of 45 s is above what was assumed
 

@@ -26,8 +26,8 @@ TABLES = {
     "int_company__importance": ("company_id", "measure", "input_id"),
     "int_volume__assumption_draws": ("assumption_name", "scope", "draw"),
 }
-FLOW_AND_STOCK = ("videos_per_day", "hours_per_day", "stock_videos", "stock_hours")
-OWN = (*(f"first_party_{name}" for name in FLOW_AND_STOCK), "available_first_party_hours", "usable_first_party_hours")
+QUANTITIES = ("videos_per_day", "hours_per_day", "stock_videos", "stock_hours")
+OWN = (*(f"first_party_{name}" for name in QUANTITIES), "available_first_party_hours", "usable_first_party_hours")
 OWN_SHORT = ("first_party_short_videos_per_day", "first_party_short_hours_per_day", "first_party_short_stock_hours")
 OTHERS = (
     "available_licensed_hours", "available_public_hours", "available_hours", "usable_hours", "short_available_hours",
@@ -77,7 +77,7 @@ NULLABLE = (
     "variance_removed_by_one_more",
 )
 COMPARED = ("first_party_hours_per_day", "first_party_stock_hours", "available_hours", "usable_hours")
-FLOW, STOCK = "upload_hours_per_day", "stock_hours"  # measures inside the fit
+PER_DAY, PUBLIC = "upload_hours_per_day", "stock_hours"  # measures inside the fit
 INFORMED_BY = {"users": "users_monthly", "rate": "uploads_per_day", "duration": "duration_new"}  # what would inform a process
 DROPPED = "without"
 SCENARIOS = ("official_only", "wide", "no_prior_only_platforms", "baseline")  # the one with draws to keep comes last
@@ -213,7 +213,7 @@ def _companies(
 
 
 def _arrays(mine: pl.DataFrame, months: list[date]) -> dict[str, Floats]:
-    """Return flow and stock of one platform over all months, zero before its launch, each of shape (M, n)."""
+    """Return uploads and hours of one platform over all months, zero before its launch, each of shape (M, n)."""
     first = months.index(mine["month"][0])
     columns = {
         "videos_per_day": "uploads_per_day", "hours_per_day": "upload_hours_per_day", "stock_videos": "stock_videos",
@@ -246,7 +246,7 @@ def _volumes(name: str, company: Company, platforms: Platforms, n_months: int, g
     owns, owns_short = np.zeros(n_months, dtype=bool), np.zeros(n_months, dtype=bool)
     for item in company.owned:
         at, share = item.months, _owned_share(item.owned_part, given)
-        parts = {source: share * platforms[item.platform_id][source][at] for source in FLOW_AND_STOCK}
+        parts = {source: share * platforms[item.platform_id][source][at] for source in QUANTITIES}
         reached = given.draw(item.assumption, item.scope) * parts["stock_hours"]
         filtered = reached * _retained(item.platform_id, given)
         if item.is_in_totals:
@@ -362,7 +362,7 @@ def _importance(
     The platforms' part is shared out over the statistics and priors behind it by their loadings inside the fit. What is not of first
     order is the interactions' share, which is not below 0.
     """
-    inside = {measure: _inside(measure, loadings, gains) for measure in (FLOW, STOCK)}
+    inside = {measure: _inside(measure, loadings, gains) for measure in (PER_DAY, PUBLIC)}
     out: list[dict[str, Any]] = []
     for name, company in companies.items():
         for measure in COMPARED:
@@ -374,7 +374,7 @@ def _importance(
             rows: dict[str, dict[str, Any]] = {}
             for block, share in shares.blocks.items():
                 if block == "platforms":
-                    rows |= _of_fit(inside[FLOW if measure == COMPARED[0] else STOCK], shares.weights, share, given)
+                    rows |= _of_fit(inside[PER_DAY if measure == COMPARED[0] else PUBLIC], shares.weights, share, given)
                 else:
                     assumption, _, scope = block.partition(":")
                     _add(rows, f"{given.ids[assumption]}:{scope}", "assumption", given.ids[assumption], None, share)

@@ -1,4 +1,4 @@
-"""The fit of all platforms to all usable observations: draws of flow and stock, and what each estimate rests on."""
+"""The fit of all platforms to all usable observations: draws of uploads and hours, and what each estimate rests on."""
 
 from datetime import date
 from typing import Any
@@ -52,7 +52,7 @@ OFFICIAL = ("official_file", "filing", "official_statement")
 MEASURES = {"upload_hours_per_day": "hours_per_day", "stock_hours": "hours_public"}
 CANDIDATES = {"users_monthly": "users", "uploads_per_day": "volume", "duration_new": "volume"}
 Long = tuple[dict[str, Any], list[str], Floats]  # keys of an input, platforms, its loadings on them
-DROPPED = "without"  # the kind of gain that tells what dropping an observation would add
+DROPPED = "without"  # the kind of gain that dropping an observation has
 
 
 def model(
@@ -167,7 +167,7 @@ def _observation_fit(fitted: Fit, errors: dict[str, float]) -> pl.DataFrame:
 def _attribution(
     fitted: Fit, platforms: dict[str, Platform], last: int, priors: dict[str, Split], ids: dict[str, str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:  # fmt: skip
-    """Return how every input moves the log of each platform's flow and stock in the last month, and what more or less data would.
+    """Return how every input moves the log of each platform's hours in the last month, and what more or less data would.
 
     Squares of loadings add up to the variance, for a platform and for any weighted sum of platforms.
     """

@@ -1,14 +1,14 @@
 /*---
 description: >
-  What becomes of every observation: the engine's reading of it (kind, log value, noise, slack), or the reason it is not
-  read. Nothing is averaged here; figures that contradict each other stay and name each other.
+  What becomes of every observation: its observation function, log value, noise and censoring bound, or the reason it is not
+  used. Nothing is averaged here; statistics that contradict each other stay and name each other.
 grain: [fact_id]
 nullable: [unused_reason, observation_kind, noise_family, log_value, seen_on, source_key, noise_name, bias_name, noise_sd, bias_sd, extra_sd,
   offset_low, offset_high, offset_sd, used_with_fact_id, contradiction]
 caveats:
-  - A pair of removed videos and removal rate is one reading; it stands at the removed videos' row, with the rounding of
+  - A pair of removed videos and removal rate is one observation, in the removed videos' row, with the rounding of
     the printed rate as an interval.
-  - A refused row is refused for what it says, not for disagreeing; disagreement is only flagged.
+  - A refused row is refused for its own value, not for disagreeing; disagreement is only flagged.
   - A count whose page does not say when it was made is a floor of unknown age, whatever words it comes in.
 ---*/
 
@@ -164,7 +164,7 @@ pairs as (
     where r.place = 1 and q.place = 1
 ),
 
-readings as (
+joined as (
     select
         s.* exclude (observation_kind, noise_family, source_key, tier, bound),
         coalesce(p.pair_tier, s.tier) as tier,
@@ -221,9 +221,9 @@ relays as (
     select
         a.fact_id,
         min(b.fact_id) as relay_of
-    from readings as a
+    from joined as a
     cross join constants as c
-    inner join readings as b
+    inner join joined as b
         on
             a.platform_id = b.platform_id
             and a.observation_kind = b.observation_kind
@@ -248,8 +248,8 @@ kept as (
     select
         r.*,
         y.relay_of,
-        r.log_value is not null and r.second_reason is null and y.relay_of is null as is_reading
-    from readings as r
+        r.log_value is not null and r.second_reason is null and y.relay_of is null as is_observation
+    from joined as r
     left join relays as y on r.fact_id = y.fact_id
 ),
 
@@ -262,10 +262,10 @@ against as (
             when abs(a.log_value - b.log_value) > c.unit_fault then 'so far apart that a unit is wrong'
             when
                 a.bound = 'at_least' and a.log_value > b.log_value + c.contradiction_of_bound
-                then 'a floor above a figure of another source'
+                then 'a floor above a value of another source'
             when
                 b.bound = 'at_least' and b.log_value > a.log_value + c.contradiction_of_bound
-                then 'a figure below a floor of another source'
+                then 'a value below a floor of another source'
             else 'a factor of more than 2 apart'
         end) as contradiction,
         max(case when abs(a.log_value - b.log_value) > c.unit_fault then 1 else 0 end) = 1 as is_unit_suspect,
@@ -277,8 +277,8 @@ against as (
             a.platform_id = b.platform_id
             and a.observation_kind = b.observation_kind
             and a.fact_id != b.fact_id
-            and a.is_reading
-            and b.is_reading
+            and a.is_observation
+            and b.is_observation
             and a.period_start_on <= b.period_end_on + to_days(c.window_n_days::integer)
             and b.period_start_on <= a.period_end_on + to_days(c.window_n_days::integer)
             and coalesce(a.ruling, '') not in ('logical_floor', 'stale_floor', 'part_of_total')
@@ -322,8 +322,8 @@ crowd as (
             a.platform_id = b.platform_id
             and a.observation_kind = b.observation_kind
             and a.fact_id != b.fact_id
-            and a.is_reading
-            and b.is_reading
+            and a.is_observation
+            and b.is_observation
             and a.period_start_on <= b.period_end_on + to_days(c.window_n_days::integer)
             and b.period_start_on <= a.period_end_on + to_days(c.window_n_days::integer)
             and abs(a.log_value - b.log_value) <= c.unit_fault
@@ -347,7 +347,7 @@ decided as (
     left join crowd as w on k.fact_id = w.fact_id
 ),
 
-settled as (
+paired as (
     select d.* replace (coalesce(d.unused_reason, r.unused_reason) as unused_reason)  -- a rate shares the lot of its count
     from decided as d
     left join decided as r on d.fact_id = r.rate_fact_id
@@ -403,7 +403,7 @@ select
         list_filter([d.citation_id, d.rate_citation_id], lambda x: x is not null),  -- noqa: RF02
         coalesce(d.contradicts_citation_ids, []::varchar[])
     ))) as citation_ids
-from settled as d
+from paired as d
 cross join constants as c
 left join staging.stg_reference__assumptions as n on n.name = 'obs_sd_' || d.noise_family || '_t' || d.tier
 left join staging.stg_reference__assumptions as b

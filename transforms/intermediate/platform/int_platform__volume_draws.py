@@ -45,9 +45,9 @@ def model(
             shown = mine.filter(recent)
             keys = {"platform_id": shown["platform_id"].to_list(), "month": shown["month"].to_list()}
             quantities = {name: stacked(shown, f"{name}_draws") for name in columns}
-            flows = long_draws(keys, quantities, settings["n_draws"], pl.Float32)
+            drawn_rows = long_draws(keys, quantities, settings["n_draws"], pl.Float32)
             hours = long_draws(keys, {"usable_hours": values["usable_hours"][recent]}, settings["n_draws"], pl.Float64)
-            published.append(flows.with_columns(hours["usable_hours"]))
+            published.append(drawn_rows.with_columns(hours["usable_hours"]))
     quantiles = int_platform__flow_quantiles.collect().join(
         pl.concat(usable), on=["scenario_id", "platform_id", "month"], how="inner", validate="1:1"
     )

@@ -1,12 +1,12 @@
 /*---
 description: >
-  What each company's own platforms get and hold, and what it could train on, by month and scenario: its own part as far as
-  its labs reach it, licensed video where on record, and the public web, less near-repeats; usable after quality filters.
+  What each company's own platforms get and hold, and what it could train on, by month and scenario: its platforms as far as
+  its labs reach it, licensed video where on record, and the public web, less near-duplicates; usable is what the quality filters retain.
 grain: [company_id, month, scenario_id]
 nullable: [first_party_videos_per_day_p05, first_party_videos_per_day_p50, first_party_videos_per_day_p95, first_party_hours_per_day_p05, first_party_hours_per_day_p50, first_party_hours_per_day_p95, first_party_stock_videos_p05, first_party_stock_videos_p50, first_party_stock_videos_p95, first_party_stock_hours_p05, first_party_stock_hours_p50, first_party_stock_hours_p95, first_party_short_videos_per_day_p05, first_party_short_videos_per_day_p50, first_party_short_videos_per_day_p95, first_party_short_hours_per_day_p05, first_party_short_hours_per_day_p50, first_party_short_hours_per_day_p95, first_party_short_stock_hours_p05, first_party_short_stock_hours_p50, first_party_short_stock_hours_p95, available_first_party_hours_p05, available_first_party_hours_p50, available_first_party_hours_p95, usable_first_party_hours_p05, usable_first_party_hours_p50, usable_first_party_hours_p95, first_party_hours_per_day_mc_error, first_party_stock_hours_mc_error]
 rows: {min: 1000}
 caveats:
-  - Available is not used. No company says how much of its own platform it trains on.
+  - Available is not used. No company states how much of its own platform it trains on.
   - First-party columns are null, never 0, for a company without a platform.
   - basis is the weakest among the company's platforms; without a platform it is prior_only.
   - The state of ownership on the month's last day counts; from 2026-01 ByteDance holds TikTok without the United States.

@@ -1,12 +1,12 @@
 /*---
 description: >
-  How much video each platform gets and holds, by month and scenario, with 90% intervals from posterior draws. Uploads and
-  hours are flows; stock is what is still public; usable is what is left of it after near-repeats and quality filters.
+  How much video each platform gets and holds, by month and scenario, with 90% intervals from posterior draws: uploads and hours
+  per day, cumulative public videos and hours, and what near-duplicates and quality filters leave of those hours.
 grain: [platform_id, month, scenario_id]
 nullable: [last_counted_on]
 rows: {min: 5000}
 caveats:
-  - basis tells what stands behind a row; prior_only means nothing was ever published that we may use.
+  - basis is the evidence of a row; prior_only means nothing was ever published that we may use.
   - Parts (is_in_totals false) are an assumed share of another platform, or private; never add them to it.
   - Months after last_counted_on are the model's projection, wider month by month; so is every month where it is null.
   - Users are not uploads. They inform uploads only through a wide, pooled ratio.
