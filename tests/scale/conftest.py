@@ -27,7 +27,7 @@ class Upstream:
     Attributes:
         files: Body by the last part of the address.
         break_after: Bytes after which the next answers are cut, one entry for each answer.
-        ranges: The Range headers that came.
+        ranges: The Range headers of the requests.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)

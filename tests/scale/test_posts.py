@@ -1,5 +1,6 @@
 """Sets of posts skewed to what is seen, against a census whose truth is known."""
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ N_CENSUS = 1_000_000
 
 
 def covered(seed: int) -> tuple[bool, bool]:
-    """Draw a census and a set skewed to views; return whether the weighted and the unweighted interval hold the truth."""
+    """Draw a census and a set skewed to views; return whether the weighted and the unweighted interval cover the truth."""
     random = np.random.default_rng(seed)
     log_views = random.normal(4, 2.2, N_CENSUS)
     views = np.floor(np.exp(log_views))
@@ -79,13 +80,12 @@ def lengths() -> pl.LazyFrame:
     return pl.LazyFrame(
         [
             {
-                "set_id": set_id, "posted_month": np.datetime64("2024-04-01" if cell >= 0 else "2024-05-01"), "census_cell": cell,
+                "set_id": set_id, "posted_month": date(2024, 4 if cell >= 0 else 5, 1), "census_cell": cell,
                 "view_bucket": bucket, "licence": "made", "n_posts": n, "n_videos": videos, "n_ai_labelled": 0,
                 "sum_ms": videos * (10_000 if bucket == 10 else 20_000), "sum_square_ds": videos * (12_000 if bucket == 10 else 42_000),
             }
             for set_id, cell, bucket, n, videos in rows
         ],
-        schema_overrides={"posted_month": pl.Date},
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Shifts of level: the known ones in the publisher's own totals, none in noise, and the exact place of a made one."""
+"""Shifts of level: the known ones in the publisher's own totals, none in noise, and a made one on its day."""
 
 import csv
 from datetime import date

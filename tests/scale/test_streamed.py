@@ -163,7 +163,7 @@ def empty_archive(path: Path, _: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
-        (cut, "damaged or cut short"), (cut_inside, "damaged or cut short"), (damage, "damaged|not the CSV|malformed"),
+        (cut, "damaged or truncated"), (cut_inside, "damaged or cut short"), (damage, "damaged|not the CSV|malformed"),
         (bomb_inside, "a bomb"), (bomb_outside, "a bomb"), (leads_outside, "leads outside the archive"),
         (something_else, "neither a CSV nor a ZIP"), (another_header, "not the CSV that is declared"), (empty_archive, "is empty|holds no CSV|not the CSV"),
     ],
@@ -431,6 +431,17 @@ def test_a_count_that_is_killed_leaves_nothing_half_done_and_the_next_gives_the_
     made = write_day(tmp_path, DAY, 30_000, rows_a_file=5_000)
     assert kill_at_moments(settings, made.path, 4, 0.6) >= 2
     assert all(cells_of(settings, one) == made.counts for one in read_receipts(settings, statements))
+    receipt = add_file(settings, statements, str(made.path), NOW)[0]
+    assert cells_of(settings, receipt) == made.counts
+    assert [name.split(".", 1)[1] for name in left_behind(settings)] == ["parquet", "receipt.json"]
+
+
+@pytest.mark.slow
+def test_a_part_of_five_million_rows_killed_at_twenty_moments_gives_the_made_counts(
+    settings: Settings, statements: Source, tmp_path: Path
+) -> None:
+    made = write_day(tmp_path, DAY, 5_000_000)
+    assert kill_at_moments(settings, made.path, 20, 40.0) >= 15
     receipt = add_file(settings, statements, str(made.path), NOW)[0]
     assert cells_of(settings, receipt) == made.counts
     assert [name.split(".", 1)[1] for name in left_behind(settings)] == ["parquet", "receipt.json"]

@@ -195,6 +195,9 @@ def export(
     on: Day = None,
     record: Annotated[bool, typer.Option("--record", help="Write the checksum into data/releases.csv, to be committed.")] = False,
     force: Annotated[bool, typer.Option(help="Replace a folder of the same name.")] = False,
+    include_licensed: Annotated[
+        bool, typer.Option("--include-licensed", help="Write tables under a licence that you stated for a file of yours, too.")
+    ] = False,
 ) -> None:
     """Write the published marts as Parquet and CSV; with --release, everything a reader in five years needs.
 
@@ -207,7 +210,7 @@ def export(
         from datamoat.release.tables import export_tables
 
         with one_writer(settings.data, "export"):
-            folder = export_tables(settings, to, replace=force)
+            folder = export_tables(settings, to, replace=force, include_licensed=include_licensed)
         typer.echo(f"{shown(folder)}: {_measured(folder)}")
         return
     from datamoat.release import bundle as releases

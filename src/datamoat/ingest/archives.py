@@ -124,7 +124,7 @@ def batches_of(path: Path, part: Part, tally: Tally) -> Iterator[pa.RecordBatch]
         if not tally.header:
             raise _changed(path, "it holds no CSV")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as failure:
-        tally.failure = _changed(path, f"the archive is damaged or cut short: {shown(failure, 120)}")
+        tally.failure = _changed(path, f"the archive is damaged or truncated: {shown(failure, 120)}")
         raise tally.failure from failure
     except SourceChangedError as failure:
         tally.failure = failure

@@ -26,6 +26,7 @@ from datamoat.release.tables import (
     checked_target,
     credits_of,
     csv_text,
+    licensed_tables,
     write_sums,
     write_tables,
 )
@@ -88,6 +89,12 @@ def make_release(
     about = _about(settings.content)
     known = register(settings.exports)
     with open_published(settings, is_closed=False) as con:
+        if licensed := licensed_tables(con):
+            raise PublishRefusedError(
+                f"{', '.join(licensed)} has rows under licences that a user stated",
+                "data/snapshots",
+                "make the release from a data folder without these files; `datamoat export` leaves the tables out.",
+            )
         build_id, as_of = con.sql("select build_id, as_of from meta.build").fetchall()[0]
         entry = next((old for old in known if old.build_id == build_id), None)
         if entry is None:

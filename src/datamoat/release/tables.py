@@ -56,7 +56,7 @@ class Written:
     csv: str | None
 
 
-def export_tables(settings: Settings, to: Path | None = None, *, replace: bool = False) -> Path:
+def export_tables(settings: Settings, to: Path | None = None, *, replace: bool = False, include_licensed: bool = False) -> Path:
     """Write the published marts to `<to>/datamoat-<build id>` and return that folder.
 
     The folder appears whole or not at all.
@@ -65,6 +65,7 @@ def export_tables(settings: Settings, to: Path | None = None, *, replace: bool =
         settings: Where things are.
         to: The folder to put it in; None takes `data/exports`.
         replace: Whether a folder of that name may be replaced.
+        include_licensed: Whether tables with rows under a licence that a user stated are written too.
 
     Raises:
         UsageError: The folder is there already, or `to` is a link, a file, or climbs with `..`.
@@ -82,7 +83,7 @@ def export_tables(settings: Settings, to: Path | None = None, *, replace: bool =
         shutil.rmtree(part, ignore_errors=True)
         try:
             part.mkdir(parents=True)
-            written = write_tables(con, part, schemas=("marts",))
+            written = write_tables(con, part, schemas=("marts",), without=() if include_licensed else licensed_tables(con))
             sources = credits_of(con)
             write_json(
                 part / "datapackage.json",
@@ -125,6 +126,7 @@ def write_tables(
     part: Path,
     facts: dict[str, str] | None = None,
     schemas: tuple[str, ...] = ("marts", "meta"),
+    without: tuple[str, ...] = (),
 ) -> list[Written]:
     """Write every table of the published file below `part`: `parquet/`, `csv/`, `draws/`.
 
@@ -133,9 +135,19 @@ def write_tables(
         part: Where to.
         facts: What every Parquet file states of its origin, in its key-value metadata.
         schemas: Which of `marts` and `meta`.
+        without: Marts that are left out.
     """
-    tables = [table for table in _tables(con) if table.name.split(".")[0] in schemas]
+    tables = [table for table in _tables(con) if table.name.split(".")[0] in schemas and table.name not in without]
     return [_write_table(con, part, table, facts or {}) for table in tables]
+
+
+def licensed_tables(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Return the marts with rows under a licence that a user stated: those with a column `licence`, and any row."""
+    names = con.sql(
+        "select m.table_name from meta.models as m inner join meta.columns as c using (layer, table_name)"
+        " where m.layer = 'marts' and c.column_name = 'licence' and m.n_rows > 0 order by 1"
+    ).fetchall()
+    return tuple(f"marts.{name}" for (name,) in names)
 
 
 def read_back(columns: tuple[tuple[str, str], ...], path: Path) -> str:

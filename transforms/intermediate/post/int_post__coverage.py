@@ -6,9 +6,11 @@ import polars as pl
 from moat.posts import clopper_pearson
 
 GRAIN = ("set_id", "view_bucket")
+NULLABLE = ("licence",)
 CENSUS = "census"
 SCHEMA = {
     "set_id": pl.String,
+    "licence": pl.String,
     "view_bucket": pl.Int64,
     "n_census": pl.Int64,
     "n_both": pl.Int64,
@@ -27,7 +29,8 @@ def model(stg_video_posts__lengths: pl.LazyFrame) -> pl.DataFrame:
     both = in_census.group_by("set_id", "view_bucket").agg(pl.col("n_posts").sum().alias("n_both"))
     found = (
         posts.filter(pl.col("set_id") != CENSUS)
-        .select(pl.col("set_id").unique())
+        .group_by("set_id")
+        .agg(pl.col("licence").max())
         .join(n_census, how="cross")
         .join(both, on=["set_id", "view_bucket"], how="left")
         .with_columns(pl.min_horizontal(pl.col("n_both").fill_null(0), "n_census").alias("n_both"))

@@ -1,0 +1,162 @@
+"""CPU seconds and peak memory of counting a made day: DuckDB, plain Python and, where it is installed, Spark, in one run.
+
+Without `--full` the days have 100,000 and 1,000,000 rows; with it 5 and 50 million (36 GB of disk). Each engine counts in
+a process of its own. DuckDB must stay under 400 MB and 7 CPU seconds a million rows, and grow by at most 1.3 and 11 times
+for ten times the rows; a bar that is missed is printed and makes the exit code 1.
+"""
+
+import csv
+import io
+import json
+import pickle
+import resource
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).parent))
+DAY = date(2025, 7, 1)
+MOST_MB, MOST_SECONDS, MOST_GROWTH_MEMORY, MOST_GROWTH_CPU = 400, 7, 1.3, 11
+
+
+def in_duckdb(path: Path, data: Path, **how: Any) -> dict[tuple[Any, ...], int]:
+    """Count a day as `datamoat add-file` does."""
+    import pyarrow.parquet as pq
+
+    from datamoat.ingest.part_receipts import folder_of
+    from datamoat.ingest.streamed import add_file
+    from datamoat.project.sources import find_source
+    from datamoat.settings import Settings
+
+    settings = Settings(CHECKOUT, data)
+    receipt = add_file(settings, find_source(CHECKOUT, "dsa_statements"), str(path), datetime.now(UTC), **how)[0]
+    table = pq.read_table(folder_of(settings, "dsa_statements") / receipt.counts).to_pylist()
+    return {tuple(list(row.values())[:6]): row["n_statements"] for row in table}
+
+
+def in_python(path: Path, _: Path) -> dict[tuple[Any, ...], int]:
+    """Count a day with the standard library alone."""
+    from publisher_days import CONTENT, DECISIONS
+
+    counted: Counter[tuple[Any, ...]] = Counter()
+    with zipfile.ZipFile(path) as outer:
+        for name in outer.namelist():
+            with outer.open(name) as inner_file, zipfile.ZipFile(inner_file) as inner:
+                for member in inner.namelist():
+                    with inner.open(member) as handle:
+                        for row in csv.DictReader(io.TextIOWrapper(handle, "utf-8", newline="")):
+                            decision = DECISIONS[row["decision_visibility"], row["decision_account"]]
+                            kind = CONTENT[row["content_type"]]
+                            day = date.fromisoformat(row["created_at"][:10])
+                            age = _age(row["content_date"], day)
+                            counted[row["platform_name"], day, kind, decision, row["automated_detection"] == "Yes", age] += 1
+    return dict(counted)
+
+
+def _age(written: str, day: date) -> str:
+    if not written:
+        return "unknown"
+    content = date.fromisoformat(written[:10])
+    days = (day - content).days
+    if content.year < 2005 or days < 0:
+        return "impossible"
+    return "0-1" if days <= 1 else "2-7" if days <= 7 else "8-30" if days <= 30 else "over 30"
+
+
+def run(engine: str, made: Path, remote: str | None = None) -> dict[str, float]:
+    """Count a day in a process of its own; return CPU seconds, peak memory in MB and differing cells."""
+    call = [sys.executable, __file__, "--one", engine, str(made), str(remote)]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr[-2000:])
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def one(engine: str, made: Path, remote: str | None) -> None:
+    """Count and print figures; called in a process of its own."""
+    day = pickle.loads(made.read_bytes())  # noqa: S301  (written by this program a moment ago)
+    with tempfile.TemporaryDirectory() as folder:
+        if engine == "python":
+            counts = in_python(day.path, Path(folder))
+        elif engine == "duckdb":
+            counts = in_duckdb(day.path, Path(folder))
+        else:
+            counts = in_duckdb(day.path, Path(folder), engine="spark", remote=remote)
+    wanted = {cell: times for cell, (times, _) in day.counts.items()}
+    differing = len(set(counts.items()) ^ set(wanted.items()))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(json.dumps({"cpu": used.ru_utime + used.ru_stime, "mb": used.ru_maxrss / 1024, "differing": differing}))  # noqa: T201
+
+
+def main() -> int:
+    """Print one line for each engine and size; return how many bars were missed."""
+    from publisher_days import write_day
+
+    sizes = (5_000_000, 50_000_000) if "--full" in sys.argv else (100_000, 1_000_000)
+    missed = []
+    duckdb: list[dict[str, float]] = []
+    print(f"{'rows':>12} {'engine':>8} {'CPU s':>9} {'a million':>9} {'peak MB':>8} {'differing':>9}")  # noqa: T201
+    with tempfile.TemporaryDirectory() as folder:
+        for size in sizes:
+            made = Path(folder) / f"{size}.pkl"
+            made.write_bytes(pickle.dumps(write_day(Path(folder) / str(size), DAY, size)))
+            engines = ["duckdb", "python"] if size <= 5_000_000 else ["duckdb"]
+            for engine in engines:
+                found = run(engine, made)
+                duckdb += [found] if engine == "duckdb" else []
+                missed += [f"{engine}: {found['differing']} cells differ"] if found["differing"] else []
+                _line(size, engine, found)
+            if size == sizes[0]:
+                missed += _spark(size, made, Path(folder))
+    small, large = duckdb
+    bars = {
+        f"memory under {MOST_MB} MB": max(small["mb"], large["mb"]) < MOST_MB,
+        f"at most {MOST_SECONDS} CPU s a million rows": large["cpu"] / sizes[1] * 1e6 <= MOST_SECONDS,
+        f"memory grows at most {MOST_GROWTH_MEMORY} times": large["mb"] <= MOST_GROWTH_MEMORY * small["mb"],
+        f"CPU grows at most {MOST_GROWTH_CPU} times": large["cpu"] <= MOST_GROWTH_CPU * small["cpu"],
+    }
+    for text, is_met in bars.items():
+        print(f"{'met   ' if is_met else 'MISSED'} {text}")  # noqa: T201
+    print(f"growth: memory {large['mb'] / small['mb']:.2f}, CPU {large['cpu'] / small['cpu']:.2f}", *missed, sep="\n")  # noqa: T201
+    return len(missed) + sum(not is_met for is_met in bars.values())
+
+
+def _spark(size: int, made: Path, folder: Path) -> list[str]:
+    """Count on a Spark Connect server of this machine, and print what client and server used together."""
+    try:
+        import pyspark  # noqa: F401
+        from connect import connect_server
+    except ImportError:
+        print("spark is not installed: `make test-spark` installs it")  # noqa: T201
+        return []
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with connect_server(folder / "spark") as (remote, server):
+        found = run("spark", made, remote)
+        status = Path(f"/proc/{server.pid}/status").read_text(encoding="utf-8")
+        peak = next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    found["cpu"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    found["mb"] += peak
+    _line(size, "spark", found)
+    return [f"spark: {found['differing']} cells differ"] if found["differing"] else []
+
+
+def _line(size: int, engine: str, found: dict[str, float]) -> None:
+    print(  # noqa: T201
+        f"{size:>12,} {engine:>8} {found['cpu']:>9.1f} {found['cpu'] / size * 1e6:>9.1f} {found['mb']:>8.0f} {found['differing']:>9}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        one(sys.argv[2], Path(sys.argv[3]), sys.argv[4])
+    else:
+        sys.exit(1 if main() else 0)
