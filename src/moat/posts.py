@@ -1,4 +1,4 @@
-"""What a set of posts says about all posts, given how many of each number of views it covers."""
+"""Estimates for all posts from a set of posts, given how many of each number of views it covers."""
 
 from dataclasses import dataclass
 
@@ -44,7 +44,7 @@ def clopper_pearson(n_hits: Counts, n_tries: Counts, level: float = LEVEL) -> tu
 
 
 def weighted_mean(n_census: Counts, n_both: Counts, n: Counts, total: Counts, square: Counts) -> Mean:
-    """Return the mean of a quantity over posts, each group of views weighted by what the census says was left out.
+    """Return the mean of a quantity over posts, each group of views weighted by the share that the census shows as missing.
 
     A group's posts stand for `n * n_census / n_both` posts (post-stratification). The variance has two terms: of the
     means within groups, and of the coverage of each group. Groups are taken as they are and joined in pairs in both

@@ -80,7 +80,7 @@ def run(engine: str, made: Path, remote: str | None = None) -> dict[str, float]:
 
 
 def one(engine: str, made: Path, remote: str | None) -> None:
-    """Count and print figures; called in a process of its own."""
+    """Count and print numbers; called in a process of its own."""
     day = pickle.loads(made.read_bytes())  # noqa: S301  (written by this program a moment ago)
     with tempfile.TemporaryDirectory() as folder:
         if engine == "python":

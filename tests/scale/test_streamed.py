@@ -163,7 +163,7 @@ def empty_archive(path: Path, _: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
-        (cut, "damaged or truncated"), (cut_inside, "damaged or cut short"), (damage, "damaged|not the CSV|malformed"),
+        (cut, "damaged or truncated"), (cut_inside, "damaged or truncated"), (damage, "damaged|not the CSV|malformed"),
         (bomb_inside, "a bomb"), (bomb_outside, "a bomb"), (leads_outside, "leads outside the archive"),
         (something_else, "neither a CSV nor a ZIP"), (another_header, "not the CSV that is declared"), (empty_archive, "is empty|holds no CSV|not the CSV"),
     ],

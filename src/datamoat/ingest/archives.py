@@ -77,7 +77,7 @@ class Window(io.RawIOBase):
         return self.place
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to a place in the window."""
+        """Move within the window."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self.place, io.SEEK_END: self.size}[whence]
         self.place = min(max(base + offset, 0), self.size)
         return self.place
@@ -255,7 +255,7 @@ def _complete(batch: pa.RecordBatch, part: Part, tally: Tally, name: str) -> Ite
 
 
 def first_header(path: Path) -> list[str]:
-    """Return the header of a CSV part, as it stands in the file; used where a header must be exact."""
+    """Return the header of a CSV part, as it is in the file; used where a header must be exact."""
     with path.open("rb") as handle:
         line = handle.readline(64 * 1024)
     return next(iter(_lines(line)), [])

@@ -137,7 +137,7 @@ def count_on_duckdb(sql: str, part: Part, path: Path, work: Path, tally: Tally) 
             "autoinstall_known_extensions": "false", "autoload_known_extensions": "false",
         }
     ) as con:  # fmt: skip
-        con.execute("set timezone = 'UTC'")
+        con.execute("set timezone = 'UTC'; set enable_progress_bar = false")
         try:
             kind = format_of(path)
             if kind == "parquet":

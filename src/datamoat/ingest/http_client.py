@@ -95,7 +95,7 @@ class Client:
             url: What to ask.
             headers: Sent on every hop.
             secret: Sent to the first host only, and never to another.
-            sink: Takes the body of a good answer as it comes; the reply is then without one.
+            sink: Takes the body of a successful response as it arrives; the reply is then without one.
 
         Raises:
             RetryLaterError: No response, a truncated one, or one that asks to come back.

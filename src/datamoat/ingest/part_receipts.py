@@ -31,7 +31,7 @@ class PartReceipt:
         publisher_checksum: What the publisher gave, as `sha1:…`; None where it gives none.
         n_listed: Rows found in the part, the rejected ones included.
         n_counted: The sum of the declared total over the counts.
-        n_rejected: Rows left out as malformed or incomplete.
+        n_rejected: Rows not counted, as malformed or incomplete.
         first_bad: Where the first of them is, and what was wrong.
         is_cut: Whether the part has as many rows as the publisher cuts at; its totals are lower bounds.
         definition: Hash of `counts.sql` and of the declared columns; another definition makes the part stale.
@@ -63,7 +63,7 @@ class PartReceipt:
 
     @property
     def snapshot_id(self) -> str:
-        """The id of this vintage of the part, as it stands in `meta.snapshots`."""
+        """The id of this vintage of the part, as in `meta.snapshots`."""
         return f"{self.source_id}/{self.request}/{self.captured_on}/{self.sha256[:12]}-{self.definition[:8]}"
 
 

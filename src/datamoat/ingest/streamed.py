@@ -82,7 +82,7 @@ def fetch_and_count(
         UsageError: The source is never fetched.
         SourceUnavailableError: The publisher does not answer, or has no such part yet.
         SourceChangedError: The part is larger than the cap, fails its checksum, or cannot be read.
-        PublishRefusedError: The disk has no room for it; said before the download.
+        PublishRefusedError: The disk has no room for it; raised before the download.
     """
     part = _declared(source)
     url = str(source.request(due.request).url or "").replace("{date}", due.part_on.isoformat())
@@ -106,7 +106,7 @@ def fetch_and_count(
         try:
             receipt = count_part(settings, source, file, now, engine=engine, remote=remote)
         except SourceChangedError:
-            path.replace(path.with_suffix(".refused"))  # evidence for a person; the next fetch begins anew
+            path.replace(path.with_suffix(".refused"))  # evidence for a person; the next fetch starts from zero
             raise
         if part.keep_bytes:
             path.replace(folder_of(settings, source.id) / (receipt.counts.removesuffix(".parquet") + path.suffix))
@@ -118,14 +118,14 @@ def download(client: "Client", url: str, path: Path, most_bytes: int) -> Path:
     """Fetch an address into a file, resuming a partial download, and return the file.
 
     Raises:
-        SourceUnavailableError: No whole answer in a few attempts; what came is there for the next run.
+        SourceUnavailableError: No whole answer in a few attempts; the bytes received are there for the next run.
         SourceChangedError: It is larger than the cap, or the answer is an error.
         PublishRefusedError: The disk has no room for it.
     """
     from datamoat.ingest.http_client import RetryLaterError
 
     partial = path.with_name(path.name + ".partial")
-    if path.is_file():  # whole, and not counted by a run that was killed: the publisher says whether it is still the part
+    if path.is_file():  # whole, and not counted by a run that was killed: the publisher decides whether it is still the part
         path.replace(partial)
     tag = path.with_name(path.name + ".etag")
     failure: RetryLaterError | None = None
@@ -157,11 +157,11 @@ def download(client: "Client", url: str, path: Path, most_bytes: int) -> Path:
             )
         partial.replace(path)
         return path
-    raise failure or SourceUnavailableError("no whole answer", url, "fetch again later; what came is not fetched twice.")
+    raise failure or SourceUnavailableError("no whole answer", url, "fetch again later; the bytes received is not fetched twice.")
 
 
 class _Sink:
-    """Where the body of a good answer goes, piece by piece."""
+    """Where the body of a successful response goes, piece by piece."""
 
     def __init__(self, partial: Path, tag: Path, final: Path, most_bytes: int) -> None:
         self.partial, self.tag, self.final, self.most_bytes = partial, tag, final, most_bytes
@@ -171,7 +171,7 @@ class _Sink:
         return status in {OK, PARTIAL}
 
     def write(self, response: Any, pieces: Any) -> None:  # noqa: ANN401  (the client's own types)
-        """Write a body to the file; what came before a break stays.
+        """Write a body to the file; what was received before a break stays.
 
         Raises:
             SourceChangedError: It is larger than the cap.

@@ -1,4 +1,4 @@
-"""The steps of a streamed source as calls for a scheduler: which parts there are, one call for each, and what came of them.
+"""The steps of a streamed source as calls for a scheduler: which parts there are, one call for each, and the result of each.
 
 A part is counted by one call; two may run at a time on two workers. What was counted before is not counted again.
 """

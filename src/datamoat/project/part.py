@@ -36,7 +36,7 @@ class Part(Strict):
         first_on: The day of the first part.
         again_after: A part is fetched this many days after its day, once for each number (its vintages).
         catch_up_days: For how many days a missed fetch is made up for.
-        checksum: What the publisher appends to a part's address to give its checksum, of the kind the ending says.
+        checksum: What the publisher appends to a part's address to give its checksum, of the kind that the ending names.
         max_gigabytes: Cap on one part; 0 means that nothing is ever fetched and files are only added.
         keep_bytes: Whether a part stays on disk after its counts are verified.
     """
