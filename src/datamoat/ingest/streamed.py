@@ -157,7 +157,7 @@ def download(client: "Client", url: str, path: Path, most_bytes: int) -> Path:
             )
         partial.replace(path)
         return path
-    raise failure or SourceUnavailableError("no whole answer", url, "fetch again later; the bytes received is not fetched twice.")
+    raise failure or SourceUnavailableError("no whole answer", url, "fetch again later; bytes that were received are not fetched again.")
 
 
 class _Sink:
