@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, norm
+from scipy.special import betaincinv, ndtri
 
 LEVEL = 0.9
 FEWEST = 10  # posts of a group of views, below which it is joined with the next
@@ -38,8 +38,8 @@ def clopper_pearson(n_hits: Counts, n_tries: Counts, level: float = LEVEL) -> tu
         level: Coverage of the interval.
     """
     tail = (1 - level) / 2
-    low = np.where(n_hits > 0, beta.ppf(tail, n_hits, n_tries - n_hits + 1), 0.0)
-    high = np.where(n_hits < n_tries, beta.ppf(1 - tail, n_hits + 1, n_tries - n_hits), 1.0)
+    low = np.where(n_hits > 0, betaincinv(n_hits, n_tries - n_hits + 1, tail), 0.0)
+    high = np.where(n_hits < n_tries, betaincinv(n_hits + 1, n_tries - n_hits, 1 - tail), 1.0)
     return np.nan_to_num(low, nan=0.0), np.nan_to_num(high, nan=1.0)
 
 
@@ -81,7 +81,7 @@ def _one(numbers: Counts) -> tuple[float, float, float]:
     mean = float(shares @ means)
     within = np.maximum(square / n - means**2, 0.0) / np.maximum(n - 1, 1)
     of_coverage = (shares * (means - mean)) ** 2 * (1 / n_both + 1 / n_census)
-    half = float(norm.ppf((1 + LEVEL) / 2) * np.sqrt((shares**2 * within + of_coverage).sum()))
+    half = float(ndtri((1 + LEVEL) / 2) * np.sqrt((shares**2 * within + of_coverage).sum()))
     return mean, mean - half, mean + half
 
 

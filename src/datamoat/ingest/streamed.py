@@ -157,7 +157,9 @@ def download(client: "Client", url: str, path: Path, most_bytes: int) -> Path:
             )
         partial.replace(path)
         return path
-    raise failure or SourceUnavailableError("no whole answer", url, "fetch again later; bytes that were received are not fetched again.")
+    raise failure or SourceUnavailableError(
+        "no whole answer", url, "fetch again later; bytes that were received are not fetched again."
+    )
 
 
 class _Sink:
