@@ -92,6 +92,21 @@ with named as (
         'marts.training_disclosure.citation_ids' as named_by,
         unnest(citation_ids) as id
     from marts.training_disclosure
+    union all
+    select distinct
+        'marts.moat_entry.citation_ids' as named_by,
+        unnest(citation_ids) as id
+    from marts.moat_entry
+    union all
+    select distinct
+        'marts.moderation_cross_check.citation_ids' as named_by,
+        unnest(citation_ids) as id
+    from marts.moderation_cross_check
+    union all
+    select distinct
+        'marts.moderation_day.citation_id' as named_by,
+        citation_id as id
+    from marts.moderation_day
 )
 
 select

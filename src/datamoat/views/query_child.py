@@ -5,16 +5,18 @@ DuckDB looks for an interrupt between pieces of work; one function over hundreds
 
 import contextlib
 import json
-import pickle
 import re
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import IO, Any
 
+from datamoat import errors
 from datamoat.errors import DatamoatError, UsageError
 from datamoat.log import in_json, show_log
 from datamoat.settings import Settings, read_settings
@@ -61,8 +63,8 @@ def run_apart(settings: Settings, query: Query) -> tuple[tuple[str, ...], list[t
         assert child.stdin is not None  # noqa: S101  (pipes were asked for)
         assert child.stdout is not None  # noqa: S101
         assert child.stderr is not None  # noqa: S101
-        errors: list[str] = []
-        relay = threading.Thread(target=_relay, args=(child.stderr, errors), daemon=True)
+        lines: list[str] = []
+        relay = threading.Thread(target=_relay, args=(child.stderr, lines), daemon=True)
         relay.start()
         child.stdin.write(order)
         child.stdin.close()
@@ -77,24 +79,55 @@ def run_apart(settings: Settings, query: Query) -> tuple[tuple[str, ...], list[t
             child.kill()
         relay.join()
     if body and child.returncode == 0:
-        found: Any = pickle.loads(body)  # noqa: S301  (from a child of ours)
-        if isinstance(found, DatamoatError):
-            raise found
-        return found[0], found[1]
+        found = json.loads(body)
+        if "error" in found:
+            raise getattr(errors, found["error"])(found["what"], found["where"], found["fix"])
+        return tuple(found["columns"]), [tuple(map(_unpacked, row)) for row in found["rows"]]
     if child.returncode == -signal.SIGKILL and is_open:
         raise UsageError(f"the query ran longer than {query.seconds} s and was ended", query.sql, "narrow it, or give --seconds.")
     raise UsageError(
-        f"the query broke its process ({' '.join(errors[-1:]) or child.returncode})", query.sql,
+        f"the query broke its process ({' '.join(lines[-1:]) or child.returncode})", query.sql,
         "it may need more memory than DATAMOAT_MEMORY allows; narrow it, or raise that.",
     )  # fmt: skip
 
 
-def _relay(stream: IO[bytes], errors: list[str]) -> None:
+def _relay(stream: IO[bytes], lines: list[str]) -> None:
     """Show what the child logs, as it comes; remember what is no log event."""
     for line in stream:
         text = line.decode(errors="replace")
-        errors.append(text.strip())
+        lines.append(text.strip())
         sys.stderr.write(text)
+
+
+# What JSON has no word for: how it is written and read again. Anything else goes as its text.
+KINDS: dict[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = {
+    "$datetime": (datetime, datetime.isoformat, datetime.fromisoformat),
+    "$date": (date, date.isoformat, date.fromisoformat),
+    "$time": (time, time.isoformat, time.fromisoformat),
+    "$decimal": (Decimal, str, Decimal),
+    "$bytes": (bytes, bytes.hex, bytes.fromhex),
+}
+
+
+def _packed(value: object) -> object:
+    """Return a value of DuckDB as JSON can hold it, with its type."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [_packed(item) for item in value]
+    if isinstance(value, dict):
+        return {"$dict": [[_packed(key), _packed(item)] for key, item in value.items()]}
+    return next(({name: write(value)} for name, (kind, write, _) in KINDS.items() if isinstance(value, kind)), str(value))
+
+
+def _unpacked(value: Any) -> Any:  # noqa: ANN401  (whatever DuckDB returns)
+    """Return a value that was packed."""
+    if isinstance(value, list):
+        return [_unpacked(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    ((name, held),) = value.items()
+    return {_unpacked(key): _unpacked(item) for key, item in held} if name == "$dict" else KINDS[name][2](held)
 
 
 def _limit_memory(memory_limit: str) -> None:
@@ -118,21 +151,28 @@ def _child() -> None:
 
     show_log("json" if order["in_json"] else "text")
     days = [order[name] and date.fromisoformat(order[name]) for name in ("as_of", "rebuild_as_of")]
-    found: Any
     is_open = False
     try:
         with open_as_of(read_settings(), *days) as con:
             output.write(READY)
             output.flush()
             is_open = True
-            found = run_query(con, order["sql"], order["limit"], order["seconds"])
+            columns, rows = run_query(con, order["sql"], order["limit"], order["seconds"])
+        found = {"columns": columns, "rows": [list(map(_packed, row)) for row in rows]}
     except DatamoatError as failure:
-        found = failure
+        found = _described(failure)
     except MemoryError:
-        found = UsageError("the query needs more memory than it may take", order["sql"], "narrow it, or set DATAMOAT_MEMORY.")
+        found = _described(
+            UsageError("the query needs more memory than it may take", order["sql"], "narrow it, or set DATAMOAT_MEMORY.")
+        )
     if not is_open:
         output.write(READY)
-    pickle.dump(found, output)
+    output.write(json.dumps(found).encode())
+
+
+def _described(failure: DatamoatError) -> dict[str, Any]:
+    """Return an error as JSON can hold it."""
+    return {"error": type(failure).__name__, "what": failure.what, "where": failure.where, "fix": failure.fix}
 
 
 if __name__ == "__main__":

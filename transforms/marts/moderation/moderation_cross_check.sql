@@ -16,7 +16,8 @@ with reported as (
         period_start_on,
         period_end_on,
         sum(value) as n_reported_removed,
-        count(distinct geography) as n_states
+        count(distinct geography) as n_states,
+        list_sort(array_agg(distinct citation_id)) as citation_ids
     from staging.stg_reference__platform_observations
     where
         metric = 'videos_removed'
@@ -56,7 +57,8 @@ select
     coalesce(stated.n_statements, 0) as n_statements,
     coalesce(stated.n_days, 0) as n_days,
     coalesce(stated.is_lower_bound, false) as is_lower_bound,
-    reported.n_reported_removed::double / stated.n_statements as removed_to_statements_ratio
+    reported.n_reported_removed::double / stated.n_statements as removed_to_statements_ratio,
+    reported.citation_ids
 from reported
 left join stated using (platform_id, period_start_on)
 order by reported.platform_id, reported.period_start_on, moderation_basis
