@@ -107,6 +107,11 @@ with named as (
         'marts.moderation_day.citation_id' as named_by,
         citation_id as id
     from marts.moderation_day
+    union all
+    select distinct
+        'marts.moderation_regime.citation_ids' as named_by,
+        unnest(citation_ids) as id
+    from marts.moderation_regime
 )
 
 select

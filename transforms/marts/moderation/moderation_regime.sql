@@ -9,14 +9,26 @@ caveats:
   - A decision is not an upload. A shift is a change in what is reported, often by one platform, not in what is filmed.
 ---*/
 
+with pages as (
+    select
+        platform_id,
+        moderation_basis,
+        list_sort(array_agg(distinct citation_id)) as citation_ids
+    from intermediate.int_moderation__day
+    where citation_id is not null
+    group by platform_id, moderation_basis
+)
+
 select
-    platform_id,
-    regime_id,
-    moderation_basis,
-    begins_on,
-    ends_on,
-    daily_level,
-    level_factor,
-    shift_cause
-from intermediate.int_moderation__regime
-order by platform_id, regime_id
+    r.platform_id,
+    r.regime_id,
+    r.moderation_basis,
+    r.begins_on,
+    r.ends_on,
+    r.daily_level,
+    r.level_factor,
+    r.shift_cause,
+    coalesce(pages.citation_ids, []::varchar[]) as citation_ids
+from intermediate.int_moderation__regime as r
+left join pages using (platform_id, moderation_basis)
+order by r.platform_id, r.regime_id
