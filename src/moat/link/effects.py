@@ -141,7 +141,7 @@ def _subsets(n: int, k: int) -> npt.NDArray[np.uint8]:
 
 @lru_cache(maxsize=64)
 def _path_orders(k: int, n_random: int, seed: int) -> Floats:
-    """Return permutations of k places as flattened permutation matrices, all or random ones; shape (n_orders, k * k)."""
+    """Return permutations of k positions as flattened permutation matrices, all or random ones; shape (n_orders, k * k)."""
     if factorial(k) > MOST_ORDERS:
         places = np.random.default_rng([seed, k]).permuted(np.tile(np.arange(k), (n_random, 1)), axis=1)
     else:
