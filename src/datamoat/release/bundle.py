@@ -216,7 +216,7 @@ def open_release(settings: Settings, entry: Entry) -> duckdb.DuckDBPyConnection:
         ) from failure
     if not is_whole:
         raise PublishRefusedError(
-            f"release {entry.release_id} is not what was released",
+            f"release {entry.release_id} has files that differ from its manifest",
             str(folder),
             f"`datamoat verify {folder}` names what changed; restore a copy.",
         )
