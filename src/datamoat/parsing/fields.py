@@ -170,7 +170,7 @@ def flag(entry: dict[str, Any], key: str, *, optional: bool = False) -> bool | N
 
 
 def exhaust(response: Response, entry: Mapping[str, Any], *, ignore: Iterable[str] = (), what: str = "field") -> None:
-    """Say which fields were left over; `ignore` is the written record of what we leave aside.
+    """Note the fields that nothing read; `ignore` lists those that are skipped on purpose.
 
     A field that was added takes nothing away, so it is a note and the data are served; one that was renamed or
     dropped has already stopped the reading at `take`.

@@ -68,7 +68,7 @@ def export_tables(settings: Settings, to: Path | None = None, *, replace: bool =
         include_licensed: Whether tables with rows under a licence that a user stated are written too.
 
     Raises:
-        UsageError: The folder is there already, or `to` is a link, a file, or climbs with `..`.
+        UsageError: The folder exists already, or `to` is a link, a file, or climbs with `..`.
         PublishRefusedError: Nothing is published, or the disk refuses.
     """
     parent = checked_target(to, replace=replace) if to is not None else settings.exports
@@ -78,7 +78,7 @@ def export_tables(settings: Settings, to: Path | None = None, *, replace: bool =
         if folder.exists() and not replace:
             if to is None:
                 return folder
-            raise UsageError(f"{folder.name} is there already", str(folder), "name another folder, or say --force.")
+            raise UsageError(f"{folder.name} exists already", str(folder), "name another folder, or give --force.")
         part = parent / f".{folder.name}.part"
         shutil.rmtree(part, ignore_errors=True)
         try:

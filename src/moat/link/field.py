@@ -93,7 +93,7 @@ class Field:
 
     @cached_property
     def base(self) -> Floats:
-        """Levels of the boards, trend of the release date and controls, without columns that say nothing new."""
+        """Levels of the boards, trend of the release date and controls, without redundant columns."""
         levels = np.eye(self.groups.n_spreads)[self.groups.spread]
         day = (self.day - self.day.mean())[:, None]
         columns = np.hstack([levels, day, day**2, self.controls])

@@ -147,8 +147,8 @@ class Draws:
                     seen = solution.linear.gradients[key] @ (self._states[key][:, at] - item.mean[:, None])
                     missing[np.ix_(model.members[key], at)] -= seen
         nonlinear = [key for key, found in self.nonlinear.items() if found]
-        weights = self._weights(factors, missing, np.arange(self.n_draws))
-        self._move(nonlinear, weights, np.arange(self.n_draws))
+        push = self._push(factors, missing, np.arange(self.n_draws))
+        self._move(nonlinear, push, np.arange(self.n_draws))
         moving = np.arange(self.n_draws if nonlinear else 0)
         sd = np.zeros((n_rows, self.n_draws))
         for solution, at in self.points:
@@ -161,11 +161,11 @@ class Draws:
                 ks = [k for _, k in self.nonlinear[key]]
                 change[ks] = self._nonlinearity(key, self._states[key][:, moving], moving) - self._error[np.ix_(ks, moving)]
             self._error[:, moving] += change
-            step = self._weights(factors, -change, moving)
-            weights[:, moving] += step
+            step = self._push(factors, -change, moving)
+            push[:, moving] += step
             self._move(nonlinear, step, moving)
             moving = moving[(np.abs(change) > CONVERGED * sd[:, moving]).any(axis=0)]
-        self._move([key for key in model.series if key not in nonlinear], weights, np.arange(self.n_draws))
+        self._move([key for key in model.series if key not in nonlinear], push, np.arange(self.n_draws))
 
     def _draw_offsets(self, factors: list[tuple[Floats, bool]], target: Floats) -> None:
         """Add to the stated values of rows with an offset a draw of it, by Gibbs sampling over all such rows at once."""
@@ -194,21 +194,21 @@ class Draws:
             if len(here):
                 yield j, here, place[here]
 
-    def _weights(self, factors: list[tuple[Floats, bool]], missing: Floats, draws: Ints) -> Floats:
-        """Return the weights of a Matheron update that changes the linear forms of some draws by `missing`, shape (K, len(draws))."""
+    def _push(self, factors: list[tuple[Floats, bool]], missing: Floats, draws: Ints) -> Floats:
+        """Return what the rows pull some draws by so that their linear forms change by `missing`, shape (K, len(draws))."""
         out = np.zeros_like(missing)
         for j, _, place in self._split(draws):
             out[:, place] = cho_solve(factors[j], missing[:, place], check_finite=False)
         return out
 
-    def _move(self, keys: list[str], weights: Floats, draws: Ints) -> None:
+    def _move(self, keys: list[str], push: Floats, draws: Ints) -> None:
         """Move the states of some series in some draws along the prior covariance with the rows."""
         model = self.fit.model
         for j, here, place in self._split(draws):
-            shared = self.points[j][0].linear.on_shared.T @ weights[:, place]
+            shared = self.points[j][0].linear.on_shared.T @ push[:, place]
             for key in keys:
                 self._states[key][:, here] += (
-                    model.shared[key] @ shared + self._locals[j][key] @ weights[np.ix_(model.members[key], place)]
+                    model.shared[key] @ shared + self._locals[j][key] @ push[np.ix_(model.members[key], place)]
                 )
 
     def _nonlinearity(self, key: str, z: Floats, draws: Ints) -> Floats:

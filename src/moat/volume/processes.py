@@ -83,7 +83,7 @@ class Series:
 
     @cached_property
     def drifts(self) -> tuple[tuple[Process, slice], ...]:
-        """The processes that have a Gaussian-process drift, with their index."""
+        """The processes that have a Gaussian-process drift, with their place."""
         return tuple((process, self.spans[process.name]) for process in self.processes if process.gp_sd > 0)
 
 

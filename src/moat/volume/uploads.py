@@ -338,7 +338,7 @@ def part_volumes(
     Args:
         whole: Of the platform, each of shape (T, n).
         platform: The platform.
-        part: The part; its months are a slice of the platform's.
+        part: The part; its months are cut from the platform's.
         share: Share of uploads, shape (n,).
         seconds: Mean length, shape (n,).
         loss: Early loss share and yearly hazard, each of shape (n,).
