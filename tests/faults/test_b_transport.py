@@ -338,7 +338,7 @@ def test_b07_an_encoding_that_was_not_asked_for_is_refused(upstream: Any, ask: C
     upstream.expect_request(OLD).respond_with_response(Response(zlib.compress(b"{}"), 200, {"Content-Encoding": encoding}))
     report = ask()
     assert report.outcomes[0].what == "refused"
-    assert "not asked for" in report.outcomes[0].detail
+    assert "not requested" in report.outcomes[0].detail
 
 
 def test_b07_a_bomb_in_the_body_of_a_redirect_is_never_opened(upstream: Any, ask: Callable[..., FetchReport], board: Any) -> None:

@@ -209,7 +209,7 @@ def test_a_target_that_is_a_link_a_file_or_climbs_is_refused(fresh: Settings, tm
 
 def test_a_copy_is_not_written_over_another_without_force(fresh: Settings, tmp_path: Path) -> None:
     _, folder = make_release(fresh, None, tmp_path / "out")
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="exists already"):
         make_release(fresh, None, tmp_path / "out")
     assert make_release(fresh, None, tmp_path / "out", replace=True)[1] == folder
     assert verify_bundle(fresh, folder).is_good

@@ -80,7 +80,7 @@ def make_release(
         replace: Whether a folder of that name in `to` may be replaced.
 
     Raises:
-        UsageError: The copy's folder is there already, or `to` is no folder of ours to write to.
+        UsageError: The copy's folder exists already, or `to` is no folder of ours to write to.
         PublishRefusedError: Nothing is published, the clock runs behind the data, or a text holds an address or number
             of a person.
         ContentError: `release.yml` is malformed.
@@ -107,7 +107,7 @@ def make_release(
     copy = target / entry.release_id
     if copy.exists():
         if not replace:
-            raise UsageError(f"{copy.name} is there already", str(copy), "name another folder, or say --force.")
+            raise UsageError(f"{copy.name} exists already", str(copy), "name another folder, or give --force.")
         shutil.rmtree(copy)
     try:
         shutil.copytree(folder, copy)

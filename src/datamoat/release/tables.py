@@ -112,7 +112,7 @@ def checked_target(to: Path, *, replace: bool) -> Path:
         UsageError: It is a file, a link or lies behind one, or climbs with `..` and --force was not given.
     """
     if ".." in to.parts and not replace:
-        raise UsageError(f"{to} climbs out with `..`", str(to), "name the folder outright, or say --force.")
+        raise UsageError(f"{to} climbs out with `..`", str(to), "name the folder outright, or give --force.")
     link = next((folder for folder in (to, *to.parents) if folder.is_symlink()), None)
     if link is not None:
         raise UsageError(f"{link} is a link", str(to), "name the folder itself.")
