@@ -15,10 +15,7 @@ from pathlib import Path
 import yaml
 
 # Paths that are not converted yet. The list only shrinks: split a folder to take a part of it out; a clean path must go.
-NOT_YET = (
-    "docs/answer.md",
-    "docs/marts/",
-)
+NOT_YET: tuple[str, ...] = ()
 CHECKED = {".md", ".py", ".sql", ".yml", ".yaml", ".toml"}
 OURS = {  # of data/reference, the tables whose texts this project wrote
     "assumptions.csv", "claims.csv", "datapackage.json", "glossary.csv",
