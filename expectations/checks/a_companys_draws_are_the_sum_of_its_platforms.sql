@@ -1,6 +1,6 @@
 /*---
 description: >
-  A company's own flow and stock are the sum over its platforms, draw by draw, to one part in 10^9.
+  A company's own uploads and cumulative public hours are the sum over its platforms, draw by draw, to one part in 10^9.
 severity: critical
 ---*/
 

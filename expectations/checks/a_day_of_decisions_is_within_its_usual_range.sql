@@ -1,5 +1,5 @@
 /*---
-description: A day's decisions are within 0.4 and 2.5 times the median of the 28 days before, unless a declared event says why.
+description: A day's decisions are within 0.4 and 2.5 times the median of the 28 days before, unless a declared event gives the reason.
 severity: warning
 ---*/
 

@@ -1,5 +1,5 @@
 /*---
-description: No row of a mart that carries reasons has none; what only arises together or is too small to list has none of its own, and a declared event says its reason in its title.
+description: No row of a mart that carries reasons has none; interactions and inputs too small to list have none of their own, and a declared event states its reason in its title.
 severity: critical
 ---*/
 select

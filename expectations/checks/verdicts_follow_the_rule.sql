@@ -1,5 +1,5 @@
 /*---
-description: Each verdict is what decision 0060 says of the numbers in the same row and of moat_robustness, worked out again from them.
+description: Each verdict follows from the rule of decision 0060, computed again from the numbers in the same row and in moat_robustness.
 severity: critical
 ---*/
 with differing as (

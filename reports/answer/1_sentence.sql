@@ -2,7 +2,7 @@
 description: Do companies with video platforms make better video models?
 ---*/
 
-with told as (
+with sentences as (
     select
         0 as place,
         min(sentence) as sentence
@@ -24,5 +24,5 @@ with told as (
 )
 
 select sentence
-from told
+from sentences
 order by place

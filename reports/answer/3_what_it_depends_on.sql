@@ -7,7 +7,7 @@ with effects as (
     where as_of_kind = 'newest' and board_id = 'all'
 ),
 
-told as (
+sentences as (
     select
         1 as place,
         'Company size: over the ' || owning.n_companies || ' companies whose size is known, owners are ahead by ' || round(owning.estimate)::integer
@@ -53,5 +53,5 @@ told as (
 )
 
 select sentence
-from told
+from sentences
 order by place, sentence

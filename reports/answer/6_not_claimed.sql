@@ -8,6 +8,6 @@ select unnest([
         select count(*) filter (where quantity = 'none_disclosed') from marts.training_disclosure
     ) || ' reports in the ledger give no volume at all.',
     'That boards, days or quarters are independent evidence. They share models and raters; verdicts are not to be counted.',
-    'That shares of access are known. They are judgement; moat_robustness sets each owner''s to a tenth and to all.',
-    'That the rule was written without knowing anything: a trial of the model had been seen, and decision 0060 says so.'
+    'That shares of access are known. They are expert judgement; moat_robustness sets each owner''s to a tenth and to all.',
+    'That the rule was written without knowing anything: a trial of the model had been seen, and decision 0060 states it.'
 ]) as sentence

@@ -1,4 +1,4 @@
-"""A place of one's own on the real content, and vintages of a made-up board."""
+"""A private folder with the real content, and vintages of a made-up board."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ BEGIN = date(2026, 3, 1)
 
 @dataclass
 class Bench:
-    """Feeds bodies to a source day by day, and says what became of them."""
+    """Feeds bodies to a source day by day and reports how each was validated."""
 
     settings: Settings
     source: Source
@@ -119,7 +119,7 @@ def no_waiting() -> Iterator[None]:
 
 @pytest.fixture
 def upstream(httpserver: Any, monkeypatch: pytest.MonkeyPatch, no_waiting: None) -> Any:
-    """Return a server on this machine that stands in for the publishers."""
+    """Return a local server that plays the publishers."""
     monkeypatch.setenv("DATAMOAT_ALLOW_LOOPBACK", "1")
     monkeypatch.setenv("AA_API_KEY", "canary-7f3a9")
     for name in ("AA_API", "EPOCH_MODELS", "ARENA_DATASET", "TIKTOK_ENFORCEMENT", "HUGGINGFACE_MODELS"):

@@ -359,7 +359,7 @@ def test_a12_votes_that_are_all_gone_are_no_revision(bench: Any, board: Board) -
         entry["appearances"] = 0
     assert "the votes are gone" in unserved(bench, page, "suspicious")
     for entry in page["data"]:
-        entry["appearances"] = None  # the newer route gives none, and says so
+        entry["appearances"] = None  # the newer route gives none, and states so
     assert "appearances is missing now for 60 of 60" in bench.feed(page).reason
 
 
@@ -380,16 +380,16 @@ def published(**ratings: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_a12_a_publication_that_is_told_anew_is_a_revision_and_one_in_another_unit_is_not(
+def test_a12_a_publication_that_is_published_again_is_a_revision_and_one_in_another_unit_is_not(
     place: Settings, source: Callable[[str], Source], bench_of: Any
 ) -> None:
     bench = bench_of(place, source("arena_dataset"))
     first = bench.feed(published(d2026_01_10=1500, d2026_02_10=1501))
     assert (first.validation_status, first.reason) == ("ok", ""), "each publication has ranks of its own"
     assert bench.feed(published(d2026_01_10=1500, d2026_02_10=1501, d2026_02_20=1502)).validation_status == "ok"
-    anew = bench.feed(published(d2026_01_10=1504, d2026_02_10=1501, d2026_02_20=1502))
-    assert (anew.validation_status, anew.is_served) == ("revision", True)
-    assert "2026-01-10 has other values now: 30 of 30 rows" in anew.reason
+    again = bench.feed(published(d2026_01_10=1504, d2026_02_10=1501, d2026_02_20=1502))
+    assert (again.validation_status, again.is_served) == ("revision", True)
+    assert "2026-01-10 has other values now: 30 of 30 rows" in again.reason
     wrong = bench.feed(published(d2026_01_10=-1504, d2026_02_10=1501, d2026_02_20=1502))
     assert (wrong.validation_status, wrong.is_served) == ("suspicious", False)
     assert "2026-01-10: rating is spread 0.001 times as wide" in wrong.reason
@@ -418,12 +418,12 @@ def test_a14_a_model_that_leaves_is_named_and_its_history_stays(bench: Any, boar
     assert {row["rank"] for row in bench.rows() if row["id"] == "id-004"} == {5}
 
 
-def test_a15_renamings_and_new_ids_are_told_and_never_merged(bench: Any, board: Board) -> None:
+def test_a15_renamings_and_new_ids_are_reported_and_never_merged(bench: Any, board: Board) -> None:
     bench.feed(board())
     page = board()
     page["data"][2]["name"] = "Model 2 (January)"
     page["data"][8]["id"] = "id-new"
-    page["data"][11]["name"] = page["data"][12]["name"] = "Twin"
+    page["data"][11]["name"] = page["data"][12]["name"] = "Same name"
     landing = bench.feed(page)
     assert landing.is_served
     assert "'Model 2' is now 'Model 2 (January)'" in landing.reason
@@ -431,7 +431,7 @@ def test_a15_renamings_and_new_ids_are_told_and_never_merged(bench: Any, board: 
     assert len({row["id"] for row in bench.rows()}) == 61
 
 
-def test_a15_keys_that_are_all_issued_anew_are_quarantined(bench: Any, board: Board) -> None:
+def test_a15_keys_that_are_all_issued_again_are_quarantined(bench: Any, board: Board) -> None:
     bench.feed(board())
     page = board(votes=5)
     for entry in page["data"]:
@@ -505,7 +505,7 @@ def test_a19_one_poisoned_rating_is_found_and_what_cannot_be_found_is_bounded(be
     move = bench.source.tables["entries"].anomaly_checks.score
     assert move is not None
     assert landing.is_served
-    assert "moved by +55" in landing.reason, "what passes is told; no single entry can be moved further than this in a day"
+    assert "moved by +55" in landing.reason, "what passes is reported; no single entry can be moved further than this in a day"
     assert move.move.max == 60
 
 

@@ -220,7 +220,7 @@ def test_b04_another_host_or_scheme_is_refused(upstream: Any, ask: Callable[...,
 
 
 def test_b04_the_key_goes_to_the_first_host_only(upstream: Any, source: Callable[[str], Source], board: Any) -> None:
-    """The twin: a redirect within the host is followed, and the key goes with it."""
+    """The allowed case: a redirect within the host is followed, and the key goes with it."""
     upstream.expect_request(OLD).respond_with_response(Response("", 302, {"Location": "/moved"}))
     upstream.expect_request("/moved", headers={"x-api-key": "canary-7f3a9"}).respond_with_json(board())
     with Client(source("aa_api")) as client:
@@ -338,7 +338,7 @@ def test_b07_an_encoding_that_was_not_asked_for_is_refused(upstream: Any, ask: C
     upstream.expect_request(OLD).respond_with_response(Response(zlib.compress(b"{}"), 200, {"Content-Encoding": encoding}))
     report = ask()
     assert report.outcomes[0].what == "refused"
-    assert "not asked for" in report.outcomes[0].detail
+    assert "not requested" in report.outcomes[0].detail
 
 
 def test_b07_a_bomb_in_the_body_of_a_redirect_is_never_opened(upstream: Any, ask: Callable[..., FetchReport], board: Any) -> None:
@@ -471,11 +471,11 @@ def test_a04_all_pages_are_one_answer(upstream: Any, ask: Callable[..., FetchRep
     landed, _ = land_source(place, source("aa_api"))
     assert [(landing.validation_status, landing.n_rows) for landing in landed] == [("ok", 60)]
     assert ask("text_to_video_audio").outcomes[0].what == "unchanged"
-    assert asked == [("1", None), ("2", None), ("3", None)] * 2, "a first page that is the same says nothing about the others"
+    assert asked == [("1", None), ("2", None), ("3", None)] * 2, "an unchanged first page shows nothing about the others"
 
 
 @pytest.mark.parametrize(
-    ("second", "said"),
+    ("second", "message"),
     [
         (paged(1, 2), "got page 1 again"),
         ({**paged(1, 2), "pagination": {}}, "got one without a number"),
@@ -486,7 +486,7 @@ def test_a04_all_pages_are_one_answer(upstream: Any, ask: Callable[..., FetchRep
     ids=["repeated", "repeated without a number", "missing", "too few", "endless"],
 )
 def test_a04_pages_that_are_repeated_missing_or_endless_are_not_stored(
-    upstream: Any, ask: Callable[..., FetchReport], place: Settings, second: Any, said: str
+    upstream: Any, ask: Callable[..., FetchReport], place: Settings, second: Any, message: str
 ) -> None:
     def answer(request: Request) -> Response:
         page = paged(1, 3) if request.args["page"] == "1" else second
@@ -495,7 +495,7 @@ def test_a04_pages_that_are_repeated_missing_or_endless_are_not_stored(
     upstream.expect_request(AUDIO).respond_with_handler(answer)
     report = ask("text_to_video_audio")
     assert report.outcomes[0].what == "refused"
-    assert said in report.outcomes[0].detail
+    assert message in report.outcomes[0].detail
     assert len(upstream.log) <= 3
     assert Snapshots(place.snapshots, "aa_api").of() == []
 

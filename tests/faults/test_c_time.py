@@ -29,7 +29,7 @@ TODAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 @pytest.fixture
 def servers_date(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Return a function that sets what the server says the date is; left alone, it would tell this machine's."""
+    """Return a function that sets the date that the server states; without it the server states the machine's."""
 
     def say(text: str) -> None:
         monkeypatch.setattr(WSGIRequestHandler, "date_time_string", lambda *_: text)
@@ -98,7 +98,7 @@ def test_c02_an_answer_that_arrives_late_takes_its_place_in_time(
     landings = read_landings(place, api)
     assert [landing.captured_on.isoformat() for landing in landings] == ["2026-03-01", "2026-03-05", "2026-03-10"]
     assert [landing.validation_status for landing in landings] == ["ok", "ok", "ok"], (
-        "judged in order of time, whatever came first"
+        "validated in order of time, whatever arrived first"
     )
 
 

@@ -102,7 +102,7 @@ def test_f05_what_could_mislead_the_eye_is_flagged_and_never_merged(bench: Any, 
     landing = bench.feed(page)
     assert what in landing.reason
     assert len({row["id"] for row in bench.rows()}) == 60
-    assert any(what in said for said in oddities(name))
+    assert any(what in oddity for oddity in oddities(name))
     assert oddities("Kling 3.0 1080p (Pro)") == oddities("文心大模型4.5") == []
 
 
@@ -405,12 +405,12 @@ while head := blob.read(4):
     body = blob.read(struct.unpack("<I", head)[0])
     try:
         list(getattr(parse, sys.argv[2])(Response(body, "text_to_video")))
-        said = "read"
+        outcome = "read"
     except SourceChangedError:
-        said = "refused"
+        outcome = "refused"
     except BaseException as failure:
-        said = type(failure).__name__
-    print(said, flush=True)
+        outcome = type(failure).__name__
+    print(outcome, flush=True)
 """
 
 
@@ -435,10 +435,10 @@ def test_f10_three_hundred_mutations_of_a_binary_answer_harm_only_the_child(
             input=b"".join(struct.pack("<I", len(body)) + body for body in waiting),
             capture_output=True, timeout=100, check=False, cwd=tmp_path,
         )  # fmt: skip
-        said = child.stdout.decode().split()
-        died = len(said) < len(waiting)
-        outcomes += [*said, "died"] if died else said
-        waiting = waiting[len(said) + died :]
+        reported = child.stdout.decode().split()
+        died = len(reported) < len(waiting)
+        outcomes += [*reported, "died"] if died else reported
+        waiting = waiting[len(reported) + died :]
     assert len(outcomes) == 300
     assert time.monotonic() - began < 120
     assert list(tmp_path.iterdir()) == []

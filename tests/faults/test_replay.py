@@ -1,4 +1,4 @@
-"""The real history of every source, fed in order of date through the same door as live answers."""
+"""The real history of every source, landed in order of date by the code that lands live responses."""
 
 import json
 from collections import Counter
@@ -199,7 +199,7 @@ def test_what_was_transcribed_and_what_is_live_are_one_board(captures: Path, pla
             bring_in(place, find_source(place.content, name), request, str(captures / pattern))
     build_models(place, project)
     with duckdb.connect() as con:
-        for schema, settings in (("told", alone), ("live", place)):
+        for schema, settings in (("transcribed", alone), ("live", place)):
             con.execute(f"create schema {schema}")
             for table in ("leaderboard", "board_status", "board_scale"):
                 con.execute(f"create view {schema}.{table} as from '{settings.lake}/marts/{table}.parquet'")
@@ -208,22 +208,26 @@ def test_what_was_transcribed_and_what_is_live_are_one_board(captures: Path, pla
             return con.sql(question).fetchall()
 
         held = "select * exclude (citation_ids) from {0}.leaderboard where board_id like 'aa%'"
-        assert ask(f"{held.format('told')} except {held.format('live')}") == [], "Artificial Analysis: the same, cell by cell"
-        assert ask(f"{held.format('live')} except {held.format('told')}") == []
+        assert ask(f"{held.format('transcribed')} except {held.format('live')}") == [], (
+            "Artificial Analysis: the same, cell by cell"
+        )
+        assert ask(f"{held.format('live')} except {held.format('transcribed')}") == []
         assert (
-            ask("select board_id, captured_on from live.board_status except select board_id, captured_on from told.board_status")
+            ask(
+                "select board_id, captured_on from live.board_status except select board_id, captured_on from transcribed.board_status"
+            )
             == []
         )
-        assert ask("select scale_id from live.board_scale except select scale_id from told.board_scale") == []
+        assert ask("select scale_id from live.board_scale except select scale_id from transcribed.board_scale") == []
         assert ask("select board_id, captured_on, entry_key from live.leaderboard group by all having count(*) > 1") == [], (
             "the same entry captured twice is one row"
         )
         moved = ask(
             """
-            select board_id, captured_on::varchar, max(abs(told.rating - live.rating)) < 1
-            from told.leaderboard as told
+            select board_id, captured_on::varchar, max(abs(transcribed.rating - live.rating)) < 1
+            from transcribed.leaderboard as transcribed
             inner join live.leaderboard as live using (board_id, captured_on, entry_key)
-            where told.rating <> live.rating
+            where transcribed.rating <> live.rating
             group by all
             """
         )

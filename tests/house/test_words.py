@@ -15,23 +15,7 @@ from pathlib import Path
 import yaml
 
 # Paths that are not converted yet. The list only shrinks: split a folder to take a part of it out; a clean path must go.
-NOT_YET = (
-    "data/reference/assumptions.csv",
-    "data/reference/claim_queries/",
-    "data/reference/claims.csv",
-    "docs/answer.md",
-    "docs/marts/",
-    "docs/method.md",
-    "expectations/",
-    "reports/answer/",
-    "tests/moat/",
-    "tests/models/",
-    "tests/unit/",
-    "transforms/intermediate/",
-    "transforms/macros/",
-    "transforms/marts/",
-    "transforms/staging/",
-)
+NOT_YET: tuple[str, ...] = ()
 CHECKED = {".md", ".py", ".sql", ".yml", ".yaml", ".toml"}
 OURS = {  # of data/reference, the tables whose texts this project wrote
     "assumptions.csv", "claims.csv", "datapackage.json", "glossary.csv",

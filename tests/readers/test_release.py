@@ -141,14 +141,14 @@ def test_a_release_that_changed_is_not_opened(fresh: Settings) -> None:
     body = bytearray(path.read_bytes())
     body[-100] ^= 4
     path.write_bytes(bytes(body))
-    with pytest.raises(PublishRefusedError, match="not what was released"):
+    with pytest.raises(PublishRefusedError, match="differ from its manifest"):
         open_release(fresh, entry)
 
 
 def test_a_release_with_a_clients_log_beside_it_is_not_opened(fresh: Settings) -> None:
     entry = register(fresh.exports)[0]
     log_of(store(fresh) / entry.release_id / "datamoat.duckdb").write_bytes(b"edits")
-    with pytest.raises(PublishRefusedError, match="not what was released"):
+    with pytest.raises(PublishRefusedError, match="differ from its manifest"):
         open_release(fresh, entry)
 
 
@@ -209,7 +209,7 @@ def test_a_target_that_is_a_link_a_file_or_climbs_is_refused(fresh: Settings, tm
 
 def test_a_copy_is_not_written_over_another_without_force(fresh: Settings, tmp_path: Path) -> None:
     _, folder = make_release(fresh, None, tmp_path / "out")
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="exists already"):
         make_release(fresh, None, tmp_path / "out")
     assert make_release(fresh, None, tmp_path / "out", replace=True)[1] == folder
     assert verify_bundle(fresh, folder).is_good

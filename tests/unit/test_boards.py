@@ -451,7 +451,7 @@ def test_a_board_too_old_is_no_board(boards: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_e11_labelled_pairs_are_told_apart_and_put_together(boards: duckdb.DuckDBPyConnection, checkout: Path) -> None:
-    """Judge the alias tables on pairs of names that were labelled one by one, near misses above all."""
+    """Validate the alias tables on pairs of names that were labelled one by one, near misses above all."""
     with (checkout / "tests" / "samples" / "labelled_pairs.csv").open(encoding="utf-8", newline="") as file:
         pairs = list(csv.DictReader(file))
     assert len(pairs) >= 200

@@ -73,7 +73,7 @@ def bring(run: Run) -> Result:
 
 def test_a_history_is_brought_in_and_judged_at_once(run: Run, history: Path) -> None:
     done = bring(run)
-    assert done.exit_code == 1, "the newest answer is not accepted"
+    assert done.exit_code == 1, "the newest response is not accepted"
     assert "truncated list" in done.output
     assert "an error message in place of data" in done.output
     assert bring(run).exit_code == 1, "still quarantined; nothing was added"
@@ -85,15 +85,15 @@ def test_plan_accept_and_diagnose_lead_from_a_quarantine_to_a_served_answer(run:
     assert planned.exit_code == 0
     assert "gone" in planned.output
     assert "To serve it: datamoat accept aa_api aa_api/text_to_video/2026-03-04/" in planned.output
-    told = run("diagnose", "aa_api")
-    assert told.exit_code == 1
-    assert "quarantined since 2026-03-03; data of 2026-03-02 stay live" in told.output
-    assert "next step:" in told.output
+    report = run("diagnose", "aa_api")
+    assert report.exit_code == 1
+    assert "quarantined since 2026-03-03; data of 2026-03-02 stay live" in report.output
+    assert "next step:" in report.output
     snapshot = planned.output.split("accept aa_api ")[1].split(" ")[0]
-    done = run("accept", "aa_api", snapshot, "--reason", "the publisher says that the board was halved")
+    done = run("accept", "aa_api", snapshot, "--reason", "the publisher confirms that the board was halved")
     assert done.exit_code == 0, done.output
     assert "is now revision" in done.output
-    assert "the publisher says" in (content / "data" / "reference" / "accepted_snapshots.csv").read_text()
+    assert "the publisher confirms" in (content / "data" / "reference" / "accepted_snapshots.csv").read_text()
     assert run("diagnose", "aa_api").exit_code == 0
 
 
@@ -103,16 +103,16 @@ def test_diagnose_says_what_to_do_about_the_newest_answer_and_about_silence(run:
         (tmp_path / "old" / day).mkdir(parents=True)
         (tmp_path / "old" / day / "t2v.json").write_text(body)
     bring(run)
-    told = run("diagnose", "aa_api").output
-    assert "failing since 2026-03-02" in told
-    assert "newest bad: aa_api/text_to_video/2026-03-03/" in told
-    assert "next step:  do what the message asks for" in told
+    report = run("diagnose", "aa_api").output
+    assert "failing since 2026-03-02" in report
+    assert "newest bad: aa_api/text_to_video/2026-03-03/" in report
+    assert "next step:  do what the message asks for" in report
     (tmp_path / "t.json").write_text(page(votes=30))
     run("fetch", "aa_api", "--from", "t.json", "--request", "text_to_video", "--on", "2026-03-04")
-    told = run("diagnose", "aa_api").output
-    assert "text_to_video: silent since 2026-03-04" in told
-    assert "next step:  datamoat fetch aa_api --request text_to_video" in told
-    assert "nothing to do" not in told
+    report = run("diagnose", "aa_api").output
+    assert "text_to_video: silent since 2026-03-04" in report
+    assert "next step:  datamoat fetch aa_api --request text_to_video" in report
+    assert "nothing to do" not in report
 
 
 def test_what_is_not_in_quarantine_cannot_be_accepted(run: Run, history: Path) -> None:

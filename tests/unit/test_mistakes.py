@@ -79,7 +79,7 @@ def cited(**values: str) -> Edit:
 
 
 def edited(table: str, old: str, new: str) -> Edit:
-    """Change the first place where a text stands in a table."""
+    """Change the first occurrence of a text in a table."""
 
     def edit(folder: Path) -> None:
         path = folder / f"{table}.csv"
@@ -280,10 +280,10 @@ def test_a_fact_is_added_with_the_next_id_and_one_that_breaks_a_rule_changes_no_
         return done.output
 
     reference = content / "data" / "reference"
-    said = add("citation", "title=A report")
-    assert "citation needs 4 more values" in said
-    assert "verification=…" in said
-    assert "one of page_read, search_excerpt, snapshot, UNVERIFIED" in said
+    message = add("citation", "title=A report")
+    assert "citation needs 4 more values" in message
+    assert "verification=…" in message
+    assert "one of page_read, search_excerpt, snapshot, UNVERIFIED" in message
     page = [
         "title=A report",
         "publisher=A publisher",

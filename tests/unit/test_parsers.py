@@ -27,7 +27,10 @@ TEXT = [
     for path in sorted((source.folder / "sample").glob("*.json"))
     if not path.name.endswith(".expected.json")
 ]
-WHOLE_ROWS = {"epoch_models", "tiktok_enforcement"}  # CSV: a file cut at the end of a row is a shorter file, see the landing
+WHOLE_ROWS = {
+    "epoch_models",
+    "tiktok_enforcement",
+}  # CSV: a file truncated at the end of a row is a shorter file, see the landing
 
 
 def shuffled(value: Any, draw: Callable[[Any], Any]) -> Any:
@@ -75,7 +78,7 @@ def test_a_csv_cut_inside_a_row_is_rejected(name: str) -> None:
             found = read_response(source, [body[:cut]], name.removesuffix(".csv"), DAY)[0]["models"]
         except SourceChangedError:
             continue
-        assert found == whole[: len(found)], "what is read is whole rows; how many there must be is the landing's to judge"
+        assert found == whole[: len(found)], "what is read is whole rows; the landing checks how many there must be"
 
 
 def test_table_ten_cut_anywhere_is_rejected_or_the_same() -> None:
@@ -132,11 +135,11 @@ def test_an_unknown_key_or_a_contradiction_in_a_source_file_is_refused(tmp_path:
         text.replace("title: ", "title: x\ntitle: "): "given twice",
         "[]": "mapping",
     }
-    for number, (wrong, said) in enumerate(wrongs.items()):
+    for number, (wrong, message) in enumerate(wrongs.items()):
         folder = tmp_path / f"s{number}"
         folder.mkdir()
         (folder / "source.yml").write_text(wrong)
-        with pytest.raises(ContentError, match=said):
+        with pytest.raises(ContentError, match=message):
             read_source(folder)
 
 
@@ -152,8 +155,8 @@ def test_sources_cannot_be_changed_once_read() -> None:
 # started it, which after other tests is more than a gigabyte.
 PEAK = """
 def peak_kib():
-    with open("/proc/self/status") as told:
-        return next(int(line.split()[1]) for line in told if line.startswith("VmHWM"))
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 """
 BIG = """
 import json, sys

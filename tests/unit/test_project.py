@@ -29,7 +29,7 @@ def test_models_come_after_what_they_read(tree: Path) -> None:
     [
         (MART, "intermediate.int_lab__uploads", "raw.reference__facts", "marts.lab_volume reads raw.reference__facts"),
         (MART, "intermediate.int_lab__uploads", "marts.source_freshness", "marts.lab_volume reads marts.source_freshness"),
-        (MART, "intermediate.int_lab__uploads", "intermediate.int_lab__upload", "which no model yields"),
+        (MART, "intermediate.int_lab__uploads", "intermediate.int_lab__upload", "which no model builds"),
         (MART, "intermediate.int_lab__uploads", "int_lab__uploads", "without its schema"),
         (MART, "grain: [lab_id]", "grain: lab_id", "grain is not a list"),
         (MART, "grain: [lab_id]\n", "", "no grain"),
@@ -75,7 +75,7 @@ def test_a_file_outside_the_layers_is_refused(tree: Path) -> None:
 
 def test_expectations_for_no_table_are_refused(tree: Path) -> None:
     (tree / "expectations" / "marts" / "lab_volumes.py").write_text("EXPECTATIONS = []")
-    with pytest.raises(ContentError, match=r"marts\.lab_volumes, which no model yields"):
+    with pytest.raises(ContentError, match=r"marts\.lab_volumes, which no model builds"):
         read_project(tree)
 
 

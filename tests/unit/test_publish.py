@@ -200,7 +200,7 @@ def test_what_was_written_is_compared_with_the_build_before_it_is_swapped_in(set
     build = read_build(settings.lake)
     tables = {**build.tables, "marts.lab_volume": {**build.tables["marts.lab_volume"], "content_hash": "2-00"}}
     Build(**{**build.__dict__, "tables": tables}).write(settings.lake / "build.json")
-    with pytest.raises(PublishRefusedError, match="is not what was built"):
+    with pytest.raises(PublishRefusedError, match="differs from the table that was built"):
         publish_warehouse(settings, read_project(settings.content))
     assert settings.published.read_bytes() == before
 

@@ -1,4 +1,4 @@
-"""Pages that were transcribed are looked at again: what changed is told apart from what only looks changed."""
+"""Transcribed pages are fetched again: a real change is distinguished from one of layout only."""
 
 import json
 from datetime import UTC, datetime, timedelta

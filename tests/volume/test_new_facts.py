@@ -69,7 +69,7 @@ FACTS = {
 
 
 def add(reference: Path) -> str:
-    """Append the facts; the correction takes the place of the newest user count of its platform, whose id is returned."""
+    """Append the facts; the correction replaces the newest user count of its platform, whose id is returned."""
     path = reference / "platform_observations.csv"
     with path.open(newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))

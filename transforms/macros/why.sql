@@ -148,7 +148,7 @@ cited as (
 facts as (
     select
         1 as depth,
-        'figure' as kind,
+        'statistic' as kind,
         o.fact_id as id,
         c.citation_id as parent_id,
         (select sum(s.variance_share) from shares as s where s.fact_id = o.fact_id) as variance_share,

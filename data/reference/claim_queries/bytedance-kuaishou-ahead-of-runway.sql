@@ -38,7 +38,7 @@ select
     case
         when days.status not in ('ok', 'unchanged') then case
         when days.status = 'partial' then 'a partial list that day'
-        else 'no usable board that day: ' || days.status
+        else 'no complete capture that day: ' || days.status
     end
         else 'places among companies: ByteDance ' || coalesce(placed.bytedance_rank::varchar, 'absent')
             || ', Kuaishou ' || coalesce(placed.kuaishou_rank::varchar, 'absent')

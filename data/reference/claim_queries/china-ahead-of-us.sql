@@ -38,7 +38,7 @@ select
     case
         when days.status not in ('ok', 'unchanged') then case
         when days.status = 'partial' then 'a partial list that day'
-        else 'no usable board that day: ' || days.status
+        else 'no complete capture that day: ' || days.status
     end
         else 'best Chinese entry ' || coalesce(nations.chinese_entry, 'absent')
             || ', best American entry ' || coalesce(nations.american_entry, 'absent')

@@ -1,4 +1,4 @@
--- An association is not decisive: where more video goes with higher ratings, the claim cannot be told from its rivals; where it does not, it is false.
+-- An association is not decisive: where more video is associated with higher ratings, the claim cannot be distinguished from its rivals; where it does not, it is false.
 select
     'no_board' as board_id,
     as_of_on as captured_on,

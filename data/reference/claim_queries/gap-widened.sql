@@ -54,7 +54,7 @@ select
     case
         when days.status not in ('ok', 'unchanged') then case
         when days.status = 'partial' then 'a partial list that day'
-        else 'no usable board that day: ' || days.status
+        else 'no complete capture that day: ' || days.status
     end
         when gaps.gap is null then 'one side is absent'
         when gaps.place = 1 then 'the first complete board of this scale: nothing to compare with'

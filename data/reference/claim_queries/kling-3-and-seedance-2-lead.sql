@@ -40,9 +40,9 @@ select
     case
         when days.status not in ('ok', 'unchanged') then case
         when days.status = 'partial' then 'a partial list that day'
-        else 'no usable board that day: ' || days.status
+        else 'no complete capture that day: ' || days.status
     end
-        else 'best places: Kling 3.0 ' || coalesce(ranked.kling_rank::varchar, 'absent')
+        else 'best ranks: Kling 3.0 ' || coalesce(ranked.kling_rank::varchar, 'absent')
             || ', Seedance 2.0 ' || coalesce(ranked.seedance_rank::varchar, 'absent')
     end as evidence,
     case when days.status in ('ok', 'unchanged') then least(ranked.kling, ranked.seedance) - ranked.others end as gap_to_leader,

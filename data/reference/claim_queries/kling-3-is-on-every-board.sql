@@ -33,7 +33,7 @@ select
     case
         when days.status not in ('ok', 'unchanged') then case
         when days.status = 'partial' then 'a partial list that day'
-        else 'no usable board that day: ' || days.status
+        else 'no complete capture that day: ' || days.status
     end
         when listed.best_rank is not null then 'at place ' || listed.best_rank
         else 'not ranked'

@@ -56,7 +56,7 @@ select
         when days.status in ('ok', 'unchanged') and ranked.our_rank is null then 'Kling 3.0 is not on this board'
         when days.status in ('ok', 'unchanged') then 'Kling 3.0 is at place ' || ranked.our_rank || '; first is ' || days.leader_entry_name
         when days.status = 'partial' then 'partial list; first is ' || coalesce(days.leader_entry_name, 'not named')
-        else 'no usable board that day: ' || days.status
+        else 'no complete capture that day: ' || days.status
     end as evidence,
     case when days.status in ('ok', 'unchanged') then ranked.ours - ranked.theirs end as gap_to_leader,
     case when days.status in ('ok', 'unchanged') then

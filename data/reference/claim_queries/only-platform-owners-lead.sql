@@ -33,7 +33,7 @@ select
     case
         when days.status not in ('ok', 'unchanged') then case
         when days.status = 'partial' then 'a partial list that day'
-        else 'no usable board that day: ' || days.status
+        else 'no complete capture that day: ' || days.status
     end
         when leaders.is_led_by_owner is null then 'no company on this board is known'
         else leaders.company_name || ' leads'

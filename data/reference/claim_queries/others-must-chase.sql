@@ -29,7 +29,7 @@ select
         else 'false'
     end as verdict,
     case
-        when days.leader_company_id is null then 'no usable board that day: ' || days.status
+        when days.leader_company_id is null then 'no complete capture that day: ' || days.status
         when may.company_id is null then 'no leader is held for May 2026'
         else days.leader_company_id || ' leads; ' || may.company_id || ' led on ' || may.captured_on
     end as evidence,

@@ -59,8 +59,8 @@ select
             then 'no leader is held before May 2026, or none in it'
         else 'an American company led for ' || counted.n_american_days_before || ' of ' || counted.n_days_before
             || ' days from ' || counted.first_on || ' to April 2026 (' || counted.n_readings_before
-            || ' readings, each standing until the next), and on ' || counted.n_american_in_may || ' of '
-            || counted.n_readings_in_may || ' readings in May'
+            || ' captures, each valid until the next), and on ' || counted.n_american_in_may || ' of '
+            || counted.n_readings_in_may || ' captures in May'
     end as evidence,
     null::double as gap_to_leader,
     null::boolean as gap_exceeds_interval

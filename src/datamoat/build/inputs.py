@@ -112,7 +112,11 @@ def newest_date(con: duckdb.DuckDBPyConnection, project: Project) -> date:
     ]
     newest = [value for value in found if isinstance(value, date)]
     if not newest:
-        raise ContentError("no input states when it became public", str(project.content / BUILD_FILE), "fill `known:`.")
+        raise ContentError(
+            "no table gives the date of its newest row, so the build has no as-of date",
+            str(project.content / BUILD_FILE),
+            "declare under `known:` a table and the SQL expression of that date, and check that the table has rows.",
+        )
     if max(newest) > (today := datetime.now(UTC).date() + timedelta(days=1)):  # a day for other time zones
         raise ContentError(
             f"an input is of {max(newest)}, and today is {today - timedelta(days=1)}",

@@ -38,7 +38,7 @@ class Build:
     made_from: str = ""
 
     def write(self, path: Path) -> None:
-        """Record it, whole or not at all."""
+        """Write the record in one step, so that a reader never sees half of it."""
         write_record(path, {**self.__dict__, "as_of": self.as_of.isoformat(), "built_at": self.built_at.isoformat()})
 
 

@@ -196,7 +196,7 @@ def accept(
 
     settings = read_settings()
     if not reason.strip():
-        raise UsageError("an acceptance needs a reason", "--reason", "say why it is right.")
+        raise UsageError("an acceptance needs a reason", "--reason", "state why the data are right.")
     with one_writer(settings.data, "accept"):
         one, landing = _quarantined(settings, source, snapshot)
         entry = Acceptance(

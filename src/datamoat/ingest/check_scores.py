@@ -20,7 +20,7 @@ ALIKE = 0.02  # half the entries within this of one another, in logarithms, were
 def check_score(
     rule: AnomalyChecks, score: Score, pairs: list[tuple[Row, Row]], fresh: list[Row], days: int, found: Finding
 ) -> None:
-    """Check ratings: the same scale, moved as a whole, stretched, or one entry torn out of its place."""
+    """Check ratings: the same scale, moved as a whole, stretched, or one entry far from its usual rating."""
     rated = [(old, new) for old, new in pairs if old[score.column] is not None and new[score.column] is not None]
     lost = [rule_label(rule, new) for old, new in pairs if old[score.column] is not None and new[score.column] is None]
     if lost:

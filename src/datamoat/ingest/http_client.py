@@ -172,9 +172,9 @@ class Client:
             encodings = []
         if encodings not in ([], ["gzip"], ["x-gzip"]):
             raise SourceChangedError(
-                f"the body is encoded as {shown(', '.join(encodings))}, which was not asked for",
+                f"the body is encoded as {shown(', '.join(encodings))}, which was not requested",
                 _bare(str(response.url)),
-                "look at the answer by hand.",
+                "look at the response in a browser.",
             )
         body = bytearray()
         for piece in _inflate(response.iter_raw(CHUNK)) if encodings else response.iter_raw(CHUNK):

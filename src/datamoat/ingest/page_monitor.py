@@ -160,7 +160,7 @@ def _ask(settings: Settings, store: Snapshots, page: Page, name: str, clock: Clo
 
 
 def _compare(store: Snapshots, page: Page, before: Receipt | None, now: Receipt) -> tuple[str, str]:
-    """Say how the page differs from the last time, or from the day it was transcribed."""
+    """Return how the page differs from the last time, or from the day it was transcribed."""
     if before is None:
         if page.sha256 is not None and page.sha256 != now.sha256:
             return "changed unseen", "other bytes than on the day it was transcribed, and those were not kept"

@@ -192,9 +192,9 @@ def _cell(name: str, wanted: str, value: Any, notes: Counter[str]) -> Any:  # no
         try:
             number = float(value)
         except OverflowError:
-            raise changed(f"{name} is {shown(value, 30)}, beyond any number we can hold") from None
+            raise changed(f"{name} is {shown(value, 30)}, larger than any 64-bit number") from None
         if math.isinf(number):
-            raise changed(f"{name} is beyond any number we can hold")
+            raise changed(f"{name} is larger than any 64-bit number")
         if math.isnan(number):
             notes[f"{name}: {number} read as missing"] += 1
             return None

@@ -84,7 +84,7 @@ def counts_sql(source: Source) -> str:
 
 
 def definition_of(source: Source) -> str:
-    """Return a hash of everything that counts of a part are a function of beside the part."""
+    """Return a hash of everything that the counts of a part depend on, the part itself excluded."""
     assert source.part is not None  # noqa: S101  (the caller has a streamed source)
     part = source.part
     declared = [list(part.columns.items()), part.required, list(part.counts.items()), part.grain, part.total, part.cut_at]

@@ -257,7 +257,9 @@ def add_file(
     given = {"label": label, "licence": licence}
     if missing := [f"--{name}" for name in part.labels if not given[name]]:
         raise UsageError(
-            f"{source.id} needs {' and '.join(missing)}", str(source.path), "say which set the file belongs to and its licence."
+            f"{source.id} needs {' and '.join(missing)}",
+            str(source.path),
+            "give the set that the file belongs to and its licence.",
         )
     request = next(iter(source.fetch.requests))
     local = Path(path)

@@ -105,7 +105,7 @@ def load_json(response: Response) -> Any:  # noqa: ANN401  (whatever the publish
             "fetch again; a truncated response is never read in part.",
         ) from failure
     except RecursionError as failure:
-        raise changed("JSON nested beyond any honest depth") from failure
+        raise changed("JSON nested too deep to be data") from failure
     except ValueError as failure:  # int() refuses numbers of more than 4,300 digits
         raise changed(f"a number beyond reason: {str(failure)[:80]}") from failure
 

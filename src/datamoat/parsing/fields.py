@@ -1,4 +1,4 @@
-"""Take the fields of an object one by one, so that every field is accounted for."""
+"""Remove the fields of an object one by one, so that a field that nothing reads is found at the end."""
 
 import json
 import math
@@ -43,7 +43,7 @@ def refuse_error(page: Mapping[str, Any], holds: Iterable[str]) -> None:
 
 
 def list_at(page: dict[str, Any], key: str) -> list[Any]:
-    """Take the list at `key` out of an object.
+    """Remove the list at `key` from an object and return it.
 
     Raises:
         SourceChangedError: The key is gone (which differs from an empty list), or holds something else.
@@ -70,10 +70,10 @@ def _lists(value: Any, path: str = "", depth: int = 0) -> list[tuple[str, int]]:
 
 
 def take(entry: dict[str, Any], key: str) -> Any:  # noqa: ANN401
-    """Take the value at `key` out of an object; the key must be there, whatever it holds.
+    """Remove the value at `key` from an object and return it; the key must exist, with any value.
 
     Raises:
-        SourceChangedError: The key is not there.
+        SourceChangedError: The key is absent.
     """
     if key not in entry:
         raise changed(f"an entry has no {shown(key)} (renamed or dropped); it has {keys_of(entry)}")
@@ -81,10 +81,10 @@ def take(entry: dict[str, Any], key: str) -> Any:  # noqa: ANN401
 
 
 def text(entry: dict[str, Any], key: str, *, optional: bool = False) -> str | None:
-    """Take a text out of an object, verbatim; null and blank are missing.
+    """Remove a text from an object and return it unchanged; null and blank count as missing.
 
     Raises:
-        SourceChangedError: Not there, not text, or missing where it may not be.
+        SourceChangedError: The key is absent, the value is not text, or a required text is missing.
     """
     value = entry.pop(key, None) if optional else take(entry, key)
     if value is not None and not isinstance(value, str):
@@ -99,12 +99,12 @@ def text(entry: dict[str, Any], key: str, *, optional: bool = False) -> str | No
 def number(
     response: Response, entry: dict[str, Any], key: str, *, optional: bool = False, negative: bool = False
 ) -> float | int | None:
-    """Take a number out of an object; the ways of writing "none" become missing, with a note.
+    """Remove a number from an object and return it; the ways of writing "none" become None, with a note.
 
     -1 counts as one of those ways unless `negative`; other negative values are refused then.
 
     Raises:
-        SourceChangedError: Not there, or its type changed to something that is no number.
+        SourceChangedError: The key is absent, or the value is not a number.
     """
     value = entry.pop(key, None) if optional else take(entry, key)
     if value is None:
@@ -119,7 +119,7 @@ def number(
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise changed(f"{shown(key)} is {kind(value)}, not a number: its type changed")
     if math.isinf(value):  # JSON's own Infinity is missing already: this is 1e400
-        raise changed(f"{shown(key)} is beyond any number we can hold")
+        raise changed(f"{shown(key)} is larger than any 64-bit number")
     if math.isnan(value):
         response.note(f"{key}: {value} read as missing")
         return None
@@ -132,10 +132,10 @@ def number(
 
 
 def whole(response: Response, entry: dict[str, Any], key: str, *, optional: bool = False) -> int | None:
-    """Take a whole number, zero or more; a value such as 12.0 counts as whole.
+    """Remove a whole number, zero or more, from an object and return it; a value such as 12.0 counts as whole.
 
     Raises:
-        SourceChangedError: Not there, not a number, or with a fraction.
+        SourceChangedError: The key is absent, or the value is not a number or has a fraction.
     """
     value = number(response, entry, key, optional=optional)
     if value is None:
@@ -156,10 +156,10 @@ def drop_sentinels(response: Response, rows: list[Row], column: str) -> list[Row
 
 
 def flag(entry: dict[str, Any], key: str, *, optional: bool = False) -> bool | None:
-    """Take a true or false.
+    """Remove a true or false from an object and return it.
 
     Raises:
-        SourceChangedError: Not there, or something else.
+        SourceChangedError: The key is absent, or the value is neither true nor false.
     """
     value = entry.pop(key, None) if optional else take(entry, key)
     if value is None and optional:
@@ -170,7 +170,7 @@ def flag(entry: dict[str, Any], key: str, *, optional: bool = False) -> bool | N
 
 
 def exhaust(response: Response, entry: Mapping[str, Any], *, ignore: Iterable[str] = (), what: str = "field") -> None:
-    """Say which fields were left over; `ignore` is the written record of what we leave aside.
+    """Note the fields that nothing read; `ignore` lists those that are skipped on purpose.
 
     A field that was added takes nothing away, so it is a note and the data are served; one that was renamed or
     dropped has already stopped the reading at `take`.

@@ -52,7 +52,7 @@ def parse_count(written: str) -> int | None:
     (178300000, 12000, None)
 
     Raises:
-        SourceChangedError: Not a count, or one that can be read in two ways.
+        SourceChangedError: Not a count, or an ambiguous one.
     """
     plain = tidy(written)
     if plain.lower() in MISSING or plain == "-1":
@@ -64,14 +64,14 @@ def parse_count(written: str) -> int | None:
     digits = match[1].strip()
     if GROUPED.fullmatch(digits):
         if unit != 1:
-            raise changed(f"{shown(written)} can be read in two ways: a separator or a decimal mark")
+            raise changed(f"{shown(written)} is ambiguous: a separator or a decimal mark")
         value = Decimal(re.sub(r"[,' .]", "", digits))
     else:
         plainly = PLAIN.fullmatch(digits)
         if not plainly:
             raise changed(f"{shown(written)} is not a count")
         if plainly[2] and unit == 1:
-            raise changed(f"{shown(written)} is not a whole number, or it can be read in two ways")
+            raise changed(f"{shown(written)} is not a whole number, or it is ambiguous: a separator or a decimal mark")
         value = Decimal(f"{plainly[1]}.{plainly[2] or 0}") * unit
     if value != int(value) or value < 0:
         raise changed(f"{shown(written)} is not a count: a fraction or below zero")

@@ -46,7 +46,7 @@ def in_graph_order(models: list[Model]) -> tuple[Model, ...]:
                 if read not in home:
                     near = [name for name in home if name.split(".")[1].split("__")[0] == read.split(".")[1].split("__")[0]]
                     raise ContentError(
-                        f"{model.layer}.{model.name} reads {read}, which no model yields",
+                        f"{model.layer}.{model.name} reads {read}, which no model builds",
                         str(model.path),
                         f"did you mean one of {sorted(near)[:5]}?" if near else "write that model first.",
                     )

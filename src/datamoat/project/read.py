@@ -53,7 +53,7 @@ def read_project(content: Path) -> Project:
     for path in project.expectations:
         if f"{path.parent.name}.{path.stem}" not in project.tables:
             raise ContentError(
-                f"expectations for {path.parent.name}.{path.stem}, which no model yields",
+                f"expectations for {path.parent.name}.{path.stem}, which no model builds",
                 str(path),
                 "rename the file after the table, or delete it.",
             )
@@ -83,7 +83,7 @@ def read_model(path: Path, transforms: Path) -> Model:
     prefix = {"staging": f"stg_{path.parent.name}__", "intermediate": "int_", "marts": ""}[layer]
     if not NAME.fullmatch(path.stem) or not path.stem.startswith(prefix):
         raise ContentError(
-            f"{path.stem!r} is no name for a model in {layer}", str(path), f"call it {prefix}<what>, in snake case."
+            f"{path.stem!r} is not a valid model name in {layer}", str(path), f"call it {prefix}<what>, in snake case."
         )
     if path.suffix == ".sql":
         header, sql = split_header(path)

@@ -21,7 +21,7 @@ class UniqueKeys(yaml.SafeLoader):
         return node
 
     def _count(self, node: yaml.Node, counted: dict[int, int]) -> int:
-        """Return how many values a node stands for, each node counted once."""
+        """Return how many values a node expands to, each node counted once."""
         if id(node) in counted:
             if counted[id(node)] == 0:
                 raise yaml.constructor.ConstructorError(None, None, "an alias of what contains it", node.start_mark)

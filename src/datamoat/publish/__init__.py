@@ -1,1 +1,1 @@
-"""The gate and the swap: audit, the published file, and what changed in it."""
+"""Audit, the published file and its replacement, and what changed in it."""

@@ -98,7 +98,7 @@ def _check(con: duckdb.DuckDBPyConnection, name: str, sql: str, header: dict[str
 
 
 def check_tables_exist(project: Project) -> None:
-    """Refuse a check or a macro that reads a table no model yields.
+    """Refuse a check or a macro that reads a table no model builds.
 
     Raises:
         ContentError: It names the file and the table.
@@ -107,5 +107,5 @@ def check_tables_exist(project: Project) -> None:
         for schema, name in sorted(tables_in(parsed(snippet.sql, snippet.path))):
             if schema != "meta" and f"{schema}.{name}" not in project.tables:
                 raise ContentError(
-                    f"the check reads {schema}.{name}, which no model yields", str(snippet.path), "correct the name."
+                    f"the check reads {schema}.{name}, which no model builds", str(snippet.path), "correct the name."
                 )

@@ -183,7 +183,7 @@ def _compare(part: Path, build: Build) -> None:
         for table_id, measured in build.tables.items():
             if table_id.startswith("marts.") and content_of(con, table_id) != measured["content_hash"]:
                 raise PublishRefusedError(
-                    f"{table_id} in the new file is not what was built",
+                    f"{table_id} in the new file differs from the table that was built",
                     str(part),
                     "run `datamoat run` again; if it repeats, check the disk.",
                 )
@@ -218,7 +218,7 @@ def _swap_in_copy(settings: Settings, build: Published) -> None:
     shutil.copyfile(build.path, part)
     if sha256_of(part) != build.sha256:
         raise PublishRefusedError(
-            f"the copy of build {build.build_id} is not what was retained",
+            f"the copy of build {build.build_id} differs from the retained file",
             str(part),
             "run it again; if it repeats, check the disk.",
         )

@@ -80,7 +80,7 @@ def make_release(
         replace: Whether a folder of that name in `to` may be replaced.
 
     Raises:
-        UsageError: The copy's folder is there already, or `to` is no folder of ours to write to.
+        UsageError: The copy's folder exists already, or `to` is no folder of ours to write to.
         PublishRefusedError: Nothing is published, the clock runs behind the data, or a text holds an address or number
             of a person.
         ContentError: `release.yml` is malformed.
@@ -107,7 +107,7 @@ def make_release(
     copy = target / entry.release_id
     if copy.exists():
         if not replace:
-            raise UsageError(f"{copy.name} is there already", str(copy), "name another folder, or say --force.")
+            raise UsageError(f"{copy.name} exists already", str(copy), "name another folder, or give --force.")
         shutil.rmtree(copy)
     try:
         shutil.copytree(folder, copy)
@@ -216,7 +216,7 @@ def open_release(settings: Settings, entry: Entry) -> duckdb.DuckDBPyConnection:
         ) from failure
     if not is_whole:
         raise PublishRefusedError(
-            f"release {entry.release_id} is not what was released",
+            f"release {entry.release_id} has files that differ from its manifest",
             str(folder),
             f"`datamoat verify {folder}` names what changed; restore a copy.",
         )

@@ -68,7 +68,7 @@ def export_tables(settings: Settings, to: Path | None = None, *, replace: bool =
         include_licensed: Whether tables with rows under a licence that a user stated are written too.
 
     Raises:
-        UsageError: The folder is there already, or `to` is a link, a file, or climbs with `..`.
+        UsageError: The folder exists already, or `to` is a link, a file, or climbs with `..`.
         PublishRefusedError: Nothing is published, or the disk refuses.
     """
     parent = checked_target(to, replace=replace) if to is not None else settings.exports
@@ -78,7 +78,7 @@ def export_tables(settings: Settings, to: Path | None = None, *, replace: bool =
         if folder.exists() and not replace:
             if to is None:
                 return folder
-            raise UsageError(f"{folder.name} is there already", str(folder), "name another folder, or say --force.")
+            raise UsageError(f"{folder.name} exists already", str(folder), "name another folder, or give --force.")
         part = parent / f".{folder.name}.part"
         shutil.rmtree(part, ignore_errors=True)
         try:
@@ -112,7 +112,7 @@ def checked_target(to: Path, *, replace: bool) -> Path:
         UsageError: It is a file, a link or lies behind one, or climbs with `..` and --force was not given.
     """
     if ".." in to.parts and not replace:
-        raise UsageError(f"{to} climbs out with `..`", str(to), "name the folder outright, or say --force.")
+        raise UsageError(f"{to} climbs out with `..`", str(to), "name the folder outright, or give --force.")
     link = next((folder for folder in (to, *to.parents) if folder.is_symlink()), None)
     if link is not None:
         raise UsageError(f"{link} is a link", str(to), "name the folder itself.")

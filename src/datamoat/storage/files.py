@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written beside, flushed, then renamed; records with a checksum; one writer at a time."""
+"""Atomic writes: a temporary file beside the target is flushed, then renamed; records with a checksum; one writer at a time."""
 
 import contextlib
 import errno
@@ -26,7 +26,7 @@ def part_of(path: Path) -> Path:
 
 
 def put_in_place(part: Path, path: Path, *, read_only: bool = False) -> None:
-    """Flush `part` to the disk and let it take the place of `path` in one step, with mode 0444 if it is `read_only`."""
+    """Flush `part` to the disk and replace `path` by it in one step, with mode 0444 if it is `read_only`."""
     if read_only:
         part.chmod(READ_ONLY_MODE)
     _flush(part)

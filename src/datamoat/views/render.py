@@ -81,7 +81,7 @@ def fill(folder: Path, name: str, **values: Any) -> str:  # noqa: ANN401  (whate
         return environment.get_template(name).render(values)
     except TemplateError as failure:
         raise ContentError(
-            f"{name} does not fill: {failure or type(failure).__name__}", str(folder / name), "correct it."
+            f"the template {name} fails: {failure or type(failure).__name__}", str(folder / name), "correct the template."
         ) from failure
 
 

@@ -83,7 +83,7 @@ def write_report(settings: Settings, to: Path | None = None) -> Report:
 
     Raises:
         UsageError: The libraries that draw are not installed, or `to` is no folder.
-        ContentError: A panel does not load or names a fact it does not have, or the template does not fill.
+        ContentError: A panel does not load or names a fact it does not have, or the template fails.
         PublishRefusedError: Nothing is published, or the disk refuses.
     """
     if importlib.util.find_spec("altair") is None or importlib.util.find_spec("vl_convert") is None:

@@ -35,5 +35,5 @@ def kendall_tau_b(a: Sequence[float], b: Sequence[float]) -> float | None:
 
 
 def average_ranks(values: Sequence[float]) -> npt.NDArray[np.float64]:
-    """Return ranks from 1 for the smallest; equal values share the mean of their places."""
+    """Return ranks from 1 for the smallest; equal values share the mean of their ranks."""
     return np.asarray(rankdata(np.asarray(values, float)), float)

@@ -122,14 +122,14 @@ def _combined_df(complete: float, within: float, between: float, n_draws: float)
 
 @lru_cache(maxsize=64)
 def _label_orders(n: int, k: int, n_random: int, seed: int) -> Floats:
-    """Return k ones among n places in random ways, shape (n_random, n)."""
+    """Return random 0/1 vectors of length n with k ones, shape (n_random, n)."""
     first = np.arange(n) < k
     return np.array(np.random.default_rng([seed, n, k]).permuted(np.tile(first, (n_random, 1)), axis=1), dtype=np.float64)
 
 
 @lru_cache(maxsize=4)
 def _subsets(n: int, k: int) -> npt.NDArray[np.uint8]:
-    """Return every subset of k of n places, shape (n_subsets, k)."""
+    """Return every subset of k of the indices 0 to n - 1, shape (n_subsets, k)."""
     rows = np.arange(n - k + 1, dtype=np.uint8)[:, None]
     for size in range(2, k + 1):
         counts = n - k + size - 1 - rows[:, -1].astype(np.intp)
@@ -141,7 +141,7 @@ def _subsets(n: int, k: int) -> npt.NDArray[np.uint8]:
 
 @lru_cache(maxsize=64)
 def _path_orders(k: int, n_random: int, seed: int) -> Floats:
-    """Return permutations of k places as flattened permutation matrices, all or random ones; shape (n_orders, k * k)."""
+    """Return permutations of k positions as flattened permutation matrices, all or random ones; shape (n_orders, k * k)."""
     if factorial(k) > MOST_ORDERS:
         places = np.random.default_rng([seed, k]).permuted(np.tile(np.arange(k), (n_random, 1)), axis=1)
     else:

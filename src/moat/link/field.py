@@ -1,4 +1,4 @@
-"""The entries of some captures with what is known about each at its release: the data that every question is asked of."""
+"""The entries of some captures with what is known about each at its release: the data behind every question."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -60,8 +60,8 @@ class Field:
         se: Their standard errors; the residual of the model comes on top.
         day: Release, in years from any day.
         controls: What else is controlled for, shape (n, k).
-        owner: For each entry the place of its company among the owners of `hours`, -1 where the company owns no platform.
-        month: Month of release, a place along the months of `hours`.
+        owner: For each entry the index of its company among the owners of `hours`, -1 where the company owns no platform.
+        month: Month of release, an index into the months of `hours`.
         hours: Hours of owners.
         log_size: Base-10 logarithm of the company's size at release; NaN where unknown.
         is_funding: Whether that size is funding and not R&D expense.
@@ -93,7 +93,7 @@ class Field:
 
     @cached_property
     def base(self) -> Floats:
-        """Levels of the boards, trend of the release date and controls, without columns that say nothing new."""
+        """Levels of the boards, trend of the release date and controls, without redundant columns."""
         levels = np.eye(self.groups.n_spreads)[self.groups.spread]
         day = (self.day - self.day.mean())[:, None]
         columns = np.hstack([levels, day, day**2, self.controls])
@@ -111,7 +111,7 @@ class Field:
 
     @cached_property
     def members(self) -> Indices:
-        """Places of the owners that are on the boards."""
+        """Indices of the owners that are on the boards."""
         return np.unique(self.owner[self.owner >= 0])
 
     @cached_property

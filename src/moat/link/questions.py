@@ -26,7 +26,7 @@ class Finding:
         n_owners: Owners of platforms among them.
         n_models: Models.
         log_sd: Logarithms of the fitted standard deviations: companies, models, boards.
-        null_log_sd: Those fitted without what is asked about, for the permutation test.
+        null_log_sd: Those fitted without the tested terms, for the permutation test.
     """
 
     effect: Effect
@@ -70,7 +70,7 @@ def find(question: Question, field: Field, seed: int, n_random: int = 9_999, lik
 
 
 def design(question: Question, field: Field) -> tuple[Floats, Floats]:
-    """Return what is controlled for, shape (n, k), and what is asked about, shape (n, n_draws, j), the coefficient wanted last."""
+    """Return the controls, shape (n, k), and the tested terms, shape (n, n_draws, j); the coefficient of interest is the last."""
     owns = field.owns[:, None]
     if question == "owning":
         return field.base, owns[:, :, None]

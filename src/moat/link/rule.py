@@ -9,7 +9,7 @@ from scipy import stats
 
 Verdict = Literal["supported", "not_supported", "cannot_tell"]
 MAX_P = 0.05
-VANISHED = 1 / 3  # less than this share left with size held fixed
+VANISHED = 1 / 3  # less than this share left after controlling for size
 Z95 = float(stats.norm.ppf(0.95))
 
 
@@ -47,7 +47,7 @@ def verdict(evidence: Evidence, smallest: float) -> tuple[Verdict, str]:
     """Return the verdict of one specification and its reason.
 
     Args:
-        evidence: Interval, p and, where size is asked about, the same without size.
+        evidence: Interval, p and, for the question about size, the same without size.
         smallest: Smallest effect of interest, in the unit of the estimate.
     """
     if evidence.is_clear:

@@ -19,7 +19,7 @@ class Owned:
     """The draws of hours of companies that own a platform.
 
     Attributes:
-        owners: Companies, by place.
+        owners: Companies, in the order of the arrays.
         first_month: First month of the arrays; the others follow without gaps.
         hours: Their hours.
     """
@@ -29,7 +29,7 @@ class Owned:
     hours: Hours
 
     def places(self, company: pl.Series, month: pl.Series) -> tuple[pl.Series, pl.Series]:
-        """Return the places of companies, -1 for those that are no owners, and of months, within those that are drawn."""
+        """Return the indices of companies, -1 for those that own no platform, and of months, within those of the draws."""
         last = self.hours.own.shape[1] - 1
         owner = company.replace_strict(self.owners, range(len(self.owners)), default=-1, return_dtype=pl.Int64)
         first = self.first_month

@@ -1,7 +1,7 @@
 """Print the table of docs/method.md: verdicts, coverage and power of every question on the real field with simulated ratings.
 
 The field is that of the published file: companies, owners, dates, boards, standard errors, sizes and draws of hours are real, the
-ratings are simulated, with one effect at a time and the volume that acts drawn anew. Verdicts are those of the primary
+ratings are simulated, with one effect at a time and the volume that acts drawn again. Verdicts are those of the primary
 specification alone. `wrong` counts those against the truth, `wrong, robust` those of them that are the same without each company and
 each board, with the best models alone and in each set of draws. Run as `python tests/moat/link/calibrate_link.py [N]`.
 """
@@ -31,10 +31,10 @@ def is_robust(question: Question, field: Field, word: str, seed: int) -> bool:
     )  # fmt: skip
     wanted = ("without", "best model", "draws")
     changes = (change for change in perturbations(field, context) if change.name.startswith(wanted))
-    return all(judged(question, change.changed(), seed) == word for change in changes if question in change.questions)
+    return all(verdict_of(question, change.changed(), seed) == word for change in changes if question in change.questions)
 
 
-def judged(question: Question, field: Field, seed: int) -> str:
+def verdict_of(question: Question, field: Field, seed: int) -> str:
     """Return the verdict of one field."""
     one = find(question, field, seed, 999)
     return "cannot_tell" if one is None else verdict(evidence_of(one), SMALLEST)[0]

@@ -1,4 +1,4 @@
-"""Each perturbation changes the one thing that its name says."""
+"""Each perturbation changes the one thing that its name states."""
 
 import numpy as np
 import pytest

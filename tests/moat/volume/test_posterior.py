@@ -18,7 +18,7 @@ from moat.volume.processes import LogSum, Process, Row, Series, evaluate, evalua
 MONTHS = 24
 ONES = np.ones(MONTHS)
 LOG_PRIOR = np.log(3e8)
-TIERS = {1: (0.05, 0.05), 2: (0.15, 0.15), 3: (0.30, 0.25)}  # noise and bias of a volume figure
+TIERS = {1: (0.05, 0.05), 2: (0.15, 0.15), 3: (0.30, 0.25)}  # noise and bias of a volume statistic
 
 
 def flat(key: str = "p", users_sd: float = 1.5, gp_sd: float = 0.0) -> Series:
@@ -66,7 +66,7 @@ def test_two_sources_of_two_tiers_meet_the_closed_form() -> None:
     assert solution.evidence == pytest.approx(-2.895791, abs=1e-6)
     mean, variance = solution.left_out()
     assert mean[0] == pytest.approx(19.997694, abs=1e-6)
-    assert np.sqrt(variance[0]) == pytest.approx(0.433382, abs=1e-6)  # of the figure; noise and bias included
+    assert np.sqrt(variance[0]) == pytest.approx(0.433382, abs=1e-6)  # of the statistic; noise and bias included
 
 
 def test_fifty_repeats_by_one_publisher_teach_little_more_than_one() -> None:
@@ -128,8 +128,8 @@ def test_a_total_under_strong_growth_is_met_draw_by_draw_and_near_the_exact_post
     states = dict(draws)["p"]
     assert draws.observation_error("p")["a"] < 0.01
     level, growth = np.meshgrid(np.linspace(-6, 6, 401), np.linspace(-3, 3, 401), indexing="ij")
-    said = logsumexp(level[..., None] + growth[..., None] * years, axis=-1)
-    density = np.exp(-0.5 * (level**2 + (growth / 0.5) ** 2 + ((total.value - said) / sd) ** 2))
+    expected = logsumexp(level[..., None] + growth[..., None] * years, axis=-1)
+    density = np.exp(-0.5 * (level**2 + (growth / 0.5) ** 2 + ((total.value - expected) / sd) ** 2))
     density /= density.sum()
     at_end = level + growth * years[-1]
     mean = (density * at_end).sum()

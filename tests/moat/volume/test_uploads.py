@@ -82,7 +82,7 @@ def test_every_kind_reads_back_what_constant_volumes_imply(kind: str) -> None:
     value, _ = evaluate(platform, Row("a", "p", 0.0, parts, "s", 0.1, 0.1), platform.mean, build_loss(PRIORS))
     if kind in expected:
         assert np.exp(value) == pytest.approx(expected[kind], rel=1e-9)
-    else:  # what is still public is less than what was uploaded
+    else:  # what is left public is less than what was uploaded
         assert np.exp(value) < expected["videos_uploaded"]
 
 

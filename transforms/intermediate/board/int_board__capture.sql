@@ -1,9 +1,9 @@
 /*---
 description: >
-  Every reading of every board, transcribed or live, with what it was worth: how many of its entries have a rating, an interval
-  and votes, and which one serves its day. Of two readings of one board and day one serves, whole: a complete one before a
+  Every capture of every board, transcribed or live, with its quality: how many of its entries have a rating, an interval
+  and votes, and which one serves its day. Of two captures of one board and day one serves, whole: a complete one before a
   partial one, then the one with more cells filled, then a live one before a transcribed one, then by route. Two fits are never mixed.
-  A reading that is unverified, empty or an error never serves; nor does a live answer that only repeats an earlier publication (unchanged).
+  A capture that is unverified, empty or an error never serves; nor does a live response that only repeats an earlier publication (unchanged).
 grain: [capture_id]
 nullable: [n_listed, board_published_on, note]
 ---*/
@@ -21,8 +21,8 @@ with live as (
     group by all
 ),
 
--- Live answers that brought no reading of their own for the day they were given; their requests are named after the boards.
--- A source that serves publications repeats the last one on most days: that the board is unchanged is what those days say.
+-- Live responses without a capture of their own for their day; their requests are named after the boards.
+-- A source that serves publications repeats the last one on most days: on those days the board is unchanged.
 answers as (
     select
         'live:' || snapshots.snapshot_id || ':' || snapshots.request as capture_id,
@@ -105,7 +105,7 @@ filled as (
     group by capture_id
 ),
 
-judged as (
+validated as (
     select
         captures.*,
         coalesce(filled.n_held, 0) as n_held,
@@ -152,4 +152,4 @@ select
             end,
             capture_id asc
     ) = 1 as is_serving
-from judged
+from validated

@@ -1,6 +1,6 @@
 /*---
 description: >
-  What happened to each entry between one complete reading of a board and the next. An entry that changed nothing has no row. Half a point is the rounding of the coarsest route, so a rating moved if it moved by more.
+  What happened to each entry between one complete capture of a board and the next. An entry that changed nothing has no row. Half a point is the rounding of the coarsest route, so a rating moved if it moved by more.
   The cause is the first that fits: entered, left, scale_change, renamed, retired (it has lost its rank), restored, recount (more than half of the board has fewer votes), votes_removed (it has fewer votes), refit (it moved without new votes of its own, or by more than its own new votes can carry), new_votes.
 grain: [board_id, entry_key, captured_on]
 nullable: [rating_change, n_votes_change, rank_change, cause, previous_entry_name]
@@ -17,7 +17,7 @@ with complete as (
     where capture_status = 'ok'
 ),
 
-readings as (
+captures as (
     select
         board_id,
         captured_on,
@@ -42,9 +42,9 @@ entries as (
 
 present as (
     select
-        readings.board_id,
-        readings.captured_on,
-        readings.previous_on,
+        captures.board_id,
+        captures.captured_on,
+        captures.previous_on,
         now.entry_key,
         now.entry_name,
         before.entry_key is null as has_entered,
@@ -57,21 +57,21 @@ present as (
         now.is_ranked and not before.is_ranked as is_restored,
         before.n_votes as previous_n_votes,
         now.rank - before.rank as rank_change
-    from readings
-    inner join entries as now on readings.board_id = now.board_id and readings.captured_on = now.captured_on
+    from captures
+    inner join entries as now on captures.board_id = now.board_id and captures.captured_on = now.captured_on
     left join entries as before
         on
-            readings.board_id = before.board_id
-            and readings.previous_on = before.captured_on
+            captures.board_id = before.board_id
+            and captures.previous_on = before.captured_on
             and now.entry_key = before.entry_key
-    where readings.previous_on is not null
+    where captures.previous_on is not null
 ),
 
 gone as (
     select
-        readings.board_id,
-        readings.captured_on,
-        readings.previous_on,
+        captures.board_id,
+        captures.captured_on,
+        captures.previous_on,
         before.entry_key,
         before.entry_name,
         false as has_entered,
@@ -84,12 +84,12 @@ gone as (
         false as is_restored,
         null::bigint as previous_n_votes,
         null::integer as rank_change
-    from readings
-    inner join entries as before on readings.board_id = before.board_id and readings.previous_on = before.captured_on
+    from captures
+    inner join entries as before on captures.board_id = before.board_id and captures.previous_on = before.captured_on
     left join entries as now
         on
-            readings.board_id = now.board_id
-            and readings.captured_on = now.captured_on
+            captures.board_id = now.board_id
+            and captures.captured_on = now.captured_on
             and before.entry_key = now.entry_key
     where now.entry_key is null
 ),
@@ -108,7 +108,7 @@ counted as (
     from changes
 ),
 
-judged as (
+classified as (
     select
         board_id,
         entry_key,
@@ -153,5 +153,5 @@ select
     rank_change,
     gap_n_days::integer as gap_n_days,
     cause
-from judged
+from classified
 where cause is not null or has_moved

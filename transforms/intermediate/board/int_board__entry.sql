@@ -1,7 +1,7 @@
 /*---
 description: >
-  The entries of the one reading that serves each board and day, with rank, scale, model and company. In a complete board the rank is computed over the entries
-  the board itself ranks, by rating, and equal ratings share the better place; in a partial list it is the place the source gives.
+  The entries of the one capture that serves each board and day, with rank, scale, model and company. In a complete board the rank is computed over the entries
+  the board itself ranks, by rating, and equal ratings share the better rank; in a partial list it is the rank the source gives.
 grain: [board_id, captured_on, entry_key]
 nullable:
   - creator_name
@@ -35,8 +35,8 @@ with served as (
         on entries.board_id = links.board_id and entries.captured_on = links.captured_on
 ),
 
--- A capture that lists an entry without a rank says which entries are retired; one that does not takes the state of each entry from the nearest that does.
-telling as (
+-- A capture that lists an entry without a rank shows which entries are retired; one that does not takes the state of each entry from the nearest that does.
+flagged as (
     select
         captures.board_id,
         captures.captured_on,
@@ -51,13 +51,13 @@ inherited as (
     select
         served.capture_id,
         served.entry_key,
-        telling.is_ranked
+        flagged.is_ranked
     from served
-    inner join telling on served.board_id = telling.board_id and served.entry_key = telling.entry_key
+    inner join flagged on served.board_id = flagged.board_id and served.entry_key = flagged.entry_key
     where served.n_retired = 0 and served.capture_status = 'ok'
     qualify row_number() over (
         partition by served.capture_id, served.entry_key
-        order by abs(served.captured_on - telling.captured_on), telling.captured_on, telling.is_ranked
+        order by abs(served.captured_on - flagged.captured_on), flagged.captured_on, flagged.is_ranked
     ) = 1
 ),
 

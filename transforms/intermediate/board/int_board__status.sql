@@ -147,7 +147,7 @@ days as (
             when served.capture_status is not null then null
             when others.has_repeat = 1 and standing.captured_on is not null
                 then 'the source repeated its publication; the entries are those of ' || standing.captured_on
-            when others.has_empty = 1 or others.has_error = 1 then coalesce(others.note, 'no usable answer')
+            when others.has_empty = 1 or others.has_error = 1 then coalesce(others.note, 'no complete capture')
             when others.has_unverified = 1 then 'only an unverified statement is held for this day'
         end as reason,
         case

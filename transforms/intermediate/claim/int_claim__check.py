@@ -20,7 +20,7 @@ TYPES: dict[str, type[pl.DataType]] = {
     "gap_to_leader": pl.Float64,
     "gap_exceeds_interval": pl.Boolean,
 }
-# Queries speak of the published tables; until these are published, this is what stands for them, column for column as far as claims ask.
+# Queries name the published tables; before those exist, these views replace them, with every column that a claim uses.
 VIEWS = {
     "marts.board_status": "from int_board__status join (select board_id, board_family from int_moat__board) using (board_id)",
     "marts.leaderboard": "from int_board__entry where capture_status = 'ok'",
@@ -58,7 +58,7 @@ def model(
     stg_reference__platform_observations: pl.LazyFrame,
     stg_reference__training_disclosures: pl.LazyFrame,
 ) -> pl.DataFrame:
-    """Run each claim's text as it stands and keep what it says."""
+    """Run the query of each claim unchanged and return its verdicts."""
     claims = stg_reference__claims.sort("claim_id").collect()
     # Draws are many and claims ask for one month, so that only its quarter of a year is handed over.
     recent = int_platform__volume_draws.filter(pl.col("month").is_between(pl.date(2026, 4, 1), pl.date(2026, 6, 1)))
@@ -79,8 +79,8 @@ def model(
         "stg_reference__training_disclosures": stg_reference__training_disclosures,
     }
     files = {QUERY.format(claim_id): sql for claim_id, sql in claims.select("claim_id", "sql").iter_rows()}
-    said = run_queries(files, VIEWS, {name: frame.collect() for name, frame in frames.items()})
-    return pl.concat([checked(claim_id, said[QUERY.format(claim_id)]) for claim_id in claims["claim_id"]])
+    results = run_queries(files, VIEWS, {name: frame.collect() for name, frame in frames.items()})
+    return pl.concat([checked(claim_id, results[QUERY.format(claim_id)]) for claim_id in claims["claim_id"]])
 
 
 def checked(claim_id: str, answer: pl.DataFrame) -> pl.DataFrame:
@@ -108,7 +108,7 @@ def run_queries(
 
     Args:
         queries: SQL by name; it names the views.
-        views: For each table a query names, as `schema.table`, the SELECT over frames that stands for it.
+        views: For each table a query names, as `schema.table`, the SELECT over frames that replaces it.
         frames: Tables by the names the views use.
 
     Raises:

@@ -101,9 +101,9 @@ def model(
 
 
 def shares_of_platforms(access: pl.DataFrame, volumes: pl.LazyFrame, owned: Owned) -> tuple[dict[str, Floats], dict[str, bool]]:
-    """Return the share of each owner's public hours on each platform, by median stock, and whether the platform counts as short."""
-    stock = volumes.filter(pl.col("scenario_id") == "baseline").select("platform_id", "month", "stock_hours_p50").collect()
-    held = access.join(stock, on=["platform_id", "month"]).with_columns(
+    """Return the share of each owner's public hours on each platform, by median cumulative public hours, and whether the platform counts as short."""
+    public = volumes.filter(pl.col("scenario_id") == "baseline").select("platform_id", "month", "stock_hours_p50").collect()
+    held = access.join(public, on=["platform_id", "month"]).with_columns(
         share=pl.col("stock_hours_p50") / pl.col("stock_hours_p50").sum().over("company_id", "month")
     )
     owner, month = owned.places(held["company_id"], held["month"])

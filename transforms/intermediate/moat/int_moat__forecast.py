@@ -181,10 +181,10 @@ def entry_rows(entries: pl.DataFrame, field: Field, scored: Flags, name: str, fo
                 "citation_ids",
             )
         }
-        told = {"forecast_model": name, "issued_on": issued, "is_retrospective": True, "leads_probability": None}
+        issue = {"forecast_model": name, "issued_on": issued, "is_retrospective": True, "leads_probability": None}
         rows.append(
             kept
-            | told
+            | issue
             | {key: float(values[i]) for key, values in scores.items()}
             | distribution(float(found.mean[i]), float(found.sd[i]))
         )

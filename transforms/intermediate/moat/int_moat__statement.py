@@ -1,4 +1,4 @@
-"""The answers: the findings of all six questions, made verdicts by their perturbations, and said in words.
+"""The answers: the findings of all six questions, made verdicts by their perturbations, and put into words.
 
 Every word is filled from the row itself, so that no sentence can contradict its table.
 """
@@ -169,11 +169,11 @@ def verdict_text(row: dict[str, Any]) -> str:
             why = f"the interval ends below {row['smallest_effect']:g}, the smallest effect of interest, and so under every perturbation"
         case "vanishes_with_size":
             before = "" if row["estimate_without_size"] is None else f" from {two_digits(row['estimate_without_size'])}"
-            why = f"less than a third is left{before} once the size of the company is held fixed, and so under every perturbation"
+            why = f"less than a third is left{before} after controlling for the size of the company, and so under every perturbation"
         case "changes_under_a_perturbation":
             alone = "supported" if row["estimate_p05"] > 0 else "not supported"
             more = f" and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
-            why = f"the primary specification alone would say {alone}, and these perturbations do not agree: {'; '.join(other[:SHOWN])}{more}"
+            why = f"the primary specification alone would give {alone}, and these perturbations do not agree: {'; '.join(other[:SHOWN])}{more}"
         case "chance_does_as_well":
             why = "the interval lies above zero, and chance orders companies as well too often"
         case _:
@@ -182,16 +182,16 @@ def verdict_text(row: dict[str, Any]) -> str:
 
 
 def what_would_change_it(row: dict[str, Any]) -> str:
-    """Return what would settle the question, or unsettle it."""
+    """Return what would decide the question, or change its verdict."""
     other, needed = row["perturbations_that_differ"], row["n_owners_needed"]
     if row["verdict"] != "cannot_tell":
         return "Captures or facts under which one perturbation of moat_robustness gives another verdict."
     if row["question_id"] == "dose":
-        return "More pairs of generations with disclosed data: three families are the fewest that can be asked, and five the fewest whose signs can reach p < 0.1."
+        return "More pairs of generations with disclosed data: the question needs at least three families, and five are the fewest whose signs can reach p < 0.1."
     if row["verdict_reason"] == "changes_under_a_perturbation":
         return f"The same verdict under every perturbation; {len(other)} of moat_robustness differ."
     if needed:
-        return f"With the same estimate about {needed} owners of platforms, instead of {row['n_owners']}, would settle it."
+        return f"With the same estimate about {needed} owners of platforms, instead of {row['n_owners']}, would decide it."
     return "More companies and models, or narrower hours (see input_importance)."
 
 
@@ -205,7 +205,7 @@ def sentence(rows: list[dict[str, Any]]) -> str:
         ]
         for word in VERDICTS
     }
-    said = [
+    parts = [
         f"{verb} {len(found)}" + (f" ({'; '.join(found)})" if found else "")
         for verb, found in (
             ("support", counted["supported"]),
@@ -214,4 +214,4 @@ def sentence(rows: list[dict[str, Any]]) -> str:
         )
     ]
     kind, day = rows[0]["as_of_kind"], rows[0]["as_of_on"]
-    return f"Of six statements about owning video and rating well, {DAY[kind]} ({day}) {said[0]}, {said[1]} and {said[2]}."
+    return f"Of six statements about owning video and rating well, {DAY[kind]} ({day}) {parts[0]}, {parts[1]} and {parts[2]}."

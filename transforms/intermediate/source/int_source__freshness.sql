@@ -1,5 +1,5 @@
 /*---
-description: How each source is on the build's date - when it was last asked, when it last answered with something usable, when that last changed; one failing request of several makes it failing.
+description: How each source is on the build's date - when it was last requested, when its last response was accepted, when that last changed; one failing request of several makes it failing.
 grain: [source_id]
 nullable: [last_attempt_at, last_success_at, last_change_on, expected_every]
 caveats:
@@ -53,7 +53,7 @@ bad as (
     group by requests.source_id, requests.request, requests.last_status, requests.last_reason, requests.last_served_on
 ),
 
-told as (
+problems as (
     select
         source_id,
         string_agg(
@@ -88,13 +88,13 @@ joined as (
         summed.last_success_at,
         summed.last_change_on,
         summed.is_unchanged,
-        told.bad_reason,
+        problems.bad_reason,
         sources.expected_every,
         date_diff('day', summed.last_success_at::date, getvariable('as_of')::date) as silent_for,
         sources.expected_days::bigint as expected_days
     from meta.sources as sources
     left join summed on sources.source_id = summed.source_id
-    left join told on sources.source_id = told.source_id
+    left join problems on sources.source_id = problems.source_id
 )
 
 select
@@ -115,9 +115,9 @@ select
         when bad_reason is not null then bad_reason
         when silent_for > 2 * expected_days
             then
-                'The last usable answer is ' || silent_for || ' days older than the newest input; it is expected '
+                'The last accepted response is ' || silent_for || ' days older than the newest input; it is expected '
                 || expected_every || '.'
-        when is_unchanged then 'The newest answers say the same as the ones before.'
-        else 'The newest answer is usable and new.'
+        when is_unchanged then 'The newest responses are the same as the ones before.'
+        else 'The newest response is accepted and new.'
     end as freshness_reason
 from joined

@@ -18,7 +18,7 @@ nullable:
 caveats:
   - Partial days name the leader and a few ranks; nobody is last, and there is no total of votes.
   - Where several entries share rank 1 (n_leaders), the name is the first of them by listed rank, then by name.
-  - Days on which only we have no reading are missing; the board itself existed.
+  - Days on which only we have no capture are missing; the board itself existed.
 ---*/
 
 select

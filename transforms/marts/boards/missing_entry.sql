@@ -3,8 +3,8 @@ description: Models of the register that a video board does not rank, from when 
 grain: [board_id, model_id, missing_from]
 nullable: [missing_to, last_seen_on, last_entry_name, last_rank, last_rating, last_scale_id]
 caveats:
-  - never_listed means that no complete or partial reading we hold lists it, while another board of the same task does.
-  - missing_to is the last reading without it, empty while it is still missing.
+  - never_listed means that no complete or partial capture we hold lists it, while another board of the same task does.
+  - missing_to is the last capture without it, empty while it is still missing.
 ---*/
 
 select

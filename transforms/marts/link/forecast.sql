@@ -1,7 +1,7 @@
 /*---
 description: >
   Predictive distributions of ratings. Retrospective rows forecast each entry of the newest captures from models released before it; issued rows forecast the next entry of every company on each board,
-  made on issued_on and sealed with the release, before the model is listed.
+  made on issued_on and covered by the checksums of the release, before the model is listed.
 grain: [board_id, entry_key, company_id, forecast_model]
 nullable: [model_id, rating, rating_se, pit, log_score, crps, leads_probability]
 rows: {min: 100}

@@ -1,13 +1,13 @@
 /*---
 description: >
   The answer: six questions with one verdict each, by a rule fixed in advance (docs/decisions/0060), on the newest complete captures, on those nearest to the day of the story and on the last of every
-  quarter. `sentence` says all six at once and is the same on each row of a choice of captures.
+  quarter. `sentence` states all six verdicts and is the same on each row of a choice of captures.
 grain: [as_of_kind, as_of_on, question_id]
 nullable: [estimate, estimate_p05, estimate_p95, p_permutation, min_possible_p, n_owners_needed, estimate_without_size]
 rows: {min: 6}
 caveats:
   - An association is not a cause. Owners of platforms are also large companies; question `size` asks about that, and no public table holds compute or talent.
-  - With six or seven owners only strong effects can show; min_possible_p and n_owners_needed say how far the data reach.
+  - With six or seven owners only strong effects can show; min_possible_p and n_owners_needed show how far the data reach.
   - Days and quarters share models; their verdicts are not independent evidence and are not to be counted.
 ---*/
 

@@ -1,6 +1,6 @@
 /*---
 description: >
-  Videos that a platform's own report says it removed in states of the EU, beside the removals of video it reported to the
+  Videos that a platform's own report states as removed in states of the EU, beside the removals of video it reported to the
   EU's database, by quarter. A difference is a finding; the two are never averaged.
 grain: [platform_id, period_start_on, moderation_basis]
 nullable: [removed_to_statements_ratio]

@@ -8,7 +8,7 @@ rows: {min: 600}
 caveats:
   - A decision is not an upload. These counts feed no estimate of hours.
   - A file of exactly 5,000 rows was cut by the publisher; its counts are lower bounds.
-  - Back-fills, outages and changes of a platform's own rules move the counts; regime_id says in which stretch a day lies.
+  - Back-fills, outages and changes of a platform's own rules move the counts; regime_id gives the stretch that a day is in.
 ---*/
 
 select

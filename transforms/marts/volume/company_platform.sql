@@ -1,6 +1,6 @@
 /*---
 description: >
-  Which platforms each company owns in each month, the part of the world that covers, and whose assumption gives the share
+  Which platforms each company owns in each month, the part of the world that this covers, and whose assumption gives the share
   its labs may reach. With assumption_draws and platform_volume_draws this is all that company_volume is made from.
 grain: [company_id, platform_id, month]
 nullable: [access_id]

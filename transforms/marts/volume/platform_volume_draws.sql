@@ -1,6 +1,6 @@
 /*---
 description: >
-  Posterior draws of every platform's volume in the baseline. The same draw number is the same world for every platform and
+  Posterior draws of every platform's volume in the baseline. The same draw number is the same joint draw for every platform and
   month, so that sums, shares and comparisons of draws keep what the platforms have in common.
 grain: [platform_id, month, draw]
 rows: {min: 100000}

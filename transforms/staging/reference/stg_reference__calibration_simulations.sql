@@ -1,6 +1,6 @@
 /*---
 description: >
-  How often the intervals of the volume model held the truth in simulated data sets, by kind of world; written by `make calibrate`.
+  How often the intervals of the volume model covered the truth in simulated data sets, by kind of simulation; written by `make calibrate`.
 grain: [simulation_kind, quantity]
 rows: {min: 1}
 ---*/
