@@ -28,7 +28,7 @@ sentences as (
     where specification_id = 'owning_video_minus_controls'
     union all
     select
-        3 as place,
+        3 + question_number / 100 as place,
         question || ' ' || what_would_change_it as sentence
     from marts.moat_answer
     where as_of_kind = 'newest' and question_id in ('owning', 'amount', 'short', 'size')

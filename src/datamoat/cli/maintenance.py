@@ -65,5 +65,5 @@ def doctor() -> None:
     from datamoat.views.status import examine
 
     findings = examine(read_settings())
-    rows(("is_good", "what", "fix"), findings)
+    rows(("is_good", "what", "fix"), [(good, what, "" if good else fix) for good, what, fix in findings])
     raise typer.Exit(0 if all(good for good, *_ in findings) else 1)

@@ -1,4 +1,4 @@
-"""One polite client for one source: conditional, bounded in bytes, time, hops and attempts."""
+"""The HTTP client of one source: it sends conditional requests and limits bytes, time, redirects and attempts."""
 
 import contextlib
 import ssl

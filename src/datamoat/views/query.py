@@ -172,7 +172,9 @@ def _two_builds(settings: Settings, before: str | None) -> tuple[Published, Publ
         raise UsageError(
             f"build {before} is not retained" if before else "there is no earlier build to compare with",
             str(settings.warehouse / "builds"),
-            f"retained builds: {[build.build_id for build in others]}.",
+            f"retained: {', '.join(build.build_id for build in others)}."
+            if others
+            else "run `datamoat run` again after a fact or a model has changed.",
         )
     for build in (current, earlier):
         check_retained(build)

@@ -228,7 +228,7 @@ class Projection:
 
     @cached_property
     def gradient(self) -> Floats:
-        """Its derivatives by the logarithms of the standard deviations."""
+        """Return the derivatives of the covariance with respect to the logarithm of each standard deviation."""
         traces = self.v.traces - self.v.quadratics(self.solved_x @ np.linalg.cholesky(self.cov)).sum(axis=1)
         return np.asarray(self.v.variances * (traces - self.v.quadratics(self.py[:, None])[:, 0]))
 

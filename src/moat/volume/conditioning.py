@@ -90,7 +90,7 @@ class Model:
         return self.theta_names.index(name) if name in self.theta_names else len(self.theta_names)
 
     def _check(self, rows: Sequence[Row]) -> None:
-        """Refuse what would only fail later, or worse, not fail."""
+        """Refuse observations of an unknown series, values that are not finite, and more rows than a fit can hold."""
         bad = [row.key for row in rows if row.series not in self.series or not np.isfinite(row.value)]
         if bad or len(rows) > MAX_ROWS:
             raise ModelFailedError(

@@ -139,12 +139,17 @@ def reasons(panel: pl.LazyFrame, evidence: pl.LazyFrame, assumptions: pl.LazyFra
 
 
 def two_digits(value: float) -> str:
-    """Return a number with two significant digits and its sign, never with an exponent."""
+    """Return a number with its sign and two significant digits, or whole where it is larger; never with an exponent."""
     if value == 0:
         return "0"
-    places = DIGITS - 1 - floor(log10(abs(value)))
+    places = max(DIGITS - 1 - floor(log10(abs(value))), 0)
     rounded = round(value, places)
-    return f"{rounded:+.{max(places, 0)}f}" if rounded else "0"
+    return f"{rounded:+.{places}f}" if rounded else "0"
+
+
+def number_of(n: int, what: str) -> str:
+    """Return a count with its noun, as `1 perturbation` or `2 perturbations`."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def interval(row: dict[str, Any]) -> str:
@@ -189,7 +194,8 @@ def what_would_change_it(row: dict[str, Any]) -> str:
     if row["question_id"] == "dose":
         return "More pairs of generations with disclosed data: the question needs at least three families, and five are the fewest whose signs can reach p < 0.1."
     if row["verdict_reason"] == "changes_under_a_perturbation":
-        return f"The same verdict under every perturbation; {len(other)} of moat_robustness differ."
+        alone = "supported" if row["estimate_p05"] > 0 else "not supported"
+        return f"It would be {alone} if {number_of(len(other), 'perturbation')} of moat_robustness gave that verdict too."
     if needed:
         return f"With the same estimate about {needed} owners of platforms, instead of {row['n_owners']}, would decide it."
     return "More companies and models, or narrower hours (see input_importance)."
