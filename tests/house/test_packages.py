@@ -54,3 +54,24 @@ def test_no_file_is_long(checkout: Path) -> None:
     assert len(files) > 50
     lines = {path.relative_to(checkout).as_posix(): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert {path: n for path, n in lines.items() if n > MOST_LINES} == {}
+
+
+def test_the_science_imports_arrays_frames_and_errors_alone(checkout: Path) -> None:
+    import ast
+    import sys
+
+    allowed = {"numpy", "scipy", "polars", "scoringrules", "moat"}
+    outside = {"os", "pathlib", "socket", "subprocess", "time", "random", "urllib", "http", "shutil", "io", "tempfile"}
+    found = {}
+    for path in (checkout / "src" / "moat").rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+        roots = {
+            name
+            for name in names - {"datamoat.errors"}
+            if name.split(".")[0] not in (allowed | sys.stdlib_module_names) - outside
+        }
+        found[path.relative_to(checkout).as_posix()] = sorted(roots)
+    assert len(found) > 20
+    assert {path: names for path, names in found.items() if names} == {}

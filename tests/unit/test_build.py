@@ -81,7 +81,7 @@ def test_as_of_leaves_out_what_became_public_later(settings: Settings) -> None:
         (POLARS, '.alias("lab_id")', '.alias("lab")', ModelFailedError, "no column 'lab_id'"),
         (POLARS, 'pl.col("platform_id")', 'pl.col("nothing")', ModelFailedError, "did not run"),
         (POLARS, "return stg_reference__facts", "return {}[0]  #", ModelFailedError, "KeyError"),
-        ("transforms/build.yml", "known: {reference__facts: stated_on}", "", ContentError, "became public"),
+        ("transforms/build.yml", "known: {reference__facts: stated_on}", "", ContentError, "no as-of date"),
     ],
 )
 def test_a_model_that_breaks_its_promise_stops_the_build(
@@ -127,6 +127,7 @@ def test_a_cached_select_is_taken_from_the_cache(settings: Settings, edit: Edit)
     stamp = kept.stat().st_mtime_ns
     assert hashes(built(settings)) == hashes(first)
     assert kept.stat().st_mtime_ns == stamp
+    assert list(settings.lake.rglob("*.part")) == [], "a result taken from the cache leaves no unfinished file"
     edit(FACTS, "7.0", "8.0")
     assert hashes(built(settings)) != hashes(first)
     assert len(list((settings.lake / "cache" / "lab_volume").iterdir())) == 2

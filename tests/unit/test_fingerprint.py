@@ -25,7 +25,14 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_closure_follows_packages_and_modules_imported_by_other_modules(package: Path) -> None:
     found = {path.relative_to(package).as_posix() for path in closure(package / "a.py")}
-    assert found == {"b/__init__.py", "b/c.py", "b/d.py"}
+    assert found == {"__init__.py", "b/__init__.py", "b/c.py", "b/d.py"}
+
+
+@pytest.mark.parametrize("package_file", ["__init__.py", "b/__init__.py"])
+def test_code_in_a_package_above_a_module_changes_the_hash(package: Path, package_file: str) -> None:
+    before = code_hash(package / "a.py")
+    (package / package_file).write_text('"""Top."""\n\nSWITCH = 1\n')
+    assert code_hash(package / "a.py") != before
 
 
 @pytest.mark.parametrize("module", ["b/c.py", "b/d.py"])

@@ -435,3 +435,37 @@ def test_a_run_sees_a_change_of_the_engine_and_of_its_libraries(
     empty = inputs.fingerprint(settings)
     (tmp_path / "engine" / "module.py").write_text("VALUE = 1\n")
     assert len({before, empty, inputs.fingerprint(settings)}) == 3
+
+
+def test_a_publication_that_is_refused_is_not_retained_and_no_rollback_leads_to_it(
+    settings: Settings, edit: Edit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = published(settings)
+    edit(FACTS, "7.0", "8.0")
+    second = published(settings)
+    before = retained_builds(settings)
+
+    def refuse(*_: object) -> None:
+        raise BusyError("process 1 holds the published file", "here", "end it.")
+
+    edit(FACTS, "8.0", "9.0")
+    audited(settings)
+    project = read_project(settings.content)
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "swap_in", refuse)
+        with pytest.raises(BusyError):
+            publish_warehouse(settings, project)
+    assert retained_builds(settings) == before
+    assert published_build(settings) == second
+    assert rollback(settings) == first
+
+
+def test_a_rollback_goes_to_an_earlier_build_also_where_a_later_one_is_retained(settings: Settings, edit: Edit) -> None:
+    first = published(settings)
+    edit(FACTS, "7.0", "8.0")
+    second = published(settings)
+    edit(FACTS, "8.0", "9.0")
+    third = published(settings)
+    assert rollback(settings) == second
+    assert rollback(settings) == first
+    assert rollback(settings, third.build_id) == third

@@ -32,12 +32,12 @@ class CachedResult:
         if not self.folder.is_dir():
             return {}, None
         try:
-            stated: dict[str, str] = json.loads((self.folder / HASHES).read_bytes())
+            stated: dict[str, str] = dict(json.loads((self.folder / HASHES).read_bytes()))
         except FileNotFoundError:
             return {}, None  # a build was stopped in the middle of writing it
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, TypeError):
             return {}, f"{self.folder / HASHES} is damaged"
-        for name, sha256 in dict(stated).items():
+        for name, sha256 in stated.items():
             with contextlib.suppress(OSError):
                 if known_sha256(self.file(name)) == sha256:
                     continue
@@ -53,6 +53,8 @@ class CachedResult:
     def link(self, table_name: str, path: Path) -> None:
         """Let a table stand in the lake too, without a second copy where the disk allows; both are checked before use."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.samefile(self.file(table_name)):
+            return  # to rename one link of a file over another leaves both
         part = part_of(path)
         try:
             part.hardlink_to(self.file(table_name))

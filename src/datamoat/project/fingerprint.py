@@ -15,7 +15,7 @@ from pathlib import Path
 from datamoat.errors import ContentError
 
 OWN = ("datamoat", "moat")  # the packages whose modules are followed
-NUMERIC_STACK = ("duckdb", "numpy", "polars", "pyarrow", "scipy")
+NUMERIC_STACK = ("duckdb", "numpy", "polars", "pyarrow", "scipy", "scoringrules")
 
 
 def versions() -> dict[str, str]:
@@ -85,6 +85,7 @@ def _imports_of(path: Path, node: ast.stmt) -> list[tuple[Path, str]]:
             )
         below = _file_of(f"{module}.{member}") if member else None
         found += [(each, f"{member} {bound}") for each in (file, below) if each is not None]
+        found += [(each, "") for each in _parents_of(module)]  # Python runs them first
     return found
 
 
@@ -92,6 +93,13 @@ def _imported(path: Path) -> list[Path]:
     """Return the files of our own modules that one file imports."""
     statements = [node for node in ast.walk(_parsed(path)) if isinstance(node, ast.Import | ast.ImportFrom)]
     return [file for node in statements for file, _ in _imports_of(path, node)]
+
+
+def _parents_of(module: str) -> list[Path]:
+    """Return the files of the packages that a module is in."""
+    parts = module.split(".")
+    files = (_file_of(".".join(parts[:n])) for n in range(1, len(parts)))
+    return [file for file in files if file is not None]
 
 
 def _file_of(module: str) -> Path | None:

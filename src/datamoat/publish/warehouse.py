@@ -66,7 +66,7 @@ def rollback(settings: Settings, build_id: str | None = None) -> Published:
 
     Args:
         settings: Where things are.
-        build_id: Which build; None takes the newest that is not published now.
+        build_id: Which build; None takes the newest that was published before the current one, or the newest if there is none.
 
     Raises:
         UsageError: That build is not retained, or there is no earlier one.
@@ -75,7 +75,8 @@ def rollback(settings: Settings, build_id: str | None = None) -> Published:
     """
     current = published_build(settings)
     others = [build for build in retained_builds(settings) if current is None or build.build_id != current.build_id]
-    wanted = next((build for build in others if build_id in (None, build.build_id)), None)
+    earlier = [build for build in others if build_id or current is None or build.number < current.number] or others
+    wanted = next((build for build in earlier if build_id in (None, build.build_id)), None)
     if wanted is None:
         raise UsageError(
             f"build {build_id} is not retained" if build_id else "there is no earlier build to go back to",
@@ -199,7 +200,12 @@ def _retain_and_swap(settings: Settings, build: Build, tables: dict[str, dict[st
     )
     copy_read_only(part, path)
     new.write_manifest()
-    _swap_in_copy(settings, new)
+    try:
+        _swap_in_copy(settings, new)
+    except BaseException:  # what was not published is not retained either
+        path.with_suffix(".json").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        raise
     retained: set[str] = set()
     for one in retained_builds(settings):
         if one.build_id in retained or len(retained) == RETAINED_BUILDS:
