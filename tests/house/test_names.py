@@ -29,9 +29,9 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, node.value
-        elif isinstance(node, ast.Name | ast.FunctionDef | ast.ClassDef | ast.arg):
-            name = getattr(node, "id", None) or getattr(node, "name", None) or getattr(node, "arg", "")
-            yield node.lineno, str(name)
+        elif isinstance(node, ast.Name | ast.FunctionDef | ast.ClassDef | ast.arg | ast.Attribute | ast.keyword):
+            for field in ("id", "name", "arg", "attr"):
+                yield getattr(node, "lineno", 0), str(getattr(node, field, None) or "")
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string
@@ -61,11 +61,18 @@ def test_the_engine_names_no_mart_model_source_platform_or_company(checkout: Pat
     pattern = re.compile(
         r"(?<![A-Za-z0-9_-])(?:" + "|".join(map(re.escape, sorted(names, key=len, reverse=True))) + r")(?![A-Za-z0-9_-])"
     )
+    root = checkout / "src" / "datamoat"
+    files = [
+        path for path in sorted(root.rglob("*.*")) if path.suffix in {".py", ".j2"} and not path.is_relative_to(root / "content")
+    ]
+    assert len(files) > 80
     found = [
         f"{path.relative_to(checkout)}:{line}: {match[0]}"
-        for path in sorted((checkout / "src" / "datamoat").rglob("*.py"))
-        if "content" not in path.parts
-        for line, text in texts(path)
+        for path in files
+        for line, text in [
+            (0, path.stem),
+            *(texts(path) if path.suffix == ".py" else enumerate(path.read_text().splitlines(), 1)),
+        ]
         for match in pattern.finditer(text)
     ]
     assert not found, "\n".join(found)
@@ -73,6 +80,8 @@ def test_the_engine_names_no_mart_model_source_platform_or_company(checkout: Pat
 
 def test_the_search_sees_docstrings_comments_and_plain_names(tmp_path: Path) -> None:
     path = tmp_path / "one.py"
-    path.write_text('"""Example: board_status."""\n# kuaishou\ndef tiktok(): return f"marts.claim_check {1}"\n')
+    path.write_text(
+        '"""Example: board_status."""\n# kuaishou\ndef tiktok(): return f"marts.claim_check {1}"\nx.company_pair(bilibili=1)\n'
+    )
     seen = " ".join(text for _, text in texts(path))
-    assert all(name in seen for name in ("board_status", "kuaishou", "tiktok", "claim_check"))
+    assert all(name in seen for name in ("board_status", "kuaishou", "tiktok", "claim_check", "company_pair", "bilibili"))

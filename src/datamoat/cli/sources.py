@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from datamoat.errors import SourceChangedError, UsageError
-from datamoat.ingest.status import Status
+from datamoat.ingest.status import FetchStatus, State, Status
 from datamoat.settings import Settings, read_settings
 from datamoat.views.render import rows
 
@@ -37,9 +37,9 @@ STEPS = {
 
 
 QUIET = {
-    "silent": "datamoat fetch {source} --request {request}",
-    "stale": "look at the publisher's page: it may have stopped, or moved to another address.",
-    "clock suspicious": "set this machine's clock, then fetch again.",
+    State.SILENT: "datamoat fetch {source} --request {request}",
+    State.STALE: "look at the publisher's page: it may have stopped, or moved to another address.",
+    State.CLOCK: "set this machine's clock, then fetch again.",
 }
 
 
@@ -88,7 +88,7 @@ def fetch(
     else:
         with one_writer(settings.data, "fetch"):
             listed = [line for one in asked for line in _fetch_one(settings, one, request, archived, on, alone=bool(named))]
-    is_good = all(line[3] in {"new", "unchanged", "planned"} for line in listed)
+    is_good = all(FetchStatus(line[3]).is_good for line in listed)
     bad = (
         [line for line in listed if line[4] in {Status.SUSPICIOUS, Status.ERROR}]  # of the files brought in, and of no other
         if dry_run or archived is not None
@@ -135,7 +135,7 @@ def _fetch_one(
     except SourceUnavailableError as failure:
         if alone:
             raise
-        return [(one.id, "", "", "deferred", "", f"{failure.what}. {failure.fix}")]
+        return [(one.id, "", "", FetchStatus.DEFERRED, "", f"{failure.what}. {failure.fix}")]
     landed = {landing.snapshot_id: landing for landing in land_source(settings, one)[0]} if report.snapshot_ids else {}
     if archived is not None:
         landed = {landing.snapshot_id: landing for landing in read_landings(settings, one)}
@@ -143,7 +143,7 @@ def _fetch_one(
     for outcome in report.outcomes:
         landing = landed.get(outcome.snapshot_id or "")
         day = outcome.snapshot_id.split("/", 3)[2] if outcome.snapshot_id else ""
-        is_answer = landing is not None and outcome.what in {"new", "unchanged"}
+        is_answer = landing is not None and outcome.what.is_good
         detail = landing.reason or outcome.detail if landing is not None and is_answer else outcome.detail
         lines.append((one.id, outcome.request, day, outcome.what, landing.validation_status if landing else "", detail))
     return lines
@@ -247,7 +247,7 @@ def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json
     if as_json:
         return
     standing = states(settings, [one], datetime.now(UTC).date())
-    bad = [state for state in standing if state.state in {"quarantined", "failing"}]
+    bad = [state for state in standing if state.state.is_withheld]
     quiet = [state for state in standing if state.state in QUIET]
     if not landings:
         typer.echo(f"\nNothing was ever fetched or brought in: datamoat fetch {one.id}")
@@ -341,7 +341,7 @@ def _next_step(state: "RequestState") -> str:
     for sign, step in STEPS.items():
         if sign in state.reason:
             return step
-    if state.state == "quarantined":
+    if state.state == State.QUARANTINED:
         return f"datamoat plan {state.source_id}, then accept it or fix the source."
     return "read the captured bytes, fix parse.py, then `datamoat land` reads the history again."
 
@@ -353,5 +353,5 @@ def _newest_bad(settings: Settings, source: "Source", requests: set[str]) -> lis
     return [
         state.request
         for state in states(settings, [source], datetime.now(UTC).date())
-        if state.request in requests and state.state in {"quarantined", "failing"}
+        if state.request in requests and state.state.is_withheld
     ]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from datamoat.ingest.status import FetchStatus
 from datamoat.storage.snapshots import Receipt
 
 FETCH_SECONDS = 600.0  # how long to wait for another process that fetches the same source
@@ -20,14 +21,14 @@ class Outcome:
     """What one request came to.
 
     Attributes:
-        what: new, unchanged (asked, nothing new), refused (an error answer, kept as evidence) or deferred.
+        what: What the request came to.
         snapshot_id: What was stored, or what it was the same as.
         detail: One line for a person.
         is_stored: Whether a receipt was written.
     """
 
     request: str
-    what: str
+    what: FetchStatus
     detail: str
     snapshot_id: str | None = None
     is_stored: bool = False
@@ -49,13 +50,13 @@ class FetchReport:
     @property
     def is_good(self) -> bool:
         """Whether every request was answered."""
-        return all(outcome.what in {"new", "unchanged", "planned"} for outcome in self.outcomes)
+        return all(outcome.what.is_good for outcome in self.outcomes)
 
 
-def novelty(receipt: Receipt, *, is_new: bool) -> str:
+def novelty(receipt: Receipt, *, is_new: bool) -> FetchStatus:
     """Say whether an answer holds anything that this request had not brought before."""
     return (
-        "new"
+        FetchStatus.NEW
         if is_new and not (receipt.same_bytes_as or "").startswith(f"{receipt.source_id}/{receipt.request}/")
-        else "unchanged"
+        else FetchStatus.UNCHANGED
     )

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from datamoat.errors import SourceChangedError, SourceUnavailableError
 from datamoat.ingest.outcome import Clock, Outcome, novelty
+from datamoat.ingest.status import FetchStatus
 from datamoat.parsing import shown
 from datamoat.project.sources import Paging, Request, Source
 from datamoat.storage.snapshots import Receipt, Snapshots
@@ -42,9 +43,9 @@ class Fetcher:
         except RetryLaterError as failure:
             return failure
         except SourceChangedError as failure:
-            outcomes[name] = Outcome(name, "refused", f"{failure.what}. {failure.fix}")
+            outcomes[name] = Outcome(name, FetchStatus.REFUSED, f"{failure.what}. {failure.fix}")
         except SourceUnavailableError as failure:
-            outcomes[name] = Outcome(name, "deferred", f"{failure.what}. {failure.fix}")
+            outcomes[name] = Outcome(name, FetchStatus.DEFERRED, f"{failure.what}. {failure.fix}")
         return None
 
     def ask(self, name: str, request: Request) -> Outcome:
@@ -61,12 +62,14 @@ class Fetcher:
         """Record a request without a response; an error response is stored as evidence."""
         if trouble is None:
             return Outcome(
-                name, "deferred", f"not fetched: {self.source.id} failed {MOST_FAILURES} times in this run. Fetch again later."
+                name,
+                FetchStatus.DEFERRED,
+                f"not fetched: {self.source.id} failed {MOST_FAILURES} times in this run. Fetch again later.",
             )
         if trouble.reply is None:
-            return Outcome(name, "deferred", f"{trouble.what}. {trouble.fix}")
+            return Outcome(name, FetchStatus.DEFERRED, f"{trouble.what}. {trouble.fix}")
         receipt = self._store(name, trouble.reply, trouble.reply.url)
-        return Outcome(name, "deferred", f"{trouble.what}. {trouble.fix}", receipt.snapshot_id, is_stored=True)
+        return Outcome(name, FetchStatus.DEFERRED, f"{trouble.what}. {trouble.fix}", receipt.snapshot_id, is_stored=True)
 
     def _ask_urls(self, name: str, request: Request, urls: tuple[str, ...], revision: str | None = None) -> Outcome:
         last = self.store.last(name)
@@ -83,7 +86,7 @@ class Fetcher:
         if reply.status != OK:
             receipt = self._store(name, reply, reply.url, revision=revision)
             start = shown(reply.body[:160].decode(errors="replace"), 120)
-            return Outcome(name, "refused", f"HTTP {reply.status}: {start}", receipt.snapshot_id, is_stored=True)
+            return Outcome(name, FetchStatus.REFUSED, f"HTTP {reply.status}: {start}", receipt.snapshot_id, is_stored=True)
         pages = self._further_pages(reply, request.paging) if request.paging else [reply]
         known = {receipt.snapshot_id for receipt in self.store.of(name)}
         receipt = self._store(name, reply, reply.url, pages=pages, revision=revision)
@@ -169,7 +172,7 @@ class Fetcher:
         receipt = self.store.seen_again(last, moment, note)
         return Outcome(
             name,
-            "unchanged",
+            FetchStatus.UNCHANGED,
             f"nothing new since {last.captured_on}",
             receipt.snapshot_id,
             is_stored=receipt.snapshot_id not in known,
@@ -233,7 +236,10 @@ def plan(source: Source, store: Snapshots, name: str, request: Request) -> Outco
     key = source.fetch.key
     with_key = "" if key is None else f", with the key in {key.env}" + ("" if os.environ.get(key.env) else " (not set)")
     return Outcome(
-        name, "planned", f"GET {' else '.join(map(public_url, urls))}{conditional}{with_key}", last.snapshot_id if last else None
+        name,
+        FetchStatus.PLANNED,
+        f"GET {' else '.join(map(public_url, urls))}{conditional}{with_key}",
+        last.snapshot_id if last else None,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from datamoat.ingest.landings import Landing, read_landings
-from datamoat.ingest.status import Status
+from datamoat.ingest.status import State, Status
 from datamoat.project.sources import EVERY_DAYS, Source
 from datamoat.settings import Settings
 
@@ -17,14 +17,14 @@ class RequestState:
     """The state of one request of one source.
 
     Attributes:
-        state: fresh, unchanged, stale, quarantined, failing, silent (nothing for two cadences) or never.
+        state: The state of the request.
         since: The day the state began; None for never.
         served_on: The day of the data that are live.
     """
 
     source_id: str
     request: str
-    state: str
+    state: State
     since: date | None
     served_on: date | None
     reason: str
@@ -49,7 +49,7 @@ def states(settings: Settings, sources: Iterable[Source], today: date) -> list[R
 def _state(source: Source, request: str, today: date, landings: list[Landing]) -> RequestState:
     """Return the state of one request."""
     if not landings:
-        return RequestState(source.id, request, "never", None, None, "nothing was ever fetched or brought in", None)
+        return RequestState(source.id, request, State.NEVER, None, None, "nothing was ever fetched or brought in", None)
     served = [landing for landing in landings if landing.validation_status.is_accepted]
     served_on = served[-1].captured_on if served else None
     newest = max(landings, key=lambda landing: (landing.captured_on, landing.retrieved_at, landing.validation_status.is_accepted))
@@ -60,7 +60,7 @@ def _state(source: Source, request: str, today: date, landings: list[Landing]) -
             if landing.validation_status.is_accepted:
                 break
             since = landing
-        name = "quarantined" if newest.validation_status == Status.SUSPICIOUS else "failing"
+        name = State.QUARANTINED if newest.validation_status == Status.SUSPICIOUS else State.FAILING
         return RequestState(source.id, request, name, since.captured_on, served_on, newest.reason, newest.snapshot_id)
     begun = newest
     for landing in reversed(served):
@@ -73,7 +73,7 @@ def _state(source: Source, request: str, today: date, landings: list[Landing]) -
             return RequestState(
                 source.id,
                 request,
-                "clock suspicious",
+                State.CLOCK,
                 newest.captured_on,
                 served_on,
                 f"the newest snapshot is of {newest.captured_on}, after today ({today}): set the clock",
@@ -83,7 +83,7 @@ def _state(source: Source, request: str, today: date, landings: list[Landing]) -
             return RequestState(
                 source.id,
                 request,
-                "silent",
+                State.SILENT,
                 newest.captured_on,
                 served_on,
                 f"nothing was fetched for {silent} days; every {cadence} is usual",
@@ -93,7 +93,7 @@ def _state(source: Source, request: str, today: date, landings: list[Landing]) -
             return RequestState(
                 source.id,
                 request,
-                "stale",
+                State.STALE,
                 begun.captured_on,
                 served_on,
                 f"fetched, and identical since {begun.captured_on}",
@@ -102,7 +102,7 @@ def _state(source: Source, request: str, today: date, landings: list[Landing]) -
     return RequestState(
         source.id,
         request,
-        "unchanged" if newest.validation_status == Status.UNCHANGED else "fresh",
+        State.UNCHANGED if newest.validation_status == Status.UNCHANGED else State.FRESH,
         begun.captured_on,
         served_on,
         newest.reason,

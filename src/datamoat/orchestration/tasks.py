@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from datamoat.errors import PublishRefusedError, SourceChangedError, SourceUnavailableError
-from datamoat.ingest.status import Status
+from datamoat.ingest.status import FetchStatus, Status
 from datamoat.project.sources import REFERENCE, Source, find_source
 from datamoat.settings import Settings, read_settings
 from datamoat.storage.files import one_writer
@@ -44,10 +44,10 @@ def fetch(source_id: str, day: str | None = None) -> Facts:
         report, skipped = take_inbox(settings, source, day)
         return _fetched(source, report) | ({"skipped": skipped} if skipped else {})
     report = fetch_source(settings, source)
-    bad = [outcome for outcome in report.outcomes if outcome.what not in {"new", "unchanged"}]
+    bad = [outcome for outcome in report.outcomes if not outcome.what.is_good]
     if bad:
         listed = "; ".join(f"{outcome.request} {outcome.what}: {outcome.detail}" for outcome in bad)
-        kind = SourceUnavailableError if any(outcome.what == "deferred" for outcome in bad) else SourceChangedError
+        kind = SourceUnavailableError if any(outcome.what == FetchStatus.DEFERRED for outcome in bad) else SourceChangedError
         raise kind(
             f"{source_id}: {len(bad)} of {len(report.outcomes)} requests failed: {listed}",
             f"data/snapshots/{source_id}",
@@ -103,7 +103,7 @@ def validate(source_id: str) -> Facts:
     settings = read_settings()
     source = find_source(settings.content, source_id)
     current = states(settings, [source], datetime.now(UTC).date())
-    bad = [state for state in current if state.state in {"quarantined", "failing"}]
+    bad = [state for state in current if state.state.is_withheld]
     if bad:
         listed = "; ".join(
             f"{state.request} is {state.state} since {state.since}, {_live(state.served_on)}: {state.reason}" for state in bad

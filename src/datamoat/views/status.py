@@ -15,6 +15,7 @@ from datamoat.build.record import examine_lake
 from datamoat.errors import DatamoatError
 from datamoat.ingest.landings import examine_raw
 from datamoat.ingest.source_state import RequestState, states
+from datamoat.ingest.status import State
 from datamoat.project.sources import read_sources
 from datamoat.project.sql import read_snippet
 from datamoat.settings import Settings
@@ -95,12 +96,12 @@ def _current_states(settings: Settings) -> dict[str, tuple[str, str]]:
     """Return the state today of each source that was ever landed: what landed after the published build counts too."""
     by_source: dict[str, list[RequestState]] = {}
     for state in states(settings, read_sources(settings.content), datetime.now(UTC).date()):
-        if state.state != "never":
+        if state.state != State.NEVER:
             by_source.setdefault(state.source_id, []).append(state)
     found: dict[str, tuple[str, str]] = {}
     for source, requests in by_source.items():
-        bad = [state for state in requests if state.state in {"quarantined", "failing", "clock suspicious"}]
-        silent = [state for state in requests if state.state == "silent"]
+        bad = [state for state in requests if state.state.is_withheld or state.state == State.CLOCK]
+        silent = [state for state in requests if state.state == State.SILENT]
         if bad:
             named = ", ".join(
                 f"{state.request} since {state.since} (data of {state.served_on or 'no day'} stay live)" for state in bad
