@@ -1,6 +1,7 @@
 """Which input the width of an estimate comes from: exact inside a fit, first order with a non-negative rest across layers."""
 
 from collections.abc import Mapping, Sequence
+from math import fsum
 from typing import NamedTuple
 
 import numpy as np
@@ -178,7 +179,7 @@ def log_linear_shares(terms: Sequence[Term], block_of: Mapping[str, str] | None 
         block = (block_of or {}).get(name, name)
         parts[block] = parts.get(block, np.zeros_like(total)) + weights[name] * values
     variances = {block: float(values.var()) for block, values in parts.items()}
-    whole = sum(variances.values())
+    whole = fsum(variances.values())
     first = np.sum(list(parts.values()), axis=0)
     explained = float(np.corrcoef(first, np.log(total))[0, 1] ** 2)
     return Shares({block: explained * variance / whole for block, variance in variances.items()}, weights, 1 - explained)

@@ -7,6 +7,7 @@ filtering, times the filters' retention rate.
 
 from collections.abc import Mapping
 from datetime import date
+from math import fsum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -379,7 +380,7 @@ def _importance(
                     assumption, _, scope = block.partition(":")
                     _add(rows, f"{given.ids[assumption]}:{scope}", "assumption", given.ids[assumption], None, share)
             kept = {key: row for key, row in rows.items() if row["variance_share"] >= SMALL}
-            small = sum(row["variance_share"] for key, row in rows.items() if key not in kept)
+            small = fsum(row["variance_share"] for key, row in rows.items() if key not in kept)
             _add(kept, "other_inputs", "remainder", None, None, small)
             _add(kept, "interactions", "interaction", None, None, shares.rest)
             out += [
