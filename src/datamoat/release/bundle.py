@@ -3,8 +3,8 @@
 A release is the published file, every table as Parquet and CSV, the draws, and what the standards ask for, in one folder
 whose `SHA256SUMS` lists every byte. Its *checksum* is the hash of that list. The checksum is written down outside the bundle, in
 the register of the store and, for releases that were given out, in the register under version control: who changes a
-file and the list with it cannot change those. A release is made by a person on a day, so this is the one module that
-reads the clock, and it refuses a clock that runs behind the data.
+file and the list with it cannot change those. A release is made on a day: the one that is given, or today's by the clock,
+which is refused if it runs behind the data.
 """
 
 import csv
