@@ -19,7 +19,8 @@ SNAPSHOTS: dict[str, Any] = {
 SOURCES: dict[str, Any] = {
     "source_id": pl.String, "title": pl.String, "publisher": pl.String, "licence": pl.String, "licence_url": pl.String,
     "attribution": pl.String, "url": pl.String, "fetch_protocol": pl.String, "expected_every": pl.String, "expected_days": pl.Int64,
-    "about": pl.String, "gaps": pl.List(pl.String),
+    "about": pl.String, "gaps": pl.List(pl.String), "may_plot": pl.String, "may_redistribute": pl.String, "must_credit": pl.String,
+    "terms_basis": pl.String,
 }  # fmt: skip
 GLOSSARY = ("term", "definition", "synonyms", "chinese", "used_in")
 META_TABLES = {
@@ -62,7 +63,7 @@ def input_tables(
                 "publisher": source.publisher.name,
                 "licence": source.licence.name,
                 "licence_url": source.licence.url,
-                "attribution": source.licence.attribution,
+                **source.licence.model_dump(include={"attribution", "may_plot", "may_redistribute", "must_credit", "terms_basis"}),
                 "url": source.publisher.url,
                 "fetch_protocol": source.fetch.protocol,
                 "expected_every": source.fetch.every,

@@ -43,11 +43,15 @@ class Publisher(Strict):
 
 
 class Licence(Strict):
-    """The terms, and the line that readers of a copy must see."""
+    """The terms, what they allow and on what ground we say so, and the line that readers of a copy must see."""
 
     name: str
     url: str
     attribution: str | None = None
+    may_plot: Literal["yes", "no", "not_stated"] = "not_stated"
+    may_redistribute: Literal["yes", "no", "not_stated"] = "not_stated"
+    must_credit: Literal["yes", "no", "not_stated"] = "yes"
+    terms_basis: str = "The terms were not read for this."
 
 
 class Key(Strict):
