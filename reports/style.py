@@ -4,8 +4,16 @@ from typing import Any
 
 import altair as alt
 
-INK, QUIET, RULE = "#1b1b1b", "#4a4a4a", "#d9d9d9"
-BLUE, ORANGE, GREEN, PINK, SKY, GREY = "#0072b2", "#b5500b", "#00795a", "#a8447d", "#56b4e9", "#767676"
+INK, QUIET, RULE, GREY = "#1b1b1b", "#4a4a4a", "#d9d9d9", "#767676"
+ACCENT = "#0b5394"  # the one colour that means something; everything else is ink and grey
+SHADE = "#e8eef4"  # an area that is to be read behind the marks
+MANY = [ACCENT, "#b5500b", "#00795a", "#a8447d", "#56b4e9", INK, "#8a7000"]  # lines that each carry their name and a dash
+EVIDENCE = {  # how an estimate is known: its words, its shape, its colour; where there are no data the mark is hollow
+    "measured": ("counted near the month", "circle", ACCENT, True),
+    "reported": ("uploads stated", "square", ACCENT, True),
+    "modelled": ("from users or lengths", "triangle-up", ACCENT, True),
+    "prior_only": ("no data (prior only)", "diamond", GREY, False),
+}
 NARROW = 500  # charts below this width are for a phone
 
 
@@ -13,7 +21,7 @@ def themed(chart: Any, width: int) -> Any:
     """Return a chart with our type, lines and background."""
     size = 12 if width < NARROW else 13
     return (
-        chart.configure(background="white", font="DejaVu Sans, Arial, sans-serif", padding=8)
+        chart.configure(background="white", font="Liberation Sans, Arial, Helvetica, sans-serif", padding=8)
         .configure_view(stroke=None)
         .configure_axis(
             labelFontSize=size - 1, titleFontSize=size, labelColor=INK, titleColor=QUIET, titleFontWeight="normal", gridColor=RULE,

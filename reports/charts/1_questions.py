@@ -1,89 +1,173 @@
-"""The answers to the questions in points: the newest captures beside the day of the story."""
+"""The answer: six questions as rows, the newest captures beside the day of the story, each unit on an axis of its own."""
 
 from typing import Any
 
 import altair as alt
 
-from datamoat.views.report import Panel
+from datamoat.views.panels import Panel, words
 
 ROWS = """
     select
-        question, as_of_kind, estimate, estimate_p05, estimate_p95, p_permutation, verdict, n_companies, n_owners
+        question, as_of_kind, as_of_on, unit, smallest_effect, estimate, estimate_p05, estimate_p95, p_permutation, verdict, n_companies,
+        n_owners
     from marts.moat_answer
-    where as_of_kind in ('newest', 'story') and question_id in ('owning', 'size', 'amount', 'short', 'dose') and estimate is not null
-    order by question_number, as_of_kind
+    where as_of_kind in ('newest', 'story') and estimate is not null
+    order by unit <> 'points', question_id = 'prediction', question_number, as_of_kind
 """
 FACTS = """
+    with now as (from marts.moat_answer where as_of_kind = 'newest'),
+    owning as (
+        select *, greatest((estimate_p95 - estimate_p05) / 3.29, 1e-9) as se from now where question_id = 'owning'
+    )
     select
-        (select estimate from marts.moat_answer where as_of_kind = 'newest' and question_id = 'owning') as owning,
-        (select estimate from marts.moat_answer where as_of_kind = 'newest' and question_id = 'size') as sized,
-        (select n_owners from marts.moat_answer where as_of_kind = 'newest' and question_id = 'owning') as n_owners,
-        (select n_companies from marts.moat_answer where as_of_kind = 'newest' and question_id = 'owning') as n_companies,
-        (select max(as_of_on) from marts.moat_answer where as_of_kind = 'newest') as as_of_on,
-        (select min(sentence) from marts.moat_answer where as_of_kind = 'newest') as sentence
+        o.estimate as owning, o.estimate_p05 as owning_low, o.estimate_p95 as owning_high, o.n_owners, o.n_companies, o.as_of_on, o.sentence,
+        s.estimate as sized, s.estimate_p05 as sized_low, s.estimate_p95 as sized_high,
+        (select count(*) filter (where verdict <> 'cannot_tell') from now) as n_decided,
+        (select count(*) from now) as n_questions,
+        1 / (1 + exp(-1.702 * o.estimate / o.se)) as title_probability,
+        case
+            when a.verdict = 'supported' and s.verdict = 'supported' then 'and more video goes with higher ratings'
+            else 'but whether video is the reason is unclear'
+        end as reason
+    from owning as o, (from now where question_id = 'size') as s, (from now where question_id = 'amount') as a
 """
-HEADINGS = ("question", "captures", "points", "5 %", "95 %", "p", "verdict", "companies", "owners")
-NAMES = {"newest": "newest captures", "story": "day of the story, 2026-05-14"}
+CITATIONS = "select citation_ids from marts.moat_answer where as_of_kind in ('newest', 'story')"
+HEADINGS = (
+    "question", "captures", "as of", "unit", "smallest effect of interest", "estimate|e", "5 %|e", "95 %|e", "p|e", "verdict|word", "companies",
+    "owners",
+)  # fmt: skip
+KINDS = {"newest": "newest captures", "story": "day of the story"}
+GAP = 0.17  # how far the two marks of a question lie from its middle, in rows
 
 
 def panels(con: Any, style: Any) -> list[Panel]:
     """Return the panel."""
     relation = con.sql(ROWS)
     rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+    reach = max(max(-row["estimate_p05"], row["estimate_p95"]) / row["smallest_effect"] for row in rows) * 1.04
+    low = max(-row["estimate_p05"] / row["smallest_effect"] for row in rows) * 1.08
 
     def draw(width: int) -> Any:
         is_wide = width >= style.NARROW
-        lines = {row["question"]: style.broken(row["question"], 46 if is_wide else 24) for row in rows}
-        data = [
-            {
-                **row,
-                "lines": lines[row["question"]],
-                "captures": NAMES[row["as_of_kind"]],
-                "label": row["verdict"].replace("_", " "),
-            }
-            for row in rows
+        left, right = (232, 118) if is_wide else (8, 8)
+        own = width - left - right - 26
+        groups: list[tuple[str, str, list[dict[str, Any]]]] = []
+        for row in rows:
+            kind = "points" if row["unit"] == "points" else "log score" if row["unit"].startswith("log") else "doubling"
+            if not groups or groups[-1][0] != kind:
+                groups.append((kind, row["unit"], []))
+            groups[-1][2].append(row)
+        titles = {
+            "points": "rating points ahead", "doubling": "rating points per doubling of video, share or data",
+            "log score": "gain in log score per forecast",
+        }  # fmt: skip
+        charts = [
+            _group(style, found, titles[kind], (low, reach), own, is_wide, n == 0) for n, (kind, _, found) in enumerate(groups)
         ]
-        base = alt.Chart(alt.Data(values=data))
-        y = alt.Y(
-            "lines:N", sort=list(dict.fromkeys(lines.values())),
-            axis=alt.Axis(title=None, labelLimit=360, labelExpr=style.LINES, grid=True),
-        )  # fmt: skip
-        offset = alt.YOffset("captures:N", sort=list(NAMES.values()))
-        names = [name for kind, name in NAMES.items() if any(row["as_of_kind"] == kind for row in rows)]
-        colour = alt.Color(
-            "captures:N", sort=names, legend=alt.Legend(title=None, columns=2 if is_wide else 1),
-            scale=alt.Scale(domain=names, range=[style.BLUE, style.ORANGE][: len(names)]),
-        )  # fmt: skip
-        axis = alt.Axis(title="Points ahead; for amount, short video and dose: points per doubling", format="d")
-        spread = base.mark_rule(strokeWidth=2).encode(
-            y=y, yOffset=offset, color=colour, x=alt.X("estimate_p05:Q", axis=axis), x2="estimate_p95:Q"
-        )
-        marks = base.mark_point(filled=True, size=80, opacity=1).encode(y=y, yOffset=offset, color=colour, x="estimate:Q")
-        words = base.mark_text(align="left", dx=6, dy=-7, fontSize=11, color=style.QUIET).encode(
-            y=y, yOffset=offset, x="estimate:Q", text="label:N"
-        )
-        zero = alt.Chart(alt.Data(values=[{"at": 0}])).mark_rule(color=style.INK).encode(x="at:Q")
-        drawn = (zero + spread + marks + words).properties(
-            width=width - (330 if is_wide else 175), height=(62 if is_wide else 76) * len(set(lines.values()))
-        )
-        return style.themed(drawn, width)
+        return style.themed(alt.vconcat(*charts, spacing=58, bounds="flush"), width).configure_view(stroke=None)
 
     return [
         Panel(
             "questions",
-            "Owners of video platforms are {owning:n} points ahead on the newest boards, and {sized:n} beside other companies of their size",
+            "Owners of video platforms rate {owning:two} points higher, {reason}",
+            "Whether owners of video platforms rate higher is unclear",
+            "Estimates with 90 % intervals; shaded: smaller than the smallest effect of interest",
             (
                 "{sentence}",
                 (
-                    "Each line is one question, each mark an estimate with its 90 % interval, from one model over all ranked entries of the"
-                    " four primary boards: {n_companies:n} companies, of which {n_owners:n} own a platform. Release date, open weights,"
-                    " sound, speed tier and resolution are controlled for. A verdict other than cannot tell is the same under every"
-                    " perturbation of marts.moat_robustness."
+                    "Each row is one question. The dark mark is the newest captures, the light one the day of the story; lines are 90 %"
+                    " intervals. One model over all ranked entries of the four primary boards: {n_companies:n} companies, of which"
+                    " {n_owners:n} own a platform. Owners are {owning:e} points ahead ({owning_low:e} to {owning_high:e}), beside"
+                    " companies of their size {sized:e} ({sized_low:e} to {sized_high:e}). Release date, open weights, sound, speed tier and"
+                    " resolution are controlled for. {n_decided:n} of {n_questions:n} verdicts are other than cannot tell; such a verdict is"
+                    " the same under every perturbation of marts.moat_robustness."
                 ),
             ),
             FACTS,
             ROWS,
+            CITATIONS,
             HEADINGS,
             draw,
         )
     ]
+
+
+def _group(
+    style: Any, rows: list[dict[str, Any]], title: str, reach: tuple[float, float], own: int, is_wide: bool, has_key: bool
+) -> Any:
+    """Return the questions of one unit: the axis is in that unit, scaled so that the smallest effect is as wide as in the others."""
+    smallest = rows[0]["smallest_effect"]
+    names = list(dict.fromkeys(row["question"] for row in rows))
+    data = []
+    for row in rows:
+        is_new = row["as_of_kind"] == "newest"
+        found = f"{words(row['estimate'], 'e')}, {row['verdict'].replace('_', ' ')}"
+        data.append(
+            {
+                "at": names.index(row["question"]) + (-1 if is_new else 1) * (GAP if is_wide else GAP / 2) + (0.0 if is_wide else 0.2),
+                "x": row["estimate"], "low": row["estimate_p05"], "high": row["estimate_p95"], "is_new": is_new,
+                "label": found if is_wide else f"{'now' if is_new else 'story day'} {found}",
+                "day": f"{KINDS[row['as_of_kind']]}, {row['as_of_on'].isoformat()}",
+            }
+        )  # fmt: skip
+    scale = alt.Scale(domain=[-reach[0] * smallest, reach[1] * smallest], nice=False, zero=False)
+    y_scale = alt.Scale(domain=[-0.5, len(names) - 0.5], reverse=True, nice=False, zero=False)
+    base = alt.Chart(alt.Data(values=data))
+    ticks = [tick * smallest for tick in range(-3, 6) if -reach[0] <= tick <= reach[1] and (is_wide or tick % 2 == 0)]
+    x = alt.X(
+        "x:Q",
+        scale=scale,
+        axis=alt.Axis(
+            title=title,
+            values=ticks,
+            labelExpr=f"datum.value == 0 ? '0' : format(datum.value, '{'+.0f' if smallest >= 1 else '+.2f'}')",
+            grid=False,
+        ),
+    )
+    y = alt.Y("at:Q", scale=y_scale, axis=None)
+    ink = alt.condition("datum.is_new", alt.value(style.INK), alt.value(style.QUIET))
+    strong = alt.condition("datum.is_new", alt.value(style.ACCENT), alt.value(style.GREY))
+    band = alt.Chart(alt.Data(values=[{"from": -smallest, "to": smallest}])).mark_rect(color=style.SHADE, opacity=1).encode(
+        x=alt.X("from:Q", scale=scale), x2="to:Q"
+    )  # fmt: skip
+    zero = (
+        alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=style.INK, strokeWidth=1).encode(x=alt.X("zero:Q", scale=scale))
+    )
+    spread = base.mark_rule().encode(
+        x=alt.X("low:Q", scale=scale), x2="high:Q", y=y, color=strong,
+        strokeWidth=alt.condition("datum.is_new", alt.value(3.5), alt.value(1.5)),
+    )  # fmt: skip
+    marks = base.mark_point(opacity=1, strokeWidth=1.5).encode(
+        x=x, y=y, stroke=strong, fill=alt.condition("datum.is_new", alt.value(style.ACCENT), alt.value("white")),
+        size=alt.condition("datum.is_new", alt.value(110), alt.value(50)),
+    )  # fmt: skip
+    asked = [
+        {"at": n if is_wide else n - 0.47, "text": style.broken(name, 34 if is_wide else 46).split("|")}
+        for n, name in enumerate(names)
+    ]
+    question = alt.Chart(alt.Data(values=asked)).mark_text(
+        align="right" if is_wide else "left", baseline="middle" if is_wide else "top", fontSize=13, lineHeight=16, color=style.INK,
+        fontWeight="normal" if is_wide else "bold",
+    ).encode(x=alt.value(-12 if is_wide else 0), y=y, text="text:N")  # fmt: skip
+    if is_wide:
+        verdicts = base.mark_text(align="left", baseline="middle", fontSize=12).encode(
+            x=alt.value(own + 8), y=y, text="label:N", color=ink
+        )
+    else:  # no room beside the marks: one line below the question
+        pairs = [
+            {"at": n - 0.1, "label": "; ".join(row["label"] for row in data if names[round(row["at"] - 0.2)] == name)}
+            for n, name in enumerate(names)
+        ]
+        verdicts = alt.Chart(alt.Data(values=pairs)).mark_text(align="left", baseline="middle", fontSize=11, color=style.QUIET).encode(
+            x=alt.value(0), y=y, text="label:N"
+        )  # fmt: skip
+    layers = [band, zero, spread, marks, question, verdicts]
+    if has_key and is_wide:
+        key = base.transform_filter("datum.at < 0.5")
+        layers += [
+            key.transform_filter(f"datum.is_new === {str(is_new).lower()}")
+            .mark_text(align="left", baseline="middle", dy=-12 if is_new else 13, fontSize=11)
+            .encode(x=alt.X("low:Q", scale=scale), y=y, text="day:N", color=strong)
+            for is_new in (True, False)
+        ]
+    return alt.layer(*layers).properties(width=own, height=(54 if is_wide else 96) * len(names))

@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from datamoat.views.report import Panel
+from datamoat.views.panels import Panel
 
 BOARDS = (("aa_text_to_video", "Artificial Analysis, text to video"), ("arena_text_to_video", "Arena, text to video"))
 ROWS = """
@@ -24,12 +24,16 @@ FACTS = """
         from marts.moat_effect as e, (select max(captured_on) as captured_on from marts.company_moat where board_id = '{board}') as n
         where e.as_of_kind = 'newest' and e.board_id = '{board}' and e.specification_id = 'amount'
     ),
-    most as (from now where has_platform order by usable_hours_p50 desc, company_id limit 1),
+    most as (from now where has_platform and basis <> 'prior_only' order by usable_hours_p50 desc, company_id limit 1),
     free as (from now where not has_platform order by company_rank, company_id limit 1),
     first as (from now order by company_rank, company_id limit 1)
     select
         test.captured_on, test.n_companies, test.n_owners, test.estimate, test.p_permutation, test.estimate_p05,
         test.estimate_p95, test.verdict_text,
+        test.captured_on as as_of_on,
+        greatest(1 / (1 + exp(-1.702 * 3.29 * test.estimate / (test.estimate_p95 - test.estimate_p05))),
+            1 / (1 + exp(1.702 * 3.29 * test.estimate / (test.estimate_p95 - test.estimate_p05)))) as title_probability,
+        case when test.estimate > 0 then 'higher' else 'lower' end as direction,
         most.company_name as most_name, most.usable_hours_p05 as most_low, most.usable_hours_p50 as most_hours,
         most.usable_hours_p95 as most_high, most.company_rank as most_rank,
         free.company_name as free_name, free.company_rank as free_rank, free.best_entry_name as free_entry,
@@ -45,13 +49,13 @@ HEADINGS = (
     "rank",
     "owns a platform",
     "best entry",
-    "rating",
-    "rating, low",
-    "rating, high",
-    "hours after filtering, 5 %",
-    "median",
-    "95 %",
-    "basis",
+    "rating|n",
+    "rating, low|n",
+    "rating, high|n",
+    "hours after filtering, 5 %|many",
+    "median|many",
+    "95 %|many",
+    "evidence|word",
 )
 
 
@@ -81,16 +85,18 @@ def _panel(con: Any, style: Any, board: str, name: str) -> Panel:
 
     return Panel(
         f"rating-by-volume-{board.replace('_', '-')}",
-        f"{name}: {{free_name}} is number {{free_rank}} without a platform, and {{most_name}}, with the most hours after filtering by the median, is number {{most_rank}}",
+        f"{name}: among owners of platforms, more video goes with {{direction}} ratings",
+        f"{name}: whether more video goes with higher ratings is unclear",
+        f"{rating} by hours after filtering (90 % interval); hollow: no data of its own platforms",
         (
             (
                 "On {captured_on:day}, {first_name} leads with {first_entry} at {first_rating:n} points ({first_interval})."
-                " {most_name} could have used about {most_hours:many} hours when its best model came out, and the interval is wide:"
+                " {free_name} is number {free_rank} without a platform. {most_name}, number {most_rank}, could have used about {most_hours:many} hours when its best model came out, and the interval is wide:"
                 " 90 % from {most_low:many} to {most_high:many} hours."
             ),
             (
-                "Among the {n_owners:n} owners of platforms on this board a doubling of the hours goes with {estimate:n} points (90 %:"
-                " {estimate_p05:n} to {estimate_p95:n}; a random order gives as much with probability {p_permutation:r3}). Over all four"
+                "Among the {n_owners:n} owners of platforms on this board a doubling of the hours goes with {estimate:e} points (90 %:"
+                " {estimate_p05:e} to {estimate_p95:e}; a random order gives as much with probability {p_permutation:two}). Over all four"
                 " boards: {verdict_text}"
             ),
             (
@@ -100,6 +106,7 @@ def _panel(con: Any, style: Any, board: str, name: str) -> Panel:
         ),
         FACTS.format(board=board),
         ROWS.format(board=board),
+        f"select citation_ids from ({ROWS.format(board=board).replace('basis', 'basis, citation_ids')})",
         HEADINGS,
         draw,
     )
@@ -138,16 +145,18 @@ def _scatter(rows: list[dict[str, Any]], style: Any, scale: Any, width: float, r
         axis=style.log_axis("Hours it could use (log scale, 90 % interval)", int(width)),
     )
     y = alt.Y("best_rating:Q", scale=scale, axis=alt.Axis(title=rating))
-    across = base.mark_rule(color=style.BLUE, opacity=0.45, strokeWidth=2).encode(
+    across = base.mark_rule(color=style.ACCENT, opacity=0.45, strokeWidth=2).encode(
         x=alt.X("usable_hours_p05:Q", scale=alt.Scale(type="log"), axis=style.log_axis("Hours it could use (log scale, 90 % interval)", int(width))),
         x2="usable_hours_p95:Q", y=y,
     )  # fmt: skip
-    down = base.mark_rule(color=style.BLUE, opacity=0.45, strokeWidth=2).encode(
+    down = base.mark_rule(color=style.ACCENT, opacity=0.45, strokeWidth=2).encode(
         x=x,
         y=alt.Y("best_rating_low:Q", scale=scale, axis=alt.Axis(title=rating)),
         y2="best_rating_high:Q",
     )
-    points = base.mark_circle(color=style.BLUE, size=80, opacity=1).encode(x=x, y=y)
+    points = base.mark_point(stroke=style.ACCENT, size=80, opacity=1, strokeWidth=1.6).encode(
+        x=x, y=y, fill=alt.condition("datum.basis === 'prior_only'", alt.value("white"), alt.value(style.ACCENT))
+    )
     names = base.mark_text(align="left", dx=9, dy=-9, fontSize=12, fontWeight="bold", color=style.INK).encode(
         x=x, y=alt.Y("label_at:Q", scale=scale, axis=alt.Axis(title=rating)), text="name:N"
     )
@@ -161,10 +170,10 @@ def _strip(rows: list[dict[str, Any]], style: Any, scale: Any, width: float, rat
     axis = alt.Axis(title=rating) if rating else alt.Axis(title=None, labels=False, ticks=False)
     x = alt.X("point:Q", scale=place, axis=None)
     y = alt.Y("best_rating:Q", scale=scale, axis=axis)
-    down = base.mark_rule(color=style.ORANGE, opacity=0.45, strokeWidth=2).encode(
+    down = base.mark_rule(color=style.GREY, opacity=0.45, strokeWidth=2).encode(
         x=x, y=alt.Y("best_rating_low:Q", scale=scale, axis=axis), y2="best_rating_high:Q"
     )
-    points = base.mark_square(color=style.ORANGE, size=55, opacity=1).encode(x=x, y=y)
+    points = base.mark_square(color=style.GREY, size=55, opacity=1).encode(x=x, y=y)
     lines = base.mark_rule(color=style.GREY, strokeWidth=0.7).encode(x=x, x2="elbow:Q", y=y, y2="label_at:Q")
     names = base.mark_text(align="left", fontSize=12, color=style.INK).encode(
         x=alt.X("text:Q", scale=place, axis=None), y=alt.Y("label_at:Q", scale=scale, axis=axis), text="name:N"

@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from datamoat.views.report import Panel
+from datamoat.views.panels import Panel
 
 BOARD = "aa_text_to_video"
 ROWS = f"""
@@ -36,14 +36,16 @@ FACTS = f"""
     select
         now.captured_on, now.company_name as now_name, now.best_rating as now_rating, now.best_entry_name as now_entry,
         case
-            when now.company_name = then_.company_name then now.company_name || ' leads now as in May 2026'
-            else then_.company_name || ', first in May 2026, has been overtaken by ' || now.company_name
+            when now.company_name = then_.company_name then now.company_name || ' is first now as in May 2026'
+            else now.company_name || ' is first now, ' || then_.company_name || ' was in May 2026'
         end as story,
         then_.company_name as then_name, then_.best_rating as then_rating, then_.best_entry_name as then_entry,
+        now.captured_on as as_of_on, 1.0 as title_probability,
         (select count(*) from scales) as n_scales, (select count(distinct captured_on) from seen) as n_days
     from now, then_
 """
-HEADINGS = ("company", "day", "best rating", "entry", "scale")
+CITATIONS = f"select citation_ids from marts.company_moat where board_id = '{BOARD}' and scenario_id = 'baseline'"
+HEADINGS = ("company", "day", "best rating|n", "entry", "scale")
 
 
 def panels(con: Any, style: Any) -> list[Panel]:
@@ -76,7 +78,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
         for i, row in enumerate(ends):
             row["at"] = row["rating"] if i == 0 else min(row["rating"], ends[i - 1]["at"] - gap)
         newest = max(row["day"] for row in data)
-        palette = [style.BLUE, style.ORANGE, style.GREEN, style.PINK, style.SKY, "#111111", "#c9a400"]
+        palette = style.MANY
         names = sorted(last, key=lambda name: -last[name]["rating"])
         colour = alt.Color("company:N", legend=None, scale=alt.Scale(domain=names, range=palette))
         x = alt.X(
@@ -129,6 +131,8 @@ def panels(con: Any, style: Any) -> list[Panel]:
         Panel(
             "ratings",
             "Artificial Analysis, text to video: {story}",
+            "Artificial Analysis, text to video: {story}",
+            "Best rating of a company in points; a dashed line is a change of scale",
             (
                 (
                     "There are {n_days:n} complete captures. On 14 May 2026 {then_name} led with {then_entry} at"
@@ -141,6 +145,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
             ),
             FACTS,
             ROWS,
+            CITATIONS,
             HEADINGS,
             draw,
         )

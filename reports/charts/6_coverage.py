@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from datamoat.views.report import Panel
+from datamoat.views.panels import Panel
 
 ROWS = """
     select board_id, status, count(*) as n_days, min(captured_on) as first_on, max(captured_on) as last_on
@@ -17,10 +17,10 @@ FACTS = """
         count(*) filter (where status = 'partial') as n_partial, count(*) filter (where status = 'missing') as n_missing,
         count(*) filter (where status in ('empty', 'error')) as n_bad, count(distinct board_id) as n_boards,
         count(*) filter (where status in ('ok', 'unchanged')) / count(*) as usable_share,
-        min(captured_on) as since, max(captured_on) as until
+        min(captured_on) as since, max(captured_on) as until, max(captured_on) as as_of_on, 1.0 as title_probability
     from marts.board_status
 """
-HEADINGS = ("board", "status", "days", "first", "last")
+HEADINGS = ("board|word", "status", "days", "first", "last")
 STATUS_LABELS = {
     "ok": "complete", "unchanged": "complete, as before", "partial": "leader and a few ranks", "empty": "empty response",
     "error": "broken response",
@@ -32,7 +32,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
     read = con.sql(DAYS).fetchall()
     found = {status for *_, status in read}
     words = {status: word for status, word in STATUS_LABELS.items() if status in found}
-    colours = dict(zip(STATUS_LABELS, (style.BLUE, style.SKY, style.ORANGE, "#111111", style.PINK), strict=True))
+    colours = dict(zip(STATUS_LABELS, (style.ACCENT, "#7ba7d1", style.GREY, style.INK, style.INK), strict=True))
     ids = {board_id for board_id, *_ in read}
     boards = [board_id for board_id in style.BOARDS if board_id in ids] + sorted(ids - set(style.BOARDS))
 
@@ -59,6 +59,8 @@ def panels(con: Any, style: Any) -> list[Panel]:
         Panel(
             "coverage",
             "A complete capture on {usable_share:share} of calendar days; the other days are blank, not filled in",
+            "A complete capture on {usable_share:share} of calendar days; the other days are blank, not filled in",
+            "Days with a capture of each board, by what it holds",
             (
                 (
                     "From {since:day} to {until:day}, {n_boards:n} boards: {n_usable:n} days with a complete capture (ok, or unchanged since the"
@@ -68,6 +70,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
             ),
             FACTS,
             ROWS,
+            "select citation_ids from marts.board_status where status <> 'missing'",
             HEADINGS,
             draw,
         )

@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from datamoat.views.report import Panel
+from datamoat.views.panels import Panel
 
 COMPANIES = ("bytedance", "kuaishou", "google")
 CHOSEN = f"""
@@ -44,7 +44,7 @@ FACTS = (
             else 'These are not common to all companies, so that they can move a rank.'
         end as common,
         b.input_title as b_title, k.input_title as k_title, g.input_title as g_title, coalesce(b.reason, 'a published statistic') as b_reason, b.variance_share as b_share, k.variance_share as k_share, g.variance_share as g_share,
-        b.company_name as b_name, k.company_name as k_name, g.company_name as g_name
+        (select as_of from meta.build) as as_of_on, 1.0 as title_probability, b.company_name as b_name, k.company_name as k_name, g.company_name as g_name
     from b, k, g
 """
 )
@@ -53,8 +53,8 @@ HEADINGS = (
     "company",
     "input",
     "common to all companies",
-    "share of the variance",
-    "expected reduction by one more official statistic",
+    "share of the variance|share",
+    "expected reduction by one more official statistic|share",
 )
 
 
@@ -85,7 +85,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
             )
             colour = alt.Color(
                 "reach:N", title=None, sort=list(REACH.values()),
-                scale=alt.Scale(domain=list(REACH.values()), range=[style.GREY, style.BLUE]),
+                scale=alt.Scale(domain=list(REACH.values()), range=[style.GREY, style.ACCENT]),
             )  # fmt: skip
             bars = base.mark_bar(height=15).encode(x=x, y=y, color=colour)
             labels = base.mark_text(align="left", dx=4, fontSize=12, color=style.INK).encode(
@@ -102,6 +102,8 @@ def panels(con: Any, style: Any) -> list[Panel]:
         Panel(
             "what-would-narrow",
             "{story}",
+            "{story}",
+            "Share of the variance of the logarithm of hours after filtering, first order",
             (
                 (
                     "“{b_title}” carries {b_share:share} of the variance of what {b_name} could use; for {k_name} it is “{k_title}” with"
@@ -114,6 +116,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
             ),
             FACTS,
             ROWS,
+            f"select citation_ids from marts.input_importance where measure = 'usable_hours' and company_id in {COMPANIES}",
             HEADINGS,
             draw,
         )

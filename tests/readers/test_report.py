@@ -1,9 +1,13 @@
 """Every number in the report is the mart's, and the page loads, runs and hides nothing."""
 
+import json
 import re
 import shutil
+import struct
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
+from math import floor, log10
 from pathlib import Path
 
 import duckdb
@@ -13,7 +17,9 @@ from datamoat.errors import ContentError
 from datamoat.project.yaml_files import read_yaml
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import open_published
-from datamoat.views.report import SHOWN_ROWS, Panel, exact_text, read_panels, words, write_report
+from datamoat.views.panels import SURE, Filled, Panel, exact_text, fill_panel, read_panels, words
+from datamoat.views.picture import OURS
+from datamoat.views.report import SHOWN_ROWS, write_report
 
 pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
@@ -46,7 +52,9 @@ class Page(HTMLParser):
             self.tables[self._table][-1].append(given["data-value"] or "")
         if "data-fact" in given:
             self._fact, self._value = given["data-fact"] or "", given.get("value")
-        if tag in {"style", "title", "nav"}:  # the contents repeat the titles
+        if tag in {"style", "title", "nav", "p"} and (
+            tag != "p" or given.get("class") == "credit"
+        ):  # repeats titles; names of sources
             self._depth += 1
 
     def handle_endtag(self, tag: str) -> None:
@@ -54,7 +62,7 @@ class Page(HTMLParser):
             self._table = ""
         if tag in {"data", "span"}:
             self._fact = ""
-        if tag in {"style", "title", "nav"}:
+        if tag in {"style", "title", "nav"} or (tag == "p" and self._depth):
             self._depth -= 1
 
     def handle_data(self, data: str) -> None:
@@ -84,6 +92,11 @@ def read(page: Path) -> Page:
 @pytest.fixture(scope="module")
 def panels(published: Settings, con: duckdb.DuckDBPyConnection) -> list[Panel]:
     return read_panels(published.content, con)
+
+
+@pytest.fixture(scope="module")
+def drawn(con: duckdb.DuckDBPyConnection, panels: list[Panel]) -> list[Filled]:
+    return [fill_panel(con, panel) for panel in panels]
 
 
 def cell(value: object) -> str:
@@ -134,7 +147,8 @@ def test_a_number_in_a_sentence_is_the_exact_value_rounded(read: Page) -> None:
                 continue
             shown = float(shown_text.replace("−", "-").replace(",", ""))
             assert shown == pytest.approx(
-                float(value), abs=0.5 if "." not in shown_text else 0.5 * 10 ** -len(shown_text.split(".")[1])
+                float(value),
+                abs=max(0.5 * 10 ** -len(shown_text.partition(".")[2]), 0.5 * 10 ** (floor(log10(abs(float(value)) or 1)) - 1)),
             ), name
 
 
@@ -175,6 +189,118 @@ def test_each_chart_is_a_png_and_two_svgs_without_a_link(page: Path, panels: lis
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in charts.glob("*.png"))
 
 
+def picture_texts(path: Path) -> dict[str, str]:
+    """Return what a picture states about itself: the chunks of a PNG, the head of an SVG."""
+    if path.suffix == ".png":
+        body, at, found = path.read_bytes(), 8, {}
+        while at < len(body):
+            size, kind = struct.unpack(">I4s", body[at : at + 8])
+            if kind == b"iTXt":
+                key, _, rest = body[at + 8 : at + 8 + size].partition(b"\0")
+                found[key.decode()] = rest[4:].decode()
+            at += size + 12
+        return found
+    text = path.read_text(encoding="utf-8")
+    head = {name: unescape(body) for name, body in re.findall(r"<(title|metadata)>(.*?)</\1>", text)}
+    shown = unescape(" ".join(re.findall(r"<text x=\"8\"[^>]*>(.*?)</text>", text)))
+    return {"Title": head["title"], "Record": head["metadata"], "shown": shown}
+
+
+def test_every_picture_carries_title_unit_day_sources_and_licence(
+    page: Path, con: duckdb.DuckDBPyConnection, drawn: list[Filled]
+) -> None:
+    known = dict(con.sql("select source_id, attribution from meta.sources").fetchall())
+    for found in drawn:
+        cited = {
+            source
+            for (source,) in con.sql(
+                "select distinct c.source_id from (select unnest(citation_ids) as citation_id from"
+                f" ({found.panel.citations})) join meta.citations as c using (citation_id)"
+            ).fetchall()
+        }
+        for end in (".svg", "-narrow.svg", ".png"):
+            texts = picture_texts(page.parent / "charts" / f"{found.panel.id}{end}")
+            record = json.loads(texts["Record"])
+            assert texts["Title"] == record["title"] == found.title.striptags()
+            assert record["as_of"] == found.as_of.isoformat()
+            assert record["unit"] == found.panel.unit
+            assert {source["source_id"]: source["credit"] for source in record["sources"]} == {
+                name: known[name] for name in cited
+            }
+            if end != ".png":
+                for text in (
+                    found.title.striptags(),
+                    f"As of {record['as_of']}",
+                    OURS,
+                    *(credit.line for credit in found.credits),
+                ):
+                    assert text in texts["shown"], (found.panel.id, text)
+            else:
+                assert all(credit.line in texts["Source"] for credit in found.credits)
+                assert (texts["Copyright"], texts["Creation Time"]) == (OURS, record["as_of"])
+
+
+LAYOUT = {"at", "label_at", "point", "elbow", "text", "from", "to", "zero"}  # places of labels and rules of reference, not values
+
+
+def test_every_number_that_a_chart_draws_is_in_the_table_behind_it(
+    page: Path, con: duckdb.DuckDBPyConnection, drawn: list[Filled]
+) -> None:
+    n_compared = 0
+    for found in drawn:
+        marts = {value for row in found.rows for value in row if isinstance(value, int | float)}
+        if found.panel.id == "ratings":  # days on which the leader alone is known are drawn as crosses
+            marts |= {
+                value for (value,) in con.sql("select leader_rating from marts.board_status where leader_rating > 0").fetchall()
+            }
+        close = sorted(marts)
+        text = (page.parent / "charts" / f"{found.panel.id}.svg").read_text(encoding="utf-8")
+        for label in re.findall(
+            r'aria-label="([^"]*)" role="graphics-symbol" aria-roledescription="(?:point|circle|square|rule mark|bar)"', text
+        ):
+            for part in label.split("; "):
+                name, _, shown = part.partition(": ")
+                if name in LAYOUT or not re.fullmatch(r"[−+]?[\d.]+(e[-+]?\d+)?", shown):
+                    continue
+                value = float(shown.replace("−", "-"))
+                nearest = min(close, key=lambda other: abs(other - value))
+                rounded = 0.5 * 10 ** -len(shown.partition(".")[2])  # a value on an axis with a format is named in that format
+                assert nearest == pytest.approx(value, rel=1e-6, abs=rounded if len(shown) < 6 else 1e-6), (found.panel.id, part)
+                n_compared += 1
+    assert n_compared > 200
+
+
+def test_a_title_says_only_what_is_probable(drawn: list[Filled]) -> None:
+    for found in drawn:
+        is_sure = found.facts["title_probability"] >= SURE
+        template = found.panel.title if is_sure else found.panel.unclear
+        assert is_sure or "unclear" in template
+        shown = found.title.striptags()
+        literal = [part for part in re.split(r"\{[^}]*\}", template) if part]
+        assert all(part in shown for part in literal), found.panel.id
+
+
+def test_no_title_names_a_platform_without_data(drawn: list[Filled], con: duckdb.DuckDBPyConnection) -> None:
+    names = con.sql(
+        "select distinct platform_name from marts.platform_volume where scenario_id = 'baseline' and month = (select max(month) from marts.platform_volume)"
+        " and basis = 'prior_only' union select distinct company_name from marts.company_volume where scenario_id = 'baseline'"
+        " and month = (select max(month) from marts.company_volume) and has_platform and basis = 'prior_only'"
+    ).fetchall()
+    assert names
+    for found in (
+        found for found in drawn if found.panel.id in {"uploads", "public-hours"} or found.panel.id.startswith("rating-by")
+    ):
+        assert not [name for (name,) in names if name in found.title.striptags()]
+
+
+def test_a_chart_of_a_source_that_may_not_be_plotted_is_refused(con: duckdb.DuckDBPyConnection, panels: list[Panel]) -> None:
+    barred = "select [citation_id] as citation_ids from meta.citations where source_id = 'transcriber_memory'"
+    with pytest.raises(ContentError, match="transcriber_memory may not be plotted"):
+        fill_panel(con, replace(panels[0], citations=barred))
+    with pytest.raises(ContentError, match="no source is behind"):
+        fill_panel(con, replace(panels[0], citations="select []::varchar[] as citation_ids"))
+
+
 def test_the_same_file_gives_the_same_page(published: Settings, page: Path, tmp_path: Path) -> None:
     again = write_report(published, tmp_path).page
     assert again.read_bytes() == page.read_bytes()
@@ -189,9 +315,10 @@ def test_no_chart_draws_a_line_across_a_change_of_scale(panels: list[Panel]) -> 
 @pytest.mark.parametrize(
     ("value", "form", "text"),
     [
-        (3_212_345.0, "many", "3.2 million"), (72e6, "many", "72 million"), (501.6e6, "many", "502 million"), (2.65e9, "many", "2.6 billion"),
-        (999.0, "many", "999"), (0.0, "many", "0"), (0.456, "share", "46%"), (-0.2, "r2", "−0.20"), (1322.4, "n", "1,322"), (None, "n", "unknown"),
-        ("<b>", "", "<b>"),
+        (3_212_345.0, "many", "3.2 million"), (72e6, "many", "72 million"), (501.6e6, "many", "500 million"), (2.65e9, "many", "2.6 billion"),
+        (999.6e6, "many", "1.0 billion"), (999.0, "many", "1,000"), (0.0, "many", "0"), (0.456, "share", "46 %"), (1.0, "share", "100 %"),
+        (0.99994, "share", "> 99.9 %"), (0.996, "share", "99.6 %"), (0.0001, "share", "< 0.1 %"), (62.46, "e", "+62"), (-5.04, "e", "−5.0"),
+        (0.0106, "two", "0.011"), (101.7, "two", "100"), (-0.2, "r2", "−0.20"), (1322.4, "n", "1,322"), (None, "n", "unknown"), ("<b>", "", "<b>"),
     ],
 )  # fmt: skip
 def test_values_are_written_as_people_write_them(value: object, form: str, text: str) -> None:
@@ -201,10 +328,12 @@ def test_values_are_written_as_people_write_them(value: object, form: str, text:
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{0}"
 CHART = """
 import altair as alt
-from datamoat.views.report import Panel
+from datamoat.views.panels import Panel
 def panels(con, style):
     draw = lambda width: alt.Chart(alt.Data(values=[{{"a": 1, "n": {name!r}}}])).mark_text().encode(x="a:Q", text="n:N")
-    return [Panel("one", "{{n}}", ("Text {{n}}.",), "select {sql} as n", "select {sql} as n, 1 as m", ("name <i>", "m"), draw)]
+    facts = "select {sql} as n, 1.0 as title_probability, date '2026-01-02' as as_of_on"
+    cited = "select citation_ids from marts.board_status limit 100"
+    return [Panel("one", "{{n}}", "", "unit {{n}}", ("Text {{n}}.",), facts, "select {sql} as n, 1 as m", cited, ("name <i>", "m"), draw)]
 """
 
 

@@ -63,7 +63,9 @@ def input_tables(
                 "publisher": source.publisher.name,
                 "licence": source.licence.name,
                 "licence_url": source.licence.url,
-                **source.licence.model_dump(include={"attribution", "may_plot", "may_redistribute", "must_credit", "terms_basis"}),
+                **source.licence.model_dump(
+                    include={"attribution", "may_plot", "may_redistribute", "must_credit", "terms_basis"}
+                ),
                 "url": source.publisher.url,
                 "fetch_protocol": source.fetch.protocol,
                 "expected_every": source.fetch.every,
