@@ -14,9 +14,8 @@ LANDED = [sdk.Asset(schedule.raw(name), group="raw", extra={"of": title}) for na
 WAREHOUSE = sdk.Asset(schedule.WAREHOUSE, group="published")
 
 
-@sdk.dag(schedule=sdk.AssetAny(*LANDED), catchup=False, max_active_runs=1, tags=["warehouse"], doc_md=__doc__,
-     dag_display_name="Build, audit, publish", default_args=schedule.defaults(sdk, pool=schedule.WRITER),
-     deadline=schedule.deadline(sdk, "build_warehouse"), is_paused_upon_creation=False)  # fmt: skip
+@sdk.dag(**schedule.common(sdk, "build_warehouse", pool=schedule.WRITER), schedule=sdk.AssetAny(*LANDED), tags=["warehouse"],
+     doc_md=__doc__, dag_display_name="Build, audit, publish", is_paused_upon_creation=False)  # fmt: skip
 def build_warehouse():
     """Build, audit, publish."""
 

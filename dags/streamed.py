@@ -13,9 +13,8 @@ def ingest(source):
     timetable = sdk.CronTriggerTimetable(schedule.cron(source), "UTC", run_immediately=True)
     sends_requests = schedule.pool(source) != schedule.INBOX
 
-    @sdk.dag(f"ingest__{source.id}", schedule=timetable, catchup=False, max_active_runs=1, tags=[source.kind],
-         doc_md=source.about, dag_display_name=f"Count: {source.title}", default_args=schedule.defaults(sdk, retries=3),
-         deadline=schedule.deadline(sdk, f"ingest__{source.id}"), is_paused_upon_creation=sends_requests)  # fmt: skip
+    @sdk.dag(**schedule.common(sdk, f"ingest__{source.id}", retries=3), schedule=timetable, tags=[source.kind], doc_md=source.about,
+         dag_display_name=f"Count: {source.title}", is_paused_upon_creation=sends_requests)  # fmt: skip
     def of_source():
         @sdk.task(pool=schedule.pool(source), doc_md="List the parts that are due, and the files in the inbox.")
         def parts():

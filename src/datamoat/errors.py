@@ -54,3 +54,7 @@ class AuditFailedError(DatamoatError):
 
 class PublishRefusedError(DatamoatError):
     """The build may not be published, or could not be written."""
+
+
+class NoRoomError(PublishRefusedError):
+    """The disk has less free space than a build needs; nothing was written."""

@@ -19,12 +19,14 @@ class Settings:
         data: The folder that snapshots, the lake, the warehouse and exports are written to.
         threads: How many threads DuckDB may use; the results do not depend on it.
         memory_limit: DuckDB's memory limit, in its own notation.
+        room: How many bytes of the disk must be free before a build or an export.
     """
 
     content: Path
     data: Path
     threads: int = 2
     memory_limit: str = "2GB"
+    room: int = 2_000_000_000  # a build, its spill and three retained files
 
     @property
     def is_packaged(self) -> bool:
@@ -127,6 +129,7 @@ def read_settings(start: Path | None = None) -> Settings:
         data=data,
         threads=_positive("DATAMOAT_THREADS", min(os.cpu_count() or 1, 8)),
         memory_limit=os.environ.get("DATAMOAT_MEMORY", "2GB"),
+        room=_positive("DATAMOAT_ROOM_GB", 2) * 1_000_000_000,
     )
 
 

@@ -29,7 +29,7 @@ found = {
     "dags": {
         name: {
             "tags": sorted(dag.tags), "doc": (dag.doc_md or "").strip(), "file": dag.fileloc, "runs": dag.max_active_runs,
-            "off": dag.is_paused_upon_creation, "deadline": dag.deadline is not None, "when": dag.timetable.__class__.__name__,
+            "off": dag.is_paused_upon_creation, "deadline": dag.deadline is not None, "alert": bool(dag.on_failure_callback), "when": dag.timetable.__class__.__name__,
             "tasks": {task.task_id: {
                 "pool": task.pool, "doc": task.doc_md, "retries": task.retries, "policy": task.retry_policy is not None,
                 "alert": bool(task.on_failure_callback), "outlets": [one.name for one in task.outlets],
@@ -51,10 +51,11 @@ def bag(checkout: Path, world: Any) -> Any:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def test_there_is_one_dag_for_each_source_and_five_more(bag: Any, checkout: Path) -> None:
+def test_there_is_one_dag_for_each_source_and_eight_more(bag: Any, checkout: Path) -> None:
     sources = {f"ingest__{source.id}" for source in read_sources(checkout)}
+    more = {"ingest__reference", "build_warehouse", "export_tables", "release", "watch_pages", "watch_state", "list_captures", "land_capture"}  # fmt: skip
     assert bag["errors"] == {}
-    assert set(bag["dags"]) == sources | {"ingest__reference", "build_warehouse", "export_tables", "release", "watch_pages"}
+    assert set(bag["dags"]) == sources | more
 
 
 def test_importing_the_dags_loads_nothing_heavy(bag: Any) -> None:
@@ -100,11 +101,12 @@ def test_dags_that_send_requests_are_paused_until_a_person_switches_them_on(bag:
     assert {name for name, dag in bag["dags"].items() if dag["off"]} == asks
 
 
-def test_every_dag_and_task_has_a_description_and_sends_an_alert_when_it_fails(bag: Any) -> None:
+def test_every_dag_and_task_has_a_description_and_a_failed_run_sends_an_alert(bag: Any) -> None:
     for name, dag in bag["dags"].items():
         assert len(dag["doc"]) > 40, name
         assert dag["runs"] == 1
-        assert dag["deadline"] or name in {"export_tables", "release", "watch_pages"}, name
+        assert dag["deadline"], name
+        assert dag["alert"], name
         for task_id, task in dag["tasks"].items():
             assert task["alert"], (name, task_id)
             assert task["policy"], (name, task_id)
@@ -113,10 +115,11 @@ def test_every_dag_and_task_has_a_description_and_sends_an_alert_when_it_fails(b
 
 def test_every_task_that_writes_tables_has_the_one_slot_and_every_pool_is_made(bag: Any, checkout: Path) -> None:
     tasks = [(task_id, task["pool"]) for dag in bag["dags"].values() for task_id, task in dag["tasks"].items()]
-    writes = {"land", "build", "audit", "publish", "export", "export_release"}
+    writes = {"build", "audit", "publish", "export", "export_release"}
     assert {pool for task_id, pool in tasks if task_id in writes} == {schedule.WRITER}
+    assert {pool for task_id, pool in tasks if task_id == "land"} == {schedule.LANDING}
     known = schedule.pools(read_sources(checkout))
-    assert {pool for task_id, pool in tasks if task_id != "validate"} == set(known)
+    assert {pool for _, pool in tasks} - {"default_pool"} == set(known)
     assert {name: entry["slots"] for name, entry in known.items() if entry["slots"] != 1} == {schedule.PARTS: 2}
 
 

@@ -74,6 +74,23 @@ def test_a_part_is_healthy_only_if_the_server_reports_it(httpserver: Any) -> Non
     assert not local.is_healthy("http://127.0.0.1:1")
 
 
+def test_a_part_that_is_not_healthy_twice_is_one_alert_and_one_line_when_it_is_again(
+    here: local.Airflow, httpserver: Any, events: list[dict[str, Any]]
+) -> None:
+    good = {part: {"status": "healthy"} for part in local.PARTS}
+    bad = good | {"scheduler": {"status": "unhealthy"}}
+    watcher = local.Watcher(f"http://127.0.0.1:{httpserver.port}")
+    assert here.home.parent.is_dir()
+    seen = []
+    for answer in (good, bad, good, bad, bad, bad, good, good):
+        httpserver.clear()
+        httpserver.expect_request("/api/v2/monitor/health").respond_with_json(answer)
+        watcher.look()
+        seen.append([event["alert"] for event in events if event["event"] == "alert"][-1:])
+    down = "Airflow's scheduler: not healthy; read its log, and start it again"
+    assert seen == [[], [], [], [], [down], [down], ["Airflow's scheduler: good again"], ["Airflow's scheduler: good again"]]
+
+
 def test_words_that_are_no_command_print_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
     assert [local.main(words) for words in ([], ["restart"], ["start", "http"])] == [2, 2, 2]
     assert "python -m datamoat.orchestration.airflow_local start" in capsys.readouterr().err

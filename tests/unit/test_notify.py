@@ -1,18 +1,25 @@
 """An alert goes once to every channel that is configured, and contains no secret."""
 
 import smtplib
+from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
+from typer.testing import CliRunner
 
+from datamoat.cli.app import app
+from datamoat.errors import NoRoomError
 from datamoat.orchestration import notify
 
 
 @pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (notify.WEBHOOK, notify.MAIL_TO, notify.MAIL_FROM, notify.MAIL_HOST):
+def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, checkout: Path) -> None:
+    for name in (notify.WEBHOOK, notify.MAIL_TO, notify.MAIL_FROM, notify.MAIL_HOST, notify.PING, "AIRFLOW__API__BASE_URL"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DATAMOAT_ROOT", str(checkout))
+    monkeypatch.setenv("DATAMOAT_DATA", str(tmp_path))
 
 
 def test_without_any_channel_an_alert_is_an_event_of_the_log(events: list[dict[str, Any]]) -> None:
@@ -20,14 +27,119 @@ def test_without_any_channel_an_alert_is_an_event_of_the_log(events: list[dict[s
     assert [event["alert"] for event in events] == ["the disk is full"]
 
 
-def test_a_webhook_gets_the_same_line(httpserver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    httpserver.expect_oneshot_request(
-        "/hook", method="POST", json={"text": "datamoat: x.land failed in run r: gone"}
-    ).respond_with_data("")
+class Task:
+    """A task instance as Airflow's dag-processor gives it: what tasks left, and the states of a run."""
+
+    dag_id, task_id, run_id = "x", "land", "r"
+
+    def __init__(self, left: dict[str, Any] | None = None, states: dict[str, str] | None = None) -> None:
+        self.left, self.states = left or {}, states or {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        assert key == notify.REASON
+        self.left[self.task_id] = value
+
+    def xcom_pull(self, task_ids: str, key: str) -> Any:
+        assert key == notify.REASON
+        return self.left.get(task_ids)
+
+    def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
+        return {run_ids[0]: self.states} if dag_id == "x" else {}
+
+
+def run_of(task: Task | None, start: str = "2026-11-01T00:00:00+00:00") -> dict[str, Any]:
+    """Return the context of a DAG's callback."""
+    return {
+        "dag": SimpleNamespace(dag_id="x", task_ids=["fetch", "land"]),
+        "run_id": "r",
+        "dag_run": SimpleNamespace(start_date=datetime.fromisoformat(start)),
+        **({"ti": task} if task else {"reason": "task_failure"}),
+    }
+
+
+def alerts(events: list[dict[str, Any]]) -> list[str]:
+    return [event["alert"] for event in events if "alert" in event and event["event"] == "alert"]
+
+
+def test_a_webhook_gets_one_line_for_a_run_with_the_reason_of_each_task(httpserver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "datamoat: x failed in run r: land: gone; fetch: the process died (http://here:8080/dags/x/runs/r)"
+    httpserver.expect_oneshot_request("/hook", method="POST", json={"text": line}).respond_with_data("")
     monkeypatch.setenv(notify.WEBHOOK, httpserver.url_for("/hook"))
-    context = {"ti": SimpleNamespace(dag_id="x", task_id="land"), "dag_run": SimpleNamespace(run_id="r"), "exception": "gone"}
-    notify.failed(context)
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://here:8080/")
+    task = Task(states={"fetch": "failed", "land": "failed", "validate": "upstream_failed"})
+    notify.failed({"ti": task, "exception": "gone"})
+    notify.run_failed(run_of(task))
+    notify.run_failed(run_of(task))  # Airflow may call twice
     httpserver.check()
+    assert len(httpserver.log) == 1
+
+
+def test_a_task_that_was_killed_leaves_no_reason_and_its_run_is_reported(events: list[dict[str, Any]]) -> None:
+    task = Task(states={"land": "failed"})
+    notify.failed({"ti": task})
+    notify.run_failed(run_of(task))
+    assert alerts(events) == ["x failed in run r: land: the process died"]
+
+
+def test_a_run_of_which_nothing_is_known_is_reported_all_the_same(events: list[dict[str, Any]]) -> None:
+    class Broken(Task):
+        def xcom_pull(self, task_ids: str, key: str) -> Any:
+            raise RuntimeError(task_ids, key)
+
+    notify.run_failed(run_of(None))
+    notify.run_failed(run_of(Broken(), "2026-11-02T00:00:00+00:00"))
+    assert alerts(events) == ["x failed in run r: task_failure", "x failed in run r: no reason given"]
+
+
+def test_a_run_that_was_cleared_and_fails_again_is_reported_again(events: list[dict[str, Any]]) -> None:
+    task = Task(left={"land": {"reason": "gone", "is_reported": False}})
+    for start in ("2026-11-01T00:00:00+00:00", "2026-11-01T00:00:00+00:00", "2026-11-01T05:00:00+00:00"):
+        notify.run_failed(run_of(task, start))
+    assert len(alerts(events)) == 2
+
+
+def test_a_full_disk_is_one_alert_whatever_runs_into_it_and_one_line_when_it_is_good_again(events: list[dict[str, Any]]) -> None:
+    assert notify.condition("free disk", "1 GB is free")
+    task = Task()
+    notify.failed({"ti": task, "exception": NoRoomError("1 GB is free", "here", "free space.")})
+    notify.run_failed(run_of(task))
+    assert not notify.condition("free disk", "1 GB is free")
+    assert notify.condition("free disk", None)
+    assert not notify.condition("free disk", None)
+    assert alerts(events) == ["free disk: 1 GB is free", "free disk: good again"]
+
+
+def test_what_cannot_be_marked_is_reported_and_not_lost(tmp_path: Path, events: list[dict[str, Any]]) -> None:
+    (tmp_path / "airflow").write_text("a file where a folder must be")
+    notify.run_failed(run_of(None))
+    assert alerts(events) == ["x failed in run r: task_failure"]
+
+
+def test_the_dead_man_address_is_called_and_never_fails(
+    httpserver: Any, monkeypatch: pytest.MonkeyPatch, events: list[Any]
+) -> None:
+    assert not notify.ping()
+    httpserver.expect_oneshot_request("/ping", method="GET").respond_with_data("OK")
+    monkeypatch.setenv(notify.PING, httpserver.url_for("/ping"))
+    assert notify.ping()
+    monkeypatch.setenv(notify.PING, "http://127.0.0.1:1/secret-of-the-path")
+    assert not notify.ping()
+    assert "secret-of-the-path" not in str(events)
+
+
+def test_the_command_names_each_channel_and_fails_if_one_refuses(httpserver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    httpserver.expect_request("/hook", method="POST").respond_with_data("")
+    monkeypatch.setenv(notify.WEBHOOK, httpserver.url_for("/hook"))
+    sent = CliRunner().invoke(app, ["notify", "--test"])
+    assert (sent.exit_code, [line.split()[:2] for line in sent.output.splitlines() if "webhook" in line]) == (
+        0,
+        [["webhook", "took"]],
+    )
+    assert len(httpserver.log) == 1
+    monkeypatch.setenv(notify.PING, "http://127.0.0.1:1/")
+    assert CliRunner().invoke(app, ["notify", "--test"]).exit_code == 1
+    assert CliRunner().invoke(app, ["notify"]).exit_code == 0
+    assert len(httpserver.log) == 2
 
 
 @pytest.mark.parametrize("address", ["http://example.org/hook", "ftp://example.org", "nonsense", "http://127.0.0.1:1/x"])
@@ -82,15 +194,16 @@ def test_a_name_with_control_characters_cannot_write_a_line_of_its_own(events: l
     assert [event["alert"] for event in events] == ["entry ?[2Jevil ALERT forged?"]
 
 
-def test_a_late_run_is_named(events: list[dict[str, Any]]) -> None:
-    notify.late({"dag_run": {"dag_run_id": "r9", "state": "running"}}, dag_id="build_warehouse", minutes=60)
-    assert events[0]["level"] == "error"
-    assert [event["alert"] for event in events] == [
-        "build_warehouse has not ended 60 minutes after it was queued (run r9); it goes on"
-    ]
+def test_a_late_run_is_named_and_one_that_succeeded_is_not(events: list[dict[str, Any]]) -> None:
+    for state in ("running", "success"):
+        notify.late({"dag_run": {"dag_run_id": "r9", "state": state}}, dag_id="build_warehouse", minutes=60)
+    assert alerts(events) == ["build_warehouse has not ended 60 minutes after its usual time (run r9); it goes on"]
 
 
-@pytest.mark.parametrize("state", ["failed", "success"])
-def test_a_run_that_has_ended_is_not_late(state: str, events: list[dict[str, Any]]) -> None:
-    notify.late({"dag_run": {"dag_run_id": "r9", "state": state}}, dag_id="build_warehouse", minutes=60)
-    assert events == []
+def test_at_its_deadline_a_failed_run_is_reported_if_nothing_reported_it(events: list[dict[str, Any]]) -> None:
+    run = {"dag_run_id": "r", "state": "failed", "start_date": "2026-11-01T00:00:00Z"}
+    notify.run_failed(run_of(None))
+    notify.late({"dag_run": run}, dag_id="x", minutes=60)
+    assert len(alerts(events)) == 1
+    notify.late({"dag_run": run | {"dag_run_id": "r10"}}, dag_id="x", minutes=60)
+    assert alerts(events)[1:] == ["x failed in run r10; nothing reported it until its deadline"]

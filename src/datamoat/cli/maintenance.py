@@ -1,6 +1,7 @@
-"""The commands for those who maintain: check, docs, doctor."""
+"""The commands for those who maintain: check, docs, doctor, notify."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 
@@ -11,6 +12,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     app.command()(check)
     app.command()(doctor)
+    app.command()(notify)
 
     @app.command()
     def docs() -> None:
@@ -67,3 +69,29 @@ def doctor() -> None:
     findings = examine(read_settings())
     rows(("is_good", "what", "fix"), [(good, what, "" if good else fix) for good, what, fix in findings])
     raise typer.Exit(0 if all(good for good, *_ in findings) else 1)
+
+
+def notify(
+    test: Annotated[bool, typer.Option("--test", help="Send a line to every channel that is configured.")] = False,
+) -> None:
+    """Show which channels alerts are sent to; with --test, send one and report which took it.
+
+    Example: datamoat notify --test
+    """
+    from datamoat.orchestration import notify
+    from datamoat.views.render import rows
+
+    taken = notify.alert("a test: alerts arrive here", is_good=True) if test else []
+    pinged = test and notify.ping()
+    listed = []
+    for channel, is_set in notify.channels().items():
+        took = pinged if channel == "ping" else channel in taken
+        listed.append(
+            (
+                channel,
+                "not set" if not is_set else ("took it" if took else "REFUSED") if test else "set",
+                notify.CHANNELS[channel],
+            )
+        )
+    rows(("channel", "state", "variables"), listed)
+    raise typer.Exit(1 if any(state == "REFUSED" for _, state, _ in listed) else 0)

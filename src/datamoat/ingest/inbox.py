@@ -64,18 +64,35 @@ def take_inbox(
     Returns:
         What was brought in, and a sentence for each file that was not.
     """
-    outcomes, skipped = [], []
+    outcomes = []
+    found, skipped = _finished_files(settings, source)
     with one_client(settings.snapshots / source.id, FETCH_SECONDS):
         store = Snapshots(settings.snapshots, source.id)
-        for request in source.fetch.requests:
-            for path in sorted((settings.data / "inbox" / source.id / request).glob("*")):
+        for request, path, moment in found:
+            if day in (None, moment.date().isoformat()):
                 try:
-                    moment = _finished_on(path)
-                    if day in (None, moment.date().isoformat()):
-                        outcomes.append(_store(store, source, request, moment, path, clock))
+                    outcomes.append(_store(store, source, request, moment, path, clock))
                 except UsageError as failure:
                     skipped.append(f"{request}/{path.name}: {failure.what}; {failure.fix}")
     return FetchReport(source.id, tuple(outcomes)), skipped
+
+
+def days_of(settings: Settings, source: Source) -> tuple[list[str], list[str]]:
+    """Return the days (ISO) of which the inbox has finished files, and a sentence for each file that is not taken."""
+    found, skipped = _finished_files(settings, source)
+    return sorted({moment.date().isoformat() for _, _, moment in found}), skipped
+
+
+def _finished_files(settings: Settings, source: Source) -> tuple[list[tuple[str, Path, datetime]], list[str]]:
+    """Return the request, path and day of every whole file in the inbox of a source, and a sentence for each other."""
+    found, skipped = [], []
+    for request in source.fetch.requests:
+        for path in sorted((settings.data / "inbox" / source.id / request).glob("*")):
+            try:
+                found.append((request, path, _finished_on(path)))
+            except UsageError as failure:
+                skipped.append(f"{request}/{path.name}: {failure.what}; {failure.fix}")
+    return found, skipped
 
 
 def _finished_on(path: Path) -> datetime:

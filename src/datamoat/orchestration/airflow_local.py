@@ -3,6 +3,7 @@
     python -m datamoat.orchestration.airflow_local start [PORT]     runs it in the foreground until Ctrl-C, and prints its address and login
     python -m datamoat.orchestration.airflow_local airflow WORD …   runs Airflow's own command line on that home
     python -m datamoat.orchestration.airflow_local health URL PART  exits 0 if a part of a running Airflow is healthy (for containers)
+    python -m datamoat.orchestration.airflow_local watch URL        sends an alert when a part is not healthy for a minute (for containers)
 
 For one person on one machine: SQLite, one executor, four tasks at a time, one user with a generated password.
 `docker-compose.yml` is for everything larger. Airflow's own `standalone` is not used: in 3.3.2 it serves logs to every network
@@ -27,7 +28,7 @@ from pathlib import Path
 
 from datamoat.errors import DatamoatError, ModelFailedError, UsageError
 from datamoat.log import log, show_log, step
-from datamoat.orchestration import schedule
+from datamoat.orchestration import notify, schedule
 from datamoat.project.sources import read_sources
 from datamoat.settings import read_settings
 
@@ -35,6 +36,9 @@ from datamoat.settings import read_settings
 SERVICES = {"api-server": (), "dag-processor": (), "scheduler": ("--skip-serve-logs",)}
 USER = "admin"
 PORT = 8080
+PARTS = ("metadatabase", "scheduler", "dag_processor")  # what an alert is sent about when it is not healthy
+WATCH_SECONDS = float(os.environ.get("DATAMOAT_WATCH_SECONDS") or 30)  # between two looks; two bad ones in a row are an alert
+WATCHED = Path(os.environ.get("TMPDIR") or "/tmp") / "datamoat-watched"  # noqa: S108  (touched after each look: the watcher's own health)
 START_SECONDS = 300.0
 STOP_SECONDS = 30.0
 LOCKED_SECONDS = 20  # how long one writer of SQLite waits for another; its default is 5
@@ -144,11 +148,40 @@ def is_healthy(address: str, part: str | None = None) -> bool:
         return False  # a scheduler that is not healthy answers 503, which is an error here
 
 
+class Watcher:
+    """Sends one alert when a part of Airflow is not healthy twice in a row, and one line when it is again.
+
+    Airflow reports nothing about itself: a scheduler that is dead runs no callback.
+    """
+
+    def __init__(self, address: str) -> None:
+        """Watch the Airflow at an address; nothing is known of it yet."""
+        self.address = address
+        self._bad: set[str] = set()
+
+    def look(self) -> None:
+        """Check every part once."""
+        bad = {part for part in PARTS if not is_healthy(self.address, part)}
+        for part in PARTS:
+            if part in bad and part not in self._bad:
+                continue  # once is a restart, or a machine that is busy
+            notify.condition(f"Airflow's {part}", "not healthy; read its log, and start it again" if part in bad else None)
+        self._bad = bad
+
+
 def main(words: list[str]) -> int:
     """Run the Airflow of this data folder, its command line, or one check of health; return the exit code."""
     command = words[0] if words else ""
     if command == "health" and words[1:]:
         return 0 if is_healthy(words[1], words[2] if words[2:] else None) else 1
+    if command == "watch" and words[1:]:
+        show_log()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        watcher = Watcher(words[1])
+        while True:
+            watcher.look()
+            WATCHED.touch()
+            time.sleep(WATCH_SECONDS)
     home = read_settings().data / "airflow"
     if command == "airflow" and words[1:]:
         return subprocess.run([_program(), *words[1:]], env=dict(describe(home, PORT).environment), check=False).returncode  # noqa: S603
@@ -167,10 +200,15 @@ def main(words: list[str]) -> int:
             "  Ctrl-C stops it\n"
         )
         sys.stdout.flush()
-        while all(process.poll() is None for process in processes.values()):
+        watcher, looked = Watcher(airflow.address), time.monotonic()
+        while not (ended := [name for name, process in processes.items() if process.poll() is not None]):
             time.sleep(1)
-        ended = next(name for name, process in processes.items() if process.poll() is not None)
-        raise ModelFailedError(f"{ended} ended", str(home / "logs" / f"{ended}.log"), "read the end of that file.")
+            if time.monotonic() - looked > WATCH_SECONDS:
+                watcher.look()
+                looked = time.monotonic()
+        log_file = home / "logs" / f"{ended[0]}.log"
+        notify.alert(f"Airflow's {ended[0]} ended, and the rest was stopped; read the end of {log_file}, then `make airflow`")
+        raise ModelFailedError(f"{ended[0]} ended", str(log_file), "read the end of that file.")
     return 0
 
 

@@ -1,10 +1,15 @@
 """Alerts: one event in the log always, a webhook or a mail where one is configured.
 
 `DATAMOAT_WEBHOOK` is an https address (or one on this machine) that takes `{"text": …}`. `DATAMOAT_MAIL_TO` and
-`DATAMOAT_MAIL_HOST` (`host` or `host:port`), with `DATAMOAT_MAIL_FROM` if wanted, send a plain mail. Neither address is
-ever printed, and no message contains the value of a secret.
+`DATAMOAT_MAIL_HOST` (`host` or `host:port`), with `DATAMOAT_MAIL_FROM` if wanted, send a plain mail. `DATAMOAT_PING` is an address
+of a service that raises an alarm of its own when it was not called for a while. No address is ever printed, and no message
+contains the value of a secret.
+
+A failed run is one alert: Airflow calls `run_failed` in the dag-processor when the run has ended, however its tasks ended; the tasks
+leave their reasons in XCom. `late` is called through the executor, and reports a failed run that nothing reported.
 """
 
+import hashlib
 import http.client
 import json
 import os
@@ -12,50 +17,118 @@ import re
 import smtplib
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from datamoat.errors import NoRoomError
 from datamoat.log import log
+from datamoat.settings import read_settings
 
-WEBHOOK, MAIL_TO, MAIL_FROM, MAIL_HOST = (f"DATAMOAT_{name}" for name in ("WEBHOOK", "MAIL_TO", "MAIL_FROM", "MAIL_HOST"))
+WEBHOOK, MAIL_TO, MAIL_FROM, MAIL_HOST, PING = (
+    f"DATAMOAT_{name}" for name in ("WEBHOOK", "MAIL_TO", "MAIL_FROM", "MAIL_HOST", "PING")
+)
+CHANNELS = {"log": "", "webhook": WEBHOOK, "mail": f"{MAIL_TO}, {MAIL_HOST}", "ping": PING}
 SECONDS = 10
-ENDED = {"success", "failed"}
 MOST = 1500  # characters of a message
-SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|WEBHOOK|CREDENTIAL|_CONN|CONN_|BROKER|BACKEND", re.IGNORECASE)
+REASON = "failure"  # the XCom key under which a task leaves why it failed
+SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|WEBHOOK|PING|CREDENTIAL|_CONN|CONN_|BROKER|BACKEND", re.IGNORECASE)
 SHORTEST_SECRET = 6
 IN_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/\s@]*@|(?P<path>https?://[^\s?#\"']+)[?#][^\s\"']*", re.IGNORECASE)
 
 
 def failed(context: Mapping[str, Any]) -> None:
-    """Send an alert that a task failed for good; the callback of every task.
+    """Leave the reason of a task that failed for good, for the alert of its run; the callback of every task.
 
     Args:
-        context: The scheduler's context: `task_instance`, `dag_run` and `exception` are read, where they are given.
+        context: The context of the task: `ti` and `exception` are read.
     """
-    task = context.get("task_instance") or context.get("ti")
-    name = f"{getattr(task, 'dag_id', '?')}.{getattr(task, 'task_id', '?')}"
-    run = getattr(context.get("dag_run"), "run_id", "?")
-    alert(f"{name} failed in run {run}: {context.get('exception') or 'the process died'}")
+    task, failure = context["ti"], context.get("exception")
+    if failure is None:  # Airflow speaks for a process that died, from where nothing can be left
+        return
+    reason = redact(str(failure))
+    log.error("failure", failure=f"{task.dag_id}.{task.task_id}", reason=reason)
+    task.xcom_push(REASON, {"reason": reason, "is_reported": isinstance(failure, NoRoomError)})
+
+
+def run_failed(context: Mapping[str, Any]) -> None:
+    """Send the one alert of a run that failed; the callback of every DAG.
+
+    Args:
+        context: The context of Airflow's dag-processor: `dag`, `run_id` and, as a rule, `dag_run` and `ti` of a failed task.
+    """
+    dag, run = context["dag"], context.get("dag_run")
+    reasons = _reasons(context)
+    if reasons and all(one["is_reported"] for one in reasons.values()):
+        _is_first(_key(dag.dag_id, context["run_id"], run))
+        return
+    listed = "; ".join(f"{task}: {one['reason']}" for task, one in reasons.items()) or str(
+        context.get("reason") or "no reason given"
+    )
+    if _is_first(_key(dag.dag_id, context["run_id"], run)):
+        alert(f"{dag.dag_id} failed in run {context['run_id']}: {listed}{_page(dag.dag_id, context['run_id'])}")
 
 
 def late(context: Mapping[str, Any] | None = None, *, dag_id: str = "?", minutes: float = 0) -> None:
-    """Send an alert that a run has not ended by its deadline; the run goes on.
+    """Report a run at its deadline: one that goes on, or one that failed and was not reported.
 
-    Airflow calls this for a run that ended before its deadline too: then there is nothing to send.
+    Args:
+        context: What the scheduler sends: `dag_run` as its REST API shows it.
+        dag_id: The DAG.
+        minutes: How long after its usual end the deadline is.
     """
-    run = ((context or {}).get("dag_run")) or {}
-    if isinstance(run, Mapping) and run.get("state") in ENDED:
-        return
-    run_id = run.get("dag_run_id") or run.get("run_id") if isinstance(run, Mapping) else getattr(run, "run_id", None)
-    alert(f"{dag_id} has not ended {minutes:g} minutes after it was queued (run {run_id or '?'}); it goes on")
+    run: Mapping[str, Any] = (context or {}).get("dag_run") or {}
+    run_id = str(run.get("dag_run_id") or "?")
+    if run.get("state") == "failed":
+        if _is_first(_key(dag_id, run_id, run)):
+            alert(f"{dag_id} failed in run {run_id}; nothing reported it until its deadline{_page(dag_id, run_id)}")
+    elif run.get("state") != "success":
+        alert(
+            f"{dag_id} has not ended {minutes:g} minutes after its usual time (run {run_id}); it goes on{_page(dag_id, run_id)}"
+        )
 
 
-def alert(text: str) -> list[str]:
+def condition(name: str, problem: str | None) -> bool:
+    """Send an alert when a condition turns bad, and one line when it is good again; nothing in between.
+
+    Args:
+        name: What it is about: `free disk`, `source x`, `Airflow's scheduler`.
+        problem: What is wrong, with what to do; None if it is good.
+
+    Returns:
+        Whether a line was sent.
+    """
+    key = f"condition {name}"
+    if problem is not None:
+        return _is_first(key) and bool(alert(f"{name}: {problem}"))
+    try:
+        _marker(key).unlink()
+    except OSError:  # it was good before, or nothing can be deleted
+        return False
+    return bool(alert(f"{name}: good again", is_good=True))
+
+
+def ping() -> bool:
+    """Call the address that raises an alarm when it is not called; return whether it was; never fails."""
+    address = os.environ.get(PING)
+    if not address:
+        return False
+    try:
+        _request(PING, address, None)
+    except (OSError, ValueError, http.client.HTTPException) as failure:
+        log.error("ping", error=type(failure).__name__)
+        return False
+    return True
+
+
+def alert(text: str, *, is_good: bool = False) -> list[str]:
     """Send one line to the log and to every channel that is configured, and return the channels that took it; never fails."""
     line = " ".join(redact(text).split())[:MOST]
     line = "".join(character if character.isprintable() else "?" for character in line)
-    log.error("alert", alert=line)
+    (log.info if is_good else log.error)("alert", alert=line)
     sent = ["log"]
     for name, send in (("webhook", _to_webhook), ("mail", _to_mail)):
         try:
@@ -64,6 +137,11 @@ def alert(text: str) -> list[str]:
         except (OSError, ValueError, http.client.HTTPException, smtplib.SMTPException) as failure:
             log.error("alert", channel=name, error=type(failure).__name__)
     return sent
+
+
+def channels() -> dict[str, bool]:
+    """Return every channel and whether its variables are set."""
+    return {name: all(os.environ.get(one) for one in needed.split(", ") if one) for name, needed in CHANNELS.items()}
 
 
 def redact(text: str, environment: Mapping[str, str] = os.environ) -> str:
@@ -84,19 +162,73 @@ def redact(text: str, environment: Mapping[str, str] = os.environ) -> str:
     return text
 
 
+def _reasons(context: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return why each failed task of a run failed; what a task that was killed could not leave is filled in."""
+    task, found = context.get("ti"), {}
+    if task is None:
+        return {}
+    try:
+        for name in context["dag"].task_ids:
+            left = task.xcom_pull(task_ids=name, key=REASON)
+            many = [one for one in (left if isinstance(left, list) else [left]) if one]
+            if many:
+                found[name] = many[0] | {"reason": "; ".join(dict.fromkeys(one["reason"] for one in many))}
+        known = task.get_task_states(task.dag_id, run_ids=[task.run_id]).get(task.run_id, {})
+    except Exception as failure:  # noqa: BLE001  (whatever Airflow's database answers: the alert goes out without the reasons)
+        log.error("alert", reasons=task.dag_id, error=type(failure).__name__)
+        return found
+    dead = sorted(name for name, state in known.items() if state == "failed" and name not in found)
+    return found | {name: {"reason": "the process died", "is_reported": False} for name in dead}
+
+
+def _key(dag_id: str, run_id: str, run: object) -> str:
+    """Return what a failed run is known by; one that was cleared and fails again has another start."""
+    start = run.get("start_date") if isinstance(run, Mapping) else getattr(run, "start_date", None)
+    if isinstance(start, str):
+        start = datetime.fromisoformat(start)
+    return f"run {dag_id} {run_id} {start.timestamp() if start else ''}"
+
+
+def _is_first(key: str) -> bool:
+    """Mark something as reported and return whether it was not; what cannot be marked is reported again, and never lost."""
+    try:
+        _marker(key).parent.mkdir(parents=True, exist_ok=True)
+        with _marker(key).open("x", encoding="utf-8") as file, suppress(OSError):  # the name is the mark, even on a full disk
+            file.write(f"{key}\n")
+    except FileExistsError:
+        return False
+    except OSError as failure:
+        log.error("alert", marker=key, error=type(failure).__name__)
+    return True
+
+
+def _marker(key: str) -> Path:
+    return read_settings().data / "airflow" / "alerts" / hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def _page(dag_id: str, run_id: str) -> str:
+    """Return where the run is shown, if Airflow's address is known here."""
+    address = os.environ.get("AIRFLOW__API__BASE_URL")
+    return f" ({address.rstrip('/')}/dags/{dag_id}/runs/{run_id})" if address else ""
+
+
 def _to_webhook(line: str) -> bool:
     address = os.environ.get(WEBHOOK)
     if not address:
         return False
+    _request(WEBHOOK, address, json.dumps({"text": f"datamoat: {line}"}).encode())
+    return True
+
+
+def _request(name: str, address: str, body: bytes | None) -> None:
+    """Send a POST with a body, or a GET without one, to an address that is https or on this machine."""
     parts = urlsplit(address)
     if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "localhost"}:
-        message = f"{WEBHOOK} is not https"
+        message = f"{name} is not https"
         raise ValueError(message)
-    body = json.dumps({"text": f"datamoat: {line}"}).encode()
     request = urllib.request.Request(address, body, {"Content-Type": "application/json"})  # noqa: S310  (scheme checked above)
     with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
         answer.read(1024)
-    return True
 
 
 def _to_mail(line: str) -> bool:

@@ -1,7 +1,7 @@
 """The schedule of the DAGs: when each source is fetched, pools, names of assets, and the defaults of every task.
 
-Light to import. Only the files of `dags/` import Airflow; they pass its SDK to `defaults` and `deadline`. As a program it prints
-the pools as JSON, in the form that `airflow pools import` reads.
+Light to import. Only the files of `dags/` import Airflow; they pass its SDK to `common`. As a program it prints the pools as
+JSON, in the form that `airflow pools import` reads.
 """
 
 import json
@@ -16,11 +16,13 @@ from datamoat.orchestration import notify
 from datamoat.project.sources import REFERENCE, Source, read_sources
 from datamoat.settings import find_content
 
-WRITER = "datamoat_writer"  # one slot: one process at a time lands, builds, publishes or exports
+WRITER = "datamoat_writer"  # one slot: one process at a time builds, publishes or exports
 WAREHOUSE, EXPORT, RELEASE = "warehouse", "exported_tables", "dated_release"
+CAPTURES = "captures_in_inbox"
 REFERENCE_TITLE = "Reference facts"
 PARTS = "datamoat_parts"  # two slots: two parts of streamed sources are counted at a time
 INBOX = "host_inbox"  # the pool of files that people bring in
+LANDING = "datamoat_landing"  # one slot: one process at a time lands, beside a build
 PAGES = "host_of_cited_pages"
 # What a failed task means: the error, whether to retry, after how many minutes, and why. The first that matches counts.
 RULES = (
@@ -40,14 +42,32 @@ CRON = {
 }
 
 
-def defaults(sdk: Any, retries: int = 2, **more: Any) -> dict[str, Any]:  # noqa: ANN401  (Airflow's SDK, never imported here)
-    """Return the default arguments of a DAG's tasks: retries by the kind of error, an alert when a task fails for good.
+def common(sdk: Any, dag_id: str, retries: int = 2, **more: Any) -> dict[str, Any]:  # noqa: ANN401  (Airflow's SDK, never imported here)
+    """Return the arguments of every DAG: one run at a time, one alert for a failed run, one for a late run, the defaults of its tasks.
+
+    A deadline counts from the usual end of a run, the mean of its last ten, so the first run of a DAG has none. Airflow 3.3.2
+    has a deadline that counts from the queue, and cannot clear a run that has it (its issue 70368).
 
     Args:
         sdk: `airflow.sdk`.
+        dag_id: The DAG.
         retries: How often a task is tried again.
-        more: Further arguments, such as the pool.
+        more: Further default arguments of its tasks, such as the pool.
     """
+    late = sdk.SyncCallback(notify.late, {"dag_id": dag_id, "minutes": LATE_MINUTES})
+    usual = sdk.DeadlineReference.AVERAGE_RUNTIME(max_runs=10, min_runs=1)
+    return {
+        "dag_id": dag_id,
+        "catchup": False,
+        "max_active_runs": 1,
+        "on_failure_callback": notify.run_failed,
+        "deadline": sdk.DeadlineAlert(usual, timedelta(minutes=LATE_MINUTES), late),
+        "default_args": _defaults(sdk, retries, more),
+    }
+
+
+def _defaults(sdk: Any, retries: int, more: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401  (the same)
+    """Return the default arguments of tasks: retries by the kind of error, the reason left when one fails for good."""
     rules = [sdk.RetryRule(error, sdk.RetryAction(action), timedelta(minutes=wait), why) for error, action, wait, why in RULES]
     return {
         "retries": retries,
@@ -56,12 +76,6 @@ def defaults(sdk: Any, retries: int = 2, **more: Any) -> dict[str, Any]:  # noqa
         "on_failure_callback": notify.failed,
         **more,
     }
-
-
-def deadline(sdk: Any, dag_id: str) -> Any:  # noqa: ANN401  (the same)
-    """Return the alert for a run of a DAG that has not ended in time after it was queued."""
-    late = sdk.SyncCallback(notify.late, {"dag_id": dag_id, "minutes": LATE_MINUTES})
-    return sdk.DeadlineAlert(sdk.DeadlineReference.DAGRUN_QUEUED_AT, timedelta(minutes=LATE_MINUTES), late)
 
 
 def titles(sources: tuple[Source, ...]) -> dict[str, str]:
@@ -96,7 +110,7 @@ def pools(sources: tuple[Source, ...]) -> dict[str, dict[str, object]]:
     hosts = {pool(one): f"one request at a time for {one.fetch.hosts[0]}" for one in sources if pool(one) != INBOX}
     hosts[INBOX] = "files that people bring in"
     hosts[PAGES] = "one cited page at a time"
-    about = {WRITER: "one process at a time writes tables", **dict(sorted(hosts.items()))}
+    about = {WRITER: "one process at a time writes tables", LANDING: "one process at a time lands", **dict(sorted(hosts.items()))}
     if any(one.part is not None for one in sources):
         about[PARTS] = "two parts of streamed sources are counted at a time"
     return {

@@ -4,13 +4,15 @@ Every task reads its settings from the environment, waits for its turn to write,
 done twice. The facts go into the log and into the event that triggers the next DAG.
 """
 
+import shutil
 from collections import Counter
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from datamoat.errors import PublishRefusedError, SourceChangedError, SourceUnavailableError
-from datamoat.ingest.status import FetchStatus, Status
-from datamoat.project.sources import REFERENCE, Source, find_source
+from datamoat.errors import NoRoomError, PublishRefusedError, SourceChangedError, SourceUnavailableError
+from datamoat.ingest.status import FetchStatus, State, Status
+from datamoat.orchestration import notify
+from datamoat.project.sources import REFERENCE, Source, find_source, read_sources
 from datamoat.settings import Settings, read_settings
 from datamoat.storage.files import one_writer
 
@@ -18,10 +20,11 @@ if TYPE_CHECKING:
     from datamoat.ingest.outcome import FetchReport
 
 Facts = dict[str, Any]
+DISK = "free disk"
 TURN_SECONDS = 1800.0  # how long a task waits for another process, such as a command, to stop writing
 
 
-def fetch(source_id: str, day: str | None = None) -> Facts:
+def fetch(source_id: str, day: str | None = None, *, request: str | None = None, dry_run: bool = False) -> Facts:
     """Send every request of a source and store the responses.
 
     A source without requests, and any source on a past `day`, is read from the inbox instead:
@@ -30,6 +33,8 @@ def fetch(source_id: str, day: str | None = None) -> Facts:
     Args:
         source_id: The source.
         day: A past day (ISO) to bring in; None fetches what there is now.
+        request: Only this one.
+        dry_run: Report what would be fetched; send nothing.
 
     Raises:
         SourceUnavailableError: A request got no response; the other responses are stored.
@@ -43,7 +48,7 @@ def fetch(source_id: str, day: str | None = None) -> Facts:
     if day is not None or source.fetch.protocol == "inbox":
         report, skipped = take_inbox(settings, source, day)
         return _fetched(source, report) | ({"skipped": skipped} if skipped else {})
-    report = fetch_source(settings, source)
+    report = fetch_source(settings, source, request, dry_run=dry_run)
     bad = [outcome for outcome in report.outcomes if not outcome.what.is_good]
     if bad:
         listed = "; ".join(f"{outcome.request} {outcome.what}: {outcome.detail}" for outcome in bad)
@@ -54,6 +59,24 @@ def fetch(source_id: str, day: str | None = None) -> Facts:
             f"`datamoat diagnose {source_id}` shows the responses; those without an error are stored and land.",
         )
     return _fetched(source, report)
+
+
+def captures(source_id: str | None = None) -> Facts:
+    """List the days of which the inbox has files, of one source or of all, each as a partition `source|day`.
+
+    Returns:
+        The partitions, and a sentence for each file that is not taken.
+    """
+    from datamoat.ingest.inbox import days_of
+
+    settings = read_settings()
+    partitions, skipped = [], []
+    for source in read_sources(settings.content):
+        if source.part is None and source_id in (None, source.id):
+            days, left_out = days_of(settings, source)
+            partitions += [f"{source.id}|{day}" for day in days]
+            skipped += [f"{source.id}/{sentence}" for sentence in left_out]
+    return {"partitions": partitions, "skipped": skipped}
 
 
 def land(source_id: str, day: str | None = None) -> Facts:
@@ -92,40 +115,48 @@ def land(source_id: str, day: str | None = None) -> Facts:
         }
 
 
-def validate(source_id: str) -> Facts:
-    """Fail, with the reason, when the newest response to a request of a source is not valid.
+def validate(source_id: str, day: str | None = None) -> Facts:
+    """Fail, with the reason, when the newest response to a request of a source is not valid, or any response of a past day.
 
     Raises:
         SourceChangedError: It is quarantined, or it is an error of the publisher.
     """
+    from datamoat.ingest.landings import read_landings
     from datamoat.ingest.source_state import states
 
     settings = read_settings()
     source = find_source(settings.content, source_id)
-    current = states(settings, [source], datetime.now(UTC).date())
-    bad = [state for state in current if state.state.is_withheld]
+    if day is not None:
+        landings = [one for one in read_landings(settings, source) if one.captured_on == date.fromisoformat(day)]
+        bad = {one.snapshot_id: f"{one.request} of {day} is {one.validation_status}: {one.reason}" for one in landings
+               if not one.validation_status.is_accepted}  # fmt: skip
+        found = {one.request: str(one.validation_status) for one in landings}
+    else:
+        current = states(settings, [source], datetime.now(UTC).date())
+        bad = {str(one.snapshot_id): f"{one.request} is {one.state} since {one.since}, {_live(one.served_on)}: {one.reason}"
+               for one in current if one.state.is_withheld}  # fmt: skip
+        found = {one.request: str(one.state) for one in current}
     if bad:
-        listed = "; ".join(
-            f"{state.request} is {state.state} since {state.since}, {_live(state.served_on)}: {state.reason}" for state in bad
-        )
         raise SourceChangedError(
-            f"{source_id}: {listed}",
-            ", ".join(str(state.snapshot_id) for state in bad),
+            f"{source_id}: {'; '.join(bad.values())}",
+            ", ".join(bad),
             f"`datamoat diagnose {source_id}`, then `datamoat plan {source_id}` and `datamoat accept`, or correct the source.",
         )
-    return {"source_id": source_id, "states": {state.request: state.state for state in current}}
+    return {"source_id": source_id, "states": found}
 
 
 def build() -> Facts:
     """Build every table; what readers see is not touched.
 
     Raises:
+        NoRoomError: The disk has less free space than a build needs.
         ModelFailedError: A model did not run or did not yield what it promises.
     """
     from datamoat.build.run import build_models
     from datamoat.project.read import read_project
 
     settings = read_settings()
+    _check_room(settings)
     with one_writer(settings.data, "build", TURN_SECONDS):
         made = build_models(settings, read_project(settings.content))
     n_rows = sum(table["n_rows"] for name, table in made.tables.items() if name.startswith("marts."))
@@ -163,6 +194,7 @@ def publish(build_id: str) -> Facts:
     with one_writer(settings.data, "publish", TURN_SECONDS):
         _same_build(settings, build_id)
         published = publish_warehouse(settings, read_project(settings.content))
+    notify.ping()
     return {
         "build_id": published.build_id, "as_of": published.as_of.isoformat(), "n_bytes": published.n_bytes,
         "is_new": published.is_new,
@@ -173,26 +205,33 @@ def export() -> Facts:
     """Write the published tables as Parquet and CSV.
 
     Raises:
+        NoRoomError: The disk has less free space than that needs.
         PublishRefusedError: Nothing is published, or the disk refuses.
     """
     from datamoat.release.tables import export_tables
 
     settings = read_settings()
+    _check_room(settings)
     with one_writer(settings.data, "export", TURN_SECONDS):
         folder = export_tables(settings)
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {"export": folder.name, "n_files": len(files), "n_bytes": sum(path.stat().st_size for path in files)}
 
 
-def release() -> Facts:
+def release(note: str | None = None) -> Facts:
     """Keep the published build as a dated release.
 
+    Args:
+        note: What a person has to add; it is in the event and in the log.
+
     Raises:
+        NoRoomError: The disk has less free space than that needs.
         PublishRefusedError: Nothing is published, the clock runs behind the data, or a text names a person's address.
     """
     from datamoat.release.bundle import make_release
 
     settings = read_settings()
+    _check_room(settings)
     with one_writer(settings.data, "release", TURN_SECONDS):
         entry, folder = make_release(settings)
     return {
@@ -200,7 +239,25 @@ def release() -> Facts:
         "build_id": entry.build_id,
         "released_on": entry.released_on.isoformat(),
         "checksum": entry.checksum,
-    }
+    } | ({"note": note} if note else {})
+
+
+def watch_state() -> Facts:
+    """Report a full disk and every source that is silent, once, and once more when it is good again; then call the dead-man address."""
+    from datamoat.ingest.source_state import states
+
+    settings = read_settings()
+    problem = _room(settings)
+    notify.condition(DISK, problem)
+    silent: dict[str, str] = {}
+    sources = [one for one in read_sources(settings.content) if one.part is None]
+    current = states(settings, sources, datetime.now(UTC).date())
+    for source in sources:
+        bad = [one for one in current if one.source_id == source.id and one.state in {State.SILENT, State.CLOCK}]
+        reason = "; ".join(f"{one.request}: {one.reason}, {_live(one.served_on)}" for one in bad) or None
+        notify.condition(f"source {source.id}", reason)
+        silent |= {source.id: reason} if reason else {}
+    return {"disk": problem or "good", "silent": silent, "pinged": notify.ping()}
 
 
 def watch() -> Facts:
@@ -222,6 +279,24 @@ def watch() -> Facts:
         )
     changed = [f"{', '.join(one.citation_ids)}: {one.detail}" for one in findings if one.state == "changed"]
     return {"n_pages": len(findings), "states": summary(findings), "changed": changed}
+
+
+def _check_room(settings: Settings) -> None:
+    """Refuse to write while there is still room for the alert, for Airflow's database and for its logs."""
+    problem = _room(settings)
+    notify.condition(DISK, problem)
+    if problem:
+        raise NoRoomError(problem, str(settings.data), "free space, then trigger the DAG again; readers keep what is published.")
+
+
+def _room(settings: Settings) -> str | None:
+    """Return what is wrong with the free space of the data folder, if anything is."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.data).free
+    wanted = (
+        f"{free / 1e9:.1f} GB are free, and a build needs {settings.room / 1e9:g} GB; free space, or nothing new is published"
+    )
+    return wanted if free < settings.room else None
 
 
 def _fetched(source: Source, report: "FetchReport") -> Facts:

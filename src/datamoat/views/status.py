@@ -26,7 +26,6 @@ from datamoat.storage.warehouse import examine_warehouse, open_published
 MOST_REASON = 120  # characters of a reason in a line; `datamoat diagnose` has all of it
 SOURCES = Path("reports") / "status" / "sources.sql"
 PUBLISHED_SOURCES = "select source_id, 'published' as status, null as reason, true as is_good from meta.sources"
-ROOM = 2_000_000_000  # bytes: a build, its spill and three kept files
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def examine(settings: Settings) -> list[tuple[bool, str, str]]:
         (True, f"Python {platform.python_version()}, {os.cpu_count()} cores, {versions}", ""),
         (True, f"content in {settings.content}", ""),
         (os.access(settings.data, os.W_OK), f"data in {settings.data}", "give this user write permission there"),
-        (free > ROOM, f"{free / 1e9:.1f} GB free", "free space: a build wants 2 GB"),
+        (free > settings.room, f"{free / 1e9:.1f} GB free", f"free space: a build needs {settings.room / 1e9:g} GB"),
         (not left, f"{len(left)} unfinished files", "`datamoat run` sweeps them"),
         (duckdb.__version__.startswith("2.0"), f"DuckDB {duckdb.__version__}", "install from requirements.lock"),
         *examine_warehouse(settings),
