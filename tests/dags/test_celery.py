@@ -24,6 +24,8 @@ import duckdb
 import pytest
 import yaml
 
+from datamoat.orchestration import notify
+
 pytest.importorskip("airflow")
 pytestmark = [pytest.mark.celery, pytest.mark.xdist_group("airflow")]
 WORKERS = ("worker1", "worker2")
@@ -31,7 +33,8 @@ PATIENCE = 400.0
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
 GIVEN = {
     "POSTGRES_PASSWORD": "only-here-1", "REDIS_PASSWORD": "only-here-2", "AIRFLOW_JWT_SECRET": "only-here-3-at-least-32-characters-long",
-    "AIRFLOW_FERNET_KEY": "Y2hhbmdlLW1lLWNoYW5nZS1tZS1jaGFuZ2UtbWUhISE=", "AIRFLOW_EXECUTOR": "CeleryExecutor",
+    "AIRFLOW_FERNET_KEY": "b25seS1oZXJlLTQtb25seS1oZXJlLTQtb25seS1oISE=", "AIRFLOW_EXECUTOR": "CeleryExecutor",
+    "AIRFLOW_SECRET_KEY": "only-here-5-only-here",
 }  # fmt: skip
 
 
@@ -60,10 +63,14 @@ class Stack:
         given["DATAMOAT_ROOT"] = str(self.world.content)
         given["AIRFLOW__API__PORT"] = str(self.ports["api-server"])
         given["AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT"] = str(self.ports["scheduler"])
-        kept = {
-            name: value for name, value in self.world.environment.items() if not name.startswith("AIRFLOW") and name not in given
-        }
-        return kept | given
+        own = self.world.environment
+        if notify.WEBHOOK in given:  # a service without a way out reaches nothing
+            has_way_out = "outside" in self.compose["services"][service]["networks"]
+            given[notify.WEBHOOK] = own[notify.WEBHOOK] if has_way_out else "http://127.0.0.1:1/"
+        if "AA_API_KEY" in given:
+            given |= {name: own[name] for name in own if name.startswith("DATAMOAT_UPSTREAM") or name == "EXAMPLE_API_KEY"}
+        kept = {name: value for name, value in own.items() if not name.startswith(("AIRFLOW", "DATAMOAT", "EXAMPLE"))}
+        return {"DATAMOAT_ALLOW_LOOPBACK": "1", "DATAMOAT_LATE_MINUTES": own["DATAMOAT_LATE_MINUTES"], **kept, **given}
 
     def start(self, name: str, service: str | None = None, more: tuple[str, ...] = (), **extra: str) -> None:
         command = [self.place(word) for word in self.compose["services"][service or name]["command"]]
@@ -224,8 +231,12 @@ def test_two_workers_give_the_result_that_one_process_gives(stack: Stack, record
     ]
     ran = {name: (stack.folder / f"{name}.log").read_text(errors="replace").count("succeeded in") for name in WORKERS}
     assert all(n > 0 for n in ran.values()), ran
-    spans = sorted((one["start_date"], one["end_date"]) for one in tasks if one["pool"] == "datamoat_writer" and one["end_date"])
-    assert len(spans) >= 8
+    spans = sorted(
+        (one["start_date"], one["end_date"])
+        for one in tasks
+        if one["pool"] == "datamoat_writer" and one["start_date"] and one["end_date"]
+    )
+    assert len(spans) >= 4
     assert [(a, b) for a, b in pairwise(spans) if a[1] > b[0]] == []  # one writer at a time
     alone = {**stack.world.environment, "DATAMOAT_DATA": str(stack.folder / "alone")}
     shutil.copytree(stack.world.data / "snapshots", stack.folder / "alone" / "snapshots")

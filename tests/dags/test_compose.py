@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from datamoat import settings
+from datamoat.errors import UsageError
 from datamoat.orchestration import airflow_local as local
 from datamoat.orchestration import notify
 from datamoat.project import sources
@@ -21,6 +22,18 @@ pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
 ONE_SHOT = {"migrate"}
 COMMANDS = {"api-server", "scheduler", "dag-processor", "triggerer", "celery worker"}
+OUR_OWN = {"watcher"}
+# From the tables of Airflow's page "Security Model", "Deployment hardening": which service needs which secret.
+NEEDED = {
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": {"api-server", "scheduler", "dag-processor", "triggerer"},
+    "AIRFLOW__API_AUTH__JWT_SECRET": {"api-server", "scheduler"},
+    "AIRFLOW__API__SECRET_KEY": {"api-server", "scheduler", "worker", "triggerer"},
+    "AIRFLOW__CORE__FERNET_KEY": {"api-server", "scheduler", "worker", "dag-processor", "triggerer"},
+    "AIRFLOW__CELERY__BROKER_URL": {"scheduler", "worker"},
+    "AIRFLOW__CELERY__RESULT_BACKEND": {"scheduler", "worker"},
+    "AA_API_KEY": {"scheduler", "worker"},
+}
+ALERTS = {"scheduler", "worker", "dag-processor", "watcher"}  # whatever runs a callback, a task, or the watcher
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +69,8 @@ def test_every_service_volume_and_network_that_is_named_exists(compose: dict[str
                 assert services[other]["restart"] == "no", (name, other)
             assert set(services[other].get("profiles", [])) <= set(service.get("profiles", [])), "it would wait for nothing"
         for volume in service.get("volumes", []):
-            assert volume.split(":")[0] in compose["volumes"], name
+            named = VARIABLE.match(volume)
+            assert (named[3] if named else volume.split(":")[0]) in compose["volumes"], name
         assert set(service["networks"]) <= set(compose["networks"]), name
 
 
@@ -77,12 +91,65 @@ def test_every_service_is_pinned_bounded_and_watched(compose: dict[str, Any]) ->
             assert port.startswith("127.0.0.1:"), name
 
 
+def test_every_service_is_bounded_in_memory_processes_and_log(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        limits = service["deploy"]["resources"]["limits"]
+        assert limits["memory"], name
+        assert 0 < limits["pids"] <= 1024, name
+        assert service["logging"]["options"]["max-size"] == "10m", name
+        assert re.fullmatch(r"\d+[sm]", service["stop_grace_period"]), name
+
+
+def test_a_secret_is_given_to_the_services_that_need_it_and_to_no_other(compose: dict[str, Any]) -> None:
+    given = {
+        secret: {name for name, service in compose["services"].items() if secret in service.get("environment", {})} - ONE_SHOT
+        for secret in NEEDED
+    }
+    assert given == NEEDED
+
+
+def test_whatever_sends_an_alert_has_the_channel_and_a_way_out(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    assert compose["networks"]["inside"]["internal"] is True
+    assert {name for name, service in services.items() if notify.WEBHOOK in service.get("environment", {})} == ALERTS
+    assert {name for name in ALERTS if "outside" not in services[name]["networks"]} == set()
+    assert {name for name, service in services.items() if notify.PING in service.get("environment", {})} == {
+        "scheduler",
+        "worker",
+    }
+
+
+def test_whoever_runs_tasks_waits_for_a_healthy_api_server(compose: dict[str, Any]) -> None:
+    for name in ("scheduler", "worker"):
+        assert compose["services"][name]["depends_on"]["api-server"]["condition"] == "service_healthy"
+
+
+def test_secrets_of_the_example_are_refused(compose: dict[str, Any], example: dict[str, str]) -> None:
+    def place(given: dict[str, str]) -> dict[str, str]:
+        named = compose["services"]["migrate"]["environment"].items()
+        return {name: VARIABLE.sub(lambda match: given.get(match[1], match[3] or ""), str(text)) for name, text in named}
+
+    own = dict.fromkeys(("POSTGRES_PASSWORD", "AIRFLOW_JWT_SECRET", "AIRFLOW_FERNET_KEY", "AIRFLOW_SECRET_KEY"), "a" * 44)
+    local.refuse_examples(place(own))
+    for name in own:
+        with pytest.raises(UsageError, match="the example's, or too short") as refusal:
+            local.refuse_examples(place(own | {name: example[name]}))
+        assert example[name] not in str(refusal.value)
+    with pytest.raises(UsageError, match="BROKER_URL"):
+        local.refuse_examples(place(own | {"AIRFLOW_EXECUTOR": "CeleryExecutor"}))
+    local.refuse_examples(place(own | {"AIRFLOW_EXECUTOR": "CeleryExecutor", "REDIS_PASSWORD": "own"}))
+
+
 def test_every_command_is_one_airflow_has(compose: dict[str, Any]) -> None:
-    ours = {name: service for name, service in compose["services"].items() if service["image"].startswith("datamoat:")}
+    ours = {
+        name: service
+        for name, service in compose["services"].items()
+        if service["image"].startswith("datamoat:") and name not in OUR_OWN
+    }
     commands = {name: " ".join(service["command"][1:]) for name, service in ours.items() if name not in ONE_SHOT}
     assert set(commands.values()) == COMMANDS
     assert all(service["command"][0] == "airflow" for name, service in ours.items() if name not in ONE_SHOT)
-    assert ours["migrate"]["command"][2].split(" && ")[0] == "airflow db migrate"
+    assert ours["migrate"]["command"][2].split(" && ")[1] == "airflow db migrate"
     assert "install" not in json.dumps([service["command"] for service in ours.values()])
 
 
@@ -111,9 +178,16 @@ def test_every_setting_of_airflow_is_one_it_knows(compose: dict[str, Any], check
 
 
 def test_every_setting_of_ours_is_one_we_read(compose: dict[str, Any], checkout: Path) -> None:
-    ours = {name for name in compose["x-environment"] if not name.startswith("AIRFLOW")}
+    names = {name for service in compose["services"].values() for name in service.get("environment", {})}
+    ours = {name for name in names if not name.startswith(("AIRFLOW", "POSTGRES", "REDIS"))}
     code = "".join(path.read_text(encoding="utf-8") for path in (checkout / "src").rglob("*.py"))
-    known = {name for name in ours if name in code} | {notify.WEBHOOK, notify.MAIL_TO, notify.MAIL_FROM, notify.MAIL_HOST}
+    known = {name for name in ours if name in code} | {
+        notify.WEBHOOK,
+        notify.MAIL_TO,
+        notify.MAIL_FROM,
+        notify.MAIL_HOST,
+        notify.PING,
+    }
     keys = {source.fetch.key.env for source in sources.read_sources(checkout) if source.fetch.key}
     assert ours - known == keys
     assert settings.MARKER.split("/")[0] in (checkout / "Dockerfile").read_text(encoding="utf-8")
@@ -122,7 +196,7 @@ def test_every_setting_of_ours_is_one_we_read(compose: dict[str, Any], checkout:
 def test_the_example_holds_every_variable_and_no_real_secret(compose: dict[str, Any], example: dict[str, str]) -> None:
     used = {match[1]: match for match in VARIABLE.finditer(json.dumps(compose))}
     required = {name for name, match in used.items() if match[2] == "?"}
-    assert required == {"POSTGRES_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_JWT_SECRET"}
+    assert required == {"POSTGRES_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_JWT_SECRET", "AIRFLOW_SECRET_KEY"}
     assert set(used) - {"HOSTNAME"} <= set(example)
     assert set(example) - set(used) == {"COMPOSE_PROFILES"}
     secret = {name for name in example if re.search("PASSWORD|SECRET|FERNET", name)}

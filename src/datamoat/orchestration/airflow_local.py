@@ -3,6 +3,7 @@
     python -m datamoat.orchestration.airflow_local start [PORT]     runs it in the foreground until Ctrl-C, and prints its address and login
     python -m datamoat.orchestration.airflow_local airflow WORD …   runs Airflow's own command line on that home
     python -m datamoat.orchestration.airflow_local health URL PART  exits 0 if a part of a running Airflow is healthy (for containers)
+    python -m datamoat.orchestration.airflow_local secrets          exits 1 if a secret of the environment is an example's or short
     python -m datamoat.orchestration.airflow_local watch URL        sends an alert when a part is not healthy for a minute (for containers)
 
 For one person on one machine: SQLite, one executor, four tasks at a time, one user with a generated password.
@@ -33,7 +34,14 @@ from datamoat.project.sources import read_sources
 from datamoat.settings import read_settings
 
 # All three write their logs where the api-server reads them, so the scheduler need not serve its own.
-SERVICES = {"api-server": (), "dag-processor": (), "scheduler": ("--skip-serve-logs",)}
+# The triggerer has nothing to do here; without it the first page shows it as failed, for ever.
+QUIET = ("--skip-serve-logs",)
+SERVICES: dict[str, tuple[str, ...]] = {"api-server": (), "dag-processor": (), "scheduler": QUIET, "triggerer": QUIET}
+EXAMPLES = ("change-me", base64.b64encode(b"change-me").decode())
+SECRETS = {  # what containers need, and the shortest that is accepted
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": 16, "AIRFLOW__CORE__FERNET_KEY": 44, "AIRFLOW__API_AUTH__JWT_SECRET": 32,
+    "AIRFLOW__API__SECRET_KEY": 16, "AIRFLOW__CELERY__BROKER_URL": 16,
+}  # fmt: skip
 USER = "admin"
 PORT = 8080
 PARTS = ("metadatabase", "scheduler", "dag_processor")  # what an alert is sent about when it is not healthy
@@ -174,6 +182,9 @@ def main(words: list[str]) -> int:
     command = words[0] if words else ""
     if command == "health" and words[1:]:
         return 0 if is_healthy(words[1], words[2] if words[2:] else None) else 1
+    if command == "secrets":
+        refuse_examples(os.environ)
+        return 0
     if command == "watch" and words[1:]:
         show_log()
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -210,6 +221,27 @@ def main(words: list[str]) -> int:
         notify.alert(f"Airflow's {ended[0]} ended, and the rest was stopped; read the end of {log_file}, then `make airflow`")
         raise ModelFailedError(f"{ended[0]} ended", str(log_file), "read the end of that file.")
     return 0
+
+
+def refuse_examples(environment: Mapping[str, str]) -> None:
+    """Refuse secrets that are copied from `.env.example`, and short ones.
+
+    Raises:
+        UsageError: There is one; its variable is named, and never its value.
+    """
+    bad = [
+        name
+        for name, shortest in SECRETS.items()
+        if len(value := environment.get(name, "")) < shortest
+        or any(example in value for example in EXAMPLES)
+        or (":unused@" in value and "Celery" in environment.get("AIRFLOW__CORE__EXECUTOR", ""))
+    ]
+    if bad:
+        raise UsageError(
+            f"{', '.join(bad)}: the example's, or too short",
+            ".env",
+            "put secrets of your own there; .env.example shows how to make one.",
+        )
 
 
 def _keys(home: Path) -> dict[str, str]:
