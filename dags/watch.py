@@ -36,7 +36,14 @@ def watch_state():
 
         return tasks.watch_state()
 
+    @sdk.task(doc_md="Remove logs of tasks that are older than `DATAMOAT_KEEP_DAYS`.")
+    def tidy():
+        from datamoat.orchestration import tasks
+
+        return tasks.tidy()
+
     check()
+    tidy()
 
 
 watch_pages()

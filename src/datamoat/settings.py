@@ -20,6 +20,8 @@ class Settings:
         threads: How many threads DuckDB may use; the results do not depend on it.
         memory_limit: DuckDB's memory limit, in its own notation.
         room: How many bytes of the disk must be free before a build or an export.
+        keep_exports: How many exports a scheduler leaves in the data folder; releases are never removed.
+        keep_days: After how many days it removes logs and what is on record of runs.
     """
 
     content: Path
@@ -27,6 +29,8 @@ class Settings:
     threads: int = 2
     memory_limit: str = "2GB"
     room: int = 2_000_000_000  # a build, its spill and three retained files
+    keep_exports: int = 3
+    keep_days: int = 30
 
     @property
     def is_packaged(self) -> bool:
@@ -130,6 +134,8 @@ def read_settings(start: Path | None = None) -> Settings:
         threads=_positive("DATAMOAT_THREADS", min(os.cpu_count() or 1, 8)),
         memory_limit=os.environ.get("DATAMOAT_MEMORY", "2GB"),
         room=_positive("DATAMOAT_ROOM_GB", 2) * 1_000_000_000,
+        keep_exports=_positive("DATAMOAT_KEEP_EXPORTS", 3),
+        keep_days=_positive("DATAMOAT_KEEP_DAYS", 30),
     )
 
 

@@ -86,6 +86,8 @@ class Upstream:
     port: int
     answer: bytes = field(default_factory=listing)
     status: int = 200
+    status_of: dict[str, int] = field(default_factory=dict)  # by path, where it differs
+    answer_of: dict[str, bytes] = field(default_factory=dict)
     asked: list[dict[str, str]] = field(default_factory=list)
     posted: list[str] = field(default_factory=list)
 
@@ -226,11 +228,12 @@ def upstream() -> Iterator[Upstream]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             served[0].asked.append({"path": self.path, **{key.lower(): value for key, value in self.headers.items()}})
-            self.send_response(served[0].status)
+            answer = served[0].answer_of.get(self.path, served[0].answer)
+            self.send_response(served[0].status_of.get(self.path, served[0].status))
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(served[0].answer)))
+            self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
-            self.wfile.write(served[0].answer)
+            self.wfile.write(answer)
 
         def do_POST(self) -> None:
             served[0].posted.append(self.rfile.read(int(self.headers["Content-Length"])).decode())

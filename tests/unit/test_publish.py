@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -298,7 +299,7 @@ def test_d07_two_writers_at_once_are_reported_apart(settings: Settings) -> None:
             "except BusyError as failure: print(failure)\n"
         )
         reported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert f"another process is writing: run (pid {os.getpid()})" in reported
+    assert f"another process is writing: run (pid {os.getpid()} on {socket.gethostname()} since" in reported
     assert "nothing was changed" in reported
 
 

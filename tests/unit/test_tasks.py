@@ -1,23 +1,25 @@
 """The tasks as a scheduler calls them: run twice they do nothing twice, and they do not get in each other's way."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from datamoat.build.run import build_models
-from datamoat.errors import PublishRefusedError, SourceChangedError
+from datamoat.errors import NoRoomError, PublishRefusedError, SourceChangedError
 from datamoat.ingest.inbox import bring_in
 from datamoat.ingest.landings import read_landings
-from datamoat.orchestration import tasks
+from datamoat.orchestration import metrics, tasks
 from datamoat.project.read import read_project
 from datamoat.project.scaffold import write_source
 from datamoat.project.sources import find_source
 from datamoat.publish.audit import audit_build
 from datamoat.publish.warehouse import publish_warehouse
 from datamoat.settings import Settings
-from datamoat.storage.files import BusyError, one_client, one_writer, part_of
+from datamoat.storage.files import BusyError, one_client, one_lander, one_writer, part_of
 
 DAYS = ("2026-03-01", "2026-03-02", "2026-03-03")
 
@@ -115,3 +117,94 @@ def test_a_source_is_brought_in_beside_a_build(here: Settings, tmp_path: Path) -
     path.write_text('{"entries": [{"name": "a", "value": 1}]}')
     with one_writer(here.data, "build"):
         assert bring_in(here, "example_board", "entries", path, DAYS[0]).snapshot_ids != []
+
+
+def test_a_landing_does_not_wait_for_a_build_and_waits_for_another_landing(here: Settings) -> None:
+    put(here, DAYS[0])
+    with one_writer(here.data, "build"):
+        tasks.fetch("example_board", DAYS[0])
+        part = part_of(here.lake / "raw" / "example_board" / "x.parquet")
+        part.parent.mkdir(parents=True)
+        with one_lander(here.lake / "raw"):
+            part.write_text("half")
+            with pytest.raises(BusyError, match="another process is landing"), one_lander(here.lake / "raw", 0.0):
+                pass
+        assert part.exists()
+        assert tasks.land("example_board")["n_rows"] == 3
+        assert not part.exists()
+
+
+def test_a_writer_spares_what_another_process_lands(here: Settings) -> None:
+    part = part_of(here.lake / "raw" / "example_board" / "x.parquet")
+    part.parent.mkdir(parents=True)
+    part.write_text("half")
+    with one_writer(here.data, "build"):
+        assert part.exists()
+
+
+def test_a_build_is_refused_while_there_is_room_for_the_alert_and_the_alert_is_one(
+    here: Settings, monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]]
+) -> None:
+    publish(here)
+    monkeypatch.setenv("DATAMOAT_ROOM_GB", "999999")
+    for task in (tasks.build, tasks.export, tasks.release, tasks.build):
+        with pytest.raises(NoRoomError, match="and a build needs 999999 GB"):
+            task()
+    monkeypatch.delenv("DATAMOAT_ROOM_GB")
+    assert tasks.watch_state()["disk"] == "good"
+    alerts = [event["alert"] for event in events if event["event"] == "alert"]
+    assert [alert.split(",")[0].split(": ")[0] for alert in alerts] == ["free disk", "free disk"]
+    assert alerts[1] == "free disk: good again"
+
+
+def test_what_is_measured_arrives_at_a_collector(here: Settings, httpserver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = pytest.importorskip("opentelemetry.proto.collector.metrics.v1.metrics_service_pb2")
+    httpserver.expect_request("/v1/metrics", method="POST").respond_with_data("", content_type="application/x-protobuf")
+    assert not tasks.watch_state()["measured"]  # no collector is named
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", httpserver.url_for("").rstrip("/"))
+    put(here, DAYS[0])
+    tasks.fetch("example_board", DAYS[0])
+    tasks.land("example_board")
+    assert tasks.watch_state()["measured"]
+    made = tasks.build()
+    assert tasks.audit(made["build_id"])["n_checks"] > 5
+    found = {}
+    for request, _ in httpserver.log:
+        body = service.ExportMetricsServiceRequest.FromString(request.get_data())
+        for metric in body.resource_metrics[0].scope_metrics[0].metrics:
+            for point in metric.gauge.data_points:
+                found[metric.name, *(one.value.string_value for one in point.attributes)] = point.as_double or point.as_int
+    assert found["datamoat.disk.free",] > 1e6
+    assert found["datamoat.source.age", "example_board"] > 30
+    assert found["datamoat.source.withheld", "example_board"] == 0
+    assert found["datamoat.step.duration", "build"] > 0
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setattr(metrics, "MILLISECONDS", 300)
+    assert not tasks.watch_state()["measured"]  # and nothing fails
+
+
+def test_logs_and_marks_of_long_ago_are_removed_and_nothing_else(here: Settings) -> None:
+    home = here.data / "airflow"
+    old = [home / "logs" / "dag_id=x" / "run_id=1" / "attempt=1.log", home / "alerts" / "run-1"]
+    stay = [home / "logs" / "dag_id=x" / "run_id=2" / "attempt=1.log", home / "alerts" / "condition-1", home / "logs" / "scheduler.log", home / "airflow.db"]  # fmt: skip
+    for path in (*old, *stay):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+        if path != stay[0]:
+            os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert tasks.tidy() == {"removed": 2}
+    assert [path.exists() for path in (*old, *stay)] == [False] * 2 + [True] * 4
+    assert not old[0].parent.exists()
+
+
+@pytest.mark.slow
+def test_the_disk_use_of_thirty_publications_is_flat(here: Settings, edit: Callable[[str, str, str], Path]) -> None:
+    value, used = "5.0", []
+    for number in range(30):
+        edit("data/reference/facts.csv", value, value := f"{number + 6}.0")
+        made = tasks.build()
+        tasks.publish(tasks.audit(made["build_id"])["build_id"])
+        tasks.export()
+        used.append(sum(path.stat().st_size for path in here.data.rglob("*") if path.is_file() and "reference" not in path.parts))
+    assert len(list(here.exports.glob("datamoat-*"))) == 3
+    assert max(used[5:]) < 1.1 * min(used[5:]), used

@@ -29,14 +29,14 @@ from datamoat.build.lineage import lineage
 from datamoat.build.record import BUILD_FILE, Build
 from datamoat.errors import DatamoatError, ModelFailedError
 from datamoat.ingest.land import land_all
-from datamoat.ingest.landings import landing_rows
+from datamoat.ingest.landings import landing_rows, raw_folder
 from datamoat.log import log, step
 from datamoat.project.model import LAYERS, Model, Project, Table
 from datamoat.project.python_models import load
 from datamoat.project.reference import input_rows, read_reference
 from datamoat.project.sources import read_sources
 from datamoat.settings import Settings
-from datamoat.storage.files import cannot_write, part_of, put_in_place, sha256_of, write_whole
+from datamoat.storage.files import cannot_write, one_lander, part_of, put_in_place, sha256_of, write_whole
 from datamoat.storage.lake import JsonCache, columns_of, content_of, identifier, lake_connection, path_of, quoted, view
 
 
@@ -61,8 +61,10 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
     with lake_connection(settings) as con:
         for schema in ("raw", "meta", *LAYERS):
             con.execute(f"create schema {schema}")
-        inputs = input_hashes(settings, project, facts)
-        make_raw_tables(con, settings, project, sources, facts, as_of)
+        with one_lander(raw_folder(settings)):  # what is read here is all of one state
+            inputs = input_hashes(settings, project, facts)
+            make_raw_tables(con, settings, project, sources, facts, as_of)
+            landed = landing_rows(settings, sources)
         if as_of is not None:
             inputs[LEFT_OUT_AFTER] = as_of.isoformat()
         as_of = as_of or newest_date(con, project)
@@ -70,7 +72,7 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
         con.execute(f"set variable as_of = date {quoted(as_of.isoformat())}")
         constants = constants_of(project, as_of)
         tables: dict[str, dict[str, Any]] = {}
-        known = meta_tables.input_tables(sources, landing_rows(settings, sources), facts)
+        known = meta_tables.input_tables(sources, landed, facts)
         known["input_rows"] = input_rows(settings.reference, facts)
         meta = {name: _store_frame(con, settings.lake, f"meta.{name}", frame) for name, frame in known.items()}
         hashes = {f"meta.{name}": sha256 for name, sha256 in meta.items()}

@@ -65,7 +65,7 @@ def take_inbox(
         What was brought in, and a sentence for each file that was not.
     """
     outcomes = []
-    found, skipped = _finished_files(settings, source)
+    found, skipped = _finished_files(settings, source, clock)
     with one_client(settings.snapshots / source.id, FETCH_SECONDS):
         store = Snapshots(settings.snapshots, source.id)
         for request, path, moment in found:
@@ -77,19 +77,21 @@ def take_inbox(
     return FetchReport(source.id, tuple(outcomes)), skipped
 
 
-def days_of(settings: Settings, source: Source) -> tuple[list[str], list[str]]:
+def days_of(settings: Settings, source: Source, *, clock: Clock = now) -> tuple[list[str], list[str]]:
     """Return the days (ISO) of which the inbox has finished files, and a sentence for each file that is not taken."""
-    found, skipped = _finished_files(settings, source)
+    found, skipped = _finished_files(settings, source, clock)
     return sorted({moment.date().isoformat() for _, _, moment in found}), skipped
 
 
-def _finished_files(settings: Settings, source: Source) -> tuple[list[tuple[str, Path, datetime]], list[str]]:
+def _finished_files(settings: Settings, source: Source, clock: Clock) -> tuple[list[tuple[str, Path, datetime]], list[str]]:
     """Return the request, path and day of every whole file in the inbox of a source, and a sentence for each other."""
     found, skipped = [], []
     for request in source.fetch.requests:
         for path in sorted((settings.data / "inbox" / source.id / request).glob("*")):
             try:
-                found.append((request, path, _finished_on(path)))
+                moment = _finished_on(path)
+                _refuse_future(moment, path, clock)
+                found.append((request, path, moment))
             except UsageError as failure:
                 skipped.append(f"{request}/{path.name}: {failure.what}; {failure.fix}")
     return found, skipped
@@ -104,12 +106,16 @@ def _finished_on(path: Path) -> datetime:
     return _day(path.name)
 
 
+def _refuse_future(moment: datetime, path: Path, clock: Clock) -> None:
+    if moment.date() > clock().date():
+        raise UsageError(f"{moment.date()} is in the future", path.name, "give the day the response was received.")
+
+
 def _store(store: Snapshots, source: Source, request: str, moment: datetime | None, path: Path, clock: Clock) -> Outcome:
     """Store one file as received."""
     if moment is None:
         raise UsageError("a saved response needs its day", path.name, "add --on YYYY-MM-DD, or put {date} into the path.")
-    if moment.date() > clock().date():
-        raise UsageError(f"{moment.date()} is in the future", path.name, "give the day the response was received.")
+    _refuse_future(moment, path, clock)
     if not path.is_file():
         raise UsageError("no such file", str(path), "check the path; --from takes a file, or a path with {date} in it.")
     if path.stat().st_size > source.fetch.max_megabytes * 1_000_000:

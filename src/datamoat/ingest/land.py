@@ -17,6 +17,7 @@ from datamoat.project.acceptances import Acceptance, read_accepted
 from datamoat.project.fingerprint import code_hash
 from datamoat.project.sources import Source
 from datamoat.settings import Settings
+from datamoat.storage.files import one_lander
 from datamoat.storage.snapshots import Receipt, Snapshots
 
 
@@ -63,7 +64,12 @@ def land_all(settings: Settings, sources: Iterable[Source]) -> LandReport:
 
 
 def land_source(settings: Settings, source: Source) -> tuple[list[Landing], int]:
-    """Land one source; return the landings made now and how many were landed before."""
+    """Land one source, one process at a time; return the landings made now and how many were landed before."""
+    with one_lander(raw_folder(settings)):
+        return _land_source(settings, source)
+
+
+def _land_source(settings: Settings, source: Source) -> tuple[list[Landing], int]:
     store = Snapshots(settings.snapshots, source.id)
     accepted = read_accepted(settings)
     code = _code_hash(source)
@@ -109,11 +115,12 @@ def forget(settings: Settings, source: Source, day: date) -> int:
     The bytes stay, and a landing is a function of them, so the same landings come back.
     """
     code = _code_hash(source)
-    landings = read_log(settings, source.id, code)
-    kept = [landing for landing in landings if landing.captured_on != day]
-    if len(kept) < len(landings):
-        write_log(settings, source.id, code, kept)
-    return len(landings) - len(kept)
+    with one_lander(raw_folder(settings)):
+        landings = read_log(settings, source.id, code)
+        kept = [landing for landing in landings if landing.captured_on != day]
+        if len(kept) < len(landings):
+            write_log(settings, source.id, code, kept)
+        return len(landings) - len(kept)
 
 
 def _land_request(

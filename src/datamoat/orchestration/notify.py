@@ -203,7 +203,8 @@ def _is_first(key: str) -> bool:
 
 
 def _marker(key: str) -> Path:
-    return read_settings().data / "airflow" / "alerts" / hashlib.sha256(key.encode()).hexdigest()[:16]
+    name = f"{key.partition(' ')[0]}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    return read_settings().data / "airflow" / "alerts" / name
 
 
 def _page(dag_id: str, run_id: str) -> str:

@@ -4,14 +4,18 @@ Every task reads its settings from the environment, waits for its turn to write,
 done twice. The facts go into the log and into the event that triggers the next DAG.
 """
 
+import contextlib
 import shutil
+import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from datamoat.errors import NoRoomError, PublishRefusedError, SourceChangedError, SourceUnavailableError
 from datamoat.ingest.status import FetchStatus, State, Status
 from datamoat.orchestration import notify
+from datamoat.orchestration.metrics import Gauge, measure
 from datamoat.project.sources import REFERENCE, Source, find_source, read_sources
 from datamoat.settings import Settings, read_settings
 from datamoat.storage.files import one_writer
@@ -92,27 +96,27 @@ def land(source_id: str, day: str | None = None) -> Facts:
         ContentError: A reference row, a receipt or a parser is malformed.
     """
     settings = read_settings()
-    with one_writer(settings.data, "land", TURN_SECONDS):
-        if source_id == REFERENCE:
-            return _land_reference(settings)
-        from datamoat.ingest.land import forget, land_source
-        from datamoat.ingest.landings import read_landings
+    if source_id == REFERENCE:
+        return _land_reference(settings)
+    from datamoat.ingest.land import forget, land_source
+    from datamoat.ingest.landings import read_landings
 
-        source = find_source(settings.content, source_id)
-        if day is not None:
-            forget(settings, source, date.fromisoformat(day))
-        fresh, _ = land_source(settings, source)
-        seen = _published_snapshots(settings, source_id)
-        unseen = [one for one in read_landings(settings, source) if (one.snapshot_id, one.validation_status) not in seen]
-        gone = seen - {(one.snapshot_id, one.validation_status) for one in read_landings(settings, source)}
-        return {
-            "source_id": source_id,
-            "snapshot_ids": [one.snapshot_id for one in unseen],
-            "statuses": dict(sorted(Counter(one.validation_status.value for one in unseen).items())),
-            "n_rows": sum(one.n_rows for one in unseen if one.is_served),
-            "n_read_now": len(fresh),
-            "is_new": any(one.is_served for one in unseen) or any(Status(status).is_accepted for _, status in gone),
-        }
+    source = find_source(settings.content, source_id)
+    if day is not None:
+        forget(settings, source, date.fromisoformat(day))
+    fresh, _ = land_source(settings, source)
+    landings = read_landings(settings, source)
+    seen = _published_snapshots(settings, source_id)
+    unseen = [one for one in landings if (one.snapshot_id, one.validation_status) not in seen]
+    gone = seen - {(one.snapshot_id, one.validation_status) for one in landings}
+    return {
+        "source_id": source_id,
+        "snapshot_ids": [one.snapshot_id for one in unseen],
+        "statuses": dict(sorted(Counter(one.validation_status.value for one in unseen).items())),
+        "n_rows": sum(one.n_rows for one in unseen if one.is_served),
+        "n_read_now": len(fresh),
+        "is_new": any(one.is_served for one in unseen) or any(Status(status).is_accepted for _, status in gone),
+    }
 
 
 def validate(source_id: str, day: str | None = None) -> Facts:
@@ -157,7 +161,7 @@ def build() -> Facts:
 
     settings = read_settings()
     _check_room(settings)
-    with one_writer(settings.data, "build", TURN_SECONDS):
+    with one_writer(settings.data, "build", TURN_SECONDS), _timed("build"):
         made = build_models(settings, read_project(settings.content))
     n_rows = sum(table["n_rows"] for name, table in made.tables.items() if name.startswith("marts."))
     return {"build_id": made.build_id, "as_of": made.as_of.isoformat(), "n_tables": len(made.tables), "n_rows": n_rows}
@@ -174,10 +178,19 @@ def audit(build_id: str) -> Facts:
     from datamoat.publish.audit import audit_build
 
     settings = read_settings()
-    with one_writer(settings.data, "audit", TURN_SECONDS):
+    with one_writer(settings.data, "audit", TURN_SECONDS), _timed("audit"):
         _same_build(settings, build_id)
         audited = audit_build(settings, read_project(settings.content))
-    warned = [f"{result.table_name}: {result.check_name}" for result in audited.warnings]
+    warned = [
+        {
+            "table": one.table_name,
+            "check": one.check_name,
+            "why": one.reason,
+            "rows": one.n_offending,
+            "first_rows": one.offending,
+        }
+        for one in audited.warnings
+    ]
     return {"build_id": build_id, "n_checks": len(audited.results), "warnings": warned}
 
 
@@ -191,7 +204,7 @@ def publish(build_id: str) -> Facts:
     from datamoat.publish.warehouse import publish_warehouse
 
     settings = read_settings()
-    with one_writer(settings.data, "publish", TURN_SECONDS):
+    with one_writer(settings.data, "publish", TURN_SECONDS), _timed("publish"):
         _same_build(settings, build_id)
         published = publish_warehouse(settings, read_project(settings.content))
     notify.ping()
@@ -208,14 +221,16 @@ def export() -> Facts:
         NoRoomError: The disk has less free space than that needs.
         PublishRefusedError: Nothing is published, or the disk refuses.
     """
-    from datamoat.release.tables import export_tables
+    from datamoat.release.tables import export_tables, prune_exports
 
     settings = read_settings()
     _check_room(settings)
-    with one_writer(settings.data, "export", TURN_SECONDS):
+    with one_writer(settings.data, "export", TURN_SECONDS), _timed("export"):
         folder = export_tables(settings)
+        removed = prune_exports(settings, settings.keep_exports)
     files = [path for path in folder.rglob("*") if path.is_file()]
-    return {"export": folder.name, "n_files": len(files), "n_bytes": sum(path.stat().st_size for path in files)}
+    n_bytes = sum(path.stat().st_size for path in files)
+    return {"export": folder.name, "n_files": len(files), "n_bytes": n_bytes, "removed": removed}
 
 
 def release(note: str | None = None) -> Facts:
@@ -250,14 +265,35 @@ def watch_state() -> Facts:
     problem = _room(settings)
     notify.condition(DISK, problem)
     silent: dict[str, str] = {}
-    sources = [one for one in read_sources(settings.content) if one.part is None]
-    current = states(settings, sources, datetime.now(UTC).date())
-    for source in sources:
-        bad = [one for one in current if one.source_id == source.id and one.state in {State.SILENT, State.CLOCK}]
+    gauges: list[Gauge] = [("disk.free", "By", shutil.disk_usage(settings.data).free, {})]
+    today = datetime.now(UTC).date()
+    for source in (one for one in read_sources(settings.content) if one.part is None):
+        current = states(settings, [source], today)
+        bad = [one for one in current if one.state in {State.SILENT, State.CLOCK}]
         reason = "; ".join(f"{one.request}: {one.reason}, {_live(one.served_on)}" for one in bad) or None
         notify.condition(f"source {source.id}", reason)
         silent |= {source.id: reason} if reason else {}
-    return {"disk": problem or "good", "silent": silent, "pinged": notify.ping()}
+        served = [one.served_on for one in current if one.served_on]
+        of_source = {"source": source.id}
+        gauges += [("source.age", "d", (today - min(served)).days, of_source)] if served else []
+        gauges.append(("source.withheld", "{request}", sum(one.state.is_withheld for one in current), of_source))
+    return {"disk": problem or "good", "silent": silent, "pinged": notify.ping(), "measured": measure(gauges)}
+
+
+def tidy() -> Facts:
+    """Remove Airflow's logs of tasks and the marks of reported runs that are older than `keep_days`; return how many files."""
+    settings = read_settings()
+    oldest = datetime.now(UTC).timestamp() - settings.keep_days * 86_400
+    home = settings.data / "airflow"
+    files = [path for path in (home / "logs").rglob("*.log*") if path.parent != home / "logs"]  # not those of its processes
+    files += (home / "alerts").glob("run-*")
+    old = [path for path in files if path.is_file() and path.stat().st_mtime < oldest]
+    for path in old:
+        path.unlink(missing_ok=True)
+    for folder in sorted((home / "logs").rglob("*/"), reverse=True):
+        with contextlib.suppress(OSError):  # it has files, or a task is about to write one
+            folder.rmdir()
+    return {"removed": len(old)}
 
 
 def watch() -> Facts:
@@ -279,6 +315,14 @@ def watch() -> Facts:
         )
     changed = [f"{', '.join(one.citation_ids)}: {one.detail}" for one in findings if one.state == "changed"]
     return {"n_pages": len(findings), "states": summary(findings), "changed": changed}
+
+
+@contextlib.contextmanager
+def _timed(step: str) -> Iterator[None]:
+    """Measure how long a step takes, without the wait for its turn."""
+    began = time.perf_counter()
+    yield
+    measure([("step.duration", "s", time.perf_counter() - began, {"step": step})])
 
 
 def _check_room(settings: Settings) -> None:

@@ -45,8 +45,10 @@ def audit_build(settings: Settings, project: Project, worker: Worker | None = No
         contracts = JsonCache(settings.lake / "cache" / "contracts.json")
         results = []
         for table in project.tables.values():
+            started = time.perf_counter()
             check = functools.partial(contract, con, project, table)
-            results += [Result(**one) for one in contracts.get(cache_key(project, table, build), check)]
+            found = contracts.get(cache_key(project, table, build), check)
+            results += [Result(**one | {"seconds": time.perf_counter() - started}) for one in found]
         contracts.save()
         results += compared_with_published(settings, build)
         results += [_check(con, snippet.name, snippet.sql, snippet.header) for snippet in project.checks]
@@ -81,7 +83,7 @@ def _log(audit: Audit, seconds: float) -> None:
     for n, one in enumerate(audit.results, start=1):
         level = logging.INFO if one.is_ok else logging.ERROR if one.severity == "critical" else logging.WARNING
         about = {"table": one.table_name, "is_ok": one.is_ok, "severity": one.severity, "rows": one.n_offending}
-        log.log(level, "check", check=one.check_name, **about, n=n, of=len(audit.results))
+        log.log(level, "check", check=one.check_name, **about, n=n, of=len(audit.results), seconds=round(one.seconds, 3))
     counts = {"checks": len(audit.results), "warnings": len(audit.warnings), "critical": len(audit.critical)}
     log.info("audit", build_id=audit.build_id, **counts, seconds=round(seconds, 3))
 
@@ -89,12 +91,14 @@ def _log(audit: Audit, seconds: float) -> None:
 def _check(con: duckdb.DuckDBPyConnection, name: str, sql: str, header: dict[str, Any]) -> Result:
     """Run one check; the rows it returns are the failures."""
     description, severity = " ".join(str(header["description"]).split()), str(header["severity"])
+    began = time.perf_counter()
     try:
         offending = con.sql(sql).pl()
     except duckdb.Error as failure:
         raise ContentError(f"the check does not run: {failure}", f"expectations/checks/{name}.sql", "correct it.") from failure
     shown = as_json(offending.head(SHOWN_ROWS)) if offending.height else None
-    return Result(f"checks.{name}", description, "check", severity, description, offending.is_empty(), offending.height, shown)
+    outcome = (offending.is_empty(), offending.height, shown, time.perf_counter() - began)
+    return Result(f"checks.{name}", description, "check", severity, description, *outcome)
 
 
 def check_tables_exist(project: Project) -> None:

@@ -31,6 +31,7 @@ class Result:
         is_ok: Whether it passed.
         n_offending: How many rows failed.
         offending: Up to five of them, as JSON.
+        seconds: How long it took, or the suite it is of; for the log alone.
     """
 
     table_name: str
@@ -41,6 +42,7 @@ class Result:
     is_ok: bool
     n_offending: int = 0
     offending: str | None = None
+    seconds: float = field(default=0.0, compare=False)
 
     def __str__(self) -> str:
         """Return it in a few lines."""
@@ -68,7 +70,10 @@ class Audit:
 
 def write_audit(settings: Settings, audit: Audit) -> None:
     """Write the results on record, and as `meta.audits` for the reader."""
-    path, rows = path_of(settings.lake, TABLE), [asdict(result) for result in audit.results]
+    path, rows = (
+        path_of(settings.lake, TABLE),
+        [{name: value for name, value in asdict(result).items() if name in SCHEMA} for result in audit.results],
+    )
     part = part_of(path)
     pl.DataFrame(rows, schema=SCHEMA).sort("table_name", "kind", "check_name").write_parquet(part)
     put_in_place(part, path)

@@ -105,6 +105,20 @@ def export_tables(settings: Settings, to: Path | None = None, *, replace: bool =
     return folder
 
 
+def prune_exports(settings: Settings, keep: int) -> list[str]:
+    """Remove all but the newest exports of the data folder; releases stay; return the names of what was removed.
+
+    Args:
+        settings: Where things are.
+        keep: How many stay, at least one.
+    """
+    found = sorted(settings.exports.glob("datamoat-*/"), key=lambda folder: (folder.stat().st_mtime, folder.name))
+    old = found[: -max(keep, 1)]
+    for folder in old:
+        shutil.rmtree(folder)
+    return [folder.name for folder in old]
+
+
 def checked_target(to: Path, *, replace: bool) -> Path:
     """Return the folder an export goes into.
 

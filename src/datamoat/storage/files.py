@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, err
 NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}  # of a file system that cannot lock files
 READ_ONLY_MODE = 0o444
 CHECKSUM = "checksum"  # the key of a record under which the hash of all its other keys is
+LANDING_SECONDS = 600.0  # how long a process waits for another that lands
 TEMPORARY = ".part"  # every unfinished file ends so, and the next start sweeps it away
 
 
@@ -97,9 +100,10 @@ def cannot_write(path: Path, failure: OSError, n_bytes: int | None = None) -> Pu
     )
 
 
-def sweep(folder: Path) -> int:
-    """Remove what a killed process left unfinished below `folder`; return how many files."""
+def sweep(folder: Path, but: Path | None = None) -> int:
+    """Remove what a killed process left unfinished below `folder`, except below `but`; return how many files."""
     left = [path for path in folder.rglob(f".*{TEMPORARY}*") if path.is_file()] if folder.is_dir() else []
+    left = [path for path in left if but is None or but not in path.parents]
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)
@@ -132,6 +136,23 @@ def one_client(folder: Path, wait_seconds: float = 0.0) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def one_lander(raw: Path, wait_seconds: float = LANDING_SECONDS) -> Iterator[None]:
+    """Hold the lock of the raw tables: one process lands at a time, beside a build, which holds it while it reads them.
+
+    Raises:
+        BusyError: Somebody else is landing.
+        PublishRefusedError: The disk is full, read-only or closed to us.
+    """
+
+    def busy() -> BusyError:
+        return BusyError("another process is landing", str(raw), "wait for it to end, or stop it; nothing was changed.")
+
+    with _locked(raw, wait_seconds, busy):
+        sweep(raw)
+        yield
+
+
+@contextlib.contextmanager
 def one_writer(data: Path, verb: str, wait_seconds: float = 0.0) -> Iterator[None]:
     """Hold the writer's lock of a data folder; the kernel frees it when the process dies, however it dies.
 
@@ -146,8 +167,9 @@ def one_writer(data: Path, verb: str, wait_seconds: float = 0.0) -> Iterator[Non
             other = json.loads(note.read_text())
         except (OSError, ValueError):
             other = {}
+        whose = f"pid {other.get('pid', '?')} on {other.get('host', 'another host')} since {other.get('since', '?')}"
         return BusyError(
-            f"another process is writing: {other.get('verb', 'unknown')} (pid {other.get('pid', '?')})",
+            f"another process is writing: {other.get('verb', 'unknown')} ({whose})",
             str(data),
             "wait for it to end, or stop it; nothing was changed.",
         )
@@ -155,9 +177,10 @@ def one_writer(data: Path, verb: str, wait_seconds: float = 0.0) -> Iterator[Non
     with _locked(data, wait_seconds, busy):
         try:
             with contextlib.suppress(OSError):  # the note is for people to read; the lock decides
-                note.write_text(json.dumps({"pid": os.getpid(), "verb": verb}))
+                since = datetime.now(UTC).isoformat(timespec="seconds")
+                note.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since, "verb": verb}))
             for folder in ("lake", "warehouse", "exports"):
-                sweep(data / folder)
+                sweep(data / folder, but=data / "lake" / "raw")  # where another process may land
             sweep_snapshots(data / "snapshots")
             yield
         finally:
