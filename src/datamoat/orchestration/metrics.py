@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datamoat.log import log
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-MILLISECONDS = 5000  # how long a call waits for the collector
+SECONDS = 5.0  # how long a call waits for the collector
 Gauge = tuple[str, str, float, Mapping[str, str]]  # name, unit, value, attributes
 
 
@@ -25,19 +25,20 @@ def measure(gauges: Iterable[Gauge]) -> bool:
         return False
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.sdk.metrics import MeterProvider
-    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricExportResult
     from opentelemetry.sdk.resources import Resource
 
-    exporter = OTLPMetricExporter(timeout=MILLISECONDS / 1000)
-    reader = PeriodicExportingMetricReader(exporter, export_interval_millis=float("inf"))
+    exporter, reader = OTLPMetricExporter(timeout=SECONDS), InMemoryMetricReader()
     provider = MeterProvider([reader], Resource.create({"service.name": "datamoat"}), shutdown_on_exit=False)
     meter = provider.get_meter("datamoat")
     try:
         for name, unit, value, about in gauges:
             meter.create_gauge(f"datamoat.{name}", unit).set(value, dict(about))
-        return provider.force_flush(MILLISECONDS)
+        data = reader.get_metrics_data()
+        return data is not None and exporter.export(data) is MetricExportResult.SUCCESS
     except Exception as failure:  # noqa: BLE001  (a collector that is ill must not fail a build)
         log.warning("metrics", error=type(failure).__name__)
         return False
     finally:
-        provider.shutdown(MILLISECONDS)
+        provider.shutdown()
+        exporter.shutdown()
