@@ -74,6 +74,7 @@ STEPS: list[tuple[str, int, str]] = [
     ("add-file nobody_list x.zip", 2, "nobody_list"),
     ("docs", 0, "pages written"),
     ("doctor", 0, "content in"),
+    ("notify", 0, "webhook"),
     ("new-source example_board", 0, "wrote"),
 ]
 
