@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from datamoat.errors import ContentError
 from datamoat.project.fingerprint import code_hash, versions
 from datamoat.project.model import Model
 from datamoat.storage.files import part_of, read_record, write_json
@@ -27,8 +28,12 @@ class CachedResult:
         """Return where a table of the result is."""
         return self.folder / f"{table_name}.parquet"
 
-    def hashes(self) -> tuple[dict[str, str], str | None]:
-        """Return the hash of each table, and what is wrong: no hashes where there is no result or it is damaged."""
+    def hashes(self, recorded: dict[str, str] | None = None) -> tuple[dict[str, str], str | None]:
+        """Return the hash of each table, and what is wrong: no hashes where there is no result or it is damaged.
+
+        Args:
+            recorded: The hash of each table as the last build took it from this folder, which the result must still have.
+        """
         if not self.folder.is_dir():
             return {}, None
         try:
@@ -42,6 +47,8 @@ class CachedResult:
                 if known_sha256(self.file(name)) == sha256:
                     continue
             return {}, f"{self.file(name)} is damaged or missing"
+        if recorded is not None and recorded != stated:
+            return {}, f"{self.folder} was changed together with {HASHES}: the last build took other bytes from it"
         return stated, None
 
     def save(self, hashes: dict[str, str]) -> None:
@@ -89,6 +96,6 @@ def damaged_results(lake: Path) -> list[str]:
     for path in sorted((lake / "cache").glob("*.json")):
         try:
             read_record(path)
-        except (OSError, ValueError):
-            problems.append(f"{path} is damaged")
+        except (OSError, ValueError, ContentError):
+            problems.append(f"{path} is damaged, or of a later version")
     return problems

@@ -26,6 +26,7 @@ class Build:
         meta: Hash of the file by meta table.
         settings: The constants of `transforms/build.yml` that models may take.
         made_from: The hash of the bytes of everything it is a function of (`build.inputs.fingerprint`).
+        cached: By folder of a cached result that it took or made: the hash of each table.
     """
 
     build_id: str
@@ -36,6 +37,7 @@ class Build:
     settings: dict[str, Any] = field(hash=False)
     meta: dict[str, str] = field(default_factory=dict, hash=False)
     made_from: str = ""
+    cached: dict[str, dict[str, str]] = field(default_factory=dict, hash=False)
 
     def write(self, path: Path) -> None:
         """Write the record in one step, so that a reader never sees half of it."""

@@ -26,11 +26,12 @@ from datamoat.build import meta_tables
 from datamoat.build.cache import CachedResult, cache_key, folder_of
 from datamoat.build.inputs import LEFT_OUT_AFTER, constants_of, fingerprint, input_hashes, make_raw_tables, newest_date
 from datamoat.build.lineage import lineage
-from datamoat.build.record import BUILD_FILE, Build
+from datamoat.build.record import BUILD_FILE, Build, read_build
 from datamoat.errors import DatamoatError, ModelFailedError
 from datamoat.ingest.land import land_all
 from datamoat.ingest.landings import landing_rows, raw_folder
 from datamoat.log import log, step
+from datamoat.project.fingerprint import unfit_versions
 from datamoat.project.model import LAYERS, Model, Project, Table
 from datamoat.project.python_models import load
 from datamoat.project.reference import input_rows, read_reference
@@ -50,9 +51,18 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
 
     Raises:
         ContentError: A reference row or a model is malformed.
-        ModelFailedError: A model did not run or did not yield what its header and the dictionary promise.
+        ModelFailedError: A model did not run or did not yield what its header and the dictionary promise, or a library is of a
+            version that the package does not declare fit.
     """
     started = time.perf_counter()
+    if unfit := unfit_versions():
+        raise ModelFailedError(
+            f"{len(unfit)} librar{'y is' if len(unfit) == 1 else 'ies are'} of another version than declared: {'; '.join(unfit)}",
+            "the environment",
+            "install from requirements.lock (`make setup`).",
+        )
+    recorded = _recorded(settings.lake)
+    cached: dict[str, dict[str, str]] = {}
     (settings.lake / BUILD_FILE).unlink(missing_ok=True)
     made_from = fingerprint(settings, as_of)
     sources = read_sources(project.content)
@@ -81,7 +91,7 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
             name = f"{model.layer}.{model.name}"
             with step("model", model=name, n=n, of=len(project.models)) as logged, _failures_named(settings, model):
                 began = time.perf_counter()
-                is_cached = _run(con, settings, project, model, constants, hashes)
+                is_cached = _run(con, settings, project, model, constants, hashes, recorded, cached)
                 seconds = round(time.perf_counter() - began, 3)
                 for table in model.tables:
                     tables[table.id] = _measure(con, settings.lake, table, seconds, hashes[table.id], contents)
@@ -93,7 +103,7 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
         contents.save()
         digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
         build_id, built_at = f"{as_of:%Y%m%d}-{digest[:8]}", datetime.now(UTC).replace(microsecond=0)
-        build = Build(build_id, as_of, built_at, inputs, tables, _plain(constants), meta, made_from)
+        build = Build(build_id, as_of, built_at, inputs, tables, _plain(constants), meta, made_from, cached)
         found = {table_id: columns_of(con, table_id) for table_id in project.tables}
         more = meta_tables.output_tables(project, build, found)
         more["lineage"] = lineage(project, found, settings.lake)
@@ -156,6 +166,8 @@ def _run(
     model: Model,
     constants: dict[str, Any],
     hashes: dict[str, str],
+    recorded: dict[str, dict[str, str]],
+    taken_from: dict[str, dict[str, str]],
 ) -> bool:
     """Run one model, or take its cached result, and let its tables' names stand for the files. Return whether it was cached."""
     lake = settings.lake
@@ -163,7 +175,8 @@ def _run(
     cached = CachedResult(folder_of(lake, model, cache_key(model, taken, hashes))) if model.is_cached else None
     if model.is_sql:
         check_declared(project, model.tables[0], columns_of(con, model.text), model.path)
-    stated, problem = cached.hashes() if cached else ({}, None)
+    place = cached.folder.relative_to(lake).as_posix() if cached else ""
+    stated, problem = cached.hashes(recorded.get(place)) if cached else ({}, None)
     if problem:
         log.warning("damaged", problem=problem, fix=f"{model.layer}.{model.name} is computed again")
     is_cached = bool(stated)
@@ -176,6 +189,8 @@ def _run(
         stated = {name: sha256_of(path) for name, path in paths.items()}
         if cached:
             cached.save(stated)
+    if cached:
+        taken_from[place] = stated
     for table in model.tables:
         if cached:
             cached.link(table.name, path_of(lake, table.id))
@@ -184,6 +199,14 @@ def _run(
         if not model.is_sql:
             check_declared(project, table, columns_of(con, table.id), model.path)
     return is_cached
+
+
+def _recorded(lake: Path) -> dict[str, dict[str, str]]:
+    """Return the hashes of the cached results that the last build took or made; none where there is no record of one."""
+    try:
+        return read_build(lake).cached
+    except (DatamoatError, KeyError, TypeError):
+        return {}
 
 
 def _copy_ordered(con: duckdb.DuckDBPyConnection, path: Path, table: Table, relation: str) -> None:

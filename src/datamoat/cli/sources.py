@@ -186,17 +186,26 @@ def accept(
     snapshot: Annotated[str, typer.Argument(help="The snapshot to accept.")],
     reason: Annotated[str, typer.Option(help="Why it is accepted; kept in git.")],
 ) -> None:
-    """Accept a quarantined snapshot, and keep the decision as a line that git keeps.
+    """Accept a quarantined snapshot or changed terms of a source, and keep the decision as a line that git keeps.
 
     Example: datamoat accept SOURCE SNAPSHOT --reason "the publisher halved its list"
     """
     from datamoat.ingest.land import land_source
+    from datamoat.ingest.page_monitor import FOLDER
+    from datamoat.ingest.terms import find_terms
     from datamoat.project.acceptances import Acceptance, write_acceptance
     from datamoat.storage.files import one_writer
 
     settings = read_settings()
     if not reason.strip():
         raise UsageError("an acceptance needs a reason", "--reason", "state why the data are right.")
+    if source == FOLDER:
+        terms = find_terms(settings, snapshot)
+        today = datetime.now(UTC).date()
+        entry = Acceptance(terms.snapshot_id, FOLDER, terms.request, terms.sha256, today, " ".join(reason.split()))
+        path = write_acceptance(settings, entry)
+        typer.echo(f"the terms in {terms.snapshot_id} are agreed to; written to {path.name}. Commit that file.")
+        return
     with one_writer(settings.data, "accept"):
         one, landing = _quarantined(settings, source, snapshot)
         entry = Acceptance(

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from datamoat.errors import ContentError
 from datamoat.ingest.part_receipts import counts_paths, snapshot_rows
 from datamoat.ingest.status import Status
 from datamoat.log import log
@@ -168,7 +169,7 @@ def read_log(settings: Settings, source_id: str, code: str | None) -> list[Landi
             )
             for entry in stored["landings"]
         ]
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, ContentError):
         return []
     if code is not None:
         if stored.get("code") != code:
@@ -204,8 +205,8 @@ def examine_raw(lake: Path) -> list[tuple[bool, str, str]]:
     for path in sorted((lake / "raw").glob(f"*/{LOG}")):
         try:
             read_record(path)
-        except (OSError, ValueError):
-            findings.append((False, f"lake: {path.parent.name}/{LOG} is damaged", fix))
+        except (OSError, ValueError, ContentError):
+            findings.append((False, f"lake: {path.parent.name}/{LOG} is damaged, or of a later version", fix))
     return findings
 
 

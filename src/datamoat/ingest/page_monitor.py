@@ -4,7 +4,7 @@ import html
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -22,7 +22,8 @@ UNSEEN = re.compile(r"<(script|style|template|noscript)\b.*?</\1\s*>|<!--.*?-->|
 NUMBER = re.compile(r"\d[\d.,]*\d|\d")
 GONE = {404, 410}
 OK = 200
-ALARMS = {"values missing", "gone", "changed unseen", "moved"}
+TERMS = "terms changed"
+ALARMS = {"values missing", "gone", "changed unseen", "moved", TERMS}
 Clock = Callable[[], datetime]
 
 
@@ -32,7 +33,7 @@ class Finding:
 
     Attributes:
         state: first seen, unchanged, changed (the values are there), values missing, changed unseen (no text to compare),
-            gone, moved, unreachable; or pinned (its address names one version), not read (only an excerpt was ever
+            gone, moved, unreachable, terms changed; or pinned (its address names one version), not read (only an excerpt was ever
             seen), not https: these three are not fetched.
         detail: One line for a person.
     """
@@ -60,7 +61,7 @@ class Page:
 
 
 def watch_pages(settings: Settings, *, clock: Clock = lambda: datetime.now(UTC)) -> list[Finding]:
-    """Ask once for every cited page that can change and that a person read, keep what it answers, and compare.
+    """Ask once for every cited page that can change and that a person read, and for the terms of live sources, and compare.
 
     What is compared is the text that a reader sees: markup, scripts and white space are left out. A value is gone when
     its digits were in the page before and are not now. A page that needs a browser, or is no text, is compared by its bytes.
@@ -70,7 +71,12 @@ def watch_pages(settings: Settings, *, clock: Clock = lambda: datetime.now(UTC))
     """
     with one_client(settings.snapshots / FOLDER, 600):
         store = Snapshots(settings.snapshots, FOLDER)
-        return [_look(settings, store, page, clock) for page in cited_pages(settings)]
+        found = [_look(settings, store, page, clock) for page in cited_pages(settings)]
+        from datamoat.ingest.terms import changed_terms, pages_of_terms  # which reads what was stored here
+
+        terms = [_look(settings, store, page, clock) for page in pages_of_terms(settings)]
+        changed = {f"terms-{source}" for source in changed_terms(settings)}
+        return found + [replace(one, state=TERMS) if one.citation_ids[0] in changed else one for one in terms]
 
 
 def summary(findings: list[Finding]) -> dict[str, int]:

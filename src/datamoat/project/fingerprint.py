@@ -12,15 +12,36 @@ import json
 import platform
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from datamoat.errors import ContentError
 
 OWN = ("datamoat", "moat")  # the packages whose modules are followed
+DYNAMIC = {"import_module", "__import__", "exec_module", "run_path", "run_module"}
+ENGINE = Path(__file__).resolve().parents[1]  # it loads content by path, which no closure is to follow
 NUMERIC_STACK = ("duckdb", "numpy", "polars", "pyarrow", "scipy", "scoringrules")
 
 
 def versions() -> dict[str, str]:
     """Return the version of Python and of every library that can change a computed number."""
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in NUMERIC_STACK}}
+
+
+def unfit_versions() -> list[str]:
+    """Return what is installed here that the package does not declare fit: each with what it needs."""
+    found = []
+    for text in importlib.metadata.requires("datamoat") or ():
+        needed = Requirement(text)
+        if needed.marker is not None and not needed.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            version = importlib.metadata.version(needed.name)
+        except importlib.metadata.PackageNotFoundError:
+            found.append(f"{needed.name} is not installed (needs {needed.specifier})")
+        else:
+            if not needed.specifier.contains(version, prereleases=True):
+                found.append(f"{needed.name} is {version} (needs {needed.specifier})")
+    return found
 
 
 def closure(*programs: Path) -> tuple[Path, ...]:
@@ -84,6 +105,10 @@ def _imports_of(path: Path, node: ast.stmt) -> list[tuple[Path, str]]:
                 f"{module} is imported and does not exist", f"{path}:{node.lineno}", "correct the name of the module."
             )
         below = _file_of(f"{module}.{member}") if member else None
+        if member and below is None and member not in _names_of(file):
+            raise ContentError(
+                f"{module} has no {member}", f"{path}:{node.lineno}", "correct the name, and import each name by itself."
+            )
         found += [(each, f"{member} {bound}") for each in (file, below) if each is not None]
         found += [(each, "") for each in _parents_of(module)]  # Python runs them first
     return found
@@ -91,8 +116,42 @@ def _imports_of(path: Path, node: ast.stmt) -> list[tuple[Path, str]]:
 
 def _imported(path: Path) -> list[Path]:
     """Return the files of our own modules that one file imports."""
+    for node in ast.walk(_parsed(path)):
+        if not isinstance(node, ast.Call) or path.is_relative_to(ENGINE):
+            continue
+        called = ast.unparse(node.func)
+        if called.split(".")[-1] in DYNAMIC or called in {"exec", "eval"}:
+            raise ContentError(
+                f"{called} runs code that is not known before it runs",
+                f"{path}:{node.lineno}",
+                "write an import statement, so that a change of that module changes the hash of this one.",
+            )
     statements = [node for node in ast.walk(_parsed(path)) if isinstance(node, ast.Import | ast.ImportFrom)]
     return [file for node in statements for file, _ in _imports_of(path, node)]
+
+
+def _names_of(path: Path) -> set[str]:
+    """Return the names that a module binds at its top, also under a condition."""
+    names: set[str] = set()
+    for node in _top(_parsed(path).body):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        else:
+            names |= {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+    return names
+
+
+def _top(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Return the statements of a module, those of `if`, `try` and `with` blocks included."""
+    found = []
+    for node in body:
+        blocks = [block for name in ("body", "orelse", "finalbody") if (block := getattr(node, name, None))]
+        blocks += [handler.body for handler in getattr(node, "handlers", [])]
+        is_block = isinstance(node, ast.If | ast.Try | ast.With)
+        found += [each for block in blocks for each in _top(block)] if is_block else [node]
+    return found
 
 
 def _parents_of(module: str) -> list[Path]:

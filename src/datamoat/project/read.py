@@ -13,6 +13,7 @@ from datamoat.project.graph import in_graph_order
 from datamoat.project.model import Column, Model, Project
 from datamoat.project.python_models import read_polars_model
 from datamoat.project.sql import read_snippet, reads_of_sql, split_header, table_from_header
+from datamoat.project.units import check_units
 from datamoat.project.yaml_files import read_yaml
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -50,6 +51,9 @@ def read_project(content: Path) -> Project:
         ),
         build=read_yaml(content / BUILD_FILE),
     )
+    for model in project.models:
+        if model.is_sql:
+            check_units(model.text, model.path, project.columns)
     for path in project.expectations:
         if f"{path.parent.name}.{path.stem}" not in project.tables:
             raise ContentError(

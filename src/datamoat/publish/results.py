@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from datamoat.errors import AuditFailedError
+from datamoat.errors import AuditFailedError, ContentError
 from datamoat.settings import Settings
 from datamoat.storage.files import part_of, put_in_place, read_record, sha256_of, write_record
 from datamoat.storage.lake import path_of
@@ -78,6 +78,17 @@ def write_audit(settings: Settings, audit: Audit) -> None:
     pl.DataFrame(rows, schema=SCHEMA).sort("table_name", "kind", "check_name").write_parquet(part)
     put_in_place(part, path)
     write_record(settings.lake / AUDIT_FILE, {"build_id": audit.build_id, "sha256": sha256_of(path), "results": rows})
+
+
+def examine_audit(lake: Path) -> list[tuple[bool, str, str]]:
+    """Return what is wrong with the record of the audit, if there is one: whether good, what was seen, what to do."""
+    if not (lake / AUDIT_FILE).exists():
+        return []
+    try:
+        audit = read_audit(lake)
+    except (AuditFailedError, ContentError):
+        return [(False, f"lake: {AUDIT_FILE} or the table of its results is damaged", "`datamoat audit` makes both again")]
+    return [(True, f"audit: of build {audit.build_id}, as it was written", "")]
 
 
 def read_audit(lake: Path) -> Audit:

@@ -121,6 +121,7 @@ def _publish(settings: Settings, project: Project) -> Published:
         settings.warehouse.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)
         others = [one for one in retained_builds(settings) if is_intact(one)]
+        _check_repeated(build, tables, others, settings)
         if current is None and (again := next((o for o in others if (o.build_id, o.tables) == (build.build_id, tables)), None)):
             _swap_in_copy(settings, again)  # the published file was damaged, and what was published is still here
             return again
@@ -134,6 +135,18 @@ def _publish(settings: Settings, project: Project) -> Published:
         raise cannot_write(settings.published, failure if isinstance(failure, OSError) else OSError(str(failure))) from failure
     finally:
         part.unlink(missing_ok=True)
+
+
+def _check_repeated(build: Build, tables: dict[str, dict[str, Any]], retained: list[Published], settings: Settings) -> None:
+    """Refuse a build whose rows differ from those that the same inputs and programs gave when they were published."""
+    for one in retained:
+        if (one.build_id, one.made_from) == (build.build_id, build.made_from) and one.tables != tables:
+            differ = sorted(name for name in tables.keys() | one.tables.keys() if tables.get(name) != one.tables.get(name))
+            raise PublishRefusedError(
+                f"build {build.build_id} was published with other rows in {', '.join(differ[:5])}, from the same inputs and programs",
+                str(settings.lake / "cache"),
+                "a cached result was changed: delete that folder and run `datamoat run`; if it repeats, a model is not deterministic.",
+            )
 
 
 def _write(settings: Settings, project: Project, build: Build, previous: Published | None, part: Path) -> None:

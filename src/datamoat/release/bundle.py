@@ -8,6 +8,7 @@ which is refused if it runs behind the data.
 """
 
 import csv
+import json
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import duckdb
 import yaml
 
 from datamoat.errors import ContentError, PublishRefusedError, UsageError
+from datamoat.ingest.terms import refuse_changed_terms
 from datamoat.project.yaml_files import read_yaml
 from datamoat.release.descriptors import Release, citation_file, credits_text, croissant, datapackage, readme, ro_crate
 from datamoat.release.tables import (
@@ -38,6 +40,7 @@ from datamoat.storage.warehouse import READ_ONLY, check_published, check_retaine
 ABOUT = "reports/release/release.yml"
 TEXTS = "reports/release/LICENSES"
 REGISTER = "releases.csv"
+DEPRECATED = "Deprecated"  # begins the description of a column that the next release may leave out
 COLUMNS = ("release_id", "released_on", "build_id", "as_of", "checksum")
 ABOUT_KEYS = {
     "name",
@@ -249,6 +252,8 @@ def _check_day(day: date, as_of: date, known: list[Entry]) -> None:
 def _make(settings: Settings, con: duckdb.DuckDBPyConnection, about: dict[str, Any], day: date) -> Entry:
     """Write the bundle of the published build into the store, and register it."""
     _refuse_personal(con)
+    refuse_changed_terms(settings, {source["source_id"] for source in credits_of(con)})
+    _refuse_lost_columns(settings, con)
     manifest = _manifest(settings, con)
     entry_id = f"{about['name']}-{day.isoformat()}-{str(manifest['build_id']).rsplit('-', 1)[-1]}"
     folder = store(settings) / entry_id
@@ -335,6 +340,35 @@ def _commit(content: Path) -> str | None:
             return None
         printed.append(done.stdout.strip())
     return printed[0] + (" with changes" if printed[1] else "")
+
+
+def _refuse_lost_columns(settings: Settings, con: duckdb.DuckDBPyConnection) -> None:
+    """Refuse a release without a column that the one before had, unless that one announced it: its description began `Deprecated`.
+
+    So a column that is renamed stands beside its new name for one release at least.
+    """
+    known = register(settings.exports)
+    path = store(settings) / known[-1].release_id / "datapackage.json" if known else None
+    if path is None or not path.is_file():
+        return
+    now = {
+        (f"{schema}.{table}", column)
+        for schema, table, column in con.sql(
+            "select schema_name, table_name, column_name from duckdb_columns() where database_name = current_database()"
+        ).fetchall()
+    }
+    lost = sorted(
+        f"{resource['title']}.{field['name']}"
+        for resource in json.loads(path.read_text(encoding="utf-8"))["resources"]
+        for field in resource.get("schema", {}).get("fields", [])
+        if (resource["title"], field["name"]) not in now and not field.get("description", "").startswith(DEPRECATED)
+    )
+    if lost:
+        raise PublishRefusedError(
+            f"{', '.join(lost[:5])} {'was' if len(lost) == 1 else 'were'} in release {known[-1].release_id} and is gone without notice",
+            str(settings.content / "transforms"),
+            f"bring it back beside its new name, and begin its description with `{DEPRECATED}: …` for one release.",
+        )
 
 
 def _refuse_personal(con: duckdb.DuckDBPyConnection) -> None:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from datamoat.build.meta_tables import META_TABLES
 from datamoat.errors import UsageError
+from datamoat.ingest.terms import refuse_changed_terms
 from datamoat.project.column_types import frictionless_type
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, sha256_of, write_json, write_whole
@@ -79,6 +80,7 @@ def export_tables(settings: Settings, to: Path | None = None, *, replace: bool =
             if to is None:
                 return folder
             raise UsageError(f"{folder.name} exists already", str(folder), "name another folder, or give --force.")
+        refuse_changed_terms(settings, {source["source_id"] for source in credits_of(con)})
         part = parent / f".{folder.name}.part"
         shutil.rmtree(part, ignore_errors=True)
         try:

@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from datamoat.errors import BusyError, PublishRefusedError
+from datamoat.errors import BusyError, ContentError, PublishRefusedError
 
 # What the system answers when a disk is full, broken, read-only or closed to this user.
 REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM}
 NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}  # of a file system that cannot lock files
 READ_ONLY_MODE = 0o444
+FORMAT = 1  # of records; what a later version writes otherwise is refused by name, what an earlier one wrote is read
 CHECKSUM = "checksum"  # the key of a record under which the hash of all its other keys is
 LANDING_SECONDS = 600.0  # how long a process waits for another that lands
 TEMPORARY = ".part"  # every unfinished file ends so, and the next start sweeps it away
@@ -60,8 +61,9 @@ def write_json(path: Path, value: object) -> None:
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
-    """Write a JSON object in one step, with the checksum of its content."""
-    write_json(path, {**record, CHECKSUM: _checksum(record)})
+    """Write a JSON object in one step, with the format it is in and the checksum of its content."""
+    stated = {**record, "format": FORMAT}
+    write_json(path, {**stated, CHECKSUM: _checksum(stated)})
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -70,11 +72,18 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         OSError: The file cannot be read.
         ValueError: It is no such object, or a byte of it changed.
+        ContentError: A later version of datamoat wrote it in another format.
     """
     record = json.loads(path.read_bytes())
     if not isinstance(record, dict) or record.pop(CHECKSUM, None) != _checksum(record):
         message = f"{path.name} does not have the content it was written with"
         raise ValueError(message)
+    if (written := record.pop("format", FORMAT)) > FORMAT:
+        raise ContentError(
+            f"a later version of datamoat wrote {path.name}, in format {written}; this one reads up to {FORMAT}",
+            str(path),
+            "use that version, or set DATAMOAT_DATA to another folder.",
+        )
     return record
 
 

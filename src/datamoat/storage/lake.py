@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from datamoat.errors import ContentError
 from datamoat.settings import Settings
 from datamoat.storage.files import read_record, write_record
 
@@ -20,11 +21,11 @@ class JsonCache:
     """
 
     def __init__(self, path: Path) -> None:
-        """Read the file; one that is absent or damaged is empty."""
+        """Read the file; one that is absent, damaged or of a later version is empty."""
         self.path = path
         try:
             self._before = read_record(path)
-        except (OSError, ValueError):
+        except (OSError, ValueError, ContentError):
             self._before = {}
         self._used: dict[str, Any] = {}
 

@@ -25,6 +25,7 @@ from datamoat.storage.files import cannot_write, part_of, put_in_place, read_rec
 
 READ_ONLY = {"enable_external_access": "false", "lock_configuration": "true"}
 SETTLED_NS = 100_000_000  # a file that changed within this time may change again without another time stamp
+SET_ASIDE = 10  # so many files of clients are retained for a person to see; the oldest goes when another comes
 FLOCK = "hhqqi4x"  # struct flock: type, whence, start, length, pid
 _hashes: dict[tuple[Any, ...], str] = {}
 
@@ -96,6 +97,12 @@ def check_published(settings: Settings) -> Published:
     if not settings.published.is_file():
         raise PublishRefusedError("nothing is published yet", str(settings.published), "run `datamoat run`.")
     build = published_build(settings)
+    if build is None and (without := _without_manifest(settings)) is not None:
+        raise PublishRefusedError(
+            f"the manifest of the published file was deleted: its bytes are those of {without.name}, which states no hash now",
+            str(without.with_suffix(".json")),
+            "`datamoat run` publishes the build in the lake with a manifest; or restore the manifest from a copy.",
+        )
     if build is None:
         retained = ", ".join(build.build_id for build in retained_builds(settings))
         raise PublishRefusedError(
@@ -263,6 +270,9 @@ def examine_warehouse(settings: Settings) -> list[tuple[bool, str, str]]:
     current = published_build(settings)
     if current is not None:
         findings.append((True, f"published: {current.build_id}, byte for byte as its manifest states", ""))
+    elif (without := _without_manifest(settings)) is not None:
+        what = f"published: the manifest {without.stem}.json was deleted; the file has the bytes of {without.name}"
+        findings.append((False, what, "`datamoat run` publishes with a manifest again; or restore the manifest from a copy"))
     elif settings.published.exists():
         what = "published: the file is damaged or was changed after it was published"
         findings.append((False, what, "`datamoat run` publishes it again; `datamoat rollback BUILD` goes back"))
@@ -326,6 +336,16 @@ def _held(settings: Settings, pid: int | None) -> BusyError:
     )
 
 
+def _without_manifest(settings: Settings) -> Path | None:
+    """Return the retained file without a manifest that has the bytes of the published file."""
+    with contextlib.suppress(OSError):
+        own = known_sha256(settings.published)
+        for path in sorted((settings.warehouse / "builds").glob("datamoat-*.duckdb")):
+            if not path.with_suffix(".json").exists() and known_sha256(path) == own:
+                return path
+    return None
+
+
 def _move_aside(settings: Settings, path: Path) -> None:
     """Move a file into `set-aside/` if it is there."""
     if path.exists():
@@ -337,7 +357,10 @@ def _aside(settings: Settings, name: str) -> Path:
     folder = settings.warehouse / "set-aside"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        number = 1 + max((int(path.name.split("-")[0]) for path in folder.glob("[0-9]*-*")), default=0)
+        older = {path: int(path.name.split("-")[0]) for path in folder.glob("[0-9]*-*")}
+        number = 1 + max(older.values(), default=0)
+        for path in sorted(older, key=older.__getitem__)[: 1 - SET_ASIDE]:
+            path.unlink(missing_ok=True)
     except OSError as failure:
         raise cannot_write(folder, failure) from failure
     return folder / f"{number}-{name}"

@@ -16,12 +16,14 @@ from datamoat.errors import DatamoatError
 from datamoat.ingest.landings import examine_raw
 from datamoat.ingest.source_state import RequestState, states
 from datamoat.ingest.status import State
+from datamoat.project.fingerprint import unfit_versions
 from datamoat.project.sources import read_sources
 from datamoat.project.sql import read_snippet
+from datamoat.publish.results import examine_audit
 from datamoat.settings import Settings
 from datamoat.storage.files import TEMPORARY
 from datamoat.storage.snapshots import examine_snapshots
-from datamoat.storage.warehouse import examine_warehouse, open_published
+from datamoat.storage.warehouse import examine_warehouse, open_published, writer_of
 
 MOST_REASON = 120  # characters of a reason in a line; `datamoat diagnose` has all of it
 SOURCES = Path("reports") / "status" / "sources.sql"
@@ -53,7 +55,7 @@ def read_status(settings: Settings) -> Status:
     bad = [(source, state, reason) for source, state, reason, is_good in sources if not is_good and source not in current]
     bad = sorted([*bad, *((source, state, reason) for source, (state, reason) in current.items() if state != "good")])
     listed = "; ".join(f"{source} {state}: {reason}" for source, state, reason in bad)
-    lines = (
+    lines: tuple[str, ...] = (
         f"published  build {build_id}, as of {as_of}, built {built_at:%Y-%m-%d %H:%M} UTC",
         f"sources    {len(sources)} known, {len(bad)} to look at" + (f": {listed}" if listed else ""),
         f"audit      {n_checks} checks, {n_open} warnings"
@@ -64,7 +66,9 @@ def read_status(settings: Settings) -> Status:
         "sources": [dict(zip(("source_id", "status", "reason", "is_good"), row, strict=True)) for row in sources],
         "warnings": [dict(zip(("table_name", "check_name", "offending"), row, strict=True)) for row in warnings],
     }
-    return Status(lines, not bad, facts)
+    if (pid := writer_of(settings.published)) is not None:
+        lines += (f"writer     process {pid} holds the published file for writing: end it; the file is replaced, never edited",)
+    return Status(lines, not bad and pid is None, {**facts, "writer": pid})
 
 
 def list_requests(settings: Settings) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -119,6 +123,7 @@ def examine(settings: Settings) -> list[tuple[bool, str, str]]:
     settings.data.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.data).free
     left = [path for path in settings.data.rglob(f".*{TEMPORARY}*") if path.is_file()]
+    unfit = unfit_versions()
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("duckdb", "polars", "great-expectations"))
     return [
         (True, f"Python {platform.python_version()}, {os.cpu_count()} cores, {versions}", ""),
@@ -126,9 +131,10 @@ def examine(settings: Settings) -> list[tuple[bool, str, str]]:
         (os.access(settings.data, os.W_OK), f"data in {settings.data}", "give this user write permission there"),
         (free > settings.room, f"{free / 1e9:.1f} GB free", f"free space: a build needs {settings.room / 1e9:g} GB"),
         (not left, f"{len(left)} unfinished files", "`datamoat run` sweeps them"),
-        (duckdb.__version__.startswith("2.0"), f"DuckDB {duckdb.__version__}", "install from requirements.lock"),
+        (not unfit, "; ".join(unfit) or "every library in a version that is declared fit", "install from requirements.lock"),
         *examine_warehouse(settings),
         *examine_lake(settings.lake),
+        *examine_audit(settings.lake),
         *examine_raw(settings.lake),
         *examine_snapshots(settings.snapshots),
     ]  # fmt: skip

@@ -1,0 +1,270 @@
+"""Make a sample of mutants, run for each the tests that reach it, and record which the tests kill.
+
+    python tests/mutation/mutate.py WORK [--mutants 400] [--seed 1] [--workers 2]
+
+WORK holds two copies of the tree, which tests reach which line, and `results.csv`: one row for each mutant, added when it is
+known, so that a run that was stopped goes on where it was. Of the mutants, a fifth are of SQL models. A test is fit for a
+mutant if it reaches its line in a recorded run of the fast tests and needs no published build; a mutant that ends in no answer
+within its time is killed. For a SQL model, its own cases run first, then a build with its audit and the tests of what is published.
+"""
+
+import argparse
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from mutants import Mutant, python_mutants, sql_mutant, sql_places
+
+ROOT = Path(__file__).resolve().parents[2]
+SQL_SHARE = 0.2
+LEFT_OUT = {
+    "src/datamoat/ingest/spark.py": "needs a Spark server: `make test-spark`",
+    "src/datamoat/orchestration/airflow_local.py": "needs Airflow: `make test` runs it against a real scheduler",
+}
+NEEDS_A_BUILD = {
+    "published",
+    "released_bundle",
+    "bundle",
+    "made",
+    "fresh",
+    "con",
+    "boards",
+    "on_the_published_file",
+    "driven",
+    "scheduler",
+}
+FAST = "not slow and not celery and not spark and not airflow"
+AFTER_A_BUILD = [
+    "tests/unit/test_boards.py", "tests/other_engine", "tests/link", "tests/readers/test_trace.py", "tests/readers/test_whatif.py",
+]  # fmt: skip
+COLUMNS = ("id", "file", "line", "change", "outcome", "seconds", "killed_by")
+
+
+def sample(n: int, seed: int) -> list[Mutant]:
+    """Return `n` mutants, the same for a seed as long as the code is the same."""
+    rng = random.Random(seed)  # noqa: S311
+    modules = [path for path in sorted((ROOT / "src").rglob("*.py")) if path.relative_to(ROOT).as_posix() not in LEFT_OUT]
+    python = [mutant for path in modules for mutant in python_mutants(ROOT, path)]
+    models = [path for path in sorted((ROOT / "transforms").glob("*/*/*.sql")) if path.name != "counts.sql"]
+    places = [place for path in models for place in sql_places(ROOT, path)]
+    n_sql = round(n * SQL_SHARE)
+    return rng.sample(python, n - n_sql) + [sql_mutant(ROOT, *place) for place in rng.sample(places, n_sql)]
+
+
+def record_reach(work: Path) -> dict[str, dict[int, list[str]]]:
+    """Return for each module and line the fit tests that reach it, the fastest first."""
+    path = work / "reach.json"
+    if not path.exists():
+        measured = work / "coverage"
+        if not measured.exists():
+            call = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-m", FAST, "-p", "no:cacheprovider", "--cov=src",
+                    "--cov-context=test", "--cov-report=", f"--junitxml={work / 'junit.xml'}"]  # fmt: skip
+            subprocess.run(call, cwd=ROOT, env={**os.environ, "COVERAGE_FILE": str(measured)}, check=False)
+        path.write_text(json.dumps(_reach(measured, work / "junit.xml")))
+    return {file: {int(line): tests for line, tests in lines.items()} for file, lines in json.loads(path.read_text()).items()}
+
+
+def _reach(measured: Path, junit: Path) -> dict[str, dict[int, list[str]]]:
+    import xml.etree.ElementTree as ET  # noqa: S405  (our own file)
+
+    import pytest
+    from coverage import CoverageData
+
+    class Listener:
+        fixtures: dict[str, set[str]] = {}  # noqa: RUF012
+
+        def pytest_collection_finish(self, session: pytest.Session) -> None:
+            self.fixtures.update({item.nodeid: set(item.fixturenames) for item in session.items})  # type: ignore[attr-defined]
+
+    os.chdir(ROOT)
+    pytest.main(["--collect-only", "-qq", "-m", FAST, "-p", "no:cacheprovider"], plugins=[Listener()])
+    seconds = {}
+    for case in ET.parse(junit).iter("testcase"):  # noqa: S314
+        if not len(case):
+            seconds[f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}"] = float(case.get("time", "0"))
+    fit = {name for name, fixtures in Listener.fixtures.items() if not fixtures & NEEDS_A_BUILD and seconds.get(name, 99) < 30}  # noqa: PLR2004
+    found: dict[str, dict[int, list[str]]] = {}
+    data = CoverageData(str(measured))
+    data.read()
+    for file in data.measured_files():
+        lines = {}
+        for line, contexts in data.contexts_by_lineno(file).items():
+            tests = {context.partition("|")[0] for context in contexts} & fit
+            lines[line] = sorted(tests, key=seconds.__getitem__)
+        found[Path(file).relative_to(ROOT).as_posix()] = lines
+    return found
+
+
+def fit_tests(reach: dict[str, dict[int, list[str]]], mutant: Mutant) -> list[str]:
+    """Return the tests for a mutant of a module: those that reach its line, else those that reach its module most."""
+    lines = reach.get(mutant.file, {})
+    tests = lines.get(mutant.line) or next((lines[line] for line in range(mutant.line, 0, -1) if lines.get(line)), [])
+    if not tests:
+        counts: dict[str, int] = defaultdict(int)
+        for reached in lines.values():
+            for test in reached:
+                counts[test] += 1
+        tests = sorted(counts, key=lambda test: -counts[test])
+    return tests[:60]
+
+
+def run_tests(copy: Path, words: list[str], seconds: float) -> tuple[str, str]:
+    """Run tests in a copy of the tree, in a process of its own that is forked from this one, and return how it ended."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        os.dup2(theirs, 1)
+        os.dup2(theirs, 2)
+        os.environ |= {"PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+        os.environ.setdefault("DATAMOAT_CAPTURES", str(ROOT.parent / "shared" / "captures"))
+        sys.path[:] = [
+            str(copy / "src"),
+            *(place for place in sys.path if place not in {str(ROOT / "src"), str(Path(__file__).parent)}),
+        ]
+        sys.dont_write_bytecode = True
+        os.chdir(copy)
+        import pytest
+
+        os._exit(int(pytest.main(["-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "--tb=line", *words])))
+    os.close(theirs)
+    began, printed = time.monotonic(), b""
+    os.set_blocking(ours, False)
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        try:
+            printed += os.read(ours, 1 << 20)
+        except BlockingIOError:
+            pass
+        if done:
+            break
+        if time.monotonic() - began > seconds:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            os.close(ours)
+            return "killed", "no answer in time"
+        time.sleep(0.05)
+    os.close(ours)
+    text = printed.decode(errors="replace")
+    failed = [line.partition(" - ")[0] for line in text.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    match os.waitstatus_to_exitcode(status):
+        case 0:
+            return "survived", ""
+        case 5:
+            return "not reached", "no fit test"
+        case _:
+            return "killed", "\n".join(failed) or " ".join(text[-200:].split())
+
+
+def sound(work: Path, tests: list[str]) -> set[str]:
+    """Return the tests that pass in a copy of the tree as it is, so that a failure is the mutant's."""
+    path = work / "sound.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    if new := [test for test in tests if test not in known]:
+        _, failed = run_tests(copy_of(work, "tree 0"), new, 3600)
+        known |= {test: test not in failed for test in new}
+        path.write_text(json.dumps(known))
+    return {test for test, is_sound in known.items() if is_sound}
+
+
+def copy_of(work: Path, name: str) -> Path:
+    """Return a copy of the tree with its lake."""
+    copy = work / name
+    if not copy.exists():
+        ignore = shutil.ignore_patterns(
+            ".git", ".venv", "*.pyc", "__pycache__", "exports", "snapshots", "warehouse", "dist", ".*_cache"
+        )
+        shutil.copytree(ROOT, copy, ignore=ignore, symlinks=True)
+    return copy
+
+
+def try_mutant(copy: Path, mutant: Mutant, tests: list[str]) -> tuple[str, str]:
+    """Put a mutant into a copy of the tree, run what is fit for it, and take it out again."""
+    path = copy / mutant.file
+    before = path.read_text(encoding="utf-8")
+    path.write_text(mutant.text, encoding="utf-8")
+    try:
+        if mutant.file.startswith("src/"):
+            return run_tests(copy, ["-x", *tests], 240) if tests else ("not reached", "no fit test")
+        cases = run_tests(copy, ["-x", "tests/models", "-k", path.stem], 120)
+        return cases if cases[0] == "killed" else run_tests(copy, ["-x", *AFTER_A_BUILD], 900)
+    finally:
+        path.write_text(before, encoding="utf-8")
+
+
+def work_through(work: Path, name: str, mutants: list[tuple[Mutant, list[str]]]) -> None:
+    """Try mutants one after another in a copy of the tree; each result is written at once."""
+    copy = copy_of(work, name)
+    for mutant, tests in mutants:
+        began = time.monotonic()
+        outcome, by = try_mutant(copy, mutant, tests)
+        row = [
+            mutant.id,
+            mutant.file,
+            mutant.line,
+            mutant.change,
+            outcome,
+            round(time.monotonic() - began, 1),
+            " ".join(by.split())[:160],
+        ]
+        with (work / "results.csv").open("a", newline="") as handle:
+            csv.writer(handle).writerow(row)
+
+
+def main() -> None:
+    """Work through the sample and print the share that is killed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--mutants", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    given.work.mkdir(parents=True, exist_ok=True)
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    reach = record_reach(given.work)
+    wanted = sample(given.mutants, given.seed)
+    results = given.work / "results.csv"
+    if not results.exists():
+        results.write_text(",".join(COLUMNS) + "\n")
+    known = {row["id"] for row in csv.DictReader(results.open(newline=""))}
+    left = [mutant for mutant in wanted if mutant.id not in known]
+    for library in (
+        "duckdb",
+        "numpy",
+        "scipy.special",
+        "polars",
+        "pyarrow.parquet",
+        "pytest",
+        "yaml",
+        "sqlglot",
+        "pydantic",
+        "typer",
+    ):
+        __import__(library)  # once for all the processes that are forked from this one
+    fit = {mutant.id: fit_tests(reach, mutant) if mutant.file.startswith("src/") else [] for mutant in left}
+    good = sound(given.work, sorted(set().union(*fit.values())))
+    tried = [(mutant, [test for test in fit[mutant.id] if test in good]) for mutant in left]
+    children = []
+    for number in range(given.workers):
+        if (child := os.fork()) == 0:
+            work_through(given.work, f"tree {number}", tried[number :: given.workers])
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+    ids = {mutant.id for mutant in wanted}
+    rows = [row for row in csv.DictReader(results.open(newline="")) if row["id"] in ids]
+    n_killed = sum(row["outcome"] == "killed" for row in rows)
+    sys.stdout.write(f"{n_killed} of {len(rows)} mutants killed ({n_killed / len(rows):.1%})\n")
+
+
+if __name__ == "__main__":
+    main()
