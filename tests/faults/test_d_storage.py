@@ -22,12 +22,22 @@ from datamoat.project.read import read_project
 from datamoat.project.scaffold import write_source
 from datamoat.publish.audit import audit_build
 from datamoat.publish.gx_worker import Worker
+from datamoat.publish.results import examine_audit
 from datamoat.publish.warehouse import publish_warehouse, rollback
 from datamoat.settings import Settings
 from datamoat.storage.files import NO_LOCKS, one_writer, sha256_of
 from datamoat.storage.lake import path_of
 from datamoat.storage.snapshots import Snapshots, examine_snapshots
-from datamoat.storage.warehouse import Published, examine_warehouse, log_of, open_published, published_build, retained_builds
+from datamoat.storage.warehouse import (
+    Published,
+    examine_warehouse,
+    log_of,
+    open_published,
+    published_build,
+    remove_log,
+    retained_builds,
+)
+from datamoat.views.status import read_status
 
 STEPS = ("fetch", "land", "build", "audit", "publish", "export")
 COLUMNS = """
@@ -323,6 +333,68 @@ def test_a_damaged_cached_result_is_named_and_computed_again(tree: Path, caplog:
     assert {name: table["sha256"] for name, table in build.tables.items()} == {n: t["sha256"] for n, t in before.items()}
 
 
+def test_a_cached_result_that_is_forged_together_with_its_hashes_is_named_and_computed_again(
+    tree: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = make_everything(tree)
+    before = read_build(settings.lake).tables
+    forge(settings, tree)
+    with caplog.at_level("WARNING", logger="datamoat"):
+        build = build_models(settings, read_project(settings.content))
+    assert "was changed together with hashes.json: the last build took other bytes from it" in caplog.text
+    assert {name: table["sha256"] for name, table in build.tables.items()} == {n: t["sha256"] for n, t in before.items()}
+
+
+def test_a_cached_result_that_is_forged_together_with_its_hashes_and_the_record_of_the_build_is_not_published(tree: Path) -> None:
+    settings = make_everything(tree)
+    forge(settings, tree)
+    (settings.lake / "build.json").unlink()
+    with pytest.raises(
+        PublishRefusedError, match=r"was published with other rows in lab_volume, from the same inputs and programs"
+    ):
+        publish(settings)
+    with open_published(settings) as con:
+        assert con.sql("select max(uploads) from marts.lab_volume").fetchall() == [(8.0,)]
+    shutil.rmtree(settings.lake / "cache")
+    publish(settings)
+
+
+def forge(settings: Settings, tree: Path) -> None:
+    """Multiply every cached result by 1000 and state the hashes of what it is then."""
+    for cached in (settings.lake / "cache").rglob("*.parquet"):
+        with duckdb.connect() as con:
+            con.execute(f"copy (select * replace (uploads * 1000 as uploads) from '{cached}') to '{tree}/thousandfold.parquet'")
+        put(cached, (tree / "thousandfold.parquet").read_bytes())
+        put(cached.with_name("hashes.json"), json.dumps({cached.stem: sha256_of(cached)}).encode())
+
+
+def test_a_flipped_bit_in_the_record_of_the_audit_is_named(tree: Path) -> None:
+    settings = make_everything(tree)
+    path, rng = settings.lake / "audit.json", random.Random(3)  # noqa: S311  (a fixed seed)
+    assert [is_good for is_good, *_ in examine_audit(settings.lake)] == [True]
+    for damaged in [path, path_of(settings.lake, "meta.audits")] * 10:
+        body = flip(damaged, rng)
+        ((is_good, what, fix),) = examine_audit(settings.lake)
+        assert (is_good, what) == (False, "lake: audit.json or the table of its results is damaged")
+        assert "datamoat audit" in fix
+        put(damaged, body)
+    path.unlink()
+    assert examine_audit(settings.lake) == []
+
+
+def test_a_deleted_manifest_is_told_apart_from_damage(tree: Path) -> None:
+    settings = make_everything(tree)
+    manifest = published(settings).path.with_suffix(".json")
+    manifest.unlink()
+    with pytest.raises(PublishRefusedError, match="the manifest of the published file was deleted") as refused:
+        open_published(settings)
+    assert refused.value.where == str(manifest)
+    assert any(f"{manifest.name} was deleted" in what for is_good, what, _ in examine_warehouse(settings) if not is_good)
+    assert not any("damaged" in what for is_good, what, _ in examine_warehouse(settings) if not is_good)
+    publish(settings)
+    assert all(is_good for is_good, *_ in examine_warehouse(settings))
+
+
 @pytest.mark.parametrize("damage", ["an older one", "missing", "another table's"])
 def test_d06_a_file_of_the_lake_that_is_another_valid_one_is_named(tree: Path, damage: str) -> None:
     settings = make_everything(tree)
@@ -403,6 +475,9 @@ def test_while_a_client_holds_the_file_for_writing_it_is_named_nothing_is_swappe
     reported = [what for is_good, what, _ in examine_warehouse(settings) if not is_good]
     assert any(str(process.pid) in what for what in reported)
     assert any("datamoat.duckdb.wal" in what for what in reported)
+    status = read_status(settings)
+    assert (status.is_good, status.facts["writer"]) == (False, process.pid)
+    assert status.lines[-1].startswith(f"writer     process {process.pid} holds the published file for writing")
 
 
 def test_the_log_of_a_killed_client_is_set_aside_and_nobody_reads_its_edits(
@@ -423,6 +498,15 @@ def test_the_log_of_a_killed_client_is_set_aside_and_nobody_reads_its_edits(
         assert con.sql("select old_value, new_value from marts.change where column_name = 'uploads'").fetchall() == [
             ("7.0", "9.0")
         ]
+
+
+def test_of_the_files_of_clients_the_newest_ten_are_retained(tree: Path) -> None:
+    settings = make_everything(tree)
+    for number in range(13):
+        log_of(settings.published).write_bytes(b"edits %d" % number)
+        remove_log(settings)
+    aside = sorted((settings.warehouse / "set-aside").iterdir(), key=lambda path: int(path.name.split("-")[0]))
+    assert [path.read_bytes() for path in aside] == [b"edits %d" % number for number in range(3, 13)]
 
 
 def test_a_clients_log_beside_a_retained_build_is_named_and_the_build_is_not_read(tree: Path) -> None:

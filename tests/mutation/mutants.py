@@ -87,7 +87,7 @@ def _edits(tree: ast.Module, body: bytes, place: Callable[[ast.AST], tuple[int, 
         elif isinstance(node, ast.BoolOp):
             left, right = place(node.values[0])[1], place(node.values[1])[0]
             gap, word = body[left:right].decode(), "and" if isinstance(node.op, ast.And) else "or"
-            if gap.count(word) == 1 and len(node.values) == 2:  # noqa: PLR2004
+            if gap.count(word) == 1 and len(node.values) == 2:
                 yield node, left, right, gap.replace(word, "or" if word == "and" else "and")
         elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             yield node, *place(node), f"({text(node.operand)})"

@@ -9,6 +9,7 @@ within its time is killed. For a SQL model, its own cases run first, then a buil
 """
 
 import argparse
+import contextlib
 import csv
 import json
 import os
@@ -73,7 +74,7 @@ def record_reach(work: Path) -> dict[str, dict[int, list[str]]]:
 
 
 def _reach(measured: Path, junit: Path) -> dict[str, dict[int, list[str]]]:
-    import xml.etree.ElementTree as ET  # noqa: S405  (our own file)
+    import xml.etree.ElementTree as ET
 
     import pytest
     from coverage import CoverageData
@@ -90,7 +91,7 @@ def _reach(measured: Path, junit: Path) -> dict[str, dict[int, list[str]]]:
     for case in ET.parse(junit).iter("testcase"):  # noqa: S314
         if not len(case):
             seconds[f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}"] = float(case.get("time", "0"))
-    fit = {name for name, fixtures in Listener.fixtures.items() if not fixtures & NEEDS_A_BUILD and seconds.get(name, 99) < 30}  # noqa: PLR2004
+    fit = {name for name, fixtures in Listener.fixtures.items() if not fixtures & NEEDS_A_BUILD and seconds.get(name, 99) < 30}
     found: dict[str, dict[int, list[str]]] = {}
     data = CoverageData(str(measured))
     data.read()
@@ -140,10 +141,8 @@ def run_tests(copy: Path, words: list[str], seconds: float) -> tuple[str, str]:
     os.set_blocking(ours, False)
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
-        try:
+        with contextlib.suppress(BlockingIOError):
             printed += os.read(ours, 1 << 20)
-        except BlockingIOError:
-            pass
         if done:
             break
         if time.monotonic() - began > seconds:

@@ -16,7 +16,7 @@ from datamoat.release.tables import FORMULA, export_tables, read_back
 from datamoat.release.verify import rebuild_bundle, verify_bundle
 from datamoat.settings import Settings
 from datamoat.storage.lake import content_of, quoted
-from datamoat.storage.warehouse import log_of
+from datamoat.storage.warehouse import log_of, open_published
 
 TOP = {
     "CITATION.cff", "LICENSES", "README.md", "SHA256SUMS", "croissant.json", "csv", "datamoat.duckdb", "datapackage.json", "draws",
@@ -133,6 +133,48 @@ def test_what_stood_on_a_day_is_answered_from_the_release_of_then(
     assert counts == {"2026-04-01": 0, "2026-06-30": 0, "2026-07-01": 1, "2027-01-01": 1}
     with pytest.raises(UsageError, match="nothing had been released by 2026-03-31"):
         released_by(fresh, date(2026, 3, 31))
+
+
+def test_c05_a_release_keeps_the_rows_and_the_method_it_was_made_with_when_the_method_changes(
+    fresh: Settings, publish: Callable[[Settings], Settings]
+) -> None:
+    shutil.rmtree(fresh.exports)
+    first, _ = make_release(fresh, date(2026, 5, 1))
+    path = fresh.content / "transforms/intermediate/lab/int_lab__uploads.sql"
+    path.write_text(path.read_text().replace("tags, uploads,", "tags, uploads * 2 as uploads,"))
+    publish(fresh)
+    second, _ = make_release(fresh, date(2026, 5, 1))  # on the same day: nothing may be written over
+    assert len({first.release_id, second.release_id}) == 2
+    rows, methods = [], []
+    for entry in (first, second):
+        with open_release(fresh, entry) as con:
+            rows.append(con.sql("select uploads from marts.lab_volume where platform_id = 'p05'").fetchall()[0][0])
+            methods.append(con.sql("select sha256 from meta.inputs where input = 'content'").fetchall())
+    assert rows[1] == 2 * rows[0] != 0
+    assert methods[0] != methods[1]
+    with open_published(fresh) as con:
+        assert con.sql("select distinct cause from marts.change").fetchall() == [("method",)]
+
+
+def test_g03_a_column_leaves_only_after_a_release_that_announced_it(
+    fresh: Settings, publish: Callable[[Settings], Settings]
+) -> None:
+    mart, columns = fresh.content / "transforms/marts/volume/lab_volume.sql", fresh.content / "transforms/columns.yml"
+    with_it, words = mart.read_text(), columns.read_text()
+    mart.write_text(with_it.replace("select *", "select * rename (n_seen as n_counted)"))
+    columns.write_text(words + "n_counted: {type: BIGINT, description: A whole number.}\n")
+    publish(fresh)
+    with pytest.raises(PublishRefusedError, match=r"marts\.lab_volume\.n_seen was in release .* and is gone without notice"):
+        make_release(fresh, date(2026, 5, 1))
+    assert len(register(fresh.exports)) == 1
+    mart.write_text(with_it.replace("select *", "select *, n_seen as n_counted"))
+    columns.write_text(columns.read_text().replace("A whole number.}\nis_open", '"Deprecated: use n_counted."}\nis_open'))
+    publish(fresh)
+    make_release(fresh, date(2026, 5, 2))
+    mart.write_text(with_it.replace("select *", "select * rename (n_seen as n_counted)"))
+    publish(fresh)
+    make_release(fresh, date(2026, 5, 3))
+    assert len(register(fresh.exports)) == 3
 
 
 def test_a_release_that_changed_is_not_opened(fresh: Settings) -> None:

@@ -79,3 +79,38 @@ def test_a_relative_import_is_refused(package: Path) -> None:
 
 def test_the_versions_name_python_and_the_whole_numeric_stack() -> None:
     assert set(versions()) == {"python", *NUMERIC_STACK}
+
+
+def test_a_name_that_a_module_does_not_have_is_an_error_with_its_line(package: Path) -> None:
+    (package / "a.py").write_text("from moat.b.c import g\nfrom moat.b.c import missing\n")
+    with pytest.raises(ContentError, match=r"moat\.b\.c has no missing") as failure:
+        closure(package / "a.py")
+    assert failure.value.where.endswith("a.py:2")
+
+
+@pytest.mark.parametrize(
+    "bound",
+    ["missing = 1", "def missing(): ...", "class missing: ...", "if 1:\n    missing: int = 2", "try:\n    import missing\nexcept ImportError:\n    missing = None",
+     "(other, missing) = 1, 2", "for missing in (): ...", "from json import loads as missing"],
+)  # fmt: skip
+def test_every_way_to_bind_a_name_is_known(package: Path, bound: str) -> None:
+    (package / "b" / "d.py").write_text(f"{bound}\n")
+    (package / "b" / "c.py").write_text('"""C."""\nfrom moat.b.d import missing\n')
+    assert package / "b" / "d.py" in closure(package / "a.py")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "import importlib\nx = importlib.import_module('moat.b.c')",
+        "x = __import__('moat.b.c')",
+        "exec('import moat')",
+        "import runpy\nrunpy.run_path('x.py')",
+    ],
+)
+def test_code_that_is_found_only_when_it_runs_is_refused(package: Path, call: str) -> None:
+    (package / "a.py").write_text(f"{call}\n")
+    with pytest.raises(ContentError, match="runs code that is not known before it runs"):
+        closure(package / "a.py")
+    (package / "a.py").write_text("x = [1].copy()\nfrom moat.b import c\n")
+    assert package / "b" / "c.py" in closure(package / "a.py")

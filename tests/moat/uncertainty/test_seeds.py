@@ -38,3 +38,11 @@ def test_sums_over_a_latin_hypercube_have_far_less_monte_carlo_error_than_over_i
         return float(np.std([np.mean(np.exp(0.3 * draw(seed, "w", 3, 400).sum(axis=0))) for seed in range(40)]))  # type: ignore[operator]
 
     assert spread(stratified_normals) < 0.4 * spread(normals)
+
+
+def test_five_draws_are_allotted_by_the_fractions_of_the_golden_ratio() -> None:
+    # (n + 0.5) * 0.618… has the fractions 0.309, 0.927, 0.545, 0.163, 0.781
+    assert allot(np.array([2.0, 1.0]), 5).tolist() == [0, 1, 0, 0, 1]
+    assert allot(np.array([0.2, 0.2, 0.4, 0.2]), 5).tolist() == [1, 3, 2, 0, 2]
+    assert allot(np.array([0.0, 7.0, 0.0]), 3).tolist() == [1, 1, 1]
+    assert allot(np.array([3.0]), 2).tolist() == [0, 0]
