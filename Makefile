@@ -42,6 +42,12 @@ test: .venv/dev  ## the software tests; no network beyond the package registries
 test-slow: .venv/dev .venv/rocrate  ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow
 
+guards: .venv/dev  ## take each guard of tests/faults/faults.yml away and demand that the test of its fault fails (minutes)
+	@$(BIN)/python tests/mutation/guards.py .mutation
+
+mutate: .venv/dev  ## 400 sampled mutants of the engine, the science and the SQL models, and which of them the tests kill (an hour)
+	@$(BIN)/python tests/mutation/mutate.py .mutation
+
 test-celery: .venv/dev  ## two workers, Redis and PostgreSQL from Debian's packages, as docker-compose.yml sets them up
 	@command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || (apt-get update -qq && apt-get install -y -qq redis-server postgresql)
 	@$(BIN)/python -m pytest -m celery -s
@@ -95,4 +101,4 @@ lock: pyproject.toml  ## resolve the pinned versions again
 clean:  ## delete what can be rebuilt (never the snapshots)
 	rm -rf data/lake data/warehouse data/exports .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test test-slow test-celery test-spark bench-scale airflow check calibrate report release docs diff bench lock clean
+.PHONY: help setup run test test-slow guards mutate test-celery test-spark bench-scale airflow check calibrate report release docs diff bench lock clean

@@ -3,12 +3,14 @@
 import json
 import logging
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from filelock import FileLock
 
 from datamoat.build.run import build_models
@@ -19,6 +21,7 @@ from datamoat.publish.warehouse import publish_warehouse
 from datamoat.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+FAULTS = set(yaml.safe_load((CHECKOUT / "tests" / "faults" / "faults.yml").read_text(encoding="utf-8")))
 COLUMNS = """
 platform_id: {type: VARCHAR, description: "A platform, as a slug."}
 lab_id: {type: VARCHAR, description: "A lab, as a slug."}
@@ -200,8 +203,22 @@ def published(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Setti
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests measured, from whichever process they ran in."""
+    """Print what tests measured, from whichever process they ran in, and which faults were injected."""
     for report in terminalreporter.stats.get("passed", []):
         for name, value in getattr(report, "user_properties", ()):
             if name == "measured" and report.when == "call":
                 terminalreporter.write_line(f"{report.nodeid.split('::')[-1]}: {value}")
+    faults = {
+        found.upper()
+        for report in terminalreporter.stats.get("passed", [])
+        if "test_index.py" not in report.nodeid
+        for found in re.findall(
+            r"(?<![a-z0-9])([a-g][0-9]{2})(?![a-z0-9])", report.nodeid.partition("::")[2].lower().replace("_", " ")
+        )
+    } & FAULTS
+    if faults:
+        terminalreporter.write_line(
+            f"{len(faults)} of {len(FAULTS)} fault ids have a test that passed: {' '.join(sorted(faults))}"
+        )
+        if missing := sorted(FAULTS - faults) if len(faults) > len(FAULTS) / 2 else []:
+            terminalreporter.write_line(f"not run, or not passed: {' '.join(missing)}")

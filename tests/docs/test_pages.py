@@ -21,7 +21,7 @@ def on_the_published_file(published: Settings, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_command_in_a_page_prints_what_the_page_shows(on_the_published_file: Settings, name: str) -> None:
+def test_g01_every_command_in_a_page_prints_what_the_page_shows(on_the_published_file: Settings, name: str) -> None:
     text = (on_the_published_file.content / name).read_text(encoding="utf-8")
     assert refreshed(text, app) == text, "run `make docs`"
 

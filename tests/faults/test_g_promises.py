@@ -11,14 +11,17 @@ import time
 import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import yaml
 
 from datamoat.build.record import read_build
 from datamoat.build.run import build_models
+from datamoat.cli.app import app
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError, PublishRefusedError
 from datamoat.ingest.page_monitor import watch_pages
 from datamoat.ingest.terms import changed_terms
@@ -32,9 +35,12 @@ from datamoat.publish.warehouse import publish_warehouse, rollback
 from datamoat.release.tables import export_tables
 from datamoat.settings import Settings
 from datamoat.storage.files import FORMAT, _checksum, read_record, write_json
+from datamoat.storage.lake import identifier, quoted
 from datamoat.storage.snapshots import Snapshots
 from datamoat.storage.warehouse import open_published
+from datamoat.views.docs import refreshed
 from datamoat.views.query import compare_builds, describe_table
+from datamoat.views.render import fill
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 Edit = Callable[[str, str, str], Path]
@@ -208,6 +214,54 @@ def test_f02_a_name_that_a_person_gives_is_one_that_is_known_or_refused(here: Se
             assert refused.value.fix
         assert describe_table(con, "marts.lab_volume")[0] == "marts.lab_volume"
     assert here.published.read_bytes() == before
+
+
+CODE = [
+    "'; drop table marts.lab_volume; --",
+    '"a"".b',
+    "$$",
+    "{{ 7*7 }}",
+    "%s",
+    "${jndi:ldap://x}",
+    "' or ''='",
+    "x" * 10_000,
+    "",
+    "   ",
+]
+
+
+@pytest.mark.parametrize("name", CODE, ids=lambda name: ascii(name)[:20])
+def test_f01_a_name_that_is_sql_or_a_template_is_a_value_and_no_more(name: str) -> None:
+    with duckdb.connect() as con:
+        assert con.sql(f"select {quoted(name)}").fetchall() == [(name,)]
+        if name:
+            assert con.sql(f"select 1 as {identifier(name)}").columns == [name]
+
+
+def test_f04_markup_in_a_value_is_text_in_a_page(tmp_path: Path) -> None:
+    (tmp_path / "page.html.j2").write_text('<p title="{{ name }}">{{ name }}</p>')
+    for name in ("<script>alert(1)</script>", '" onmouseover="x', "<svg onload=x>", "{{ 7*7 }}", "&amp;"):
+        page = fill(tmp_path, "page.html.j2", name=name)
+        found: list[tuple[str, list[str], str]] = []
+
+        class Reader(HTMLParser):
+            def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]], found: Any = found) -> None:
+                found.append((tag, [key for key, _ in attrs], dict(attrs).get("title") or ""))
+
+        Reader().feed(page)
+        assert found == [("p", ["title"], name)]
+    (tmp_path / "page.md.j2").write_text("{{ name }}")
+    assert fill(tmp_path, "page.md.j2", name="a < b") == "a < b"
+
+
+def test_g01_output_in_a_page_that_is_no_longer_what_the_command_prints_is_found(
+    here: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATAMOAT_ROOT", str(here.content))
+    monkeypatch.setenv("DATAMOAT_DATA", str(here.data))
+    page = '# A\n\n```console\n$ datamoat query "select max(uploads) as m from marts.lab_volume"\nm\n{}\n```\n'
+    assert refreshed(page.format(7), app) == page.format(7)
+    assert refreshed(page.format(6), app) == page.format(7)
 
 
 def patterns() -> list[tuple[str, str]]:

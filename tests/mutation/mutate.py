@@ -46,6 +46,7 @@ FAST = "not slow and not celery and not spark and not airflow"
 AFTER_A_BUILD = [
     "tests/unit/test_boards.py", "tests/other_engine", "tests/link", "tests/readers/test_trace.py", "tests/readers/test_whatif.py",
 ]  # fmt: skip
+LIBRARIES = ("duckdb", "numpy", "scipy.special", "polars", "pyarrow.parquet", "pytest", "yaml", "sqlglot", "pydantic", "typer")
 COLUMNS = ("id", "file", "line", "change", "outcome", "seconds", "killed_by")
 
 
@@ -235,18 +236,7 @@ def main() -> None:
         results.write_text(",".join(COLUMNS) + "\n")
     known = {row["id"] for row in csv.DictReader(results.open(newline=""))}
     left = [mutant for mutant in wanted if mutant.id not in known]
-    for library in (
-        "duckdb",
-        "numpy",
-        "scipy.special",
-        "polars",
-        "pyarrow.parquet",
-        "pytest",
-        "yaml",
-        "sqlglot",
-        "pydantic",
-        "typer",
-    ):
+    for library in LIBRARIES:
         __import__(library)  # once for all the processes that are forked from this one
     fit = {mutant.id: fit_tests(reach, mutant) if mutant.file.startswith("src/") else [] for mutant in left}
     good = sound(given.work, sorted(set().union(*fit.values())))

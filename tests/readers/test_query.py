@@ -50,7 +50,7 @@ def test_a_query_that_may_not_or_cannot_run_ends_and_is_explained(
     assert [child for child in psutil.Process().children() if "query_child" in " ".join(child.cmdline())] == []
 
 
-def test_a_query_that_wants_more_memory_than_it_may_take_ends_and_is_explained(
+def test_d09_a_query_that_wants_more_memory_than_it_may_take_ends_and_is_explained(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATAMOAT_MEMORY", "100MB")

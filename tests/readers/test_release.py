@@ -43,7 +43,7 @@ def test_every_csv_reads_back_as_the_table_it_came_from(released_bundle: Path) -
     assert compared >= 10
 
 
-def test_no_cell_of_text_begins_as_a_formula_and_numbers_stay_numbers(released_bundle: Path) -> None:
+def test_f03_no_cell_of_text_begins_as_a_formula_and_numbers_stay_numbers(released_bundle: Path) -> None:
     path = released_bundle / "csv" / "lab_volume.csv"
     with duckdb.connect() as con:
         cells = f"from read_csv({quoted(str(path))}, all_varchar = true, header = true, quote = '\"', escape = '\"', delim = ',')"
@@ -224,7 +224,7 @@ def test_a_release_dated_before_the_newest_one_is_refused(fresh: Settings, publi
         ("@handle", False),
     ],
 )
-def test_texts_with_an_address_or_number_of_a_person_are_not_released(
+def test_f16_texts_with_an_address_or_number_of_a_person_are_not_released(
     tree_of: Callable[..., Settings], publish: Callable[[Settings], Settings], text: str, is_personal: bool
 ) -> None:
     settings = publish(tree_of("plain", text))
@@ -236,7 +236,7 @@ def test_texts_with_an_address_or_number_of_a_person_are_not_released(
     assert register(settings.exports) == []
 
 
-def test_a_target_that_is_a_link_a_file_or_climbs_is_refused(fresh: Settings, tmp_path: Path) -> None:
+def test_f18_a_target_that_is_a_link_a_file_or_climbs_is_refused(fresh: Settings, tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     (tmp_path / "file").write_text("x")

@@ -24,7 +24,7 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("standard", sorted(COMMANDS))
-def test_the_standards_own_validator_accepts_a_release(released_bundle: Path, standard: str) -> None:
+def test_g04_the_standards_own_validator_accepts_a_release(released_bundle: Path, standard: str) -> None:
     done = run(COMMANDS[standard], released_bundle)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "arning" not in done.stdout + done.stderr

@@ -422,7 +422,7 @@ def test_each_pool_has_a_scale_and_an_anchor_of_its_own(boards: duckdb.DuckDBPyC
     assert one(boards, "select count(*) from marts.leaderboard where is_anchor and rating <> 1000") == 0
 
 
-def test_an_unverified_statement_is_kept_and_never_serves(boards: duckdb.DuckDBPyConnection) -> None:
+def test_a23_an_unverified_statement_is_kept_and_never_serves(boards: duckdb.DuckDBPyConnection) -> None:
     kept = one(boards, "select count(*) from intermediate.int_board__capture where verification = 'UNVERIFIED'")
     assert kept >= 3
     assert ask(boards, "from intermediate.int_board__capture where verification = 'UNVERIFIED' and is_serving") == []

@@ -160,7 +160,7 @@ MISTAKES: dict[str, tuple[Edit, str, str]] = {  # what is done, the file it is f
 
 
 @pytest.mark.parametrize("what", MISTAKES)
-def test_a_mistake_in_the_facts_is_refused_with_its_line_and_what_would_be_right(reference: Path, what: str) -> None:
+def test_g06_a_mistake_in_the_facts_is_refused_with_its_line_and_what_would_be_right(reference: Path, what: str) -> None:
     edit, file, words = MISTAKES[what]
     edit(reference)
     with pytest.raises(ContentError) as refused:

@@ -65,7 +65,7 @@ def uploads(path: Path) -> list[float]:
         return [row[0] for row in con.sql("select uploads from marts.lab_volume order by 1").fetchall()]
 
 
-def test_the_published_file_explains_itself(settings: Settings) -> None:
+def test_g02_the_published_file_explains_itself(settings: Settings) -> None:
     path = published(settings).path
     with duckdb.connect(str(path), read_only=True) as con:
         bare_tables = con.sql("select table_name from duckdb_tables() where coalesce(comment, '') = ''").fetchall()

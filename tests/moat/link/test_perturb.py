@@ -28,7 +28,7 @@ def changed(field: Field) -> dict[str, Field]:
     return {found.name: found.changed() for found in perturbations(field, context)}
 
 
-def test_companies_boards_and_owners_leave(field: Field, changed: dict[str, Field]) -> None:
+def test_e04_companies_boards_and_owners_leave(field: Field, changed: dict[str, Field]) -> None:
     assert 7 not in changed["without c7"].company
     assert len(changed["without c7"].rating) == (field.company != 7).sum()
     assert 2 not in changed["without b2"].board

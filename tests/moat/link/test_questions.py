@@ -54,7 +54,7 @@ def test_an_effect_is_found_by_its_question(question: Question, effect: str) -> 
     assert np.mean(found) == pytest.approx(60, abs=4 * np.std(found) / np.sqrt(12))
 
 
-def test_what_size_does_is_not_counted_as_owning() -> None:
+def test_e03_what_size_does_is_not_counted_as_owning() -> None:
     apart = []
     for seed in range(12):
         field = made_field(300 + seed)
@@ -67,7 +67,7 @@ def test_what_size_does_is_not_counted_as_owning() -> None:
     assert abs(within) < without / 3
 
 
-def test_intervals_cover_and_verdicts_are_seldom_wrong_where_only_the_date_acts() -> None:
+def test_e02_intervals_cover_and_verdicts_are_seldom_wrong_where_only_the_date_acts() -> None:
     covered, wrong = [], []
     for seed in range(60):
         field = made_field(400 + seed)
@@ -81,7 +81,7 @@ def test_intervals_cover_and_verdicts_are_seldom_wrong_where_only_the_date_acts(
     assert np.mean(wrong) <= 0.05
 
 
-def test_too_few_owners_are_not_asked() -> None:
+def test_e12_too_few_owners_are_not_asked() -> None:
     field = made_field(5, n_owners=2)
     assert find("owning", field, seed=1) is None
     assert find("amount", field.only(field.company < 5), seed=1) is None

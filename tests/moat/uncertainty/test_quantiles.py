@@ -37,6 +37,6 @@ def test_widening_keeps_the_median_and_moves_both_ends(distribution: str) -> Non
     "split",
     [Split("beta", 0.1, 0.5, 1.2), Split("lognormal", -1, 1, 2), Split("normal", 3, 2, 1), Split("triangle", 1, 2, 3)],
 )
-def test_a_split_that_is_no_distribution_is_refused_by_name(split: Split) -> None:
+def test_e09_a_split_that_is_no_distribution_is_refused_by_name(split: Split) -> None:
     with pytest.raises(ContentError, match="yield_x"):
         split.checked("yield_x")
