@@ -239,9 +239,9 @@ def test_f01_a_name_that_is_sql_or_a_template_is_a_value_and_no_more(name: str) 
 
 
 def test_f04_markup_in_a_value_is_text_in_a_page(tmp_path: Path) -> None:
-    (tmp_path / "page.html.j2").write_text('<p title="{{ name }}">{{ name }}</p>')
+    (tmp_path / "page.html.j2").write_text('<p title="{{ label }}">{{ label }}</p>')
     for name in ("<script>alert(1)</script>", '" onmouseover="x', "<svg onload=x>", "{{ 7*7 }}", "&amp;"):
-        page = fill(tmp_path, "page.html.j2", name=name)
+        page = fill(tmp_path, "page.html.j2", label=name)
         found: list[tuple[str, list[str], str]] = []
 
         class Reader(HTMLParser):
@@ -250,8 +250,8 @@ def test_f04_markup_in_a_value_is_text_in_a_page(tmp_path: Path) -> None:
 
         Reader().feed(page)
         assert found == [("p", ["title"], name)]
-    (tmp_path / "page.md.j2").write_text("{{ name }}")
-    assert fill(tmp_path, "page.md.j2", name="a < b") == "a < b"
+    (tmp_path / "page.md.j2").write_text("{{ label }}")
+    assert fill(tmp_path, "page.md.j2", label="a < b") == "a < b"
 
 
 def test_g01_output_in_a_page_that_is_no_longer_what_the_command_prints_is_found(
