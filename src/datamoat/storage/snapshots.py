@@ -5,10 +5,10 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import datamoat
 from datamoat.errors import ContentError, UsageError
 from datamoat.storage.files import CHECKSUM, read_record, write_record, write_whole
 
@@ -50,7 +50,7 @@ class Receipt:
     revision: str | None = None
     parts: tuple[int, ...] = ()
     same_bytes_as: str | None = None
-    asked_by: str = f"datamoat {datamoat.__version__}"
+    asked_by: str = f"datamoat {version('datamoat')}"
     clock_note: str | None = None
 
     @property
@@ -156,7 +156,7 @@ class Snapshots:
         values |= {
             "snapshot_id": snapshot_id, "captured_on": day, "retrieved_at": retrieved_at.astimezone(UTC).replace(microsecond=0),
             "same_bytes_as": earlier.same_bytes_as or earlier.snapshot_id, "clock_note": clock_note,
-            "asked_by": f"datamoat {datamoat.__version__}",
+            "asked_by": f"datamoat {version('datamoat')}",
         }  # fmt: skip
         receipt = Receipt(**values)
         self._write(receipt)
