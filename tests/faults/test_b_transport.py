@@ -242,7 +242,9 @@ def test_b05_a_name_that_does_not_resolve_is_said_plainly(
 def test_b05_a_certificate_that_cannot_be_trusted_is_never_bypassed(
     place: Settings, source: Callable[[str], Source], monkeypatch: pytest.MonkeyPatch, no_waiting: None
 ) -> None:
-    def reject(*_: Any, **__: Any) -> Any:
+    def reject(context: ssl.SSLContext, *_: Any, **__: Any) -> Any:
+        if context.verify_mode != ssl.CERT_REQUIRED or not context.check_hostname:
+            raise ConnectionResetError  # nobody would have looked
         raise ssl.SSLCertVerificationError(
             1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired (_ssl.c:1006)"
         )

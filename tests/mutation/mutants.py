@@ -1,4 +1,4 @@
-"""Mutants: each a small change of behaviour in one place of a Python module or of a SQL model.
+"""Mutants: each a small change of behaviour at one spot of a Python module or SQL model.
 
 Texts of errors and of the log, annotations, decorators and docstrings are no behaviour and are left as they are.
 """
@@ -131,7 +131,7 @@ def _is_words(called: ast.expr) -> bool:
 
 
 def sql_places(root: Path, path: Path) -> list[tuple[str, int, int]]:
-    """Return the places of a SQL model in which a mutant can be made: file, number of the node, kind of change."""
+    """Return the spots of a SQL model at which a mutant can be made: file, number of the node, kind of change."""
     tree = _statement(path)[1]
     file = path.relative_to(root).as_posix()
     return [
@@ -140,7 +140,7 @@ def sql_places(root: Path, path: Path) -> list[tuple[str, int, int]]:
 
 
 def sql_mutant(root: Path, file: str, number: int, kind: int) -> Mutant:
-    """Return the mutant of one place of a SQL model: the header stays, the statement is written again by sqlglot."""
+    """Return the mutant at one spot of a SQL model: the header stays, the statement is written again by sqlglot."""
     header, tree = _statement(root / file)
     node = next(one for place, one in enumerate(tree.walk()) if place == number)
     before = " ".join(node.sql(dialect="duckdb")[:80].split())

@@ -1,6 +1,6 @@
 """The terms of live sources: fetched again with the cited pages; a change pauses releases and exports until a person has read it.
 
-The text of the first answer is what was agreed to. A person who has read a later one accepts its snapshot, by a line in the
+The text of the first response is what was agreed to. A person who has read a later one accepts its snapshot, by a line in the
 file of acceptances, and from then on that text is agreed to.
 """
 
@@ -20,7 +20,7 @@ def pages_of_terms(settings: Settings) -> list[Page]:
 
 
 def changed_terms(settings: Settings) -> dict[str, Receipt]:
-    """Return the newest answer of each source whose terms differ from what was agreed to."""
+    """Return the newest response of each source whose terms differ from what was agreed to."""
     if not (settings.snapshots / FOLDER).is_dir():
         return {}
     store, accepted = Snapshots(settings.snapshots, FOLDER), read_accepted(settings)

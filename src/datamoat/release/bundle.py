@@ -345,7 +345,7 @@ def _commit(content: Path) -> str | None:
 def _refuse_lost_columns(settings: Settings, con: duckdb.DuckDBPyConnection) -> None:
     """Refuse a release without a column that the one before had, unless that one announced it: its description began `Deprecated`.
 
-    So a column that is renamed stands beside its new name for one release at least.
+    So a column that is renamed is there beside its new name for one release at least.
     """
     known = register(settings.exports)
     path = store(settings) / known[-1].release_id / "datapackage.json" if known else None
