@@ -1,7 +1,9 @@
 """Days of decisions in the publisher's layout, of any size, whose counts are known because they are made row by row.
 
 A day is a ZIP (stored) of ZIPs (deflated) of CSV files of 100,000 rows, with a checksum beside it. Rows are drawn from
-a pool of written rows, each of a known cell, so that five million rows take a minute.
+a pool of written rows, each of a known cell: about 1,200 bytes a row, and a sixteenth of that zipped (the publisher's
+have 1,030 and a twentieth). A day larger than a few million rows holds each inner ZIP several times under different names, so that making it
+costs no more than the disk.
 """
 
 import hashlib
@@ -47,6 +49,15 @@ DECISIONS = {
 AGES = {None: "unknown", -20_000: "impossible", 400: "impossible", 0: "0-1", -5: "2-7", -20: "8-30", -300: "over 30"}
 STATES = json.dumps(["AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV",
                      "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"], separators=(",", ":"))  # fmt: skip
+STEMS = ("post", "clip", "live stream", "comment", "profile", "listing")
+REASONS = (  # as long as the publisher's texts: some hundred bytes, most of them the same from one decision to the next
+    "was reviewed under the rules of the community after it was found, and was seen to show what they do not allow at any age",
+    "was matched with items that were restricted before, and stays restricted while no complaint about it has been upheld",
+    "was flagged by a person who uses the service, read again by a reviewer, and is limited in the places that are named here",
+)
+EXPLAINED = (
+    "The rules of the community, in the version that was in force on the day of the decision, do not allow content of this kind: "
+)
 Cell = tuple[str, date, str, str, bool, str]  # the grain of transforms/staging/dsa_statements/counts.sql
 
 
@@ -83,13 +94,14 @@ def pool_of_rows(
         (visibility, account), decision = decisions[random.integers(len(decisions))]
         age, bucket = ages[random.integers(len(ages))]
         automated, late = bool(random.integers(2)), bool(random.integers(8) == 0)
-        noise = random.integers(0, 2**32, 100)
-        facts = "The item " + " ".join(f"{value:x}" for value in noise[:60]) + ', called "item", breaks a rule,\nas was found.'
+        noise = random.integers(0, 2**32, 8)
+        stem, reason = STEMS[noise[5] % len(STEMS)], REASONS[noise[6] % len(REASONS)]
+        facts = f'The {stem}, called "item {noise[7] % 1000}",\n{reason}, so that a decision was made. {EXPLAINED}{REASONS[noise[4] % len(REASONS)]}.'
         row = dict.fromkeys(FULL, "")
         row |= {
             "uuid": "".join(f"{value:08x}" for value in noise[:4]), "decision_visibility": visibility, "decision_account": account,
             "decision_ground": "DECISION_GROUND_INCOMPATIBLE_CONTENT", "incompatible_content_ground": "Rules of the community",
-            "incompatible_content_explanation": " ".join(f"{value:x}" for value in noise[60:]), "category": "STATEMENT_CATEGORY_SCOPE",
+            "incompatible_content_explanation": EXPLAINED + reason, "category": "STATEMENT_CATEGORY_SCOPE",
             "content_type": content, "content_language": "DE", "territorial_scope": STATES,
             "content_date": "" if age is None else f"{day + timedelta(days=age)} 00:00:00",
             "application_date": f"{day - timedelta(days=40 if late else 1)} 00:00:00", "decision_facts": facts,
@@ -116,20 +128,20 @@ def write_day(
     pool: int = 4_000,
     backslash: bool = False,
     n_malformed: int = 0,
-    level: int = 1,
+    repeat: int = 1,
 ) -> Day:
     """Write one day in the publisher's layout and return what is in it.
 
     Args:
         folder: Where to write it.
         day: The day.
-        n_rows: Well-formed rows.
+        n_rows: Well-formed rows that are made.
         rows_a_file: Rows of one CSV.
         files_a_zip: CSV files of one inner ZIP.
         pool: How many different rows there are.
         backslash: Whether quotes in the facts are written with a backslash.
         n_malformed: Lines with a column too few, in the first CSV, beside `n_rows`.
-        level: Of compression.
+        repeat: How often each inner ZIP is in the day; it then has `repeat` times the rows.
     """
     random = np.random.default_rng(n_rows + day.toordinal())
     lines, cells = pool_of_rows(day, min(pool, max(n_rows, 1)), random, backslash=backslash)
@@ -141,7 +153,7 @@ def write_day(
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as outer:
         for first in range(0, len(sizes), files_a_zip):
             inner_bytes = io.BytesIO()
-            with zipfile.ZipFile(inner_bytes, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as inner:
+            with zipfile.ZipFile(inner_bytes, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as inner:
                 for number, size in enumerate(sizes[first : first + files_a_zip]):
                     chosen = random.integers(len(lines), size=size)
                     for index, times in enumerate(np.bincount(chosen, minlength=len(lines))):
@@ -150,14 +162,16 @@ def write_day(
                     broken = b"broken,row\n" * n_malformed if first == 0 and number == 0 else b""
                     body = header + broken + b"".join([lines[index] for index in chosen.tolist()])
                     inner.writestr(f"sor-global-{day}-full-{first // files_a_zip:05d}-{number:05d}.csv", body)
-            outer.writestr(f"sor-global-{day}-full-{first // files_a_zip:05d}.csv.zip", inner_bytes.getvalue())
+            for again in range(repeat):
+                number = first // files_a_zip * repeat + again
+                outer.writestr(f"sor-global-{day}-full-{number:05d}.csv.zip", inner_bytes.getbuffer())
     with path.open("rb") as handle:
         path.with_name(path.name + ".sha1").write_text(f"{hashlib.file_digest(handle, 'sha1').hexdigest()}  {path.name}\n")
     counts: dict[Cell, tuple[int, int]] = {}
     for (cell, late), times in tally.items():
         all_of, late_of = counts.get(cell, (0, 0))
-        counts[cell] = (all_of + times, late_of + times * late)
-    return Day(path, counts, n_rows + n_malformed, n_malformed)
+        counts[cell] = (all_of + repeat * times, late_of + repeat * times * late)
+    return Day(path, counts, repeat * (n_rows + n_malformed), repeat * n_malformed)
 
 
 def aggregate_day(
