@@ -55,6 +55,7 @@ test-celery: .venv/dev  ## two workers, Redis and PostgreSQL from Debian's packa
 test-spark: .venv/dev  ## counts.sql and marts on Spark against DuckDB, row by row; installs Debian's headless Java if there is none
 	@command -v java >/dev/null || (apt-get update -qq && apt-get install -y -qq default-jre-headless)
 	@$(BIN)/python -c 'import pyspark, grpc' 2>/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check 'pyspark[connect]==4.3.0'
+	@$(BIN)/datamoat build
 	@$(BIN)/python -m pytest -m spark -s
 
 bench-scale: .venv/dev  ## CPU and memory of counting: DuckDB, plain Python and, where it is installed, Spark; 5 and 50 million rows with FULL=1

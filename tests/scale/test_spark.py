@@ -1,5 +1,6 @@
 """Spark against DuckDB, row by row: every counts.sql, and every mart that uses only what Spark has; the others by name."""
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -10,12 +11,16 @@ import duckdb
 import numpy as np
 import polars as pl
 import pytest
-from tests.scale.conftest import CHECKOUT, NOW, cells_of, counts_of
+from tests.scale.conftest import CHECKOUT, NOW, Upstream, cells_of, counts_of
 from tests.scale.connect import connect_server
 from tests.scale.publisher_days import aggregate_day, write_day
+from typer.testing import CliRunner
 
+from datamoat.cli.app import app
+from datamoat.errors import SourceChangedError, SourceUnavailableError
 from datamoat.ingest.archives import Tally
 from datamoat.ingest.counting import to_parquet
+from datamoat.ingest.part_receipts import read_receipts
 from datamoat.ingest.spark import connect, to_spark
 from datamoat.ingest.streamed import add_file
 from datamoat.project.read import read_project
@@ -67,6 +72,35 @@ def test_aggregates_give_the_same_counts_on_both(settings: Settings, aggregates:
     second = counts_of(other, add_file(other, aggregates, str(path), NOW, engine="spark", remote=remote)[0])
     assert first.height > 100
     assert first.equals(second)
+
+
+def test_the_command_fetches_a_day_and_counts_it_on_spark(
+    aggregates: Source, upstream: Upstream, tmp_path: Path, remote: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body, _ = aggregate_day(DAY, 4_000)
+    upstream.files[f"aggregates-{DAY}.csv"] = body.encode()
+    (tmp_path / f"aggregates-{DAY}.csv").write_text(body, encoding="utf-8")
+    monkeypatch.setenv("DATAMOAT_DATA", str(tmp_path / "data"))
+    words = ["count", "dsa_aggregates", "--since", str(DAY), "--engine", "spark", "--remote", remote, "--json"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert [(row["n_listed"], row["engine"]) for row in json.loads(result.stdout)] == [(4_000, "spark")]
+    (there,) = read_receipts(Settings(CHECKOUT, tmp_path / "data"), aggregates)
+    other = Settings(CHECKOUT, tmp_path / "other")
+    here = add_file(other, aggregates, str(tmp_path / f"aggregates-{DAY}.csv"), NOW)[0]
+    stamps = ["_captured_on"]  # the day of the command
+    assert counts_of(Settings(CHECKOUT, tmp_path / "data"), there).drop(stamps).equals(counts_of(other, here).drop(stamps))
+
+
+def test_a_server_that_does_not_answer_and_a_table_without_the_columns_are_plain_errors(
+    settings: Settings, statements: Source, tmp_path: Path, remote: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made_posts(100).write_parquet(tmp_path / "day.parquet")
+    with pytest.raises(SourceUnavailableError, match="no Spark Connect server answers"):
+        add_file(settings, statements, str(tmp_path / "day.parquet"), NOW, on=DAY, engine="spark", remote="sc://127.0.0.1:9")
+    with pytest.raises(SourceChangedError, match="Spark did not count it"):
+        add_file(settings, statements, str(tmp_path / "day.parquet"), NOW, on=DAY, engine="spark", remote=remote)
+    assert "JVM stacktrace" not in capfd.readouterr().err
 
 
 def made_posts(n_rows: int) -> pl.DataFrame:
@@ -125,8 +159,7 @@ def test_marts_in_sql_give_the_same_rows_on_both_or_are_listed_as_duckdb_only(se
     lake = CHECKOUT / "data" / "lake"
     marts = [model for model in read_project(CHECKOUT).models if model.layer == "marts" and model.is_sql]
     built = [one for one in marts if all((lake / f"{read.replace('.', '/')}.parquet").is_file() for read in one.reads)]
-    if not built:
-        pytest.skip("nothing is built here: run `datamoat build` first")
+    assert len(built) == len(marts), "run `datamoat build` first"
     differing, duckdb_only = {}, set()
     for model in built:
         spark_sql = to_spark(model.text)
@@ -153,6 +186,5 @@ def test_marts_in_sql_give_the_same_rows_on_both_or_are_listed_as_duckdb_only(se
         differing[model.name] = (here.height, n_differing(plain(here), plain(there)))
     print(f"{len(differing)} marts, rows and differing rows: {differing}")  # noqa: T201
     assert {name: found for name, found in differing.items() if found[1]} == {}
-    assert len(differing) >= 20
     listed = set(LISTED.findall((CHECKOUT / "docs" / "scale.md").read_text(encoding="utf-8")))
     assert duckdb_only == listed & {model.name for model in built}

@@ -4,9 +4,12 @@ For Parquet that already lies where a cluster's workers see it. A ZIP or CSV is 
 first, which the workers must then see too.
 """
 
+import logging
+import socket
 import warnings
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 
@@ -17,6 +20,7 @@ from datamoat.parsing import shown
 from datamoat.project.part import Part
 
 SETTINGS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true", "spark.sql.shuffle.partitions": "8"}
+PORT = 15002  # of a Spark Connect server, where the address names none
 INSTALL = "install the extra: pip install 'datamoat[spark]'; start a server with sbin/start-connect-server.sh."
 
 
@@ -103,6 +107,13 @@ def connect(remote: str | None) -> Any:  # noqa: ANN401  (Spark is untyped here)
     Raises:
         SourceUnavailableError: There is no such server, or no Spark in this environment.
     """
+    try:
+        place = urlsplit(str(remote))
+        with socket.create_connection((place.hostname or "", place.port or PORT), 10):  # Spark's client would try for minutes
+            pass
+    except (OSError, ValueError) as failure:  # ValueError: no address
+        raise SourceUnavailableError(f"no Spark Connect server answers: {failure}", str(remote), INSTALL) from failure
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # the client prints the server's stack trace as JSON
     try:
         from pyspark.sql import SparkSession
 

@@ -34,7 +34,7 @@ select
     verdict_text,
     what_would_change_it,
     perturbations_that_differ,
-    len(unverified_platforms) > 0 as rests_on_unverified,
+    array_length(unverified_platforms) > 0 as rests_on_unverified,
     unverified_platforms,
     sentence,
     captures,

@@ -12,23 +12,21 @@ caveats:
   - Users are not uploads. They inform uploads only through a wide, pooled ratio.
 ---*/
 
-with scenarios as (
-    select
-        q.*,
-        q.scenario_id as evidence_scenario_id
-    from intermediate.int_platform__volume_quantiles as q
+with shown as (
+    select distinct
+        scenario_id,
+        scenario_id as evidence_scenario_id
+    from intermediate.int_platform__volume_quantiles
     union all
     select
-        q.* replace ('no_prior_only_platforms' as scenario_id),
-        q.scenario_id as evidence_scenario_id
-    from intermediate.int_platform__volume_quantiles as q
-    where q.scenario_id = 'baseline'
+        'no_prior_only_platforms' as scenario_id,
+        'baseline' as evidence_scenario_id
 )
 
 select
     v.platform_id,
     v.month,
-    v.scenario_id,
+    shown.scenario_id,
     p.name as platform_name,
     p.class as platform_class,
     v.uploads_per_day_p05,
@@ -58,10 +56,11 @@ select
     s.is_in_totals,
     e.citation_ids,
     e.assumption_ids
-from scenarios as v
+from shown
+inner join intermediate.int_platform__volume_quantiles as v on shown.evidence_scenario_id = v.scenario_id
 inner join intermediate.int_platform__evidence as e
-    on v.platform_id = e.platform_id and v.month = e.month and v.evidence_scenario_id = e.scenario_id
+    on v.platform_id = e.platform_id and v.month = e.month and v.scenario_id = e.scenario_id
 inner join staging.stg_reference__platforms as p on v.platform_id = p.platform_id
 inner join staging.stg_reference__volume_series as s on v.platform_id = s.platform_id
-where v.scenario_id != 'no_prior_only_platforms' or e.basis != 'prior_only'
-order by v.platform_id, v.month, v.scenario_id
+where shown.scenario_id != 'no_prior_only_platforms' or e.basis != 'prior_only'
+order by v.platform_id, v.month, shown.scenario_id
