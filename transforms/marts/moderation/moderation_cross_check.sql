@@ -6,7 +6,10 @@ grain: [platform_id, period_start_on, moderation_basis]
 nullable: [removed_to_statements_ratio]
 caveats:
   - A decision is not an upload. The report counts videos, the database decisions; one video may have several.
-  - The report names some states only (n_states of 27), so that its sum is a lower bound.
+  - The report names some states only (n_states of 27), and counts a video where it was uploaded; the database holds decisions
+    for the whole EU.
+  - A ratio is given only where decisions are there for nine in ten days of the quarter; cross_check_status states why there is
+    none. The one quarter whose report names states, July to September 2023, has six days in the database.
   - is_lower_bound is true where a file of the database was cut.
 ---*/
 
@@ -45,20 +48,42 @@ stated as (
             and d.received_on between reported.period_start_on and reported.period_end_on
     where d.decision_kind in ('removed', 'disabled') and d.content_kind in ('video', 'video_and_other', 'synthetic')
     group by reported.platform_id, reported.period_start_on, d.moderation_basis
+),
+
+compared as (
+    select
+        reported.platform_id,
+        reported.period_start_on,
+        coalesce(stated.moderation_basis, 'none') as moderation_basis,
+        reported.period_end_on,
+        reported.n_reported_removed::double as n_reported_removed,
+        reported.n_states,
+        coalesce(stated.n_statements, 0) as n_statements,
+        coalesce(stated.n_days, 0) as n_days,
+        coalesce(stated.is_lower_bound, false) as is_lower_bound,
+        case
+            when stated.n_days is null then 'no_decisions'
+            when stated.n_days < 0.9 * (date_diff('day', reported.period_start_on, reported.period_end_on) + 1)
+                then 'days_missing'
+            else 'compared'
+        end as cross_check_status,
+        reported.citation_ids
+    from reported
+    left join stated using (platform_id, period_start_on)
 )
 
 select
-    reported.platform_id,
-    reported.period_start_on,
-    coalesce(stated.moderation_basis, 'none') as moderation_basis,
-    reported.period_end_on,
-    reported.n_reported_removed::double as n_reported_removed,
-    reported.n_states,
-    coalesce(stated.n_statements, 0) as n_statements,
-    coalesce(stated.n_days, 0) as n_days,
-    coalesce(stated.is_lower_bound, false) as is_lower_bound,
-    reported.n_reported_removed::double / stated.n_statements as removed_to_statements_ratio,
-    reported.citation_ids
-from reported
-left join stated using (platform_id, period_start_on)
-order by reported.platform_id, reported.period_start_on, moderation_basis
+    platform_id,
+    period_start_on,
+    moderation_basis,
+    period_end_on,
+    n_reported_removed,
+    n_states,
+    n_statements,
+    n_days,
+    is_lower_bound,
+    cross_check_status,
+    case when cross_check_status = 'compared' then n_reported_removed / n_statements end as removed_to_statements_ratio,
+    citation_ids
+from compared
+order by platform_id, period_start_on, moderation_basis
