@@ -21,6 +21,8 @@ DRAWS = "from marts.whatif_moat_draws()"  # draws of volumes for the verdicts, f
 DRAWS_TABLE = "intermediate.int_company__volume_draws"  # the same draws in a scenario build
 QUANTITIES = ("first_party_hours_per_day", "first_party_stock_hours", "available_hours", "usable_hours")
 ACCESS = "access."  # access.COMPANY.PLATFORM: the share of its platform that a company's labs may use
+LENGTH = "length."  # length.PLATFORM: a set of posts, whose dated mean lengths take the place of the published ones
+MEAN_LENGTH = "mean_duration_of_uploads_seconds"
 NONE = "none"
 # The platforms and months of the last month's volumes and of the captures compared, and only those draws.
 NEEDED = """
@@ -85,25 +87,33 @@ def quantiles(con: duckdb.DuckDBPyConnection, quantity: str) -> duckdb.DuckDBPyR
     return con.sql(f"select company_id, {ends} from marts.moat_whatif() where {quantity}_p50 is not null order by company_id")
 
 
-def change_inputs(reference: Path, numbers: Mapping[str, str], facts: Sequence[str]) -> list[str]:
-    """Write other percentiles of assumptions and rulings that drop facts into a copy of the reference tables.
+def change_inputs(
+    reference: Path, numbers: Mapping[str, str], facts: Sequence[str], published: duckdb.DuckDBPyConnection
+) -> list[str]:
+    """Write other percentiles of assumptions, other lengths and rulings that drop facts into a copy of the reference tables.
 
     Args:
         reference: The copied folder.
-        numbers: By assumption id or name: one number, or `LOW,MIDDLE,HIGH` as its 5th, 50th and 95th percentile.
+        numbers: By assumption id or name: one number, or `LOW,MIDDLE,HIGH` as its 5th, 50th and 95th percentile; by
+            `length.PLATFORM`: a set of posts of `marts.post_length`.
         facts: Ids of facts that no estimate may use.
+        published: The published file is attached to it as `published`.
 
     Returns:
         The names of the tables that were changed.
 
     Raises:
-        UsageError: An assumption is not known, is used by no model, or cannot be that number.
+        UsageError: An assumption is not known, is used by no model, or cannot be that number; or there is no such set.
     """
-    if numbers:
-        _set_percentiles(reference / "assumptions.csv", {name: read_numbers(name, text) for name, text in numbers.items()})
-    if facts:
-        _drop_facts(reference / "observation_rulings.csv", facts)
-    return (["assumptions"] if numbers else []) + (["observation_rulings"] if facts else [])
+    sets = {name.removeprefix(LENGTH): value for name, value in numbers.items() if name.startswith(LENGTH)}
+    assumptions = {name: read_numbers(name, text) for name, text in numbers.items() if not name.startswith(LENGTH)}
+    replaced = [fact for platform, set_id in sets.items() for fact in _replace_lengths(reference, platform, set_id, published)]
+    if assumptions:
+        _set_percentiles(reference / "assumptions.csv", assumptions)
+    if facts or replaced:
+        _drop_facts(reference / "observation_rulings.csv", [*facts, *replaced])
+    changed = {"assumptions": assumptions, "platform_observations": sets, "observation_rulings": [*facts, *replaced]}
+    return [name for name, what in changed.items() if what]
 
 
 def number_of(name: str, value: str, distribution: str) -> float:
@@ -184,6 +194,43 @@ def _set_percentiles(path: Path, numbers: Mapping[str, tuple[str, str, str]]) ->
         if len(set(percentiles)) == 1:
             row["distribution"] = "fixed"
     _write(path, fields, rows)
+
+
+def _replace_lengths(reference: Path, platform: str, set_id: str, published: duckdb.DuckDBPyConnection) -> list[str]:
+    """Add the weighted mean length of each month of a set as a fact; return the facts whose place they take.
+
+    A month is a statistic of tier 2, as an academic sample is: its noise and the bias that the months share are wider than
+    the interval of the set, which is of sampling and weighting alone.
+    """
+    months = published.execute(
+        "select posted_month, last_day(posted_month), mean_seconds, mean_seconds_p05, mean_seconds_p95"
+        " from published.marts.post_length where platform_id = ? and set_id = ? and mean_seconds is not null order by all",
+        [platform, set_id],
+    ).fetchall()
+    if not months:
+        known = published.sql(
+            "select distinct 'length.' || platform_id || '=' || set_id as known from published.marts.post_length"
+            " where mean_seconds is not null order by known"
+        ).fetchall()
+        raise UsageError(
+            f"marts.post_length has no weighted length of {platform} from a set {set_id!r}",
+            f"--set {LENGTH}{platform}",
+            f"choose one of {[name for (name,) in known]}; without any, add a set and the census: docs/scale.md.",
+        )
+    fields, rows = _read(reference / "platform_observations.csv")
+    replaced = [row for row in rows if row["platform_id"] == platform and row["metric"] == MEAN_LENGTH]
+    last = max(int(row["fact_id"].removeprefix("F")) for row in rows)
+    about = {
+        "platform_id": platform, "metric": MEAN_LENGTH, "bound": "exact", "unit": "seconds", "period_basis": "stated",
+        "geography": "global_excl_china", "publisher": set_id, "originator": "set-of-posts", "source_kind": "academic", "tier": "2",
+        "verification": "snapshot", "is_usable": "true", "citation_id": next(row["citation_id"] for row in [*replaced, *rows]),
+    }  # fmt: skip
+    for number, (begins_on, ends_on, seconds, low, high) in enumerate(months, start=last + 1):
+        fact = {"fact_id": f"F{number:04d}", "value": seconds, "value_low": low, "value_high": high}
+        period = {"period_start_on": begins_on, "period_end_on": ends_on, "figure_as_stated": f"{seconds:.3f}"}
+        rows.append(dict.fromkeys(fields, "") | about | {name: str(value) for name, value in (fact | period).items()})
+    _write(reference / "platform_observations.csv", fields, rows)
+    return [row["fact_id"] for row in replaced]
 
 
 def _drop_facts(path: Path, facts: Sequence[str]) -> None:

@@ -28,11 +28,13 @@ class Upstream:
         files: Body by the last part of the address.
         break_after: Bytes after which the next answers are cut, one entry for each answer.
         ranges: The Range headers of the requests.
+        redirects: Address to redirect to by the last part of the address.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
     break_after: list[int] = field(default_factory=list)
     ranges: list[str | None] = field(default_factory=list)
+    redirects: dict[str, str] = field(default_factory=dict)
 
 
 @pytest.fixture
@@ -66,7 +68,14 @@ def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
             pass
 
         def do_GET(self) -> None:
-            body = state.files.get(self.path.rsplit("/", 1)[-1])
+            name = self.path.rsplit("/", 1)[-1]
+            if name in state.redirects:
+                self.send_response(302)
+                self.send_header("Location", state.redirects[name])
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            body = state.files.get(name)
             if body is None:
                 self.send_response(404)
                 self.send_header("Content-Length", "0")

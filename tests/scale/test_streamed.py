@@ -312,6 +312,20 @@ def test_a_part_that_was_fetched_whole_by_a_killed_run_is_not_fetched_again_unle
         assert receipt.n_bytes == len(body)
 
 
+def test_a_redirect_to_a_host_that_is_not_listed_names_the_host_and_the_line_to_edit(
+    settings: Settings, aggregates: Source, upstream: Upstream
+) -> None:
+    upstream.redirects[f"aggregates-{DAY}.csv"] = "https://storage.example.org/signed.csv?signature=secret"
+    with pytest.raises(SourceChangedError, match=r"its host 'storage\.example\.org' is not among") as refused:
+        fetch_and_count(settings, aggregates, Due("aggregates", DAY), NOW)
+    path, _, number = refused.value.where.rpartition(":")
+    line = Path(path).read_text(encoding="utf-8").splitlines()[int(number) - 1]
+    assert line.strip() == f"hosts: [{aggregates.fetch.hosts[0]}]"
+    assert "add it to `hosts` on this line" in refused.value.fix
+    assert "secret" not in str(refused.value)
+    assert left_behind(settings) == []
+
+
 def test_a_disk_too_small_is_said_before_the_download(
     settings: Settings, aggregates: Source, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:

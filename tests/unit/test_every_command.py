@@ -34,7 +34,7 @@ TREE = {
     ),
     "reports/whatif/volumes.py": (
         'TARGET, QUANTITY = "marts.wet", "rain"\n\n\ndef acts_after_fit(con, numbers):\n    return False\n\n\n'
-        'def change_inputs(reference, numbers, facts):\n    return ["sunshine"]\n'
+        'def change_inputs(reference, numbers, facts, published):\n    return ["sunshine"]\n'
     ),
 }  # fmt: skip
 FIELDS = [{"name": "town", "type": "string"}, {"name": "rain", "type": "number"}, {"name": "seen_on", "type": "date"}]

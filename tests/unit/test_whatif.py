@@ -1,9 +1,12 @@
 """A scenario build differs by what is changed and by nothing else, and what cannot be followed is refused by name."""
 
 import csv
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import duckdb
 import pytest
 
 from datamoat.build.run import build_models
@@ -17,6 +20,7 @@ from datamoat.scenarios.whatif import Change, whatif
 from datamoat.settings import Settings
 from datamoat.storage.lake import path_of
 
+UNREAD = duckdb.connect()  # what is published is read for lengths alone
 HEADER = "assumption_id,name,distribution,p05,p50,p95,is_read\n"
 VOLUMES = '''"""Uploads may be changed."""
 
@@ -28,7 +32,7 @@ def acts_after_fit(con, numbers):
     return False
 
 
-def change_inputs(reference, numbers, facts):
+def change_inputs(reference, numbers, facts, published):
     path = reference / "facts.csv"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(line for line in lines if line.split(",")[0] not in facts))
@@ -67,14 +71,14 @@ def test_anything_else_is_refused_with_the_two_forms(volumes: ModuleType, text: 
 
 
 def test_one_number_fixes_an_assumption_and_leaves_the_others_alone(volumes: ModuleType, reference: Path) -> None:
-    assert volumes.change_inputs(reference, {"yield_share": "0.5"}, ()) == ["assumptions"]
+    assert volumes.change_inputs(reference, {"yield_share": "0.5"}, (), UNREAD) == ["assumptions"]
     one, two = rows(reference / "assumptions.csv")
     assert (one["distribution"], one["p05"], one["p95"]) == ("fixed", "0.5", "0.5")
     assert list(two.values()) == ["A002", "yield_more", "lognormal", "1", "2", "3", "false"]
 
 
 def test_three_numbers_keep_the_distribution_and_ids_work_too(volumes: ModuleType, reference: Path) -> None:
-    volumes.change_inputs(reference, {"A001": "0.2,0.4,0.6"}, ())
+    volumes.change_inputs(reference, {"A001": "0.2,0.4,0.6"}, (), UNREAD)
     (one, _) = rows(reference / "assumptions.csv")
     assert (one["distribution"], one["p50"]) == ("beta", "0.4")
 
@@ -93,12 +97,12 @@ def test_what_cannot_be_changed_is_refused_before_anything_is_built(
 ) -> None:
     before = (reference / "assumptions.csv").read_bytes()
     with pytest.raises(UsageError, match=message):
-        volumes.change_inputs(reference, numbers, ())
+        volumes.change_inputs(reference, numbers, (), UNREAD)
     assert (reference / "assumptions.csv").read_bytes() == before
 
 
 def test_a_dropped_fact_is_ruled_out_once(volumes: ModuleType, reference: Path) -> None:
-    assert volumes.change_inputs(reference, {}, ["F0001"]) == ["observation_rulings"]
+    assert volumes.change_inputs(reference, {}, ["F0001"], UNREAD) == ["observation_rulings"]
     assert [(row["fact_id"], row["ruling"]) for row in rows(reference / "observation_rulings.csv")] == [
         ("F0002", "drop"),
         ("F0001", "drop"),
@@ -178,3 +182,45 @@ def test_without_a_change_or_a_declaration_it_is_refused(with_quantiles: Setting
     (with_quantiles.content / "reports" / "whatif" / "volumes.py").unlink()
     with pytest.raises(UsageError, match="declares no what-if"):
         list(whatif(with_quantiles, Change({}, ["tiktok"])))
+
+
+@pytest.fixture
+def with_lengths() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection to a published file with a set of posts, one month of it without a weighted length."""
+    with duckdb.connect() as con:
+        con.execute("attach ':memory:' as published; create schema published.marts")
+        con.execute(
+            "create table published.marts.post_length as from (values"
+            " ('tiktok', date '2024-04-01', 'made', 30.0, 29.0, 31.0), ('tiktok', date '2025-04-01', 'made', 36.0, 34.0, 38.0),"
+            " ('tiktok', date '2025-05-01', 'made', null, null, null), ('tiktok', date '2025-04-01', 'other', 90.0, 80.0, 95.0))"
+            " as t (platform_id, posted_month, set_id, mean_seconds, mean_seconds_p05, mean_seconds_p95)"
+        )
+        yield con
+
+
+def test_a_set_of_posts_takes_the_place_of_the_published_lengths_in_what_the_fit_sees(
+    checkout: Path, tmp_path: Path, volumes: ModuleType, with_lengths: duckdb.DuckDBPyConnection
+) -> None:
+    shutil.copytree(checkout / "transforms", tmp_path / "transforms")
+    shutil.copytree(checkout / "data" / "reference", tmp_path / "data" / "reference")
+    changed = volumes.change_inputs(tmp_path / "data" / "reference", {"length.tiktok": "made"}, (), with_lengths)
+    assert changed == ["platform_observations", "observation_rulings"]
+    target = "intermediate.int_platform__observation_use"
+    settings = Settings(tmp_path, tmp_path / "data")
+    build_models(settings, leading_to(read_project(tmp_path), target))
+    uses = duckdb.sql(
+        f"select fact_id, unused_reason, exp(log_value) as seconds, extra_sd from '{path_of(settings.lake, target)}'"
+        f" where fact_id in ('F0217', 'F0218') or source_key = 'set-of-posts:duration' order by fact_id"
+    ).fetchall()
+    assert [row[:2] for row in uses[:2]] == [("F0217", "another_definition"), ("F0218", "another_definition")]
+    assert [row[1] for row in uses[2:]] == [None, None]
+    assert [row[2] for row in uses[2:]] == pytest.approx([30, 36])  # over videos: not divided by the share of videos again
+    assert [row[3] for row in uses[2:]] == [0, 0]
+
+
+def test_a_set_that_is_not_there_is_refused_and_the_others_are_named(
+    volumes: ModuleType, reference: Path, with_lengths: duckdb.DuckDBPyConnection
+) -> None:
+    with pytest.raises(UsageError, match=r"no weighted length of douyin from a set 'made'") as refused:
+        volumes.change_inputs(reference, {"length.douyin": "made"}, (), with_lengths)
+    assert "length.tiktok=made', 'length.tiktok=other" in refused.value.fix

@@ -69,7 +69,12 @@ def check_url(url: str, source: Source, override: str | None) -> None:
     if port not in (None, 443):
         raise _refused(url, source, f"its port is {port}")
     if not host_allowed(host, source.fetch.hosts):
-        raise _refused(url, source, f"its host {shown(host)} is not among {', '.join(source.fetch.hosts) or 'none'}")
+        raise _refused(
+            url,
+            source,
+            f"its host {shown(host)} is not among {', '.join(source.fetch.hosts) or 'none'}",
+            f"check by hand that {shown(host)} is the publisher's; if it is, add it to `hosts` on this line.",
+        )
 
 
 def public_addresses(host: str, port: int, *, loopback: bool = False) -> list[str]:
@@ -187,9 +192,13 @@ class _GuardedStream(httpcore2.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-def _refused(url: str, source: Source, why: str) -> SourceChangedError:
-    return SourceChangedError(
-        f"refused to ask {shown(url.split('?', maxsplit=1)[0], 120)}: {why}",
-        str(source.path),
-        "if the publisher moved, check the new address by hand and add its host to `hosts`.",
-    )
+def _refused(
+    url: str,
+    source: Source,
+    why: str,
+    fix: str = "look at the address; only https, port 443 and the hosts of this line, without a password, are fetched.",
+) -> SourceChangedError:
+    """Return the error, with the line of `source.yml` that lists the hosts."""
+    lines = source.path.read_text(encoding="utf-8").splitlines() if source.path.is_file() else []
+    line = next((number for number, text in enumerate(lines, start=1) if text.lstrip().startswith("hosts:")), 1)
+    return SourceChangedError(f"refused to ask {shown(url.split('?', maxsplit=1)[0], 120)}: {why}", f"{source.path}:{line}", fix)

@@ -4,7 +4,7 @@ The content tree declares what may change in two modules of `reports/whatif/`, l
 
 * `volumes.py` (needed): `TARGET` (the mart compared), `QUANTITY`, `acts_after_fit(con, numbers)`, `prepare(con)`,
   `change_draws(con, numbers)`, `quantiles(con, quantity)`, `MACROS`, `DRAWS`, `DRAWS_TABLE`, `N_DRAWS`, and
-  `change_inputs(reference, numbers, facts)`;
+  `change_inputs(reference, numbers, facts, published)`;
 * `verdicts.py` (optional): `prepare(con)` and `compare_verdicts(con, reference, draws)`, which returns named tables.
 
 What can be set in the published draws is computed again from them at once; the rest takes a scenario build.
@@ -83,7 +83,7 @@ def whatif(settings: Settings, change: Change, quantity: str | None = None) -> I
             if verdicts is not None:
                 yield from _verdicts(settings, con, verdicts, volumes.DRAWS)
             return
-        edit = partial(volumes.change_inputs, numbers=change.numbers, facts=change.facts)
+        edit = partial(volumes.change_inputs, numbers=change.numbers, facts=change.facts, published=con)
         with scenario_build(settings, edit, volumes.TARGET) as lake:
             columns, rows = compare_quantiles(settings, lake, volumes.TARGET, quantity, change.where or {})
             yield Table("volumes", f"{quantity}, from a scenario build", columns, rows)
