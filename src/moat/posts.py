@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv, ndtri
 
 LEVEL = 0.9
 FEWEST = 10  # posts of a group of views, below which it is joined with the next
@@ -37,6 +36,8 @@ def clopper_pearson(n_hits: Counts, n_tries: Counts, level: float = LEVEL) -> tu
         n_tries: Shape (groups,), at least `n_hits`.
         level: Coverage of the interval.
     """
+    from scipy.special import betaincinv  # here, so that a build without a set of posts does not load it
+
     tail = (1 - level) / 2
     low = np.where(n_hits > 0, betaincinv(n_hits, n_tries - n_hits + 1, tail), 0.0)
     high = np.where(n_hits < n_tries, betaincinv(n_hits + 1, n_tries - n_hits, 1 - tail), 1.0)
@@ -74,6 +75,8 @@ def weighted_mean(n_census: Counts, n_both: Counts, n: Counts, total: Counts, sq
 
 def _one(numbers: Counts) -> tuple[float, float, float]:
     """Return the weighted mean for one choice of groups, with its interval."""
+    from scipy.special import ndtri
+
     n_census, n_both, n, total, square = numbers
     means = total / n
     stands_for = n * n_census / n_both

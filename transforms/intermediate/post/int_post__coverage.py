@@ -24,6 +24,8 @@ def model(stg_video_posts__lengths: pl.LazyFrame) -> pl.DataFrame:
     """Return one row per set and bucket of views that the census has."""
     posts = stg_video_posts__lengths.filter(pl.col("census_cell") >= 0, pl.col("view_bucket") >= 0).collect()
     census = posts.filter(pl.col("set_id") == CENSUS)
+    if census.is_empty():
+        return pl.DataFrame(schema=SCHEMA)
     n_census = census.group_by("view_bucket").agg(pl.col("n_posts").sum().alias("n_census"))
     in_census = posts.filter(pl.col("set_id") != CENSUS, pl.col("census_cell").is_in(census["census_cell"].unique().to_list()))
     both = in_census.group_by("set_id", "view_bucket").agg(pl.col("n_posts").sum().alias("n_both"))
