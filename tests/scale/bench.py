@@ -131,7 +131,7 @@ def main() -> int:
         for text, is_met in bars.items():
             print(f"  {'met   ' if is_met else 'MISSED'} {text}")  # noqa: T201
             missed += [] if is_met else [text]
-    print(*missed, sep="\n")  # noqa: T201
+    print("".join(f"missed: {text}\n" for text in missed), end="")  # noqa: T201
     return len(missed)
 
 
