@@ -21,7 +21,7 @@ DRAWS = "from marts.whatif_moat_draws()"  # draws of volumes for the verdicts, f
 DRAWS_TABLE = "intermediate.int_company__volume_draws"  # the same draws in a scenario build
 QUANTITIES = ("first_party_hours_per_day", "first_party_stock_hours", "available_hours", "usable_hours")
 ACCESS = "access."  # access.COMPANY.PLATFORM: the share of its platform that a company's labs may use
-LENGTH = "length."  # length.PLATFORM: a set of posts, whose dated mean lengths take the place of the published ones
+LENGTH = "length."  # length.PLATFORM: a set of posts, whose dated mean lengths replace the published ones
 MEAN_LENGTH = "mean_duration_of_uploads_seconds"
 NONE = "none"
 # The platforms and months of the last month's volumes and of the captures compared, and only those draws.
