@@ -23,6 +23,7 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
+from alert_table import rows, shape
 
 from datamoat.orchestration import notify
 
@@ -80,6 +81,12 @@ class Stack:
         )
         log.close()
 
+    def start_redis(self) -> None:
+        words = [self.place(word) for word in self.compose["services"]["redis"]["command"]]
+        with (self.folder / "redis.log").open("ab") as log:
+            call = [*words, "--port", str(self.ports["redis"]), "--bind", "127.0.0.1"]
+            self.running["redis"] = subprocess.Popen(call, stdout=log, stderr=log, cwd=self.folder, start_new_session=True)
+
     def once(self, name: str) -> None:
         self.start(name)
         assert self.running.pop(name).wait(200) == 0, (self.folder / f"{name}.log").read_text()[-2000:]
@@ -98,8 +105,11 @@ class Stack:
         return done.returncode == 0
 
     def get(self, path: str) -> Any:
+        return self.call(path)
+
+    def call(self, path: str, body: object = None) -> Any:
         assert self.airflow is not None
-        return self.airflow.call(f"/api/v2/{path}", token=self.token)
+        return self.airflow.call(f"/api/v2/{path}", body, self.token)
 
     def until(self, what: str, true: Callable[[], Any]) -> Any:
         end = time.monotonic() + PATIENCE
@@ -166,15 +176,7 @@ def stack(
     # Not below pytest's own folder: that is closed to the user PostgreSQL runs as.
     with tempfile.TemporaryDirectory() as cluster, postgres(Path(cluster), ports["postgres"]):
         try:
-            redis = [made.place(word) for word in compose["services"]["redis"]["command"]]
-            with (folder / "redis.log").open("ab") as log:
-                made.running["redis"] = subprocess.Popen(
-                    [*redis, "--port", str(ports["redis"]), "--bind", "127.0.0.1"],
-                    stdout=log,
-                    stderr=log,
-                    cwd=folder,
-                    start_new_session=True,
-                )
+            made.start_redis()
             made.once("migrate")
             for name in ("api-server", "scheduler", "dag-processor"):
                 made.start(name)
@@ -186,7 +188,8 @@ def stack(
             health = made.until("the api-server answers", lambda: made.airflow and made.airflow.call("/api/v2/monitor/health"))
             assert health
             made.token = made.until("a login", made.airflow.token)
-            made.until("every DAG is read", lambda: made.get("dags?limit=100")["total_entries"] >= 7)
+            made.until("every DAG is read", lambda: made.get("dags?limit=100")["total_entries"] >= 10)
+            made.start("watcher", DATAMOAT_WATCH_SECONDS="5")
             yield made
         finally:
             made.stop()
@@ -268,3 +271,64 @@ def test_the_health_check_of_redis_is_good_with_its_password_alone(stack: Stack)
     given = {name: stack.place(value) for name, value in stack.compose["services"]["redis"]["environment"].items()}
     assert subprocess.run(call, env={**os.environ, **given}, capture_output=True, text=True, check=True).stdout.strip() == "PONG"
     assert "NOAUTH" in subprocess.run(call, env=dict(os.environ), capture_output=True, text=True, check=False).stdout
+
+
+def alerts(stack: Stack) -> list[str]:
+    return [json.loads(text)["text"] for text in stack.world.upstream.posted]
+
+
+def one_alert(stack: Stack, fault: str, known: int, began: float) -> str:
+    """Wait for the alert of a fault, then for nothing more; return it."""
+    stack.until(f"an alert of {fault}", lambda: len(alerts(stack)) > known)
+    sys.stdout.write(f"\n{fault}: {time.monotonic() - began:.0f} s\n")
+    time.sleep(15)
+    (alert,) = alerts(stack)[known:]
+    assert any(shape(row).search(alert) for row in rows() if row["fault"] == fault), alert
+    return alert
+
+
+def test_a_build_killed_on_every_try_is_one_alert_from_the_dag_processor(stack: Stack) -> None:
+    """The task's own worker reports nothing then; a dag-processor without a way out would report nothing either."""
+    known = len(alerts(stack))
+    facts = stack.world.content / "data" / "reference" / "facts.csv"
+    facts.write_text(f"{facts.read_text().rstrip()}\nyoutube,9.0,2026-06-01\n")
+    stack.world.hold.touch()
+    stack.call("dags/ingest__reference/dagRuns", {"logical_date": None})
+    killed: set[int] = set()
+
+    def builder() -> int | None:
+        note = json.loads((stack.world.data / ".writer.json").read_text())
+        pid = int(note["pid"])
+        return pid if note["verb"] == "build" and pid not in killed and Path(f"/proc/{pid}").exists() else None
+
+    for _ in range(3):
+        killed.add(pid := stack.until("a build is under way", builder))
+        began = time.monotonic()
+        os.kill(pid, signal.SIGKILL)
+    alert = one_alert(stack, "task_killed", known, began)
+    stack.world.hold.unlink()
+    assert "build_warehouse failed" in alert
+
+
+def test_a_broker_that_is_gone_is_one_alert_for_the_run_that_was_due(stack: Stack) -> None:
+    known = len(alerts(stack))
+    redis = stack.running.pop("redis")
+    redis.kill()
+    redis.wait(30)
+    began = time.monotonic()
+    stack.call("dags/watch_state/dagRuns", {"logical_date": None})
+    one_alert(stack, "redis_gone", known, began)
+    stack.start_redis()
+    run = stack.call("dags/watch_state/dagRuns", {"logical_date": None})["dag_run_id"]
+    stack.until("tasks run again", lambda: stack.get(f"dags/watch_state/dagRuns/{run}")["state"] == "success")
+
+
+def test_a_scheduler_that_is_dead_is_one_alert_and_good_again(stack: Stack) -> None:
+    known = len(alerts(stack))
+    scheduler = stack.running.pop("scheduler")
+    os.killpg(scheduler.pid, signal.SIGKILL)
+    scheduler.wait(30)
+    one_alert(stack, "scheduler_dead", known, time.monotonic())
+    stack.start("scheduler")
+    stack.until("it is good again", lambda: len(alerts(stack)) == known + 2)
+    assert alerts(stack)[-1] == "datamoat: Airflow's scheduler: good again"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from alert_table import refreshed, rows
 
 from datamoat import settings
 from datamoat.errors import UsageError
@@ -242,3 +243,12 @@ def test_the_client_of_docker_reads_it_too(checkout: Path, example: dict[str, st
         call, cwd=checkout, capture_output=True, text=True, check=False, env={**os.environ, "HOME": str(tmp_path)}
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_page_of_operations_shows_the_table_of_alerts_and_each_fault_in_it_is_brought_about(checkout: Path) -> None:
+    page = (checkout / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert refreshed(page) == page, "run `python tests/dags/alert_table.py`"
+    tests = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("test_faults.py", "test_celery.py")]
+    faults = {row["fault"] for row in rows()} - {""}
+    assert len(faults) >= 8
+    assert faults == {name for text in tests for name in re.findall(r'one_alert\((?:stack, )?"(\w+)"', text)}

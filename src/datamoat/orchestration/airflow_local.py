@@ -25,6 +25,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from datamoat.errors import DatamoatError, ModelFailedError, UsageError
@@ -124,9 +125,15 @@ def running(airflow: Airflow) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     logs.mkdir(parents=True, exist_ok=True)
     pools = airflow.home / "pools.json"
     pools.write_text(json.dumps(schedule.pools(read_sources(Path(airflow.environment["DATAMOAT_ROOT"])))))
-    for words in (("db", "migrate"), ("pools", "import", str(pools))):
+    for old in logs.glob("*.log"):
+        old.replace(old.with_suffix(".before"))  # of one start before this one
+    words_of = [("db", "migrate"), ("pools", "import", str(pools))]
+    if (airflow.home / "airflow.db").is_file():
+        oldest = datetime.now(UTC) - timedelta(days=read_settings().keep_days)
+        words_of.append(("db", "clean", "--clean-before-timestamp", oldest.isoformat(), "--skip-archive", "--yes"))
+    for words in words_of:
         with step("airflow", airflow=" ".join(words[:2])):
-            _run(airflow, logs / f"{words[0]}.log", *words)
+            _run(airflow, logs / f"{words[0]}-{words[1]}.log", *words)
     started: dict[str, subprocess.Popen[bytes]] = {}
     try:
         with step("airflow", airflow="start"):
