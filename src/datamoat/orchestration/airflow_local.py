@@ -1,4 +1,4 @@
-"""Airflow on this machine: three processes on loopback, with a home of their own in the data folder.
+"""Airflow on this machine: four processes on loopback, with a home of their own in the data folder.
 
     python -m datamoat.orchestration.airflow_local start [PORT]     runs it in the foreground until Ctrl-C, and prints its address and login
     python -m datamoat.orchestration.airflow_local airflow WORD …   runs Airflow's own command line on that home
