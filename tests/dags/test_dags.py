@@ -20,9 +20,10 @@ from airflow.models.asset import AssetEvent, AssetModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
 found = {"states": {}, "tasks": {}, "exceptions": []}
-for name in sys.argv[1:]:
+for word in sys.argv[1:]:
+    name, _, parameters = word.partition(" ")
     bag.dags[name].deadline = None  # 3.3.2's dag.test() asks its database for a deadline by its definition, and dies
-    run = bag.dags[name].test()
+    run = bag.dags[name].test(run_conf=json.loads(parameters) if parameters else None)
     found["states"][name] = str(getattr(run.state, 'value', run.state))
     found["tasks"][name] = {ti.task_id: str(getattr(ti.state, 'value', ti.state)) for ti in run.get_task_instances()}
 with create_session() as session:
@@ -78,6 +79,14 @@ def test_what_is_published_already_triggers_no_build(driven: Any, migrated: Any)
         "ingest__reference": {"land": "skipped"},
         "ingest__example_board": {"fetch": "success", "land": "skipped", "validate": "success", "all_good": "success"},
     }
+
+
+def test_a_dry_run_sends_no_request_and_one_request_can_be_named(driven: Any, migrated: Any) -> None:
+    asked = len(migrated.upstream.asked)
+    found = migrated.python(DRIVE, 'ingest__example_board {"dry_run": true}')
+    assert (found["states"]["ingest__example_board"], len(migrated.upstream.asked)) == ("success", asked)
+    found = migrated.python(DRIVE, 'ingest__example_board {"request": "entries"}')
+    assert (found["states"]["ingest__example_board"], len(migrated.upstream.asked)) == ("success", asked + 1)
 
 
 def test_an_empty_response_fails_the_run_by_name_and_changes_nothing(
