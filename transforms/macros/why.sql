@@ -6,44 +6,35 @@ description: >
 ---*/
 create or replace macro marts.why(table_name, column_name, row_key) as table
 with chosen as (
-    select to_json(t) as j
+    select *
     from query(
-        'from marts."' || replace(table_name, '"', '""') || '" where true ' || regexp_replace(
+        'select null::varchar as company_id, null::varchar as platform_id, null::varchar as board_id, null::varchar as entry_key,'
+        || ' null::date as captured_on, null::date as month, null::date as previous_on, null::varchar as company_a,'
+        || ' null::varchar as company_b, null::varchar as board_a, null::varchar as board_b, null::varchar as fact_id,'
+        || ' null::varchar as claim_id, null::varchar as citation_id, null::varchar as assumption_id,'
+        || ' null::varchar as figure_as_stated, null::varchar[] as citation_ids, null::varchar[] as assumption_ids where false'
+        || ' union all by name select * from marts."' || replace(table_name, '"', '""') || '" where true ' || regexp_replace(
             replace(row_key, '''', ''''''), '\s*([A-Za-z0-9_]+)\s*=\s*([^;]*?)\s*(;|$)', ' and "\1"::varchar = ''\2''', 'g'
         )
-    ) as t
+    )
 ),
 
 keys as (
     select
-        j,
-        j ->> '$.company_id' as company_id,
-        j ->> '$.platform_id' as platform_id,
-        j ->> '$.board_id' as board_id,
-        j ->> '$.entry_key' as entry_key,
-        (j ->> '$.captured_on')::date as captured_on,
-        (j ->> '$.month')::date as month,
-        (j ->> '$.previous_on')::date as previous_on,
-        j ->> '$.company_a' as company_a,
-        j ->> '$.company_b' as company_b,
-        j ->> '$.board_a' as board_a,
-        j ->> '$.board_b' as board_b,
-        j ->> '$.fact_id' as fact_id,
-        j ->> '$.claim_id' as claim_id,
-        coalesce(json_array_length(j -> '$.citation_ids'), 0) > 0
-        or coalesce(json_array_length(j -> '$.assumption_ids'), 0) > 0
-        or coalesce(j ->> '$.citation_id', j ->> '$.assumption_id') is not null as has_own
+        *,
+        len(coalesce(citation_ids, [])) > 0 or len(coalesce(assumption_ids, [])) > 0
+        or coalesce(citation_id, assumption_id) is not null as has_own
     from chosen
 ),
 
 own_ids as (
     select
-        unnest(coalesce(from_json(j -> '$.citation_ids', '["VARCHAR"]'), []::varchar[]) || coalesce([j ->> '$.citation_id'], []::varchar[])) as id,
-        j ->> '$.figure_as_stated' as figure_as_stated
+        unnest(coalesce(citation_ids, []) || coalesce([citation_id], [])) as id,
+        figure_as_stated
     from keys
     union all
     select
-        unnest(coalesce(from_json(j -> '$.assumption_ids', '["VARCHAR"]'), []::varchar[]) || coalesce([j ->> '$.assumption_id'], []::varchar[])) as id,
+        unnest(coalesce(assumption_ids, []) || coalesce([assumption_id], [])) as id,
         null as figure_as_stated
     from keys
 ),

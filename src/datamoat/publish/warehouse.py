@@ -20,6 +20,7 @@ from datamoat.errors import PublishRefusedError, UsageError
 from datamoat.log import log
 from datamoat.project.model import Project, Table
 from datamoat.publish.changes import write_change
+from datamoat.publish.macros import stored_macro
 from datamoat.publish.results import read_audit
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, part_of, sha256_of
@@ -168,9 +169,8 @@ def _write(settings: Settings, project: Project, build: Build, previous: Publish
             con.execute(f"comment on table meta.{name} is {quoted(text)}")
         write_change(con, previous.path if previous else None, project.build)
         for macro in project.macros:
-            con.execute(macro.sql)
-            kind = "macro table" if " as table" in macro.sql.lower() else "macro"
-            con.execute(f"comment on {kind} marts.{macro.name} is {quoted(' '.join(macro.description.split()))}")
+            con.execute(stored_macro(macro, settings.published.stem))
+            con.execute(f"comment on macro table marts.{macro.name} is {quoted(' '.join(macro.description.split()))}")
         con.execute("use memory")
         con.execute("checkpoint warehouse")
         con.execute("detach warehouse")
