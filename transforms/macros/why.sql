@@ -12,7 +12,7 @@ with chosen as (
         || ' null::date as captured_on, null::date as month, null::date as previous_on, null::varchar as company_a,'
         || ' null::varchar as company_b, null::varchar as board_a, null::varchar as board_b, null::varchar as fact_id,'
         || ' null::varchar as claim_id, null::varchar as citation_id, null::varchar as assumption_id,'
-        || ' null::varchar as figure_as_stated, null::varchar[] as citation_ids, null::varchar[] as assumption_ids where false'
+        || ' null::varchar as figure_as_stated, null::varchar as evidence, null::varchar[] as citation_ids, null::varchar[] as assumption_ids where false'
         || ' union all by name select * from marts."' || replace(table_name, '"', '""') || '" where true ' || regexp_replace(
             replace(row_key, '''', ''''''), '\s*([A-Za-z0-9_]+)\s*=\s*([^;]*?)\s*(;|$)', ' and "\1"::varchar = ''\2''', 'g'
         )
@@ -205,16 +205,16 @@ questions as (
         q.claim_id as id,
         null::varchar as parent_id,
         null::double as variance_share,
-        q.evidence,
-        'Decided by the query in marts.claim_check.sql, which reads '
+        coalesce(k.evidence, q.claim_text) as evidence,
+        'Decided by the query in marts.claim.sql, which reads '
         || array_to_string(list_sort(list_distinct(regexp_extract_all(q.sql, 'marts\.[a-z_]+'))), ', ') || '.' as detail,
         null::varchar as verification,
         null::varchar as url,
         null::varchar as published_on,
         null::varchar as read_on,
         null::varchar as sha256
-    from marts.claim_check as q
-    inner join keys as k on q.claim_id = k.claim_id and q.captured_on = k.captured_on and q.board_id = k.board_id
+    from marts.claim as q
+    inner join keys as k on q.claim_id = k.claim_id
 ),
 
 others as (

@@ -1,6 +1,7 @@
 /*---
 description: >
-  The ledger of claims: the verdict on each claim for each board and day it is about, with the query that decides it. A claim that is not about a board has one row, under `no_board`.
+  The ledger of claims: the verdict on each claim for each board and day it is about. A claim that is not about a board has one row, under `no_board`.
+  The query that decides a claim is in claim.
   An absent model is not_testable and a day without a complete capture no_data, never false.
 grain: [claim_id, board_id, captured_on]
 nullable: [gap_to_leader, gap_exceeds_interval]
@@ -19,9 +20,7 @@ select
     checks.evidence,
     checks.gap_to_leader,
     checks.gap_exceeds_interval,
-    claims.claim_origin,
-    claims.how_decided,
-    claims.sql
+    claims.claim_origin
 from intermediate.int_claim__check as checks
 inner join staging.stg_reference__claims as claims on checks.claim_id = claims.claim_id
 order by checks.claim_id, checks.board_id, checks.captured_on
