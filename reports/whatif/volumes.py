@@ -5,6 +5,7 @@ before or in the fit, and a dropped fact, changes the reference tables of a scen
 """
 
 import csv
+import difflib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -180,8 +181,11 @@ def _set_percentiles(path: Path, numbers: Mapping[str, tuple[str, str, str]]) ->
     known = {name: row for row in rows for name in (row["assumption_id"], row["name"])}
     for name, values in numbers.items():
         if name not in known:
-            near = sorted(row["name"] for row in rows if name.split("_")[0] in row["name"])
-            raise UsageError(f"no assumption is called {name!r}", path.name, f"did you mean one of {near[:8]}?")
+            near = difflib.get_close_matches(name, [row["name"] for row in rows], 3)
+            listed = '`datamoat query "select assumption_id, name, description from meta.assumptions"` lists them.'
+            raise UsageError(
+                f"no assumption is called {name!r}", path.name, f"did you mean {' or '.join(near)}?" if near else listed
+            )
         row = known[name]
         if row["is_read"] == "false":
             raise UsageError(

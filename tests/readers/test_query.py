@@ -1,12 +1,15 @@
 """A query has limits that hold: it runs in a process of its own, which is ended."""
 
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from typer.testing import CliRunner, Result
 
+from datamoat.cli.app import app
 from datamoat.errors import PublishRefusedError, UsageError
 from datamoat.settings import Settings
 from datamoat.views import query_child
@@ -24,8 +27,9 @@ def settings(made: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_a_query_returns_columns_and_rows_in_their_types(settings: Settings) -> None:
     sql = "select 1.5 as a, date '2026-03-01' as b, [1, 2] as c, null as d from meta.build"
-    columns, rows = run_apart(settings, Query(sql))
+    columns, types, rows = run_apart(settings, Query(sql))
     assert columns == ("a", "b", "c", "d")
+    assert types == ("DECIMAL(2,1)", "DATE", "INTEGER[]", '"NULL"')
     assert [(float(a), b.isoformat(), c, d) for a, b, c, d in rows] == [(1.5, "2026-03-01", [1, 2], None)]
 
 
@@ -48,6 +52,100 @@ def test_a_query_that_may_not_or_cannot_run_ends_and_is_explained(
         run_apart(settings, Query(sql, seconds=1 if "1 s" in message else 30))
     assert time.monotonic() - began < 30
     assert [child for child in psutil.Process().children() if "query_child" in " ".join(child.cmdline())] == []
+
+
+ROW = "select date '2026-03-01' as d, 1.5::decimal(4, 2) as x, ['a', 'b'] as l, null::integer as n, true as b, 'a,\"|' as t"
+IN_EACH_FORM = {
+    "table": 'd           x     l     n    b  t\n2026-03-01  1.50  a, b  –  yes  a,"|\n',
+    "csv": 'd,x,l,n,b,t\n2026-03-01,1.50,"[""a"", ""b""]",,true,"a,""|"\n',
+    "ndjson": '{"d": "2026-03-01", "x": 1.5, "l": ["a", "b"], "n": null, "b": true, "t": "a,\\"|"}\n',
+    "markdown": '| d | x | l | n | b | t |\n|---|---|---|---|---|---|\n| 2026-03-01 | 1.50 | a, b | – | yes | a,"\\| |\n',
+}
+
+
+def call(*words: str, given: str | None = None) -> Result:
+    return CliRunner().invoke(app, ["query", *words], input=given)
+
+
+@pytest.mark.parametrize("form", IN_EACH_FORM)
+def test_rows_are_printed_in_the_form_that_was_named(settings: Settings, form: str) -> None:
+    assert call(ROW, "--format", form).stdout == IN_EACH_FORM[form]
+
+
+def test_json_is_a_form_of_its_own_and_a_short_option(settings: Settings) -> None:
+    assert json.loads(call(ROW, "--json").stdout) == [json.loads(IN_EACH_FORM["ndjson"])]
+    assert call(ROW, "--format", "json").stdout == call(ROW, "--json").stdout
+
+
+def test_parquet_keeps_the_types_and_is_read_by_another_library(settings: Settings, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "rows.parquet"
+    path.write_bytes(call(f'{ROW}, \'x\'::blob as "a ""b"', "--format", "parquet").stdout_bytes)
+    table = pq.read_table(path)
+    assert dict(zip(table.column_names, map(str, table.schema.types), strict=True)) == {
+        "d": "date32[day]", "x": "decimal128(4, 2)", "l": "list<element: string>", "n": "int32", "b": "bool", "t": "string", 'a "b': "binary",
+    }  # fmt: skip
+    assert [str(value) for value in table.to_pylist()[0].values()] == [
+        "2026-03-01",
+        "1.50",
+        "['a', 'b']",
+        "None",
+        "True",
+        'a,"|',
+        "b'x'",
+    ]
+
+
+def test_a_statement_comes_from_a_file_or_from_standard_input(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "one.sql").write_text("select 7 as n")
+    assert call(str(tmp_path / "one.sql"), "--format", "csv").stdout == "n\n7\n"
+    assert call("-", "--format", "csv", given="select 8 as n").stdout == "n\n8\n"
+    with pytest.raises(UsageError, match="cannot be read"):
+        _raised(call("none.sql"))
+    with pytest.raises(UsageError, match="no statement"):
+        _raised(call("-", given=" "))
+
+
+def test_a_table_cuts_long_lists_and_says_that_there_are_no_rows(settings: Settings) -> None:
+    assert call("select range(20) as l").stdout.splitlines()[1] == "0, 1, 2, 3, 4, 5, … (20)"
+    assert len(json.loads(call("select range(20) as l", "--json").stdout)[0]["l"]) == 20
+    assert call("select 1 as n where false").stdout == "n\n(0 rows)\n"
+    assert call("select 1 as n where false", "--format", "csv").stdout == "n\n"
+
+
+def test_only_a_table_for_a_person_is_cut_at_two_hundred_rows(settings: Settings) -> None:
+    sql = "select unnest(range(300)) as n"
+    assert len(call(sql).stdout.splitlines()) == 201
+    assert len(call(sql, "--format", "csv").stdout.splitlines()) == 301
+    assert len(call(sql, "--format", "csv", "--limit", "5").stdout.splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("sql", "fix"),
+    [
+        ("selec 1", "starts with SELECT, FROM or WITH"),
+        ("select 'x", "look at its end"),
+        ("select 1 frm x y", "look just before 'x'"),
+        ("create table t as select 1", "only read"),
+        ("from read_text('/etc/hostname')", "published file alone"),
+    ],
+)
+def test_a_statement_that_does_not_run_gets_a_step_to_take(settings: Settings, sql: str, fix: str) -> None:
+    failure = call(sql).exception
+    assert isinstance(failure, UsageError)
+    assert fix in failure.fix
+
+
+def test_a_day_that_is_none_is_explained() -> None:
+    assert (
+        "'2026-13-01' is not a day: write year, month and day, such as 2026-05-14." in call("x", "--as-of", "2026-13-01").output
+    )
+
+
+def _raised(done: Result) -> None:
+    assert done.exception is not None
+    raise done.exception
 
 
 def test_d09_a_query_that_wants_more_memory_than_it_may_take_ends_and_is_explained(

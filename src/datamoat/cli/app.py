@@ -7,9 +7,12 @@ import typer
 from typer.core import TyperGroup
 
 from datamoat import __version__
-from datamoat.cli import contribute, maintenance, pipeline, readers, scenarios, sources, streamed
+from datamoat.cli import contribute, maintenance, pipeline, profiles, readers, scenarios, sources, streamed
+from datamoat.cli.options import with_program
 from datamoat.errors import DatamoatError
 from datamoat.log import Form, in_json, log, show_log
+
+LOG_OPTIONS = "The options of the log may follow too: --log-format json|text, and --verbose."
 
 
 class Program(TyperGroup):
@@ -27,12 +30,22 @@ class Program(TyperGroup):
                 (first if word.startswith("--log-format=") or word in {"--verbose", "-v"} else rest).append(word)
         return super().parse_args(ctx, [*first, *rest])
 
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401
+        """Return the commands, and the profiles that the content tree declares."""
+        return [*super().list_commands(ctx), *profiles.names()]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401
+        """Return a command by its name, or the profile of that name."""
+        command = super().get_command(ctx, cmd_name) or profiles.command(cmd_name)
+        if command is not None:
+            command.epilog = LOG_OPTIONS
+        return command
+
 
 app = typer.Typer(
     cls=Program,
     help="Fetch, land, build, audit and publish the data of a content tree, and query what is published.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -65,7 +78,7 @@ def main() -> None:
         if in_json():
             log.error("failed", error=type(failure).__name__, what=failure.what, where=failure.where, fix=failure.fix)
         else:
-            typer.secho(str(failure), err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+            typer.secho(with_program(str(failure)), err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
         sys.exit(failure.exit_code)
 
 

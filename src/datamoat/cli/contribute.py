@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datamoat.cli.options import shown
+from datamoat.cli.options import AsJson, program, shown
 from datamoat.errors import UsageError
 from datamoat.settings import read_settings
+from datamoat.views.render import say
 
 if TYPE_CHECKING:
     from datamoat.project.additions import Kind
@@ -29,6 +30,7 @@ def add(
         list[str] | None,
         typer.Option("--with", metavar="KIND=FILE.csv", help="Rows that belong to it, such as a capture's entries."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Add one row to the reference facts; it is written only if every rule takes it.
 
@@ -53,7 +55,10 @@ def add(
                 )
     more = [(kinds[_known(word, kinds)], row) for word, file in map(_pair, together or []) for row in read_rows(Path(file))]
     line = add_rows(settings.reference, [(kinds[kind], given), *more], datetime.now(UTC).date())[0]
-    typer.echo(f"{shown(kinds[kind].path)}:{line} written. `datamoat build`, then `datamoat diff --working` shows what it moves.")
+    say(
+        f"{shown(kinds[kind].path)}:{line} written. `{program()} build`, then `{program()} diff --working` shows what it moves.",
+        as_json=as_json, path=kinds[kind].path, line=line,
+    )  # fmt: skip
 
 
 def _pair(written: str) -> tuple[str, str]:

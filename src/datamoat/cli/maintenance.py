@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from datamoat.cli.options import AsJson
 from datamoat.settings import read_settings
+from datamoat.views.render import rows, say
 
 
 def register(app: typer.Typer) -> None:
@@ -15,7 +17,7 @@ def register(app: typer.Typer) -> None:
     app.command()(notify)
 
     @app.command()
-    def docs() -> None:
+    def docs(as_json: AsJson = False) -> None:
         """Write the generated pages of docs/, and the output of each command shown in the others, from the published file.
 
         Example: datamoat docs
@@ -23,10 +25,13 @@ def register(app: typer.Typer) -> None:
         from datamoat.views.docs import write_docs
 
         n_pages, n_refreshed = write_docs(read_settings(), app)
-        typer.echo(f"{n_pages} pages written, the output of commands in {n_refreshed} refreshed")
+        say(
+            f"{n_pages} pages written, the output of commands in {n_refreshed} refreshed",
+            as_json=as_json, n_pages=n_pages, n_refreshed=n_refreshed,
+        )  # fmt: skip
 
 
-def check() -> None:
+def check(as_json: AsJson = False) -> None:
     """Check everything that can be known without building: files, names, graph, dictionary, reference rows.
 
     Example: datamoat check
@@ -52,22 +57,24 @@ def check() -> None:
         if source.part is not None:
             counts_sql(source)
     n_bound = bind_models(settings, project, sources, facts, today)
-    typer.echo(
+    n_rows = sum(fact.frame.height for fact in facts)
+    say(
         f"{len(project.models)} models ({n_bound} bound), {n_rules} rules, {len(project.columns)} columns, {len(project.checks)} checks,"
-        f" {len(sources)} sources, {sum(fact.frame.height for fact in facts):,} reference rows: all in order"
-    )
+        f" {len(sources)} sources, {n_rows:,} reference rows: all in order",
+        as_json=as_json, n_models=len(project.models), n_bound=n_bound, n_rules=n_rules, n_columns=len(project.columns),
+        n_checks=len(project.checks), n_sources=len(sources), n_reference_rows=n_rows,
+    )  # fmt: skip
 
 
-def doctor() -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Look at the machine and the files, and report what to do about anything wrong; exits 1 if something is.
 
     Example: datamoat doctor
     """
-    from datamoat.views.render import rows
     from datamoat.views.status import examine
 
     findings = examine(read_settings())
-    rows(("is_good", "what", "fix"), [(good, what, "" if good else fix) for good, what, fix in findings])
+    rows(("is_good", "what", "fix"), [(good, what, "" if good else fix) for good, what, fix in findings], as_json=as_json)
     raise typer.Exit(0 if all(good for good, *_ in findings) else 1)
 
 

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from datamoat.cli.options import AsJson, AsOf, day_of, shown
+from datamoat.cli.options import AsJson, AsOf, program, shown
 from datamoat.settings import read_settings
+from datamoat.views.render import rows, say
 
 
 def register(app: typer.Typer) -> None:
@@ -14,7 +15,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def run(as_of: AsOf = None) -> None:
+def run(as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Land, build, audit and publish what is here; uses no network.
 
     Example: datamoat run
@@ -26,14 +27,19 @@ def run(as_of: AsOf = None) -> None:
 
     settings = read_settings()
     with one_writer(settings.data, "run"):
-        refresh(settings, day_of(as_of))
+        published = refresh(settings, as_of)
     with open_published(settings) as con:
-        typer.echo()
-        print_sections(read_sections(con, settings.content / RUN))
-    typer.echo(f'\nThe file: {shown(settings.published)}\nQuery it: datamoat show, then datamoat query "from marts.…"')
+        sections = read_sections(con, settings.content / RUN)
+    if as_json:
+        listed = [{"title": section.title, "rows": section.records} for section in sections]
+        say("", as_json=True, build_id=published.build_id, as_of=published.as_of, path=settings.published, sections=listed)
+        return
+    typer.echo()
+    print_sections(sections)
+    typer.echo(f'\nThe file: {shown(settings.published)}\nQuery it: {program()} show, then {program()} query "from marts.…"')
 
 
-def land() -> None:
+def land(as_json: AsJson = False) -> None:
     """Read every snapshot and reference file; refuse what is malformed.
 
     Example: datamoat land
@@ -47,10 +53,14 @@ def land() -> None:
     with one_writer(settings.data, "land"):
         facts = read_reference(settings.reference)
         report = land_all(settings, read_sources(settings.content))
-    typer.echo(f"{len(facts)} reference files with {sum(fact.frame.height for fact in facts):,} rows; {report}")
+    n_rows = sum(fact.frame.height for fact in facts)
+    say(
+        f"{len(facts)} reference files with {n_rows:,} rows; {report}",
+        as_json=as_json, n_files=len(facts), n_rows=n_rows, landings=str(report),
+    )  # fmt: skip
 
 
-def build(as_of: AsOf = None) -> None:
+def build(as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Build every table from the reference facts and the snapshots that are here.
 
     Example: datamoat build --as-of 2026-05-15
@@ -61,8 +71,11 @@ def build(as_of: AsOf = None) -> None:
 
     settings = read_settings()
     with one_writer(settings.data, "build"):
-        made = build_models(settings, read_project(settings.content), day_of(as_of))
-    typer.echo(f"build {made.build_id}: {len(made.tables)} tables, as of {made.as_of}")
+        made = build_models(settings, read_project(settings.content), as_of)
+    say(
+        f"build {made.build_id}: {len(made.tables)} tables, as of {made.as_of}",
+        as_json=as_json, build_id=made.build_id, as_of=made.as_of, n_tables=len(made.tables),
+    )  # fmt: skip
 
 
 def audit(as_json: AsJson = False) -> None:
@@ -73,7 +86,6 @@ def audit(as_json: AsJson = False) -> None:
     from datamoat.project.read import read_project
     from datamoat.publish.audit import audit_build
     from datamoat.storage.files import one_writer
-    from datamoat.views.render import rows
 
     settings = read_settings()
     with one_writer(settings.data, "audit"):
@@ -84,7 +96,7 @@ def audit(as_json: AsJson = False) -> None:
         typer.echo(f"{len(checked.results)} checks, {len(checked.warnings)} warnings, none critical.")
 
 
-def publish() -> None:
+def publish(as_json: AsJson = False) -> None:
     """Publish the audited build: readers open it from now on.
 
     Example: datamoat publish
@@ -96,10 +108,16 @@ def publish() -> None:
     settings = read_settings()
     with one_writer(settings.data, "publish"):
         published = publish_warehouse(settings, read_project(settings.content))
-    typer.echo(f"build {published.build_id} is in {shown(settings.published)}" + ("" if published.is_new else " already"))
+    say(
+        f"build {published.build_id} is in {shown(settings.published)}" + ("" if published.is_new else " already"),
+        as_json=as_json, build_id=published.build_id, as_of=published.as_of, path=settings.published, is_new=published.is_new,
+    )  # fmt: skip
 
 
-def rollback(build_id: Annotated[str | None, typer.Argument(help="Which build; the one before if left out.")] = None) -> None:
+def rollback(
+    build_id: Annotated[str | None, typer.Argument(help="Which build; the one before if left out.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Publish an earlier build again.
 
     Example: datamoat rollback
@@ -110,4 +128,7 @@ def rollback(build_id: Annotated[str | None, typer.Argument(help="Which build; t
     settings = read_settings()
     with one_writer(settings.data, "rollback"):
         published = warehouse.rollback(settings, build_id)
-    typer.echo(f"build {published.build_id} (as of {published.as_of}) is in {shown(settings.published)} again")
+    say(
+        f"build {published.build_id} (as of {published.as_of}) is in {shown(settings.published)} again",
+        as_json=as_json, build_id=published.build_id, as_of=published.as_of, path=settings.published,
+    )  # fmt: skip

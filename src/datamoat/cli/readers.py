@@ -1,19 +1,21 @@
 """The commands for readers: status, show, query, diff, answer, forecast, trace, report, export, verify."""
 
 import json
-from datetime import datetime
+import sys
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from datamoat.cli.options import AsJson, Where, day_of, shown
+from datamoat.cli.options import AsJson, Where, day_option, program, shown
+from datamoat.errors import UsageError
 from datamoat.settings import read_settings
-from datamoat.views.render import rows, text_of
+from datamoat.views.render import Form, print_as, rows, say, text_of
 
 UNKNOWN = 3  # the exit code of a release that is whole and whose checksum nobody here knows
 SHOWN = 200  # rows a query prints unless --limit changes it
-Day = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day of the release; today if left out.")]
+Day = Annotated[date | None, day_option("--on", help="The day of the release; today if left out.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -61,35 +63,37 @@ def show(
         return
     typer.echo(f"{name}\n{description}\n")
     rows(*columns)
-    typer.echo(f'\nTry: datamoat query "from {name} limit 5"')
+    typer.echo(f'\nTry: {program()} query "from {name} limit 5"')
 
 
 def query(
-    sql: Annotated[str, typer.Argument(help="One statement; `from meta.models` is enough.")],
+    sql: Annotated[str, typer.Argument(help="One statement (`from meta.models` is enough), a file that ends in .sql, or -.")],
     as_json: AsJson = False,
-    limit: Annotated[int, typer.Option(help="Print at most this many rows; 0 prints all.")] = SHOWN,
-    seconds: Annotated[int, typer.Option(help="Stop a query that runs longer.")] = 60,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option("--as-of", formats=["%Y-%m-%d"], help="Query the release that was current on that day."),
+    form: Annotated[Form, typer.Option("--format", help="How to print the rows.")] = Form.TABLE,
+    limit: Annotated[
+        int | None, typer.Option(help=f"Print at most this many rows; 0 prints all. {SHOWN} in a table, else all.")
     ] = None,
+    seconds: Annotated[int, typer.Option(help="Stop a query that runs longer.")] = 60,
+    as_of: Annotated[date | None, day_option("--as-of", help="Query the release that was current on that day.")] = None,
     rebuild_as_of: Annotated[
-        datetime | None,
-        typer.Option(
-            "--rebuild-as-of", formats=["%Y-%m-%d"], help="Query what today's models compute from what was public on that day."
-        ),
+        date | None, day_option("--rebuild-as-of", help="Query what today's models compute from what was public on that day.")
     ] = None,
 ) -> None:
     """Query the published file; it is opened for reading only, and nothing else can be reached from it.
 
-    Example: datamoat query "select table_name, n_rows from meta.models"
+    Example: datamoat query "select table_name, n_rows from meta.models" --format csv
     """
-    from datamoat.views.query_child import Query, run_apart
+    from datamoat.views.query_child import Query, run_apart, statement_of
 
-    columns, found = run_apart(read_settings(), Query(sql, limit, seconds, day_of(as_of), day_of(rebuild_as_of)))
-    rows(columns, found[: limit or None], as_json=as_json)
-    if limit and len(found) > limit and not as_json:
-        typer.echo(f"… more rows than {limit}; --limit 0 prints all", err=True)
+    form = Form.JSON if as_json else form
+    if form is Form.PARQUET and sys.stdout.isatty():
+        raise UsageError("Parquet is not text", "--format parquet", "write it to a file: add > rows.parquet.")
+    most = (SHOWN if form in {Form.TABLE, Form.MARKDOWN} else 0) if limit is None else limit
+    statement = statement_of(sql, sys.stdin.read)
+    found = run_apart(read_settings(), Query(statement, most, seconds, as_of, rebuild_as_of))
+    print_as(form, found.columns, found.types, found.rows[: most or None])
+    if most and len(found.rows) > most:
+        typer.echo(f"… more rows than {most}; --limit 0 prints all", err=True)
 
 
 def diff(
@@ -133,7 +137,6 @@ def forecast(as_json: AsJson = False) -> None:
 
     Example: datamoat forecast
     """
-    from datamoat.errors import UsageError
     from datamoat.storage.warehouse import open_published
     from datamoat.views.sections import FORECAST, print_sections, read_sections
 
@@ -174,6 +177,7 @@ def trace(
 
 def report(
     to: Annotated[Path | None, typer.Option(help="The folder to put it in; data/exports/report if left out.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Draw the report from the published file: one HTML page that loads nothing, and each chart as PNG and SVG.
 
@@ -182,10 +186,11 @@ def report(
     from datamoat.views.report import write_report
 
     made = write_report(read_settings(), to)
-    typer.echo(
-        f"{shown(made.page)}: {made.n_panels} charts, {made.page.stat().st_size / 1e6:.1f} MB;"
-        f" PNG and SVG in {shown(made.page.parent / 'charts')}"
-    )
+    n_bytes = made.page.stat().st_size
+    say(
+        f"{shown(made.page)}: {made.n_panels} charts, {n_bytes / 1e6:.1f} MB; PNG and SVG in {shown(made.page.parent / 'charts')}",
+        as_json=as_json, page=made.page, n_panels=made.n_panels, n_bytes=n_bytes,
+    )  # fmt: skip
 
 
 def export(
@@ -198,6 +203,7 @@ def export(
     include_licensed: Annotated[
         bool, typer.Option("--include-licensed", help="Write tables under a licence that you stated for a file of yours, too.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the published marts as Parquet and CSV; with --release, everything a reader in five years needs.
 
@@ -211,18 +217,19 @@ def export(
 
         with one_writer(settings.data, "export"):
             folder = export_tables(settings, to, replace=force, include_licensed=include_licensed)
-        typer.echo(f"{shown(folder)}: {_measured(folder)}")
+        say(f"{shown(folder)}: {_measured(folder)}", as_json=as_json, folder=folder)
         return
     from datamoat.release import bundle as releases
 
     with one_writer(settings.data, "export"):
-        entry, folder = releases.make_release(settings, day_of(on), to, replace=force)
+        entry, folder = releases.make_release(settings, on, to, replace=force)
         if record:
             releases.record(settings.own_content / "data", entry)
-    typer.echo(
-        f"{shown(folder)}: {_measured(folder)}\nreleased {entry.released_on}, build {entry.build_id}\nchecksum {entry.checksum}"
-    )
-    if not record:
+    say(
+        f"{shown(folder)}: {_measured(folder)}\nreleased {entry.released_on}, build {entry.build_id}\nchecksum {entry.checksum}",
+        as_json=as_json, folder=folder, **vars(entry),
+    )  # fmt: skip
+    if not record and not as_json:
         typer.echo("Write the checksum where the bundle is not: the release note, or --record and commit data/releases.csv.")
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from datamoat.cli.options import AsJson
 from datamoat.errors import SourceChangedError, UsageError
 from datamoat.ingest.status import FetchStatus, State, Status
 from datamoat.settings import Settings, read_settings
-from datamoat.views.render import rows
+from datamoat.views.render import rows, say
 
 if TYPE_CHECKING:
     from datamoat.ingest.landings import Landing
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from datamoat.ingest.source_state import RequestState
     from datamoat.project.sources import Source
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 LAST_RUNS = 10
 SHOWN_BYTES = 240
 SHOWN_CHANGES = 40
@@ -185,6 +185,7 @@ def accept(
     source: Annotated[str, typer.Argument(help="The source.")],
     snapshot: Annotated[str, typer.Argument(help="The snapshot to accept.")],
     reason: Annotated[str, typer.Option(help="Why it is accepted; kept in git.")],
+    as_json: AsJson = False,
 ) -> None:
     """Accept a quarantined snapshot or changed terms of a source, and keep the decision as a line that git keeps.
 
@@ -214,9 +215,10 @@ def accept(
         path = write_acceptance(settings, entry)
         landed, _ = land_source(settings, one)
     status = next((found.validation_status for found in landed if found.snapshot_id == landing.snapshot_id), "?")
-    typer.echo(
-        f"{landing.snapshot_id} is now {status}; written to {path.relative_to(settings.content)}. Commit that file, then run `datamoat run`."
-    )
+    say(
+        f"{landing.snapshot_id} is now {status}; written to {path.relative_to(settings.content)}. Commit that file, then run `datamoat run`.",
+        as_json=as_json, snapshot_id=landing.snapshot_id, validation_status=status, path=path,
+    )  # fmt: skip
 
 
 def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json: AsJson = False) -> None:
@@ -287,7 +289,10 @@ def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json
     raise typer.Exit(1 if bad else 0)
 
 
-def new_source(name: Annotated[str, typer.Argument(metavar="ID", help="Publisher and product, as publisher_product.")]) -> None:
+def new_source(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Publisher and product, as publisher_product.")],
+    as_json: AsJson = False,
+) -> None:
     """Write the folder of a new source, ready to be filled in.
 
     Example: datamoat new-source example_board
@@ -296,10 +301,11 @@ def new_source(name: Annotated[str, typer.Argument(metavar="ID", help="Publisher
 
     settings = read_settings()
     folder = write_source(settings, name)
-    typer.echo(
-        f"wrote {folder.relative_to(settings.content)}/: fill source.yml, put one real answer's shape into sample/, write parse.py until"
-    )
-    typer.echo("`pytest tests/unit/test_samples.py` passes, name new columns in transforms/columns.yml, then `make check`.")
+    say(
+        f"wrote {folder.relative_to(settings.content)}/: fill source.yml, put the shape of one real response into sample/, write parse.py until\n"
+        "`pytest tests/unit/test_samples.py` passes, name new columns in transforms/columns.yml, then `make check`.",
+        as_json=as_json, folder=folder,
+    )  # fmt: skip
 
 
 def _quarantined(settings: Settings, source: str, snapshot: str | None) -> tuple["Source", "Landing"]:

@@ -1,11 +1,11 @@
 """The commands about streamed sources: count, and add-file."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datamoat.cli.options import AsJson, day_of
+from datamoat.cli.options import AsJson, day_option
 from datamoat.errors import SourceUnavailableError, UsageError
 from datamoat.settings import read_settings
 
@@ -26,12 +26,8 @@ def register(app: typer.Typer) -> None:
 
 def count(
     source: Annotated[str, typer.Argument(help="A streamed source.")],
-    since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day to fetch; what is due, if left out.")
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day to fetch; the first day, if left out.")
-    ] = None,
+    since: Annotated[date | None, day_option(help="First day to fetch; what is due, if left out.")] = None,
+    until: Annotated[date | None, day_option(help="Last day to fetch; the first day, if left out.")] = None,
     engine: EngineName = "duckdb",
     remote: Remote = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what is due; open no socket.")] = False,
@@ -47,7 +43,7 @@ def count(
 
     settings = read_settings()
     one = find_source(settings.content, source)
-    first, last = day_of(since), day_of(until or since)
+    first, last = since, until or since
     if (first is None) != (last is None):
         raise UsageError("--until goes with --since", "the command line", "give the first day too.")
     now = datetime.now(UTC)
@@ -74,9 +70,7 @@ def count(
 def add_file(
     source: Annotated[str, typer.Argument(help="A streamed source.")],
     path: Annotated[str, typer.Argument(help="A file, or a folder of files; read where it lies, never copied.")],
-    on: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day the file is about, where its name does not say it.")
-    ] = None,
+    on: Annotated[date | None, day_option(help="The day the file is about, where its name does not say it.")] = None,
     label: Annotated[str | None, typer.Option(help="The set the file belongs to.")] = None,
     licence: Annotated[str | None, typer.Option(help="The licence of that set.")] = None,
     engine: EngineName = "duckdb",
@@ -93,7 +87,7 @@ def add_file(
     settings = read_settings()
     one = find_source(settings.content, source)
     counted = streamed.add_file(
-        settings, one, path, datetime.now(UTC), on=day_of(on), label=label, licence=licence, engine=_engine(engine, remote), remote=remote
+        settings, one, path, datetime.now(UTC), on=on, label=label, licence=licence, engine=_engine(engine, remote), remote=remote
     )  # fmt: skip
     _print(counted, as_json=as_json)
 

@@ -50,9 +50,7 @@ def stored_macro(macro: Snippet, name: str) -> str:
             pieces.append(VALUE.format(name=match["word"]))
         at = match.end()
     pieces += _with_alias(macro.sql[at:], name)
-    return (
-        f"create or replace macro {head['name']}({', '.join([*declared, 'db := null'])}) as table\nfrom query({' || '.join(pieces)})"
-    )
+    return f"create or replace macro {head['name']}({', '.join([*declared, 'db := null'])}) as table\nfrom query({' || '.join(pieces)})"
 
 
 def _with_alias(text: str, name: str) -> list[str]:

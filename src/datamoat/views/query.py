@@ -15,10 +15,12 @@ from datamoat.errors import UsageError
 from datamoat.log import log
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import Published, check_published, check_retained, open_published, retained_builds
+from datamoat.views.query_child import Found
 
 FIRST_SENTENCE = re.compile(r"(?<=\.)\s")
 HISTORY = {"marts.change", "meta.audits"}  # their rows depend on what was published before, so no count is shown
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
+NOT_SQL = re.compile(r"syntax error at or near \"(?P<at>[^\"]*)\"|syntax error at end of input")
 
 
 def open_as_of(settings: Settings, as_of: date | None, rebuild: date | None) -> duckdb.DuckDBPyConnection:
@@ -51,7 +53,7 @@ def open_as_of(settings: Settings, as_of: date | None, rebuild: date | None) -> 
     return open_published(settings)
 
 
-def run_query(con: duckdb.DuckDBPyConnection, sql: str, limit: int, seconds: int) -> Table:
+def run_query(con: duckdb.DuckDBPyConnection, sql: str, limit: int, seconds: int) -> Found:
     """Run one query.
 
     Args:
@@ -59,9 +61,6 @@ def run_query(con: duckdb.DuckDBPyConnection, sql: str, limit: int, seconds: int
         sql: One statement that returns rows.
         limit: Return at most one row more than this, so that the caller sees whether there are more; 0 returns all.
         seconds: Interrupt a query that runs longer.
-
-    Returns:
-        The names of the columns and the rows.
 
     Raises:
         UsageError: It is no query, does not run, or needs more time or memory than it may take.
@@ -72,17 +71,32 @@ def run_query(con: duckdb.DuckDBPyConnection, sql: str, limit: int, seconds: int
         relation = con.sql(sql)
         if relation is None:
             raise UsageError("that is not a query", sql, "write a SELECT, or start with FROM.")
-        return tuple(relation.columns), (relation.limit(limit + 1) if limit else relation).fetchall()
+        found = (relation.limit(limit + 1) if limit else relation).fetchall()
+        return Found(tuple(relation.columns), tuple(map(str, relation.types)), found)
     except duckdb.InterruptException as failure:
         raise UsageError(f"the query ran longer than {seconds} s", sql, "narrow it, or give --seconds.") from failure
     except duckdb.OutOfMemoryException as failure:
         raise UsageError("the query needs more memory than it may take", sql, "narrow it, or set DATAMOAT_MEMORY.") from failure
     except duckdb.Error as failure:
-        raise UsageError(
-            str(failure).strip(), sql, "`datamoat show` lists the tables, `datamoat show TABLE` its columns."
-        ) from failure
+        raise UsageError(str(failure).strip(), sql, _fix_of(failure, sql)) from failure
     finally:
         timer.cancel()
+
+
+def _fix_of(failure: duckdb.Error, sql: str) -> str:
+    """Return what to do about a statement that does not run."""
+    text = str(failure)
+    if isinstance(failure, duckdb.ParserException):
+        found = NOT_SQL.search(text)
+        if found and found["at"] and sql.lstrip().startswith(found["at"]):
+            return "a query starts with SELECT, FROM or WITH."
+        where = f"look just before {found['at']!r}" if found and found["at"] else "look at its end"
+        return f"{where}: a comma, quote or bracket may be missing. Text stands in '…', a name in \"…\"."
+    if "read-only" in text:
+        return "the published file is only read: write SELECT, or copy what you need with --format parquet."
+    if "disabled" in text or "locked" in text:
+        return "a query reaches the published file alone: open the file in DuckDB to join it with files of your own."
+    return "`datamoat show` lists the tables, `datamoat show TABLE` its columns."
 
 
 def list_tables(con: duckdb.DuckDBPyConnection, *, in_full: bool) -> Table:
@@ -107,8 +121,10 @@ def describe_table(con: duckdb.DuckDBPyConnection, table: str) -> tuple[str, str
     known = _tables(con)
     full = table if "." in table else f"marts.{table}"
     if full not in known:
-        near = difflib.get_close_matches(full, known, 3) or [name for name in known if name.startswith("marts.")]
-        raise UsageError(f"there is no table {table!r}", "the published file", f"did you mean one of {', '.join(near)}?")
+        bare = full.removeprefix("marts.")
+        near = difflib.get_close_matches(bare, [name.removeprefix("marts.") for name in known], 3)
+        fix = f"did you mean {' or '.join(near)}?" if near else "`datamoat show` lists the tables."
+        raise UsageError(f"there is no table {table!r}", "the published file", fix)
     schema, name = full.split(".")
     described = con.execute(
         "select column_name, data_type, comment from duckdb_columns() where schema_name = ? and table_name = ? order by column_index",

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import IO, Any
+from pathlib import Path
+from typing import IO, Any, NamedTuple
 
 from datamoat import errors
 from datamoat.errors import DatamoatError, UsageError
@@ -46,8 +47,44 @@ class Query:
     rebuild_as_of: date | None = None
 
 
-def run_apart(settings: Settings, query: Query) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Run a query in a child process and return its columns and rows.
+class Found(NamedTuple):
+    """What a query returns.
+
+    Attributes:
+        columns: The names of the columns.
+        types: Their types in DuckDB's notation.
+        rows: The rows.
+    """
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+def statement_of(text: str, standard_input: Callable[[], str]) -> str:
+    """Return the statement a person means: the text itself, the content of a file that ends in .sql, or standard input for `-`.
+
+    Raises:
+        UsageError: The file cannot be read, or there is nothing in it.
+    """
+    if text == "-":
+        sql = standard_input()
+    elif text.endswith(".sql") and not any(sign.isspace() for sign in text):
+        try:
+            sql = Path(text).read_text(encoding="utf-8")
+        except (OSError, ValueError) as failure:
+            raise UsageError(
+                f"the file cannot be read: {failure}", text, "name a file of SQL, or write the statement."
+            ) from failure
+    else:
+        sql = text
+    if not sql.strip():
+        raise UsageError("there is no statement", text or "the command line", 'write one: datamoat query "from meta.models".')
+    return sql
+
+
+def run_apart(settings: Settings, query: Query) -> Found:
+    """Run a query in a child process and return what it finds.
 
     Raises:
         UsageError: It is no query, does not run, or needs more time or memory than it may take; nothing of it runs on.
@@ -82,7 +119,7 @@ def run_apart(settings: Settings, query: Query) -> tuple[tuple[str, ...], list[t
         found = json.loads(body)
         if "error" in found:
             raise getattr(errors, found["error"])(found["what"], found["where"], found["fix"])
-        return tuple(found["columns"]), [tuple(map(_unpacked, row)) for row in found["rows"]]
+        return Found(tuple(found["columns"]), tuple(found["types"]), [tuple(map(_unpacked, row)) for row in found["rows"]])
     if child.returncode == -signal.SIGKILL and is_open:
         raise UsageError(f"the query ran longer than {query.seconds} s and was ended", query.sql, "narrow it, or give --seconds.")
     raise UsageError(
@@ -157,8 +194,8 @@ def _child() -> None:
             output.write(READY)
             output.flush()
             is_open = True
-            columns, rows = run_query(con, order["sql"], order["limit"], order["seconds"])
-        found = {"columns": columns, "rows": [list(map(_packed, row)) for row in rows]}
+            columns, types, rows = run_query(con, order["sql"], order["limit"], order["seconds"])
+        found = {"columns": columns, "types": types, "rows": [list(map(_packed, row)) for row in rows]}
     except DatamoatError as failure:
         found = _described(failure)
     except MemoryError:

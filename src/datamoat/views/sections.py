@@ -13,7 +13,7 @@ import typer
 
 from datamoat.errors import ContentError
 from datamoat.project.sql import read_snippet
-from datamoat.views.render import rows, text_of
+from datamoat.views.render import markdown, rows
 
 ANSWER = Path("reports") / "answer"
 ANSWER_OBJECT = Path("reports") / "answer.json.sql"
@@ -110,7 +110,11 @@ def as_markdown(sections: list[Section]) -> str:
     for number, section in enumerate(sections):
         if number:
             parts.append(f"## {section.title}")
-        parts.append(_prose(section.sentences, bullets=bool(number)) if section.sentences is not None else _table(section))
+        parts.append(
+            _prose(section.sentences, bullets=bool(number))
+            if section.sentences is not None
+            else markdown(section.columns, section.rows)
+        )
     return "\n\n".join(parts) + "\n"
 
 
@@ -119,10 +123,3 @@ def _prose(sentences: tuple[str, ...], *, bullets: bool) -> str:
     if bullets:
         return "\n".join(f"- {sentence}" for sentence in sentences)
     return "\n\n".join([f"**{sentences[0]}**", *sentences[1:]])
-
-
-def _table(section: Section) -> str:
-    """Return a Markdown table."""
-    lines = ["| " + " | ".join(name.replace("_", " ") for name in section.columns) + " |", "|" + "---|" * len(section.columns)]
-    lines += ["| " + " | ".join(text_of(value).replace("|", "\\|") for value in row) + " |" for row in section.rows]
-    return "\n".join(lines)
