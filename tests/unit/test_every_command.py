@@ -67,6 +67,7 @@ STEPS: list[tuple[str, int, str]] = [
     ("export --to out", 0, "files"),
     ("export --release --to releases --on 2026-04-01", 0, "checksum"),
     ("verify releases/BUNDLE", 0, "as released"),
+    ("pull releases/BUNDLE", 0, "already"),
     ("plan nobody_list", 2, "nobody_list"),
     ("accept nobody_list x --reason y", 2, "nobody_list"),
     ("diagnose nobody_list", 2, "nobody_list"),

@@ -1,5 +1,5 @@
 /*---
-description: Who led each board on a day, from its newest usable or partial reading of the 14 days before. `from marts.leaders_on(date '2026-05-14')`.
+description: Who led each board on a day, from its newest complete or partial capture of the 14 days before. `from marts.leaders_on(date '2026-05-14')`.
 ---*/
 
 create or replace macro marts.leaders_on(on_date) as table

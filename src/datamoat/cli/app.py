@@ -1,7 +1,9 @@
 """The program: its options, its commands, its exit codes: 0 good, 1 degraded or refused, 2 usage."""
 
+import importlib.metadata
+import re
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -9,9 +11,10 @@ from typer.core import TyperGroup
 from datamoat import __version__
 from datamoat.cli import contribute, maintenance, pipeline, profiles, readers, scenarios, sources, streamed
 from datamoat.cli.options import with_program
-from datamoat.errors import DatamoatError
+from datamoat.errors import DatamoatError, UsageError
 from datamoat.log import Form, in_json, log, show_log
 
+EXTRA = re.compile(r"(?P<name>[\w.-]+).*; extra == ['\"](?P<extra>[\w-]+)['\"]")
 LOG_OPTIONS = "The options of the log may follow too: --log-format json|text, and --verbose."
 
 
@@ -74,12 +77,35 @@ def main() -> None:
     """Run the command; an error raised on purpose is printed in three lines, without a traceback."""
     try:
         app()
+    except ModuleNotFoundError as missing:
+        extra = _extra_of(missing.name or "")
+        if extra is None:
+            raise
+        _fail(
+            UsageError(
+                f"this needs {missing.name}, which is not installed", "the environment", f"pip install 'datamoat[{extra}]'"
+            )
+        )
     except DatamoatError as failure:
-        if in_json():
-            log.error("failed", error=type(failure).__name__, what=failure.what, where=failure.where, fix=failure.fix)
-        else:
-            typer.secho(with_program(str(failure)), err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
-        sys.exit(failure.exit_code)
+        _fail(failure)
+
+
+def _extra_of(module: str) -> str | None:
+    """Return the extra of this package that brings a module; None where none does."""
+    for requirement in importlib.metadata.requires("datamoat") or []:
+        found = EXTRA.match(requirement)
+        if found and found["name"].replace("-", "_").lower() == module.split(".", maxsplit=1)[0]:
+            return found["extra"]
+    return None
+
+
+def _fail(failure: DatamoatError) -> NoReturn:
+    """Print an error that was raised on purpose and end with its exit code."""
+    if in_json():
+        log.error("failed", error=type(failure).__name__, what=failure.what, where=failure.where, fix=failure.fix)
+    else:
+        typer.secho(with_program(str(failure)), err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+    sys.exit(failure.exit_code)
 
 
 if __name__ == "__main__":

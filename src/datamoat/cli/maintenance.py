@@ -80,13 +80,13 @@ def doctor(as_json: AsJson = False) -> None:
 
 def notify(
     test: Annotated[bool, typer.Option("--test", help="Send a line to every channel that is configured.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show which channels alerts are sent to; with --test, send one and report which took it.
 
     Example: datamoat notify --test
     """
     from datamoat.orchestration import notify
-    from datamoat.views.render import rows
 
     taken = notify.alert("a test: alerts arrive here", is_good=True) if test else []
     pinged = test and notify.ping()
@@ -100,5 +100,5 @@ def notify(
                 notify.CHANNELS[channel],
             )
         )
-    rows(("channel", "state", "variables"), listed)
+    rows(("channel", "state", "variables"), listed, as_json=as_json)
     raise typer.Exit(1 if any(state == "REFUSED" for _, state, _ in listed) else 0)

@@ -1,4 +1,4 @@
-"""The commands for readers: status, show, query, diff, answer, forecast, trace, report, export, verify."""
+"""The commands for readers: pull, status, show, query, diff, answer, forecast, trace, report, export, verify."""
 
 import json
 import sys
@@ -20,8 +20,31 @@ Day = Annotated[date | None, day_option("--on", help="The day of the release; to
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (status, show, query, diff, answer, forecast, trace, report, export, verify):
+    for command in (pull, status, show, query, diff, answer, forecast, trace, report, export, verify):
         app.command()(command)
+
+
+def pull(
+    source: Annotated[str, typer.Argument(metavar="URL|FOLDER", help="A release, or the place whose latest/ is one.")],
+    checksum: Annotated[str | None, typer.Option(help="The checksum somebody wrote down elsewhere, to compare with.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch a release, compare its hashes, and make it the file that is read here.
+
+    Example: datamoat pull data/exports/site
+    """
+    from datamoat.release.pull import pull as fetch_release
+    from datamoat.storage.files import one_writer
+
+    settings = read_settings()
+    with one_writer(settings.data, "pull"):
+        published = fetch_release(settings, source, checksum)
+    say(
+        f"build {published.build_id}, as of {published.as_of}, {published.n_bytes / 1e6:.0f} MB, is in {shown(settings.published)}"
+        + ("" if published.is_new else " already")
+        + f"\nNext: {program()} answer, or {program()} show",
+        as_json=as_json, build_id=published.build_id, as_of=published.as_of, path=settings.published, is_new=published.is_new,
+    )  # fmt: skip
 
 
 def status(as_json: AsJson = False) -> None:
@@ -107,7 +130,7 @@ def diff(
 
     Example: datamoat diff --json
     """
-    from datamoat.views.query import compare_builds
+    from datamoat.publish.diff import compare_builds
 
     sentence, found = compare_builds(read_settings(), before, table, limit, working=working)
     if not as_json:
@@ -220,14 +243,17 @@ def export(
         say(f"{shown(folder)}: {_measured(folder)}", as_json=as_json, folder=folder)
         return
     from datamoat.release import bundle as releases
+    from datamoat.release.layout import write_layout
 
     with one_writer(settings.data, "export"):
         entry, folder = releases.make_release(settings, on, to, replace=force)
         if record:
             releases.record(settings.own_content / "data", entry)
+        site = write_layout(settings)
     say(
-        f"{shown(folder)}: {_measured(folder)}\nreleased {entry.released_on}, build {entry.build_id}\nchecksum {entry.checksum}",
-        as_json=as_json, folder=folder, **vars(entry),
+        f"{shown(folder)}: {_measured(folder)}\nreleased {entry.released_on}, build {entry.build_id}\nchecksum {entry.checksum}"
+        f"\n{shown(site)}: this release is latest/ there; docs/publishing.md shows how to publish that folder",
+        as_json=as_json, folder=folder, site=site, **vars(entry),
     )  # fmt: skip
     if not record and not as_json:
         typer.echo("Write the checksum where the bundle is not: the release note, or --record and commit data/releases.csv.")

@@ -32,7 +32,7 @@ def unfit_versions() -> list[str]:
     found = []
     for text in importlib.metadata.requires("datamoat") or ():
         needed = Requirement(text)
-        if needed.marker is not None and not needed.marker.evaluate({"extra": ""}):
+        if needed.marker is not None and not needed.marker.evaluate({"extra": "build"}):
             continue
         try:
             version = importlib.metadata.version(needed.name)

@@ -6,7 +6,13 @@ from typing import Any
 
 import duckdb
 
+from datamoat.build.record import read_build
+from datamoat.errors import UsageError
+from datamoat.settings import Settings
 from datamoat.storage.lake import identifier, quoted
+from datamoat.storage.warehouse import Published, check_published, check_retained, retained_builds
+
+Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
@@ -127,3 +133,64 @@ def _difference(con: duckdb.DuckDBPyConnection, name: str, grain: list[str]) -> 
     was, now = _columns(con, "before", name), _columns(con, "after", name)
     added, removed = (tuple(column for column in one if column not in other) for one, other in ((now, was), (was, now)))
     return Difference(name, n_before, n_after, n_after - n_both, n_before - n_both, n_changed, moved, added, removed)
+
+
+def compare_builds(
+    settings: Settings, before: str | None, table: str | None, limit: int, *, working: bool = False
+) -> tuple[str, Table]:
+    """Compare the published marts with those of an earlier build.
+
+    Args:
+        settings: Where the builds are.
+        before: Id of the earlier build; the one published before if None.
+        table: Return the rows of this mart that differ; one row a mart if None.
+        limit: How many rows at most.
+        working: Compare the newest build of the lake with what is published: what publishing it would change.
+
+    Returns:
+        A sentence and a table.
+
+    Raises:
+        PublishRefusedError: Nothing is published, or a file is not what was published.
+        UsageError: The build is not retained, or there is no such mart.
+    """
+    with duckdb.connect() as con:
+        if working:
+            earlier = check_published(settings)
+            current_id = read_build(settings.lake).build_id
+            attach_lake(con, "after", settings.lake)
+        else:
+            current, earlier = _two_builds(settings, before)
+            current_id = current.build_id
+            attach(con, "after", current.path)
+        attach(con, "before", earlier.path)
+        if table is not None:
+            if table not in {
+                name for (name,) in con.sql("select table_name from after.meta.models where layer = 'marts'").fetchall()
+            }:
+                raise UsageError(f"there is no mart {table!r}", "the published file", "`datamoat show` lists them.")
+            columns, found = changed_rows(con, table, limit)
+            return f"{earlier.build_id} → {current_id}: {table}", (tuple(columns), found)
+        differ = [one for one in differences(con) if not one.is_none]
+    return f"{earlier.build_id} → {current_id}: {len(differ)} marts differ", (
+        ("table", "n_before", "n_after", "n_added", "n_removed", "n_changed", "columns"),
+        [(d.table_name, d.n_before, d.n_after, d.n_added, d.n_removed, d.n_changed, d.summary) for d in differ],
+    )
+
+
+def _two_builds(settings: Settings, before: str | None) -> tuple[Published, Published]:
+    """Return the published build and the earlier one."""
+    current = check_published(settings)
+    others = [build for build in retained_builds(settings) if build.build_id != current.build_id]
+    earlier = next((build for build in others if before in (None, build.build_id)), None)
+    if earlier is None:
+        raise UsageError(
+            f"build {before} is not retained" if before else "there is no earlier build to compare with",
+            str(settings.warehouse / "builds"),
+            f"retained: {', '.join(build.build_id for build in others)}."
+            if others
+            else "run `datamoat run` again after a fact or a model has changed.",
+        )
+    for build in (current, earlier):
+        check_retained(build)
+    return current, earlier

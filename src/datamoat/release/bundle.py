@@ -23,8 +23,8 @@ from datamoat.errors import ContentError, PublishRefusedError, UsageError
 from datamoat.ingest.terms import refuse_changed_terms
 from datamoat.project.yaml_files import read_yaml
 from datamoat.release.descriptors import Release, citation_file, credits_text, croissant, datapackage, readme, ro_crate
+from datamoat.release.sums import SUMS
 from datamoat.release.tables import (
-    SUMS,
     checked_target,
     credits_of,
     csv_text,

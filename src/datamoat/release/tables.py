@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from datamoat.build.meta_tables import META_TABLES
 from datamoat.errors import UsageError
 from datamoat.ingest.terms import refuse_changed_terms
 from datamoat.project.column_types import frictionless_type
+from datamoat.release.sums import SUMS
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, sha256_of, write_json, write_whole
 from datamoat.storage.lake import columns_of, identifier, literal_path, quoted
@@ -27,7 +25,6 @@ from datamoat.storage.warehouse import open_published
 
 CSV_ROWS = 1_000_000  # a larger table is Parquet only: no spreadsheet opens it
 DRAW = "draw"  # a table with this in its grain is a set of draws
-SUMS = "SHA256SUMS"
 # A spreadsheet may run a cell that begins so, also after blanks or quotes. An apostrophe before it makes it text.
 FORMULA = "^['\"\\s\\x{00a0}\\x{200b}\\x{feff}]*[=+\\-@|\\x{ff1d}\\x{ff0b}\\x{ff0d}\\x{ff20}\\t\\r\\n]|^'"
 
@@ -278,11 +275,8 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[Written]:
     )
     tables = []
     for schema, name in present:
-        description, grain, content_hash = (
-            known.get(name, (texts.get(f"{schema}.{name}", ""), (), None))
-            if schema == "marts"
-            else (META_TABLES.get(name, ""), (), None)
-        )
+        commented: tuple[str, tuple[str, ...], str | None] = (texts.get(f"{schema}.{name}", ""), (), None)
+        description, grain, content_hash = known.get(name, commented) if schema == "marts" else commented
         columns = []
         for column, kind in columns_of(con, f"{schema}.{identifier(name)}").items():
             unit, description, is_nullable = (
@@ -304,6 +298,9 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[Written]:
 
 def _write_table(con: duckdb.DuckDBPyConnection, part: Path, table: Written, facts: dict[str, str]) -> Written:
     """Write one table, in the order of its grain, and return it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     schema, name = table.name.split(".")
     order = ", ".join(identifier(column) for column in table.grain) or "all"
     ordered = f"select * from {schema}.{identifier(name)} order by {order}"

@@ -1,7 +1,6 @@
 """Is a bundle what was released? Every byte, then every row, then the checksum; nothing is opened before its hash is right."""
 
 import json
-import re
 import tempfile
 from dataclasses import dataclass, replace
 from datetime import date
@@ -9,18 +8,13 @@ from pathlib import Path
 
 import duckdb
 
-from datamoat.build.inputs import LEFT_OUT_AFTER
-from datamoat.build.run import build_models
 from datamoat.errors import UsageError
-from datamoat.project.read import read_project
 from datamoat.release.bundle import checksum_of, register
-from datamoat.release.tables import SUMS, read_back
+from datamoat.release.sums import DATABASE, SUMS, read_sums
+from datamoat.release.tables import read_back
 from datamoat.settings import Settings
 from datamoat.storage.files import sha256_of
 from datamoat.storage.lake import columns_of, content_of, identifier, parquet, quoted
-
-LINE = re.compile(r"([0-9a-f]{64})  ([^\x00-\x1f\\]+)\n")
-DATABASE = "datamoat.duckdb"
 
 
 @dataclass(frozen=True)
@@ -95,13 +89,12 @@ def check_bytes(bundle: Path) -> tuple[list[Finding], list[str]]:
     sums = bundle / SUMS
     if not sums.is_file() or sums.is_symlink():
         return [Finding(SUMS, "the list of hashes is missing")], []
-    text = sums.read_bytes().decode("utf-8", errors="replace")
-    matches = list(LINE.finditer(text))
-    if "".join(match.group(0) for match in matches) != text:
+    listed = read_sums(sums.read_bytes())
+    if listed is None:
         return [Finding(SUMS, "the list of hashes is malformed")], []
-    wanted = {match[2]: match[1] for match in matches}
+    wanted = dict(listed)
     findings = []
-    if len(wanted) != len(matches) or [match[2] for match in matches] != sorted(wanted):
+    if len(wanted) != len(listed) or [name for name, _ in listed] != sorted(wanted):
         findings.append(Finding(SUMS, "the list of hashes names a file twice or is out of order"))
     if any(name.startswith("/") or ".." in name.split("/") for name in wanted):
         return [*findings, Finding(SUMS, "the list of hashes points outside the bundle")], []
@@ -194,6 +187,10 @@ def rebuild_bundle(settings: Settings, bundle: Path) -> list[Finding]:
         settings: Where the content is; the snapshots are read from its data folder, nothing in it is changed.
         bundle: A bundle that was verified.
     """
+    from datamoat.build.inputs import LEFT_OUT_AFTER
+    from datamoat.build.run import build_models
+    from datamoat.project.read import read_project
+
     manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
     day = date.fromisoformat(manifest["as_of"]) if LEFT_OUT_AFTER in manifest["inputs"] else None
     with tempfile.TemporaryDirectory(prefix="datamoat-rebuild-") as scratch:

@@ -13,14 +13,33 @@ import duckdb
 
 from datamoat.errors import UsageError
 from datamoat.log import log
-from datamoat.settings import Settings
-from datamoat.storage.warehouse import Published, check_published, check_retained, open_published, retained_builds
+from datamoat.settings import Settings, read_settings
+from datamoat.storage.warehouse import open_published
 from datamoat.views.query_child import Found
 
 FIRST_SENTENCE = re.compile(r"(?<=\.)\s")
 HISTORY = {"marts.change", "meta.audits"}  # their rows depend on what was published before, so no count is shown
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 NOT_SQL = re.compile(r"syntax error at or near \"(?P<at>[^\"]*)\"|syntax error at end of input")
+
+
+def open_source(source: str | None) -> duckdb.DuckDBPyConnection:
+    """Open the published file, after the release that a source names was fetched.
+
+    Args:
+        source: A folder or an address; None opens what is published here.
+
+    Raises:
+        DatamoatError: Nothing is published here, or the release cannot be fetched.
+    """
+    settings = read_settings()
+    if source is not None:
+        from datamoat.release.pull import pull
+        from datamoat.storage.files import one_writer
+
+        with one_writer(settings.data, "open"):
+            pull(settings, source)
+    return open_published(settings)
 
 
 def open_as_of(settings: Settings, as_of: date | None, rebuild: date | None) -> duckdb.DuckDBPyConnection:
@@ -91,7 +110,7 @@ def _fix_of(failure: duckdb.Error, sql: str) -> str:
         if found and found["at"] and sql.lstrip().startswith(found["at"]):
             return "a query starts with SELECT, FROM or WITH."
         where = f"look just before {found['at']!r}" if found and found["at"] else "look at its end"
-        return f"{where}: a comma, quote or bracket may be missing. Text stands in '…', a name in \"…\"."
+        return f"{where}: a comma, quote or bracket may be missing. Write text in '…', a name in \"…\"."
     if "read-only" in text:
         return "the published file is only read: write SELECT, or copy what you need with --format parquet."
     if "disabled" in text or "locked" in text:
@@ -131,70 +150,6 @@ def describe_table(con: duckdb.DuckDBPyConnection, table: str) -> tuple[str, str
         [schema, name],
     ).fetchall()
     return full, known[full][0], (("column", "type", "description"), described)
-
-
-def compare_builds(
-    settings: Settings, before: str | None, table: str | None, limit: int, *, working: bool = False
-) -> tuple[str, Table]:
-    """Compare the published marts with those of an earlier build.
-
-    Args:
-        settings: Where the builds are.
-        before: Id of the earlier build; the one published before if None.
-        table: Return the rows of this mart that differ; one row a mart if None.
-        limit: How many rows at most.
-        working: Compare the newest build of the lake with what is published: what publishing it would change.
-
-    Returns:
-        A sentence and a table.
-
-    Raises:
-        PublishRefusedError: Nothing is published, or a file is not what was published.
-        UsageError: The build is not retained, or there is no such mart.
-    """
-    from datamoat.build.record import read_build
-    from datamoat.publish.diff import attach, attach_lake, changed_rows, differences
-
-    with duckdb.connect() as con:
-        if working:
-            earlier = check_published(settings)
-            current_id = read_build(settings.lake).build_id
-            attach_lake(con, "after", settings.lake)
-        else:
-            current, earlier = _two_builds(settings, before)
-            current_id = current.build_id
-            attach(con, "after", current.path)
-        attach(con, "before", earlier.path)
-        if table is not None:
-            if table not in {
-                name for (name,) in con.sql("select table_name from after.meta.models where layer = 'marts'").fetchall()
-            }:
-                raise UsageError(f"there is no mart {table!r}", "the published file", "`datamoat show` lists them.")
-            columns, found = changed_rows(con, table, limit)
-            return f"{earlier.build_id} → {current_id}: {table}", (tuple(columns), found)
-        differ = [one for one in differences(con) if not one.is_none]
-    return f"{earlier.build_id} → {current_id}: {len(differ)} marts differ", (
-        ("table", "n_before", "n_after", "n_added", "n_removed", "n_changed", "columns"),
-        [(d.table_name, d.n_before, d.n_after, d.n_added, d.n_removed, d.n_changed, d.summary) for d in differ],
-    )
-
-
-def _two_builds(settings: Settings, before: str | None) -> tuple[Published, Published]:
-    """Return the published build and the earlier one."""
-    current = check_published(settings)
-    others = [build for build in retained_builds(settings) if build.build_id != current.build_id]
-    earlier = next((build for build in others if before in (None, build.build_id)), None)
-    if earlier is None:
-        raise UsageError(
-            f"build {before} is not retained" if before else "there is no earlier build to compare with",
-            str(settings.warehouse / "builds"),
-            f"retained: {', '.join(build.build_id for build in others)}."
-            if others
-            else "run `datamoat run` again after a fact or a model has changed.",
-        )
-    for build in (current, earlier):
-        check_retained(build)
-    return current, earlier
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, int]]:

@@ -51,7 +51,7 @@ def text_of(value: object) -> str:
 
 
 def cell_of(value: object) -> str:
-    """Return one value as a cell of a table for a person: a long list is cut."""
+    """Return one value as a cell of a table for a person: only the first items of a long list."""
     if isinstance(value, list) and len(value) > MOST_ITEMS:
         return f"{text_of(value[:MOST_ITEMS])}, … ({len(value)})"
     return text_of(value)
@@ -147,7 +147,9 @@ def _parquet(columns: Sequence[str], types: Sequence[str], records: Sequence[Seq
         lines = (json.dumps(dict(zip(names, record, strict=True)), default=_plain) for record in records)
         source.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         kinds = ["INTEGER" if kind == '"NULL"' else kind for kind in types]
-        declared = ", ".join(f"{n}: {quoted('VARCHAR' if kind == 'BLOB' else kind)}" for n, kind in zip(names, kinds, strict=True))
+        declared = ", ".join(
+            f"{n}: {quoted('VARCHAR' if kind == 'BLOB' else kind)}" for n, kind in zip(names, kinds, strict=True)
+        )
         listed = ", ".join(f"{n}::{kind} as {identifier(own)}" for n, kind, own in zip(names, kinds, columns, strict=True))
         con.execute(
             f"copy (select {listed} from read_json({literal_path(source)}, format = 'newline_delimited', columns = {{{declared}}}))"

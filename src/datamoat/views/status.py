@@ -11,23 +11,17 @@ from typing import Any
 
 import duckdb
 
-from datamoat.build.record import examine_lake
 from datamoat.errors import DatamoatError
-from datamoat.ingest.landings import examine_raw
-from datamoat.ingest.source_state import RequestState, states
 from datamoat.ingest.status import State
-from datamoat.project.fingerprint import unfit_versions
-from datamoat.project.sources import read_sources
 from datamoat.project.sql import read_snippet
-from datamoat.publish.results import examine_audit
 from datamoat.settings import Settings
 from datamoat.storage.files import TEMPORARY
-from datamoat.storage.snapshots import examine_snapshots
 from datamoat.storage.warehouse import examine_warehouse, open_published, writer_of
 
 MOST_REASON = 120  # characters of a reason in a line; `datamoat diagnose` has all of it
 SOURCES = Path("reports") / "status" / "sources.sql"
 PUBLISHED_SOURCES = "select source_id, 'published' as status, null as reason, true as is_good from meta.sources"
+LIBRARIES = ("duckdb", "polars", "great-expectations")
 
 
 @dataclass(frozen=True)
@@ -73,6 +67,9 @@ def read_status(settings: Settings) -> Status:
 
 def list_requests(settings: Settings) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Return every request of every live source with its state today."""
+    from datamoat.ingest.source_state import states
+    from datamoat.project.sources import read_sources
+
     sources = read_sources(settings.content)
     current = {(state.source_id, state.request): state for state in states(settings, sources, datetime.now(UTC).date())}
     listed: list[tuple[Any, ...]] = []
@@ -97,6 +94,11 @@ def _published_states(con: duckdb.DuckDBPyConnection, settings: Settings) -> lis
 
 def _current_states(settings: Settings) -> dict[str, tuple[str, str]]:
     """Return the state today of each source that was ever landed: what landed after the published build counts too."""
+    if not settings.snapshots.is_dir():  # a reader of a release, who has nothing that was landed
+        return {}
+    from datamoat.ingest.source_state import RequestState, states
+    from datamoat.project.sources import read_sources
+
     by_source: dict[str, list[RequestState]] = {}
     for state in states(settings, read_sources(settings.content), datetime.now(UTC).date()):
         if state.state != State.NEVER:
@@ -123,18 +125,41 @@ def examine(settings: Settings) -> list[tuple[bool, str, str]]:
     settings.data.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.data).free
     left = [path for path in settings.data.rglob(f".*{TEMPORARY}*") if path.is_file()]
-    unfit = unfit_versions()
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("duckdb", "polars", "great-expectations"))
+    versions = ", ".join(f"{name} {version}" for name in LIBRARIES if (version := _version(name)))
     return [
         (True, f"Python {platform.python_version()}, {os.cpu_count()} cores, {versions}", ""),
         (True, f"content in {settings.content}", ""),
         (os.access(settings.data, os.W_OK), f"data in {settings.data}", "give this user write permission there"),
         (free > settings.room, f"{free / 1e9:.1f} GB free", f"free space: a build needs {settings.room / 1e9:g} GB"),
         (not left, f"{len(left)} unfinished files", "`datamoat run` sweeps them"),
-        (not unfit, "; ".join(unfit) or "every library in a version that is declared fit", "install from requirements.lock"),
         *examine_warehouse(settings),
+        *_examine_build(settings),
+    ]  # fmt: skip
+
+
+def _examine_build(settings: Settings) -> list[tuple[bool, str, str]]:
+    """Return findings about what is built from and with; a reader of a release has neither snapshots nor a lake."""
+    if not (settings.lake.is_dir() or settings.snapshots.is_dir()):
+        return [(True, "no snapshots and no lake: this data folder is for reading", "")]
+    from datamoat.build.record import examine_lake
+    from datamoat.ingest.landings import examine_raw
+    from datamoat.project.fingerprint import unfit_versions
+    from datamoat.publish.results import examine_audit
+    from datamoat.storage.snapshots import examine_snapshots
+
+    unfit = unfit_versions()
+    return [
+        (not unfit, "; ".join(unfit) or "every library in a version that is declared fit", "install from requirements.lock"),
         *examine_lake(settings.lake),
         *examine_audit(settings.lake),
         *examine_raw(settings.lake),
         *examine_snapshots(settings.snapshots),
-    ]  # fmt: skip
+    ]
+
+
+def _version(library: str) -> str | None:
+    """Return the version of a library; None where it is not installed."""
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return None
