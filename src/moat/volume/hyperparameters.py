@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
-from scipy.special import logsumexp, ndtri
+from scipy.special import expit, logsumexp, ndtri
 from scipy.stats import qmc
 
 from moat.uncertainty.seeds import Floats, generator
@@ -35,8 +35,8 @@ class Fit(NamedTuple):
 def fit(model: Model, *, seed: int, freedom: float | None = 4.0, n_points: int = N_POINTS) -> Fit:
     """Find the hyperparameters, weigh down rows the others contradict, and integrate over the hyperparameters.
 
-    A row's weight is min(1, (v + 1) / (v + z^2)), z its leave-one-out error: a Student-t with v degrees of freedom. The weights
-    are left in `model.weight`. The integral is over Sobol points of a normal around the mode, weighted by importance.
+    A row's weight is min(1, (v + 1) / (v + z^2)), z its leave-one-out error: a Student-t with v degrees of freedom; of a row that may
+    be contaminated it is the expected precision of a mixture of two normals. The weights are left in `model.weight`. The integral is over Sobol points of a normal around the mode, weighted by importance.
 
     Args:
         model: Series and observations.
@@ -48,9 +48,7 @@ def fit(model: Model, *, seed: int, freedom: float | None = 4.0, n_points: int =
     for n_iterations in PASSES if freedom else PASSES[:1]:
         best = model.solve(_maximise(model, best.linear, best.theta, n_iterations), best.states)
         if freedom:
-            mean, variance = best.left_out()
-            z2 = np.nan_to_num((model.y + model.offset_mean - mean) ** 2 / variance)
-            model.weight = np.where(model.is_point, np.minimum(1.0, (freedom + 1) / (freedom + z2)), 1.0)
+            model.weight = _robust_weights(best, freedom)
             best = model.solve(best.theta, best.states)
     if not len(best.theta) or n_points == 1:
         return Fit(model, best, [best], np.ones(1), best.evidence)
@@ -63,6 +61,28 @@ def fit(model: Model, *, seed: int, freedom: float | None = 4.0, n_points: int =
     weights = np.minimum(np.exp(log_weight - logsumexp(log_weight)), MAX_WEIGHT)
     points = [model.solve(theta, best.states) for theta in thetas]
     return Fit(model, best, points, weights / weights.sum(), best.evidence)
+
+
+def _robust_weights(best: Solution, freedom: float) -> Floats:
+    """Return the weight of the noise precision of every row by its leave-one-out error, shape (K,).
+
+    With probability p a contaminated row has further noise of sd t (Tukey's contaminated normal). Its weight is the expected
+    precision over the odds of the two, given its error, relative to its precision without.
+    """
+    model = best.model
+    mean, variance = best.left_out()
+    error2 = np.nan_to_num((model.y + model.offset_mean - mean) ** 2)
+    z2 = error2 / np.where(model.is_point, variance, 1.0)
+    weight = np.where(model.is_point, np.minimum(1.0, (freedom + 1) / (freedom + z2)), 1.0)
+    noise = best.noise * model.weight  # as stated
+    for k, row in enumerate(model.rows):
+        if row.contamination is not None and model.is_point[k]:
+            share, sd = row.contamination
+            narrow = variance[k] - best.noise[k] + noise[k]
+            wide = narrow + sd**2
+            odds = np.log(share / (1 - share)) + 0.5 * np.log(narrow / wide) + 0.5 * error2[k] * (1 / narrow - 1 / wide)
+            weight[k] = expit(-odds) + expit(odds) * noise[k] / (noise[k] + sd**2)
+    return np.asarray(weight)
 
 
 def like(model: Model, other: Solution) -> Floats:

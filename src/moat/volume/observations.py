@@ -29,6 +29,7 @@ class Statement(NamedTuple):
         noise_sd: Log noise.
         bias_sd: Log sd of the shared bias.
         extra_sd: Further log noise.
+        contamination: Probability that it is about something else, and the further log noise it has then.
         offset_low: Lower limit of the offset; None with offset_high None is a plain point, else open.
         offset_high: Upper limit of the offset.
         offset_sd: Spread of the offset; None is flat.
@@ -47,6 +48,7 @@ class Statement(NamedTuple):
     noise_sd: float
     bias_sd: float
     extra_sd: float
+    contamination: tuple[float, float] | None
     offset_low: float | None
     offset_high: float | None
     offset_sd: float | None
@@ -69,13 +71,17 @@ def read_platforms(
 ) -> tuple[dict[str, Platform], dict[str, Platform]]:
     """Return the platforms that are fitted and those that are an assumed share of another, by id.
 
+    A part of a fitted platform without an assumed share is a class of length of it.
+
     Args:
-        series: platform_id, class, launched_on, closed_on, assumed_launch_on, share_assumption_id.
+        series: platform_id, parent_platform_id, class, launched_on, closed_on, assumed_launch_on, share_assumption_id.
         events: event_id, platform_id, process, starts_on, step_sd, slope_sd.
         last_month: Platforms launched later are left out.
     """
     fitted: dict[str, Platform] = {}
     parts: dict[str, Platform] = {}
+    lengths: dict[str, list[Platform]] = {}
+    known = set(series["platform_id"])
     for row in series.sort("platform_id").iter_rows(named=True):
         mine = events.filter(pl.col("platform_id") == row["platform_id"]).sort("event_id")
         declared = tuple(
@@ -85,9 +91,15 @@ def read_platforms(
         ended = None if row["closed_on"] is None else month_index(row["closed_on"]) + 1
         launched: date = row["assumed_launch_on"] or row["launched_on"]
         platform = Platform(row["platform_id"], row["class"], month_index(launched), ended, declared)
-        if platform.launched <= last_month:
-            (fitted if row["share_assumption_id"] is None else parts)[platform.key] = platform
-    return fitted, parts
+        if platform.launched > last_month:
+            continue
+        if row["share_assumption_id"] is not None:
+            parts[platform.key] = platform
+        elif row["parent_platform_id"] in known:
+            lengths.setdefault(row["parent_platform_id"], []).append(platform)
+        else:
+            fitted[platform.key] = platform
+    return {key: item._replace(lengths=tuple(lengths.get(key, ()))) for key, item in fitted.items()}, parts
 
 
 def read_statements(used: pl.DataFrame) -> list[Statement]:
@@ -107,6 +119,7 @@ def read_statements(used: pl.DataFrame) -> list[Statement]:
             noise_sd=row["noise_sd"],
             bias_sd=row["bias_sd"],
             extra_sd=row["extra_sd"],
+            contamination=None if row["contamination_sd"] is None else (row["contamination_share"], row["contamination_sd"]),
             offset_low=row["offset_low"],
             offset_high=row["offset_high"],
             offset_sd=row["offset_sd"],
@@ -118,9 +131,11 @@ def read_statements(used: pl.DataFrame) -> list[Statement]:
 def build_rows(platforms: Mapping[str, Platform], last_month: int, statements: Sequence[Statement]) -> list[Row]:
     """Return engine rows; statements outside their platform's months are left out."""
     rows = []
+    home = {item.key: platform for platform in platforms.values() for item in (platform, *platform.lengths)}
     for item in statements:
-        platform = platforms[item.platform]
-        parts = parts_of(item.kind, platform, last_month, (item.period_start, item.period_end), item.seen_on)
+        platform = home[item.platform]
+        period = (item.period_start, item.period_end)
+        parts = parts_of(item.kind, platform, last_month, period, item.seen_on, of=item.platform)
         if parts is None:
             continue
         low = -np.inf if item.offset_low is None else item.offset_low
@@ -136,6 +151,7 @@ def build_rows(platforms: Mapping[str, Platform], last_month: int, statements: S
                 sd=item.noise_sd,
                 bias_sd=item.bias_sd,
                 extra_sd=item.extra_sd,
+                contamination=item.contamination,
                 offset=(low, high) if has_offset else None,
                 offset_sd=np.inf if item.offset_sd is None else item.offset_sd,
                 noise_name=item.noise_name,

@@ -35,6 +35,7 @@ class Process:
         gp_sd: Standard deviation of its Gaussian-process drift; 0 for none.
         gp_length: Length scale of that drift, months.
         gp_names: Hyperparameters that multiply gp_sd and gp_length.
+        first: The month of the series' grid that its first month is.
     """
 
     name: str
@@ -44,6 +45,21 @@ class Process:
     gp_sd: float = 0.0
     gp_length: float = 1.0
     gp_names: tuple[str, str] = ("gp_sd", "gp_length")
+    first: int = 0
+
+
+class Strand(NamedTuple):
+    """Months of one class whose exponents are summed under a logarithm.
+
+    Attributes:
+        months: Which months of those of the log-sum, as a slice of them.
+        places: For each process, where its months lie in the state vector; a constant process has one place.
+        losses: Where the early loss and the late hazard of the class lie, or None where nothing is lost.
+    """
+
+    months: slice
+    places: tuple[slice, ...]
+    losses: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -60,6 +76,26 @@ class Series:
         return {
             process.name: slice(int(end) - len(process.mean), int(end)) for process, end in zip(self.processes, ends, strict=True)
         }
+
+    def strands(self, part: "LogSum", loss: "Loss | None") -> list[Strand]:
+        """Return what is summed under the logarithm of `part`, one strand for each of its classes that has begun."""
+        first = {process.name: process.first for process in self.processes}
+        found = []
+        for of in part.classes:
+            names = [name + of if name + of in self.spans else name for name in part.processes]
+            start = max(part.start, *(first[name] for name in names))
+            if start >= part.stop:
+                continue
+            places = []
+            for name in names:
+                span, at = self.spans[name], start - first[name]
+                constant = span.stop - span.start == 1
+                places.append(span if constant else slice(span.start + at, span.start + at + part.stop - start))
+            losses = None
+            if part.ages is not None and loss is not None:
+                losses = (self.spans[loss.early_name + of].start, self.spans[loss.hazard_name + of].start)
+            found.append(Strand(slice(start - part.start, part.stop - part.start), tuple(places), losses))
+        return found
 
     @cached_property
     def mean(self) -> Floats:
@@ -88,7 +124,7 @@ class Series:
 
 
 class Loss(NamedTuple):
-    """What share of a month's additions is still there later: an early loss, then a constant yearly hazard.
+    """What share of a month's additions is still there later: an early loss over some months, and a constant yearly hazard.
 
     `early` and `hazard` are functions of the base normals that the constant processes `early_name` and `hazard_name`
     carry, so that the data can move them.
@@ -98,14 +134,23 @@ class Loss(NamedTuple):
     hazard: Split
     early_name: str = "early_loss"
     hazard_name: str = "late_hazard"
+    early_months: float = 0.0
+
+    def gone(self, age_months: Floats) -> Floats:
+        """Return the part of the early loss that has happened at an age, 1 - exp(-age / early_months)."""
+        return np.asarray(-np.expm1(-age_months / self.early_months) if self.early_months > 0 else np.ones_like(age_months))
 
     def log_survival(self, z_early: Floats | float, z_hazard: Floats | float, age_months: Floats) -> Floats:
-        """Return log((1 - early) exp(-hazard age / 12)), by broadcasting."""
-        return np.asarray(np.log1p(-self.early.at(z_early)) - self.hazard.at(z_hazard) * age_months / 12)
+        """Return log((1 - early gone(age)) exp(-hazard age / 12)), by broadcasting."""
+        return np.asarray(
+            np.log1p(-self.early.at(z_early) * self.gone(age_months)) - self.hazard.at(z_hazard) * age_months / 12
+        )
 
 
 class LogSum(NamedTuple):
-    """log of a sum over months [start, stop) of exp(sum of processes + log survival), plus `shift`.
+    """log of a sum over classes and months [start, stop) of exp(sum of processes + log survival), plus `shift`.
+
+    A class is a suffix: its processes are those named with it, where there are such, and else the common ones.
 
     Attributes:
         processes: Names of the processes that are added.
@@ -114,6 +159,7 @@ class LogSum(NamedTuple):
         shift: Added to the result; minus the log of the number of months makes it the log of a mean.
         ages: Age in months of each month's additions when seen, shape (stop - start,); None if nothing is lost.
         coefficient: Multiplies the result; -1 makes a denominator.
+        classes: Suffixes of the classes that are summed; a class counts from the first month of all its processes.
     """
 
     processes: tuple[str, ...]
@@ -122,6 +168,7 @@ class LogSum(NamedTuple):
     shift: float = 0.0
     ages: Floats | None = None
     coefficient: float = 1.0
+    classes: tuple[str, ...] = ("",)
 
 
 @dataclass(frozen=True)
@@ -137,6 +184,7 @@ class Row:
         sd: Noise, log scale.
         bias_sd: Sd of the shared bias, log scale.
         extra_sd: Further independent noise that no multiplier touches: rounding of a word, an approximate unit.
+        contamination: Probability that it is about something else, and the sd of the further noise it has then.
         offset: None for a plain point; else (low, high) limits of the offset.
         offset_sd: Sd of the half- or full normal the offset comes from; infinite for a flat one.
         noise_name: The hyperparameter that multiplies sd.
@@ -155,11 +203,12 @@ class Row:
     offset_sd: float = float("inf")
     noise_name: str = "noise"
     bias_name: str = "bias"
+    contamination: tuple[float, float] | None = None
 
     @property
     def is_linear(self) -> bool:
         """Whether it is about single months without losses, so that there is no sum under the logarithm."""
-        return all(part.stop - part.start == 1 and part.ages is None for part in self.parts)
+        return all(part.stop - part.start == 1 and part.ages is None and len(part.classes) == 1 for part in self.parts)
 
     @property
     def moments(self) -> tuple[float, float] | None:
@@ -212,31 +261,26 @@ def matern_root(n_months: int, length: float) -> Floats:
 
 
 def evaluate(series: Series, row: Row, z: Floats, loss: Loss | None) -> tuple[float, Floats]:
-    """Return f(z) and its gradient, shape (S,). The gradient of a log-sum is the softmax weight of each month."""
+    """Return f(z) and its gradient, shape (S,). The gradient of a log-sum is the softmax weight of each class and month."""
     total, gradient = 0.0, np.zeros(len(z))
     for part in row.parts:
-        months = np.arange(part.start, part.stop)
-        exponent = np.zeros(len(months))
-        places = []
-        for name in part.processes:
-            span = series.spans[name]
-            place = span.start + np.minimum(months, span.stop - span.start - 1)
-            exponent += z[place]
-            places.append(place)
-        if part.ages is not None and loss is not None:
-            at_early, at_hazard = series.spans[loss.early_name].start, series.spans[loss.hazard_name].start
-            exponent += loss.log_survival(z[at_early], z[at_hazard], part.ages)
-        top = exponent.max()
-        weight = np.exp(exponent - top)
-        value = top + np.log(weight.sum())
-        weight *= part.coefficient / weight.sum()
-        for place in places:
-            np.add.at(gradient, place, weight)
-        if part.ages is not None and loss is not None:
-            early = float(loss.early.at(z[at_early]))
-            gradient[at_early] -= weight.sum() * loss.early.slope(z[at_early]) / (1 - early)
-            gradient[at_hazard] -= weight @ part.ages * loss.hazard.slope(z[at_hazard]) / 12
-        total += part.coefficient * (value + part.shift)
+        strands = series.strands(part, loss)
+        exponents = [_exponent(part, strand, z, loss) for strand in strands]
+        top = max(float(exponent.max()) for exponent in exponents)
+        weights = [np.exp(exponent - top) for exponent in exponents]
+        whole = sum(float(weight.sum()) for weight in weights)
+        for strand, weight in zip(strands, weights, strict=True):
+            weight *= part.coefficient / whole
+            for place in strand.places:
+                gradient[place] += weight if place.stop - place.start == len(weight) else weight.sum()
+            if strand.losses is not None and part.ages is not None and loss is not None:
+                at_early, at_hazard = strand.losses
+                ages = part.ages[strand.months]
+                gone = loss.gone(ages)
+                lost = float(loss.early.at(z[at_early])) * gone
+                gradient[at_early] -= weight @ (gone / (1 - lost)) * loss.early.slope(z[at_early])
+                gradient[at_hazard] -= weight @ ages * loss.hazard.slope(z[at_hazard]) / 12
+        total += part.coefficient * (top + float(np.log(whole)) + part.shift)
     return total, gradient
 
 
@@ -244,16 +288,25 @@ def evaluate_many(series: Series, row: Row, z: Floats, loss: Loss | None) -> Flo
     """Return f(z) of many states at once: z of shape (S, n), result (n,)."""
     total = np.zeros(z.shape[1])
     for part in row.parts:
-        exponent = np.zeros((part.stop - part.start, z.shape[1]))
-        for name in part.processes:
-            span = series.spans[name]
-            first = span.start + min(part.start, span.stop - span.start - 1)  # a constant process has one month
-            exponent += z[first : min(first + len(exponent), span.stop)]
-        if part.ages is not None and loss is not None:
-            early, hazard = (z[series.spans[name].start] for name in (loss.early_name, loss.hazard_name))
-            exponent += loss.log_survival(early, hazard, part.ages[:, None])
-        top = exponent.max(axis=0)
-        exponent -= top
-        np.exp(exponent, out=exponent)
-        total += part.coefficient * (top + np.log(exponent.sum(axis=0)) + part.shift)
+        exponents = [_exponent(part, strand, z, loss) for strand in series.strands(part, loss)]
+        top = np.max([exponent.max(axis=0) for exponent in exponents], axis=0)
+        whole = np.zeros_like(top)
+        for exponent in exponents:
+            exponent -= top
+            np.exp(exponent, out=exponent)
+            whole += exponent.sum(axis=0)
+        total += part.coefficient * (top + np.log(whole) + part.shift)
     return total
+
+
+def _exponent(part: LogSum, strand: Strand, z: Floats, loss: Loss | None) -> Floats:
+    """Return the sum of processes and log survival of one strand, shape (months, ...) for z of shape (S, ...)."""
+    n_months = strand.months.stop - strand.months.start
+    out = np.zeros((n_months, *z.shape[1:]))
+    for place in strand.places:
+        out += z[place]
+    if strand.losses is not None and part.ages is not None and loss is not None:
+        early, hazard = strand.losses
+        ages = part.ages[strand.months]
+        out += loss.log_survival(z[early], z[hazard], ages if z.ndim == 1 else ages[:, None])
+    return out

@@ -90,7 +90,7 @@ def simulate(priors: Priors, seed: int, n_platforms: int = 25, n_months: int = 1
         platforms[platform.key] = platform
         series.append(build_series(platform, last, priors))
         states = {name: z[span][:, None] for name, span in built.spans.items()}
-        found = volumes(states, actual, build_loss(priors))
+        found = volumes(states, actual, build_loss(priors))[actual.key]
         truth[platform.key] = np.log([found.uploads_per_day[-1, 0], found.upload_hours_per_day[-1, 0], found.stock_hours[-1, 0]])
         rows += _published(rng, priors, scale, (actual, built, z, last), kind, has_volumes=rng.random() > SILENT)
     return DataSet(seed, series, platforms, rows, truth)
@@ -141,7 +141,7 @@ def fit_data_set(data: DataSet, priors: Priors, n_draws: int = 400) -> Floats:
     fitted = fit(model, seed=data.seed, freedom=priors["prior_observation_freedom"].p50)
     out = []
     for key, processes in Draws(fitted, seed=data.seed, n_draws=n_draws):
-        found = volumes(processes, data.platforms[key], loss)
+        found = volumes(processes, data.platforms[key], loss)[key]
         out.append(np.log([found.uploads_per_day[-1], found.upload_hours_per_day[-1], found.stock_hours[-1]]))
     return np.array(out)
 

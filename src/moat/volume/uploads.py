@@ -1,5 +1,8 @@
 """The shape of a platform where people post video: users, uploads per user, seconds per upload, and what is lost later.
 
+A platform may hold classes of length, short beside long video: each has uploads per user, seconds and losses of its own, and
+the platform's totals are sums over them.
+
 Everything is on the natural log scale and per month. Numbers come from named prior assumptions; this module knows the
 form of the model, not the numbers and not the platforms.
 """
@@ -28,13 +31,14 @@ KINDS: dict[str, tuple[tuple[str, ...], str]] = {
     "users_daily": ((USERS, DAILY), "middle"),
     "uploads_per_day": ((USERS, RATE), "mean"),
     "hours_per_day": ((USERS, RATE, DURATION), "mean"),
-    "duration_new": ((DURATION,), "middle"),
+    "duration_new": ((USERS, RATE, DURATION), "seconds"),
     "duration_stock": ((USERS, RATE, DURATION), "ratio"),
     "videos_public": ((USERS, RATE), "public"),
     "hours_public": ((USERS, RATE, DURATION), "public"),
     "videos_uploaded": ((USERS, RATE), "total"),
     "hours_uploaded": ((USERS, RATE, DURATION), "total"),
     "cohort_public": ((USERS, RATE), "cohort"),
+    "uploads_odds": ((USERS, RATE), "odds"),
 }
 
 
@@ -69,10 +73,11 @@ class Platform(NamedTuple):
 
     Attributes:
         key: Its identity.
-        kind: Its class; the prior of durations and the pooled upload rate depend on it.
+        kind: Its class; the prior of durations, the pooled upload rate and what is lost depend on it.
         launched: First month, index from EPOCH_YEAR.
         ended: One past the last month with uploads; None while it is open.
         events: Declared changes.
+        lengths: Further classes of length it holds, each with a class and a first month of its own.
     """
 
     key: str
@@ -80,6 +85,12 @@ class Platform(NamedTuple):
     launched: int
     ended: int | None = None
     events: tuple[Event, ...] = ()
+    lengths: tuple["Platform", ...] = ()
+
+    @property
+    def suffixes(self) -> dict[str, str]:
+        """The suffix of the processes of each class of length, by its key; the platform's own class has none."""
+        return {self.key: ""} | {item.key: f"@{item.key}" for item in self.lengths}
 
 
 def month_index(day: date) -> int:
@@ -102,8 +113,9 @@ def _take(priors: Mapping[str, Split], name: str) -> Split:
 
 
 def build_loss(priors: Mapping[str, Split]) -> Loss:
-    """Return how months fade, from the two shared assumptions."""
-    return Loss(_take(priors, "early_loss_share"), _take(priors, "late_loss_hazard"), EARLY, HAZARD)
+    """Return how months fade, from the assumptions on early and late losses."""
+    months = _take(priors, "prior_early_loss_months").p50
+    return Loss(_take(priors, "early_loss_share"), _take(priors, "late_loss_hazard"), EARLY, HAZARD, months)
 
 
 def build_series(platform: Platform, last_month: int, priors: Mapping[str, Split]) -> Series:
@@ -131,7 +143,10 @@ def build_series(platform: Platform, last_month: int, priors: Mapping[str, Split
 
     ones, age = np.ones(n_months), np.arange(n_months)
     years = (platform.launched + age) / 12.0
-    ramp = np.exp(-age / prior("ramp_months").p50)
+
+    def ramp(n: int) -> Floats:
+        """Return what is left of the starting gap in each of the first months."""
+        return np.asarray(np.exp(-np.arange(n) / prior("ramp_months").p50))
 
     def events(process: str) -> dict[str, Floats]:
         """Return the two columns of each declared change of a process."""
@@ -145,47 +160,54 @@ def build_series(platform: Platform, last_month: int, priors: Mapping[str, Split
                 )
         return columns
 
-    def constant(name: str) -> Process:
-        """Return a base normal of everybody as a state of its own."""
-        return Process(name, np.zeros(1), shared={name: np.ones(1)})
-
     level, growth, start = prior("users_level"), prior("users_growth"), prior("users_ramp")
     users = Process(
         USERS,
-        level.p50 + growth.p50 * years + start.p50 * ramp,
-        own={"users": level.sd * ones, "users_growth": growth.sd * years, "users_ramp": start.sd * ramp, **events(USERS)},
+        level.p50 + growth.p50 * years + start.p50 * ramp(n_months),
+        own={"users": level.sd * ones, "users_growth": growth.sd * years, "users_ramp": start.sd * ramp(n_months), **events(USERS)},
         **drift("users"),
     )
-    level, growth = prior("rate_level"), prior("rate_growth")
-    of_class, of_platform, own_growth = prior("rate_level_class"), prior("rate_level_platform"), prior("rate_growth_platform")
-    rate = Process(
-        RATE,
-        level.p50 + of_class.p50 + of_platform.p50 + (growth.p50 + own_growth.p50) * years,
-        shared={
-            "rate": level.sd * ones,
-            f"rate:{platform.kind}": of_class.sd * ones,
-            "rate_growth": growth.sd * years,
-        },
-        own={
-            "rate": of_platform.sd * ones,
-            "rate_growth": own_growth.sd * years,
-            **events(RATE),
-        },
-        **drift("rate"),
-    )
-    level, growth = prior(f"duration_level_{platform.kind}"), prior("duration_growth")
-    of_platform, own_growth = prior("duration_level_platform"), prior("duration_growth_platform")
-    duration = Process(
-        DURATION,
-        level.p50 + of_platform.p50 + (growth.p50 + own_growth.p50) * years,
-        shared={f"duration:{platform.kind}": level.sd * ones, "duration_growth": growth.sd * years},
-        own={
-            "duration": of_platform.sd * ones,
-            "duration_growth": own_growth.sd * years,
-            **events(DURATION),
-        },
-        **drift("duration"),
-    )
+
+    def of_length(item: Platform, suffix: str) -> tuple[Process, ...]:
+        """Return uploads per user, seconds and losses of one class of length; one that opens later starts small."""
+        begin = item.launched - platform.launched
+        since, some = years[begin:], ones[begin:]
+        level, growth = prior("rate_level"), prior("rate_growth")
+        of_class, of_platform, own_growth = prior("rate_level_class"), prior("rate_level_platform"), prior("rate_growth_platform")
+        late = {f"users_ramp{suffix}": start.sd * ramp(len(some))} if suffix else {}
+        rate = Process(
+            RATE + suffix,
+            level.p50 + of_class.p50 + of_platform.p50 + (growth.p50 + own_growth.p50) * since
+            + (start.p50 * ramp(len(some)) if suffix else 0.0),
+            shared={"rate": level.sd * some, f"rate:{item.kind}": of_class.sd * some, "rate_growth": growth.sd * since},
+            own={f"rate{suffix}": of_platform.sd * some, f"rate_growth{suffix}": own_growth.sd * since, **late}
+            | ({} if suffix else events(RATE)),
+            first=begin,
+            **drift("rate"),
+        )  # fmt: skip
+        level, growth = prior(f"duration_level_{item.kind}"), prior("duration_growth")
+        of_platform, own_growth = prior("duration_level_platform"), prior("duration_growth_platform")
+        duration = Process(
+            DURATION + suffix,
+            level.p50 + of_platform.p50 + (growth.p50 + own_growth.p50) * since,
+            shared={f"duration:{item.kind}": level.sd * some, "duration_growth": growth.sd * since},
+            own={f"duration{suffix}": of_platform.sd * some, f"duration_growth{suffix}": own_growth.sd * since}
+            | ({} if suffix else events(DURATION)),
+            first=begin,
+            **drift("duration"),
+        )
+        pooled = prior("loss_class_share").p50  # of the variance of a loss
+        losses = (
+            Process(
+                name + suffix,
+                np.zeros(1),
+                shared={f"{name}:{item.kind}": np.full(1, np.sqrt(pooled))},
+                own={name + suffix: np.full(1, np.sqrt(1 - pooled))},
+            )
+            for name in (EARLY, HAZARD)
+        )
+        return rate, duration, *losses
+
     level, of_platform = prior("daily_share_level"), prior("daily_share_platform")
     daily = Process(
         DAILY,
@@ -193,11 +215,13 @@ def build_series(platform: Platform, last_month: int, priors: Mapping[str, Split
         shared={f"daily_share:{platform.kind}": np.array([level.sd])},
         own={"daily_share": np.array([of_platform.sd])},
     )
-    return Series(platform.key, (users, rate, duration, daily, constant(EARLY), constant(HAZARD)))
+    rate, duration, *losses = of_length(platform, "")
+    further = (process for item in platform.lengths for process in of_length(item, f"@{item.key}"))
+    return Series(platform.key, (users, rate, duration, daily, *losses, *further))
 
 
 def parts_of(
-    kind: str, platform: Platform, last_month: int, period: tuple[date, date], seen_on: date | None = None
+    kind: str, platform: Platform, last_month: int, period: tuple[date, date], seen_on: date | None = None, of: str | None = None
 ) -> tuple[LogSum, ...] | None:
     """Return what an observation of a kind measures, or None where its period does not meet the platform's months.
 
@@ -207,30 +231,44 @@ def parts_of(
         last_month: Last month of the grid.
         period: First and last day the statement is about. Months before launch or after the end are cut off.
         seen_on: For a cohort, the day it was counted; otherwise the period's last day.
+        of: Key of a class of length the statement is about; the whole platform without it.
     """
     processes, how = KINDS[kind]
     first, last = (month_index(day) for day in period)
+    suffixes = platform.suffixes
+    about = next((item for item in platform.lengths if item.key == of), platform)
+    classes = tuple(suffixes.values()) if about is platform else (suffixes[about.key],)
     stop = min(last, last_month, (platform.ended or last_month + 1) - 1) + 1 - platform.launched
-    begin = max(first - platform.launched, 0)
-    if stop <= begin:
+    begin = max(first, about.launched) - platform.launched
+    if stop <= begin or (about is not platform and RATE not in processes):
         return None
     n_days = (period[1] - period[0]).days + 1
+    below = tuple(name for name in processes if name != DURATION)
     if how == "middle":
         middle = (begin + stop - 1) // 2
         return (LogSum(processes, middle, middle + 1),)
+    if how == "seconds":
+        middle = (begin + stop - 1) // 2
+        if len(classes) == 1:
+            return (LogSum((DURATION,), middle, middle + 1, classes=classes),)
+        whole = LogSum(processes, middle, middle + 1, classes=classes)
+        return (whole, LogSum(below, middle, middle + 1, classes=classes, coefficient=-1.0))
+    if how == "odds":
+        others = tuple(suffix for suffix in suffixes.values() if suffix not in classes)
+        return (LogSum(processes, begin, stop, classes=classes), LogSum(processes, begin, stop, classes=others, coefficient=-1.0))
     if how == "mean":
         hours = np.log(SECONDS_PER_HOUR) if DURATION in processes else 0.0
-        return (LogSum(processes, begin, stop, shift=float(-np.log(stop - begin) - hours)),)
+        return (LogSum(processes, begin, stop, shift=float(-np.log(stop - begin) - hours), classes=classes),)
     if how == "cohort":
         seen = month_index(seen_on or period[1]) - platform.launched
         ages = np.maximum(seen - np.arange(begin, stop), 0).astype(np.float64)
-        return (LogSum(processes, begin, stop, shift=float(np.log(n_days / (last - first + 1))), ages=ages),)
+        return (LogSum(processes, begin, stop, shift=float(np.log(n_days / (last - first + 1))), ages=ages, classes=classes),)
     aged = None if how == "total" else np.arange(stop - 1, -1, -1, dtype=np.float64)
     shift = float(np.log(MONTH_N_DAYS) - (np.log(SECONDS_PER_HOUR) if DURATION in processes else 0.0))
     if how == "ratio":
-        below = tuple(name for name in processes if name != DURATION)
-        return (LogSum(processes, 0, stop, ages=aged), LogSum(below, 0, stop, ages=aged, coefficient=-1.0))
-    return (LogSum(processes, 0, stop, shift=shift, ages=aged),)
+        whole = LogSum(processes, 0, stop, ages=aged, classes=classes)
+        return (whole, LogSum(below, 0, stop, ages=aged, coefficient=-1.0, classes=classes))
+    return (LogSum(processes, 0, stop, shift=shift, ages=aged, classes=classes),)
 
 
 class Volumes(NamedTuple):
@@ -261,6 +299,8 @@ ASSUMPTION_OF = {
     "shared:duration_growth": "prior_duration_growth",
     "shared:early_loss": "early_loss_share",
     "shared:late_hazard": "late_loss_hazard",
+    "early_loss": "early_loss_share",
+    "late_hazard": "late_loss_hazard",
 }
 
 
@@ -275,12 +315,17 @@ def assumption_of(kind: str, key: str) -> tuple[str, str]:
         name, _, group = key.partition(":")
         if not group:
             return ASSUMPTION_OF[f"shared:{name}"], "all"
-        pooled = {"rate": "prior_rate_level_class", "duration": f"prior_duration_level_{group}"}
-        return pooled.get(name, "prior_daily_share_level"), group
+        pooled = {
+            "rate": "prior_rate_level_class",
+            "duration": f"prior_duration_level_{group}",
+            "daily_share": "prior_daily_share_level",
+        }
+        return pooled.get(name) or ASSUMPTION_OF[f"shared:{name}"], group
     platform, _, name = key.partition(":")
     if name.startswith("event:"):
         return name.split(":")[1], platform
-    return ASSUMPTION_OF[f"gp:{name}" if kind == "gp" else name], platform
+    name, _, length = name.partition("@")
+    return ASSUMPTION_OF[f"gp:{name}" if kind == "gp" else name], length or platform
 
 
 def theta_sds(priors: Mapping[str, Split]) -> dict[str, float]:
@@ -313,25 +358,45 @@ def widened_rows(rows: Sequence[Row], factor: float) -> list[Row]:
     ]
 
 
-def volumes(draws: Mapping[str, Floats], platform: Platform, loss: Loss) -> Volumes:
-    """Return uploads, hours and cumulative public totals of one platform from draws of its processes: hours are uploads times duration in each draw."""
-    uploads = np.exp(draws[USERS] + draws[RATE])
+def volumes(draws: Mapping[str, Floats], platform: Platform, loss: Loss) -> dict[str, Volumes]:
+    """Return uploads, hours and cumulative public totals of a platform, first, and of each further class of length, by key.
+
+    Hours are uploads times seconds in each draw; the platform's are sums over its classes. A class has the months from its own start.
+    """
+    found = {item.key: _of_length(draws, platform, item, loss) for item in (platform, *platform.lengths)}
+    if platform.lengths:
+        whole = found[platform.key]
+        for item in platform.lengths:
+            begin = item.launched - platform.launched
+            for name in ("uploads_per_day", "upload_hours_per_day", "stock_videos", "stock_hours"):
+                getattr(whole, name)[begin:] += getattr(found[item.key], name)
+        seconds = np.divide(
+            whole.upload_hours_per_day * SECONDS_PER_HOUR, whole.uploads_per_day,
+            out=whole.mean_duration_seconds, where=whole.uploads_per_day > 0,
+        )  # fmt: skip
+        found[platform.key] = whole._replace(mean_duration_seconds=seconds)
+    return found
+
+
+def _of_length(draws: Mapping[str, Floats], platform: Platform, item: Platform, loss: Loss) -> Volumes:
+    """Return the volumes of one class of length of a platform, in the months from its start."""
+    suffix = platform.suffixes[item.key]
+    uploads = np.exp(draws[USERS][item.launched - platform.launched :] + draws[RATE + suffix])
     if platform.ended is not None:
-        uploads[platform.ended - platform.launched :] = 0.0
-    duration = np.exp(draws[DURATION])
+        uploads[platform.ended - item.launched :] = 0.0
+    duration = np.exp(draws[DURATION + suffix])
     hours = uploads * duration / SECONDS_PER_HOUR
-    early, hazard = loss.early.at(draws[EARLY][0]), loss.hazard.at(draws[HAZARD][0])
-    return Volumes(
-        uploads,
-        duration,
-        hours,
-        public_total(uploads, early_loss=early, late_hazard=hazard),
-        public_total(hours, early_loss=early, late_hazard=hazard),
-    )
+    return Volumes(uploads, duration, hours, *(_public(added, draws, suffix, loss) for added in (uploads, hours)))
+
+
+def _public(added: Floats, draws: Mapping[str, Floats], suffix: str, loss: Loss) -> Floats:
+    """Return what is public of additions per day, shape (T, n), with the losses of one class of length."""
+    early, hazard = loss.early.at(draws[EARLY + suffix][0]), loss.hazard.at(draws[HAZARD + suffix][0])
+    return public_total(added, early_loss=early, late_hazard=hazard, early_months=loss.early_months)
 
 
 def part_volumes(
-    whole: Volumes, platform: Platform, part: Platform, share: Floats, seconds: Floats, loss: tuple[Floats, Floats]
+    whole: Volumes, platform: Platform, part: Platform, share: Floats, seconds: Floats, draws: Mapping[str, Floats], loss: Loss
 ) -> Volumes:
     """Return the volumes of a part of a platform: a share of its uploads, of a length of its own.
 
@@ -341,16 +406,10 @@ def part_volumes(
         part: The part; its months are cut from the platform's.
         share: Share of uploads, shape (n,).
         seconds: Mean length, shape (n,).
-        loss: Early loss share and yearly hazard, each of shape (n,).
+        draws: Of the platform's processes, for its losses.
+        loss: How months fade.
     """
     uploads = whole.uploads_per_day[part.launched - platform.launched :] * share
-    duration = np.broadcast_to(seconds, uploads.shape)
-    hours = uploads * duration / SECONDS_PER_HOUR
-    early, hazard = loss
-    return Volumes(
-        uploads,
-        np.array(duration),
-        hours,
-        public_total(uploads, early_loss=early, late_hazard=hazard),
-        public_total(hours, early_loss=early, late_hazard=hazard),
-    )
+    hours = uploads * seconds / SECONDS_PER_HOUR
+    duration = np.array(np.broadcast_to(seconds, uploads.shape))
+    return Volumes(uploads, duration, hours, *(_public(added, draws, "", loss) for added in (uploads, hours)))

@@ -14,13 +14,29 @@ with months as (
     from intermediate.int_platform__flow_quantiles
 ),
 
-s as (
+-- Parts rest on the statistics of their platform too, and a platform on those of its classes of length.
+parts as (
     select
         x.platform_id,
-        p.parent_platform_id
+        p.parent_platform_id,
+        x.share_assumption_id is null as is_length
     from staging.stg_reference__volume_series as x
     inner join staging.stg_reference__platforms as p on x.platform_id = p.platform_id
-    where x.share_assumption_id is not null
+    inner join staging.stg_reference__volume_series as q on p.parent_platform_id = q.platform_id
+    where x.is_modelled and q.is_modelled
+),
+
+s as (
+    select
+        platform_id,
+        parent_platform_id
+    from parts
+    union all
+    select
+        parent_platform_id as platform_id,
+        platform_id as parent_platform_id
+    from parts
+    where is_length
     union all
     select
         y.platform_id,
@@ -38,8 +54,7 @@ used as (
         u.source_kind,
         u.period_start_on,
         u.period_end_on,
-        u.citation_ids,
-        s.platform_id is not null as is_through_parent
+        u.citation_ids
     from intermediate.int_platform__observation_use as u
     left join s on u.platform_id = s.parent_platform_id
     where u.is_used and u.log_value is not null
@@ -111,7 +126,7 @@ select
     s.scenario_id,
     case
         when s.n_observations = 0 then 'prior_only'
-        when v.share_assumption_id is not null then 'modelled'
+        when s.platform_id in (select x.platform_id from parts as x) then 'modelled'
         when s.score = 3 then 'measured'
         when s.score = 2 then 'reported'
         else 'modelled'

@@ -17,8 +17,6 @@ from moat.volume.observations import build_rows, read_platforms, read_priors, re
 from moat.volume.processes import Row
 from moat.volume.uploads import (
     DURATION,
-    EARLY,
-    HAZARD,
     Platform,
     Volumes,
     assumption_of,
@@ -107,16 +105,17 @@ def model(
         loss = build_loss(of)
         for key, processes in draws:
             platform = platforms[key]
-            whole = volumes(processes, platform, loss)
-            _add(drawn, quantiles, scenario, platform, whole)
+            found = volumes(processes, platform, loss)
+            whole = found[key]
+            for item in (platform, *platform.lengths):
+                _add(drawn, quantiles, scenario, item, found[item.key])
             if scenario == "baseline":
                 errors |= draws.observation_error(key)
-            lost = (loss.early.at(processes[EARLY][0]), loss.hazard.at(processes[HAZARD][0]))
             for child, (parent, share, seconds) in shares.items():
                 if parent == key:
                     z = [stratified_normals(seed, f"z:{child}:{what}", 1, n_draws)[0] for what in ("share", DURATION)]
                     split = [s.widened(factor) if scenario == "wide" else s for s in (share, seconds)]
-                    part = part_volumes(whole, platform, parts[child], split[0].at(z[0]), split[1].at(z[1]), lost)
+                    part = part_volumes(whole, platform, parts[child], split[0].at(z[0]), split[1].at(z[1]), processes, loss)
                     _add(drawn, quantiles, scenario, parts[child], part)
     loadings, gains = _attribution(baseline, platforms, last, priors, ids)
     return {

@@ -4,11 +4,13 @@ description: >
   used. Nothing is averaged here; statistics that contradict each other stay and name each other.
 grain: [fact_id]
 nullable: [unused_reason, observation_kind, noise_family, log_value, seen_on, source_key, noise_name, bias_name, noise_sd, bias_sd, extra_sd,
-  offset_low, offset_high, offset_sd, used_with_fact_id, contradiction]
+  contamination_share, contamination_sd, offset_low, offset_high, offset_sd, used_with_fact_id, contradiction]
 caveats:
   - A pair of removed videos and removal rate is one observation, in the removed videos' row, with the rounding of
     the printed rate as an interval.
   - A refused row is refused for its own value, not for disagreeing; disagreement is only flagged.
+  - A source has a bias for its counts, one for its mean lengths and one for its hours.
+  - A share of a part in its platform is the log of its odds.
   - A count whose page does not say when it was made is a floor of unknown age, whatever words it comes in.
 ---*/
 
@@ -33,7 +35,9 @@ with constants as (
         max(ln(p50)) filter (where name = 'contradiction_bound_factor') as contradiction_of_bound,
         max(p50) filter (where name = 'contradiction_window_days') as window_n_days,
         max(p50) filter (where name = 'limit_removed_share') as limit_removed_share,
-        max(p50) filter (where name = 'limit_duration_least_seconds') as limit_duration_least
+        max(p50) filter (where name = 'limit_duration_least_seconds') as limit_duration_least,
+        max(p50) filter (where name = 'contamination_share_hours') as contamination_share,
+        max(p50) filter (where name = 'contamination_sd_hours') as contamination_sd
     from staging.stg_reference__assumptions
 ),
 
@@ -53,12 +57,14 @@ kinds as (
         ('uploads_per_year', 'uploads_per_day', 'volume', 'uploads'),
         ('posts_per_day', 'uploads_per_day', 'volume', 'uploads'),
         ('works_per_day', 'uploads_per_day', 'volume', 'uploads'),
-        ('hours_uploaded_per_minute', 'hours_per_day', 'volume', 'uploads'),
+        ('hours_uploaded_per_minute', 'hours_per_day', 'volume', 'hours'),
         ('mean_duration_of_uploads_seconds', 'duration_new', 'volume', 'duration'),
         ('mean_duration_of_stock_seconds', 'duration_stock', 'volume', 'duration'),
         ('videos_public_total', 'videos_public', 'volume', 'uploads'),
         ('videos_uploaded_total', 'videos_uploaded', 'volume', 'uploads'),
-        ('hours_uploaded_total', 'hours_uploaded', 'volume', 'uploads'),
+        ('hours_uploaded_total', 'hours_uploaded', 'volume', 'hours'),
+        ('hours_public_total', 'hours_public', 'volume', 'hours'),
+        ('share_of_parent_uploads', 'uploads_odds', 'volume', 'share'),
         ('surviving_uploads_of_year', 'cohort_public', 'volume', 'uploads')
     ) as t (metric, observation_kind, noise_family, bias_group)
 ),
@@ -82,6 +88,10 @@ stated as (
         p.country,
         s.is_modelled,
         s.share_assumption_id is not null as is_share,
+        p.parent_platform_id in (
+            select x.platform_id from staging.stg_reference__volume_series as x
+            where x.is_modelled
+        ) as is_part,
         r.ruling,
         o.period_start_on,
         least(o.period_end_on, getvariable('as_of')::date) as period_end_on,
@@ -111,7 +121,7 @@ first_look as (
             when s.ruling = 'drop' then 'another_definition'
             when s.ruling in ('weak_page', 'old_count') then s.ruling
             when not coalesce(s.is_modelled, false) then 'platform_not_modelled'
-            when s.is_share then 'part_counted_by_share'
+            when s.is_share or (s.is_part and s.noise_family = 'users') then 'part_counted_by_share'
             when s.observation_kind is null and not s.is_removal then 'not_a_volume'
             when
                 s.geography not in ('global', 'global_excl_china')
@@ -120,6 +130,7 @@ first_look as (
                 )
                 then 'part_of_the_world'
             when s.value is null or s.value <= 0 then 'refused_not_positive'
+            when s.observation_kind = 'uploads_odds' and s.value >= 1 then 'refused_rate_is_not_a_share'
             when s.metric = 'removed_share_of_published' and s.value > c.limit_removed_share
                 then 'refused_rate_is_not_a_share'
             when s.noise_family = 'users' and s.value > c.limit_users then 'refused_above_physical_limit'
@@ -190,6 +201,7 @@ joined as (
             when s.metric = 'uploads_per_month' then ln(s.value / 30.4375)
             when s.metric in ('uploads_per_quarter', 'uploads_per_year') then ln(s.value / s.period_n_days)
             when s.metric = 'hours_uploaded_per_minute' then ln(s.value * 1440)
+            when s.observation_kind = 'uploads_odds' then ln(s.value / (1 - s.value))
             when s.metric = 'posts_per_day' then ln(s.value * (1 - c.photo_share))
             when s.ruling = 'over_posts' then ln(s.value / (1 - c.photo_share))
             else ln(s.value)
@@ -373,6 +385,10 @@ select
     case when d.unused_reason is null and d.log_value is not null then n.p50 end as noise_sd,
     case when d.unused_reason is null and d.log_value is not null then b.p50 end as bias_sd,
     case when d.unused_reason is null and d.log_value is not null then d.extra_sd end as extra_sd,
+    case when d.unused_reason is null and d.metric = 'hours_uploaded_per_minute' then c.contamination_share end
+        as contamination_share,
+    case when d.unused_reason is null and d.metric = 'hours_uploaded_per_minute' then c.contamination_sd end
+        as contamination_sd,
     case
         when d.unused_reason is not null or d.log_value is null then null
         when d.bound = 'interval' then ln(d.rate / (d.rate + d.half_width))

@@ -17,6 +17,5 @@ where
     name like 'prior\_%' escape '\'
     or name like 'obs\_%' escape '\'
     or name in (
-        'early_loss_share', 'late_loss_hazard', 'wide_factor', 'shorts_share_youtube_uploads', 'dur_mean_shorts',
-        'reels_share_instagram_uploads', 'dur_mean_reels'
+        'early_loss_share', 'late_loss_hazard', 'wide_factor', 'reels_share_instagram_uploads', 'dur_mean_reels'
     )
