@@ -53,7 +53,7 @@ EXPECTATIONS = [
     ),
     gxe.ExpectColumnDistinctValuesToEqualSet(
         column="scenario_id",
-        value_set=["baseline", "official_only", "no_prior_only_platforms", "wide"],
+        value_set=["baseline", "official_only", "with_prior_only_platforms", "wide"],
         severity="critical",
         notes="A reader compares scenarios; one missing is a broken join.",
     ),

@@ -69,6 +69,15 @@ own as (
     group by company_id, draw
 ),
 
+pools as (
+    select
+        v.company_id,
+        v.disclosed_pool_hours
+    from marts.company_volume as v
+    inner join chosen as m on v.month = m.month
+    where v.scenario_id = 'baseline'
+),
+
 elsewhere as (
     select
         v.company_id,
@@ -82,18 +91,33 @@ elsewhere as (
     where s.assumption_name = 'scrape_hours'
 ),
 
+-- What a company states to have gathered is the least it can reach.
+reached as (
+    select
+        e.company_id,
+        e.draw,
+        coalesce(o.reached_hours, 0.0) as reached_hours,
+        coalesce(o.filtered_hours, 0.0) as filtered_hours,
+        o.hours_per_day,
+        o.stock_hours,
+        greatest(e.hours_elsewhere, coalesce(p.disclosed_pool_hours, 0.0) - coalesce(o.reached_hours, 0.0))
+            as hours_elsewhere
+    from elsewhere as e
+    left join own as o on e.company_id = o.company_id and e.draw = o.draw
+    left join pools as p on e.company_id = p.company_id
+),
+
 summed as (
     select
         e.company_id,
         m.month,
-        o.hours_per_day,
-        o.stock_hours,
-        (coalesce(o.reached_hours, 0.0) + e.hours_elsewhere) * c.new_share as available_hours,
-        (coalesce(o.filtered_hours, 0.0) + e.hours_elsewhere * least(c.kept_share, 1.0)) * c.new_share as usable_hours
-    from elsewhere as e
+        e.hours_per_day,
+        e.stock_hours,
+        (e.reached_hours + e.hours_elsewhere) * c.new_share as available_hours,
+        (e.filtered_hours + e.hours_elsewhere * least(c.kept_share, 1.0)) * c.new_share as usable_hours
+    from reached as e
     cross join chosen as m
     inner join common as c on e.draw = c.draw
-    left join own as o on e.company_id = o.company_id and e.draw = o.draw
 )
 
 select

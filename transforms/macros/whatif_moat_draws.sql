@@ -35,7 +35,8 @@ filtered as (
         p.is_in_totals,
         p.is_short,
         case p.owned_part when 'without_us' then 1 - c.american_share when 'us_only' then c.american_share else 1.0 end
-        * v.stock_hours * a.assumption_value * least(c.kept_share * exp(r.assumption_value), 1.0) as hours
+        * v.stock_hours * a.assumption_value as raw_hours,
+        least(c.kept_share * exp(r.assumption_value), 1.0) as retained_share
     from marts.company_platform as p
     inner join wanted as w on p.company_id = w.company_id and p.month = w.month
     inner join marts.platform_volume_draws as v on p.platform_id = v.platform_id and p.month = v.month
@@ -51,8 +52,9 @@ own as (
         company_id,
         month,
         draw,
-        sum(hours) filter (where is_in_totals) as hours,
-        sum(hours) filter (where is_short) as short_hours
+        sum(raw_hours) filter (where is_in_totals) as raw_hours,
+        sum(raw_hours * retained_share) filter (where is_in_totals) as hours,
+        sum(raw_hours * retained_share) filter (where is_short) as short_hours
     from filtered
     group by company_id, month, draw
 ),
@@ -72,11 +74,17 @@ elsewhere as (
         w.month,
         s.draw,
         c.new_share,
-        (s.assumption_value + coalesce(l.assumption_value, 0.0)) * least(c.kept_share, 1.0) as hours
+        greatest(
+            s.assumption_value + coalesce(l.assumption_value, 0.0),
+            coalesce(v.disclosed_pool_hours, 0.0) - coalesce(o.raw_hours, 0.0)
+        ) * least(c.kept_share, 1.0) as hours
     from wanted as w
+    inner join marts.company_volume as v
+        on w.company_id = v.company_id and w.month = v.month and v.scenario_id = 'baseline'
     inner join marts.assumption_draws as s on s.assumption_name = 'scrape_hours' and s.scope = 'all'
     inner join common as c on s.draw = c.draw
     left join licensed as l on w.company_id = l.company_id and s.draw = l.draw
+    left join own as o on w.company_id = o.company_id and w.month = o.month and s.draw = o.draw
 )
 
 select

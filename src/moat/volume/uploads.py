@@ -174,12 +174,14 @@ def build_series(platform: Platform, last_month: int, priors: Mapping[str, Split
         since, some = years[begin:], ones[begin:]
         level, growth = prior("rate_level"), prior("rate_growth")
         of_class, of_platform, own_growth = prior("rate_level_class"), prior("rate_level_platform"), prior("rate_growth_platform")
-        late = {f"users_ramp{suffix}": start.sd * ramp(len(some))} if suffix else {}
+        # A further class is posted by users of the whole platform, so that its rate is not one of its class of platforms.
+        late = {f"users_ramp{suffix}": start.sd * ramp(len(some)), f"rate_class{suffix}": of_class.sd * some} if suffix else {}
         rate = Process(
             RATE + suffix,
             level.p50 + of_class.p50 + of_platform.p50 + (growth.p50 + own_growth.p50) * since
             + (start.p50 * ramp(len(some)) if suffix else 0.0),
-            shared={"rate": level.sd * some, f"rate:{item.kind}": of_class.sd * some, "rate_growth": growth.sd * since},
+            shared={"rate": level.sd * some, "rate_growth": growth.sd * since}
+            | ({} if suffix else {f"rate:{item.kind}": of_class.sd * some}),
             own={f"rate{suffix}": of_platform.sd * some, f"rate_growth{suffix}": own_growth.sd * since, **late}
             | ({} if suffix else events(RATE)),
             first=begin,
@@ -288,6 +290,7 @@ ASSUMPTION_OF = {
     "users_ramp": "prior_users_ramp",
     "gp:users": "prior_users_drift",
     "rate": "prior_rate_level_platform",
+    "rate_class": "prior_rate_level_class",
     "rate_growth": "prior_rate_growth_platform",
     "gp:rate": "prior_rate_drift",
     "duration": "prior_duration_level_platform",

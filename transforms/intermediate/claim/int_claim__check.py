@@ -29,10 +29,10 @@ VIEWS = {
     "marts.company_volume": "from int_company__volume_quantiles",
     "marts.company_pair": "from int_company__pair",
     "marts.platform_volume": """
-        select volumes.*, platforms.class as platform_class, series.is_in_totals
+        select volumes.*, platforms.class as platform_class, totals.is_in_totals
         from int_platform__volume_quantiles as volumes
         join stg_reference__platforms as platforms using (platform_id)
-        join stg_reference__volume_series as series using (platform_id)""",
+        join int_platform__total as totals using (platform_id)""",
     "marts.platform_volume_draws": "from int_platform__volume_draws",
     "marts.platform_observation": "from stg_reference__platform_observations",
     "marts.training_disclosure": """
@@ -54,7 +54,7 @@ def model(
     int_platform__volume_quantiles: pl.LazyFrame,
     int_platform__volume_draws: pl.LazyFrame,
     stg_reference__platforms: pl.LazyFrame,
-    stg_reference__volume_series: pl.LazyFrame,
+    int_platform__total: pl.LazyFrame,
     stg_reference__platform_observations: pl.LazyFrame,
     stg_reference__training_disclosures: pl.LazyFrame,
 ) -> pl.DataFrame:
@@ -74,7 +74,7 @@ def model(
         "int_platform__volume_quantiles": int_platform__volume_quantiles,
         "int_platform__volume_draws": recent,
         "stg_reference__platforms": stg_reference__platforms,
-        "stg_reference__volume_series": stg_reference__volume_series,
+        "int_platform__total": int_platform__total,
         "stg_reference__platform_observations": stg_reference__platform_observations,
         "stg_reference__training_disclosures": stg_reference__training_disclosures,
     }

@@ -6,7 +6,7 @@ grain: [company_id, month, scenario_id]
 ---*/
 
 with scenarios as (
-    select unnest(['baseline', 'no_prior_only_platforms', 'official_only', 'wide']) as scenario_id
+    select unnest(['baseline', 'with_prior_only_platforms', 'official_only', 'wide']) as scenario_id
 ),
 
 grid as (
@@ -34,10 +34,9 @@ owned as (
             a.platform_id = e.platform_id
             and a.month = e.month
             and e.scenario_id
-            = case when x.scenario_id = 'no_prior_only_platforms' then 'baseline' else x.scenario_id end
+            = case when x.scenario_id = 'with_prior_only_platforms' then 'baseline' else x.scenario_id end
     where
-        a.is_in_totals
-        and not (x.scenario_id = 'no_prior_only_platforms' and e.n_observations = 0)
+        (a.is_in_totals or (a.is_prior_only and x.scenario_id = 'with_prior_only_platforms'))
 ),
 
 by_company as (
@@ -51,6 +50,21 @@ by_company as (
         list_concat(flatten(list(assumption_ids)), list(assumption_id)) as assumption_ids
     from owned
     group by company_id, month, scenario_id
+),
+
+-- A stated pool is evidence from its month on.
+pooled as (
+    select
+        g.company_id,
+        g.month,
+        list(distinct d.citation_id) as citation_ids
+    from (select distinct company_id, month from grid) as g
+    inner join intermediate.int_company__disclosed_pool as p on g.company_id = p.company_id and g.month >= p.valid_from
+    inner join staging.stg_reference__training_disclosures as d
+        on
+            p.company_id = d.company_id and p.disclosed_pool_hours = d.value
+            and d.quantity = 'hours' and d.stage_kind = 'raw' and d.verification != 'UNVERIFIED'
+    group by g.company_id, g.month
 ),
 
 elsewhere as (
@@ -80,8 +94,9 @@ select
         case when o.n_platforms is not null then ['first_party'] else []::varchar[] end, e.access_kinds
     )) as access_kinds,
     ['prior_only', 'modelled', 'reported', 'measured'][coalesce(o.weakest, 1)] as basis,
-    list_sort(list_distinct(list_concat(coalesce(o.citation_ids, []::varchar[]), e.citation_ids, c.citation_ids)))
-        as citation_ids,
+    list_sort(list_distinct(list_concat(
+        coalesce(o.citation_ids, []::varchar[]), e.citation_ids, c.citation_ids, coalesce(d.citation_ids, []::varchar[])
+    ))) as citation_ids,
     list_sort(list_distinct(list_concat(
         coalesce(o.assumption_ids, []::varchar[]),
         c.assumption_ids,
@@ -94,4 +109,5 @@ from grid as g
 left join by_company as o
     on g.company_id = o.company_id and g.month = o.month and g.scenario_id = o.scenario_id
 inner join elsewhere as e on g.company_id = e.company_id
+left join pooled as d on g.company_id = d.company_id and g.month = d.month
 cross join common as c

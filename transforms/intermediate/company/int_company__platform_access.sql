@@ -6,6 +6,7 @@ grain: [company_id, platform_id, month]
 nullable: [access_id]
 caveats:
   - Owning is not using. Where no statement about access is on record, the usual share of an owner is taken.
+  - A platform without a statistic is_prior_only and in no total.
   - A minority stake gives nothing. Alleged and scraped access to another company's platform is never counted.
 ---*/
 
@@ -62,11 +63,12 @@ select
         select x.assumption_id from staging.stg_reference__assumptions as x
         where x.name = 'access_owner'
     )) as assumption_id,
-    s.is_in_totals,
-    p.class = 'short' as is_short,
+    t.is_in_totals,
+    t.is_prior_only,
+    p.class = 'short' and not t.is_prior_only as is_short,
     list_sort(list_distinct(list_filter([o.citation_id, a.citation_id], lambda x: x is not null))) as citation_ids  -- noqa: RF02
 from owned as o
-inner join staging.stg_reference__volume_series as s on o.platform_id = s.platform_id
+inner join intermediate.int_platform__total as t on o.platform_id = t.platform_id
 inner join staging.stg_reference__platforms as p on o.platform_id = p.platform_id
 left join access as a
     on

@@ -81,7 +81,7 @@ COMPARED = ("first_party_hours_per_day", "first_party_stock_hours", "available_h
 PER_DAY, PUBLIC = "upload_hours_per_day", "stock_hours"  # measures inside the fit
 INFORMED_BY = {"users": "users_monthly", "rate": "uploads_per_day", "duration": "duration_new"}  # what would inform a process
 DROPPED = "without"
-SCENARIOS = ("official_only", "wide", "no_prior_only_platforms", "baseline")  # the one with draws to keep comes last
+SCENARIOS = ("official_only", "wide", "with_prior_only_platforms", "baseline")  # the one with draws to keep comes last
 PAIR = {"company_a": pl.String, "company_b": pl.String, "month": pl.Date, "measure": pl.String, "p_a_greater": pl.Float64}
 SMALL = 5e-4  # shares below are summed up
 Arrays = dict[str, Floats | None]
@@ -112,22 +112,29 @@ class Owned(NamedTuple):
 
 
 class Company(NamedTuple):
-    """What one company owns and licenses."""
+    """What one company owns, licenses and states to have gathered.
+
+    Attributes:
+        owned: Its platforms that a statistic is about.
+        prior_only: Its platforms without one; they count in one scenario.
+        is_licensed: Whether licensed video is on record, by month.
+        pool: Raw hours it states to have gathered, by month; 0 where it states none.
+    """
 
     owned: tuple[Owned, ...]
-    is_licensed: Bools  # by month
+    prior_only: tuple[Owned, ...]
+    is_licensed: Bools
+    pool: Floats
 
 
 def model(
     int_platform__draws: pl.LazyFrame,
     int_company__platform_access: pl.LazyFrame,
     int_company__other_access: pl.LazyFrame,
-    int_platform__observation_use: pl.LazyFrame,
+    int_company__disclosed_pool: pl.LazyFrame,
     int_platform__loading: pl.LazyFrame,
     int_platform__gain: pl.LazyFrame,
     stg_reference__assumptions: pl.LazyFrame,
-    stg_reference__volume_series: pl.LazyFrame,
-    stg_reference__platforms: pl.LazyFrame,
     settings: dict[str, Any],
 ) -> dict[str, pl.DataFrame]:
     """Sum the platforms of each company in every scenario, and show which inputs its interval comes from."""
@@ -144,21 +151,20 @@ def model(
         for (scenario,), whole in drawn.group_by("scenario_id", maintain_order=True)
     }
     del drawn  # the lists are a tenth of a gigabyte, and are arrays by now
-    observed = _observed(int_platform__observation_use, stg_reference__volume_series, stg_reference__platforms)
-    companies = _companies(access, others, months, named, set(by_scenario["baseline"]))
+    pools = int_company__disclosed_pool.sort("company_id", "valid_from").collect()
+    companies = _companies(access, others, pools, months, named)
     draws: list[pl.DataFrame] = []
     quantiles: list[pl.DataFrame] = []
     published: dict[str, Arrays] = {}
     for scenario in SCENARIOS:
-        platforms = by_scenario["baseline" if scenario == "no_prior_only_platforms" else scenario]
+        platforms = by_scenario["baseline" if scenario == "with_prior_only_platforms" else scenario]
         given = read_assumptions(table, seed=settings["seed"], n_draws=n_draws, widen=factor if scenario == "wide" else 1.0)
         without: tuple[Arrays, dict[str, pl.Series]] | None = None
         for name, company in companies.items():
-            if scenario == "no_prior_only_platforms":
-                mine = company._replace(owned=tuple(item for item in company.owned if item.platform_id in observed))
-            else:
-                mine = company
-            if mine.owned or mine.is_licensed.any():
+            mine = company
+            if scenario == "with_prior_only_platforms":
+                mine = company._replace(owned=company.owned + company.prior_only)
+            if mine.owned or mine.is_licensed.any() or mine.pool.any():
                 found = _volumes(name, mine, platforms, len(months), given)
                 columns = quantile_columns(found, len(months), COMPARED)
             else:  # every such company reaches the same public web in every month
@@ -180,36 +186,33 @@ def model(
     }
 
 
-def _observed(use: pl.LazyFrame, series: pl.LazyFrame, platforms: pl.LazyFrame) -> set[str]:
-    """Return the platforms with any statistic, and the parts of such platforms."""
-    used = use.filter(pl.col("is_used") & pl.col("log_value").is_not_null()).select("platform_id").unique().collect()
-    observed = set(used["platform_id"])
-    parts = series.filter(pl.col("share_assumption_id").is_not_null()).join(platforms, on="platform_id")
-    pairs = parts.select("platform_id", "parent_platform_id").collect().iter_rows()
-    return observed | {part for part, parent in pairs if parent in observed}
-
-
 def _companies(
-    access: pl.DataFrame, others: pl.DataFrame, months: list[date], named: dict[str, str], known: set[str]
+    access: pl.DataFrame, others: pl.DataFrame, pools: pl.DataFrame, months: list[date], named: dict[str, str]
 ) -> dict[str, Company]:  # fmt: skip
     """Return every company by name, in alphabetical order."""
-    kinds = ("platform_id", "owned_part", "assumption_id", "scope", "is_in_totals", "is_short")
+    kinds = ("is_prior_only", "platform_id", "owned_part", "assumption_id", "scope", "is_in_totals", "is_short")
     place = {month: i for i, month in enumerate(months)}
-    owned: dict[str, list[Owned]] = {}
-    for (company, platform, part, assumption, scope, totals, short), rows in access.group_by(
+    owned: dict[tuple[str, bool], list[Owned]] = {}
+    for (company, alone, platform, part, assumption, scope, totals, short), rows in access.group_by(
         "company_id", *kinds, maintain_order=True
     ):
-        if platform in known:
-            at = np.array([place[month] for month in rows["month"]], dtype=np.intp)
-            owned.setdefault(str(company), []).append(
-                Owned(str(platform), str(part), named[str(assumption)], str(scope), bool(totals), bool(short), at)
-            )
+        at = np.array([place[month] for month in rows["month"]], dtype=np.intp)
+        in_totals = bool(totals) or bool(alone)
+        owned.setdefault((str(company), bool(alone)), []).append(
+            Owned(str(platform), str(part), named[str(assumption)], str(scope), in_totals, bool(short), at)
+        )
     licensed: dict[str, Bools] = {}
     for company, since in others.filter(pl.col("access_kind") == "licensed").select("company_id", "valid_from").iter_rows():
         licensed[company] = np.array([since is None or month >= since for month in months])
-    never = np.zeros(len(months), dtype=bool)
+    stated: dict[str, Floats] = {}
+    for company, since, hours in pools.select("company_id", "valid_from", "disclosed_pool_hours").iter_rows():
+        stated.setdefault(company, np.zeros(len(months)))[[month >= since for month in months]] = hours  # they only grow
+    never, none = np.zeros(len(months), dtype=bool), np.zeros(len(months))
     return {
-        name: Company(tuple(owned.get(name, ())), licensed.get(name, never)) for name in others["company_id"].unique().sort()
+        name: Company(
+            tuple(owned.get((name, False), ())), tuple(owned.get((name, True), ())), licensed.get(name, never), stated.get(name, none)
+        )
+        for name in others["company_id"].unique().sort()
     }  # fmt: skip
 
 
@@ -262,8 +265,10 @@ def _volumes(name: str, company: Company, platforms: Platforms, n_months: int, g
                 found[target][at] += parts[source]
             reach["short_raw"][at] += reached
             reach["short_filtered"][at] += filtered
-    public = np.broadcast_to(given.draw("scrape_hours") * new, shape)
-    licensed = np.where(company.is_licensed[:, None], given.draw("licensed_hours", name) * new, 0.0)
+    licensed = np.where(company.is_licensed[:, None], given.draw("licensed_hours", name), 0.0)
+    # what a company states to have gathered is the least it can reach; what its platforms and licences leave is from the public web
+    public = np.maximum(given.draw("scrape_hours"), company.pool[:, None] - reach["raw"] - licensed)
+    public, licensed = public * new, licensed * new
     elsewhere = public + licensed
     usable_elsewhere = elsewhere * np.minimum(given.draw("yield_hours_raw_to_pretrain"), 1.0)
     found["available_first_party_hours"] = reach["raw"] * new
@@ -272,7 +277,7 @@ def _volumes(name: str, company: Company, platforms: Platforms, n_months: int, g
     out |= {column: _known(found[column], owns_short) for column in OWN_SHORT}
     return out | {
         "available_licensed_hours": licensed,
-        "available_public_hours": np.array(public),
+        "available_public_hours": public,
         "available_hours": reach["raw"] * new + elsewhere,
         "usable_hours": reach["filtered"] * new + usable_elsewhere,
         "short_available_hours": reach["short_raw"] * new + elsewhere,
@@ -281,8 +286,8 @@ def _volumes(name: str, company: Company, platforms: Platforms, n_months: int, g
 
 
 def _of_nobody(given: Assumptions, n_months: int) -> tuple[Arrays, dict[str, pl.Series]]:
-    """Return quantities and percentiles of a company that owns and licenses nothing: one month, repeated."""
-    one = _volumes("", Company((), np.zeros(1, dtype=bool)), {}, 1, given)
+    """Return quantities and percentiles of a company that owns, licenses and states nothing: one month, repeated."""
+    one = _volumes("", Company((), (), np.zeros(1, dtype=bool), np.zeros(1)), {}, 1, given)
     found: Arrays = {
         name: None if values is None else np.broadcast_to(values, (n_months, given.n_draws)) for name, values in one.items()
     }
@@ -400,6 +405,7 @@ def _terms(name: str, company: Company, measure: str, platforms: Platforms, mont
     new = {"dup_share_hours:all": 1 - given.draw("dup_share_hours")} if reaches else {}
     common = {"yield_hours_raw_to_pretrain:all": given.draw("yield_hours_raw_to_pretrain")} if filters else {}
     terms = []
+    gathered = np.zeros(given.n_draws)
     for item in company.owned:
         values = platforms[item.platform_id][source][month]
         if not item.is_in_totals or month not in item.months or not values.any():
@@ -410,6 +416,8 @@ def _terms(name: str, company: Company, measure: str, platforms: Platforms, mont
         if reaches:
             factors[f"{item.assumption}:{item.scope}"] = given.draw(item.assumption, item.scope)
         size = np.prod(list(factors.values()), axis=0)
+        if reaches:
+            gathered += size / new["dup_share_hours:all"]
         if filters:
             factors |= common
             factors[f"yield_platform_ratio_log:{item.platform_id}"] = np.exp(
@@ -421,9 +429,12 @@ def _terms(name: str, company: Company, measure: str, platforms: Platforms, mont
         elsewhere = {"scrape_hours:all": given.draw("scrape_hours")}
         if company.is_licensed[month]:
             elsewhere[f"licensed_hours:{name}"] = given.draw("licensed_hours", name)
+        retained = np.minimum(common["yield_hours_raw_to_pretrain:all"], 1.0) if filters else 1.0
         for key, values in elsewhere.items():
-            retained = np.minimum(common["yield_hours_raw_to_pretrain:all"], 1.0) if filters else 1.0
+            gathered += values
             terms.append(Term(values * new["dup_share_hours:all"] * retained, {key: values, **new, **common}))
+        stated = np.maximum(company.pool[month] - gathered, 0.0)  # of a stated pool, what nothing else gives
+        terms.append(Term(stated * new["dup_share_hours:all"] * retained, {**new, **common}))
     return terms
 
 

@@ -1,7 +1,8 @@
 /*---
 description: >
   For each disclosed quantity of training data, what we estimate its company could reach in the month the model came out, and, where the value is in hours of video, how much of that it is.
-  Only verified values are compared, and only models whose release day is known.
+  Only verified values are compared, and only models whose release day is known. Raw pools in hours are lower bounds of that estimate and so
+  are compared with nothing.
 grain: [disclosure_id]
 nullable: [value, disclosed_to_available_ratio_p50]
 ---*/
@@ -25,7 +26,9 @@ select
     volumes.available_hours_p50,
     volumes.available_hours_p95,
     case
-        when disclosures.quantity = 'hours' and disclosures.value > 0
+        when
+            disclosures.quantity = 'hours' and disclosures.value > 0
+            and (disclosures.stage_kind != 'raw' or disclosures.bound = 'at_most')
             then disclosures.value / volumes.available_hours_p50
     end as disclosed_to_available_ratio_p50,
     evidence.citation_ids,

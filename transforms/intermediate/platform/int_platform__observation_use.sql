@@ -11,6 +11,7 @@ caveats:
   - A refused row is refused for its own value, not for disagreeing; disagreement is only flagged.
   - A source has a bias for its counts, one for its mean lengths and one for its hours.
   - A share of a part in its platform is the log of its odds.
+  - A count too old to be used has a log value too, because it is predicted from the other platforms.
   - A count whose page does not say when it was made is a floor of unknown age, whatever words it comes in.
 ---*/
 
@@ -119,8 +120,8 @@ first_look as (
             when not s.is_usable then s.unusable_reason
             when s.verification = 'UNVERIFIED' then 'unverified'
             when s.ruling = 'drop' then 'another_definition'
-            when s.ruling in ('weak_page', 'old_count') then s.ruling
             when not coalesce(s.is_modelled, false) then 'platform_not_modelled'
+            when s.ruling in ('weak_page', 'old_count') then s.ruling
             when s.is_share or (s.is_part and s.noise_family = 'users') then 'part_counted_by_share'
             when s.observation_kind is null and not s.is_removal then 'not_a_volume'
             when
@@ -197,7 +198,7 @@ joined as (
         case when p.rate_bound = 'exact' then c.half_width_exact else c.half_width_about end as half_width,
         case
             when p.fact_id is not null then ln(s.value / p.rate / s.period_n_days)
-            when s.reason is not null or s.observation_kind is null then null
+            when s.reason != 'old_count' or s.observation_kind is null then null
             when s.metric = 'uploads_per_month' then ln(s.value / 30.4375)
             when s.metric in ('uploads_per_quarter', 'uploads_per_year') then ln(s.value / s.period_n_days)
             when s.metric = 'hours_uploaded_per_minute' then ln(s.value * 1440)
@@ -360,7 +361,10 @@ decided as (
 ),
 
 paired as (
-    select d.* replace (coalesce(d.unused_reason, r.unused_reason) as unused_reason)  -- a rate shares the lot of its count
+    select
+        d.* replace (coalesce(d.unused_reason, r.unused_reason) as unused_reason),  -- a rate shares the lot of its count
+        -- an old count is predicted when its platform is left out
+        coalesce(d.unused_reason, r.unused_reason, 'old_count') = 'old_count' as is_described
     from decided as d
     left join decided as r on d.fact_id = r.rate_fact_id
 )
@@ -371,36 +375,36 @@ select
     d.metric,
     d.unused_reason is null as is_used,
     d.unused_reason,
-    case when d.unused_reason is null then d.observation_kind end as observation_kind,
-    case when d.unused_reason is null then d.noise_family end as noise_family,
-    case when d.unused_reason is null then d.log_value end as log_value,
+    case when d.is_described then d.observation_kind end as observation_kind,
+    case when d.is_described then d.noise_family end as noise_family,
+    case when d.is_described then d.log_value end as log_value,
     d.period_start_on,
     d.period_end_on,
     d.seen_on,
-    case when d.unused_reason is null then d.source_key end as source_key,
+    case when d.is_described then d.source_key end as source_key,
     d.tier,
     d.source_kind,
-    case when d.unused_reason is null and d.log_value is not null then n.name end as noise_name,
-    case when d.unused_reason is null and d.log_value is not null then b.name end as bias_name,
-    case when d.unused_reason is null and d.log_value is not null then n.p50 end as noise_sd,
-    case when d.unused_reason is null and d.log_value is not null then b.p50 end as bias_sd,
-    case when d.unused_reason is null and d.log_value is not null then d.extra_sd end as extra_sd,
-    case when d.unused_reason is null and d.metric = 'hours_uploaded_per_minute' then c.contamination_share end
+    case when d.is_described and d.log_value is not null then n.name end as noise_name,
+    case when d.is_described and d.log_value is not null then b.name end as bias_name,
+    case when d.is_described and d.log_value is not null then n.p50 end as noise_sd,
+    case when d.is_described and d.log_value is not null then b.p50 end as bias_sd,
+    case when d.is_described and d.log_value is not null then d.extra_sd end as extra_sd,
+    case when d.is_described and d.metric = 'hours_uploaded_per_minute' then c.contamination_share end
         as contamination_share,
-    case when d.unused_reason is null and d.metric = 'hours_uploaded_per_minute' then c.contamination_sd end
+    case when d.is_described and d.metric = 'hours_uploaded_per_minute' then c.contamination_sd end
         as contamination_sd,
     case
-        when d.unused_reason is not null or d.log_value is null then null
+        when not d.is_described or d.log_value is null then null
         when d.bound = 'interval' then ln(d.rate / (d.rate + d.half_width))
         when d.bound = 'at_least' or d.ruling in ('stale_floor', 'logical_floor') then 0.0
     end as offset_low,
     case
-        when d.unused_reason is not null or d.log_value is null then null
+        when not d.is_described or d.log_value is null then null
         when d.bound = 'interval' then ln(d.rate / (d.rate - d.half_width))
         when d.bound = 'at_most' then 0.0
     end as offset_high,
     case
-        when d.unused_reason is not null or d.log_value is null then null
+        when not d.is_described or d.log_value is null then null
         when d.bound = 'interval' or d.ruling = 'logical_floor' then null
         when d.ruling = 'part_of_total' then c.part_below_total
         when d.ruling = 'stale_floor' then c.overshoot_undated

@@ -2,7 +2,7 @@
 
 The model and the rules are today's; only statistics are hidden. A statistic is later when the period it is about ends after the
 day; each is predicted once, from the newest of the days. Of a platform that is left out its user counts stay known, and the
-hyperparameters are those of all statistics.
+hyperparameters are those of all statistics; its counts that are too old for the fit are predicted too.
 """
 
 from datetime import date
@@ -36,12 +36,14 @@ def model(
     last = month_index(as_of)
     series = stg_reference__volume_series.filter("is_modelled").join(stg_reference__platforms, on="platform_id").collect()
     platforms, _ = read_platforms(series, stg_reference__platform_events.collect(), last)
-    used = int_platform__observation_use.filter(pl.col("is_used") & pl.col("log_value").is_not_null()).collect()
+    stated = int_platform__observation_use.filter(pl.col("log_value").is_not_null()).collect()
+    used = stated.filter("is_used")
     rows = build_rows(platforms, last, read_statements(used))
+    unused = build_rows(platforms, last, read_statements(stated.filter(~pl.col("is_used"))))
     built = [build_series(platform, last, priors) for platform in platforms.values()]
     loss, sds, freedom = build_loss(priors), theta_sds(priors), priors["prior_observation_freedom"].p50
     ends = dict(used.select("fact_id", "period_end_on").iter_rows())
-    volumes = set(used.filter(pl.col("noise_family") == "volume")["fact_id"])
+    volumes = set(stated.filter(pl.col("noise_family") == "volume")["fact_id"])
     whole = Model(built, rows, loss, sds)
     out: list[tuple[str, date | None, str, float, float]] = []
     for cut, until in zip(CUTS, (*CUTS[1:], date.max), strict=True):
@@ -50,11 +52,14 @@ def model(
         mean, variance = predict_others(whole, {row.key for row in known}, like(whole, early))
         out += [("later_statistics", cut, key, mean[key], float(np.sqrt(variance[key]))) for key in mean if ends[key] <= until]
     best = fit(whole, seed=settings["seed"], freedom=freedom, n_points=1).best
+    every = Model(built, [*rows, *unused], loss, sds)
+    theta = like(every, best)
     for key in platforms:
-        hidden = {row.key for row in rows if row.series == key and row.key in volumes}
+        hidden = {row.key for row in every.rows if row.series == key and row.key in volumes}
         if hidden:
-            mean, variance = predict_others(whole, {row.key for row in rows} - hidden, best.theta)
-            out += [("leave_one_platform_out", None, fact, mean[fact], float(np.sqrt(variance[fact]))) for fact in mean]
+            mean, variance = predict_others(every, {row.key for row in rows} - hidden, theta)
+            found = hidden & mean.keys()  # a bare lower bound has no prediction to compare with
+            out += [("leave_one_platform_out", None, fact, mean[fact], float(np.sqrt(variance[fact]))) for fact in sorted(found)]
     schema = {
         "held_out_by": pl.String, "known_until": pl.Date, "fact_id": pl.String, "predicted_log_mean": pl.Float64,
         "predicted_log_sd": pl.Float64,

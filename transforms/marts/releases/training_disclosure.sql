@@ -6,6 +6,7 @@ grain: [model_id, quantity, stage, citation_id]
 nullable: [value, value_low, value_high, figure_as_stated, note, available_hours_p05, available_hours_p50, available_hours_p95, disclosed_to_available_ratio_p50]
 caveats:
   - available_hours is what we estimate the company could reach in the month of release; it is empty where the value is unverified or the release day unknown.
+  - Raw pools in hours are lower bounds of available_hours; they have no ratio, because they would be compared with themselves.
   - Quantities differ in kind; clips, hours and tokens of two reports are not one scale, and stages of one report overlap.
   - Rows with is_derived are arithmetic on stated values; the note names the rule. UNVERIFIED rows are unverified facts.
   - A filed value is the top band of an open-ended scale, for a general model and not for its maker's video generator.

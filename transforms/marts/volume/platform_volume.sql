@@ -7,7 +7,8 @@ nullable: [last_counted_on]
 rows: {min: 5000}
 caveats:
   - basis is the evidence of a row; prior_only means nothing was ever published that we may use.
-  - Parts (is_in_totals false) are an assumed share of another platform, or private; never add them to it.
+  - Parts (is_in_totals false) are a class of length or an assumed share of another platform, or private; never add them to it.
+  - A platform without a statistic is in no total but those of the scenario with_prior_only_platforms.
   - Months after last_counted_on are the model's projection, wider month by month; so is every month where it is null.
   - Users are not uploads. They inform uploads only through a wide, pooled ratio.
 ---*/
@@ -19,7 +20,7 @@ with shown as (
     from intermediate.int_platform__volume_quantiles
     union all
     select
-        'no_prior_only_platforms' as scenario_id,
+        'with_prior_only_platforms' as scenario_id,
         'baseline' as evidence_scenario_id
 )
 
@@ -53,7 +54,7 @@ select
     e.basis,
     e.n_observations,
     e.last_counted_on,
-    s.is_in_totals,
+    t.is_in_totals or (t.is_prior_only and shown.scenario_id = 'with_prior_only_platforms') as is_in_totals,
     e.citation_ids,
     e.assumption_ids
 from shown
@@ -61,6 +62,5 @@ inner join intermediate.int_platform__volume_quantiles as v on shown.evidence_sc
 inner join intermediate.int_platform__evidence as e
     on v.platform_id = e.platform_id and v.month = e.month and v.scenario_id = e.scenario_id
 inner join staging.stg_reference__platforms as p on v.platform_id = p.platform_id
-inner join staging.stg_reference__volume_series as s on v.platform_id = s.platform_id
-where shown.scenario_id != 'no_prior_only_platforms' or e.basis != 'prior_only'
+inner join intermediate.int_platform__total as t on v.platform_id = t.platform_id
 order by v.platform_id, v.month, shown.scenario_id
