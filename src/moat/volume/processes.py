@@ -142,9 +142,7 @@ class Loss(NamedTuple):
 
     def log_survival(self, z_early: Floats | float, z_hazard: Floats | float, age_months: Floats) -> Floats:
         """Return log((1 - early gone(age)) exp(-hazard age / 12)), by broadcasting."""
-        return np.asarray(
-            np.log1p(-self.early.at(z_early) * self.gone(age_months)) - self.hazard.at(z_hazard) * age_months / 12
-        )
+        return np.asarray(np.log1p(-self.early.at(z_early) * self.gone(age_months)) - self.hazard.at(z_hazard) * age_months / 12)
 
 
 class LogSum(NamedTuple):
@@ -269,8 +267,8 @@ def evaluate(series: Series, row: Row, z: Floats, loss: Loss | None) -> tuple[fl
         top = max(float(exponent.max()) for exponent in exponents)
         weights = [np.exp(exponent - top) for exponent in exponents]
         whole = sum(float(weight.sum()) for weight in weights)
-        for strand, weight in zip(strands, weights, strict=True):
-            weight *= part.coefficient / whole
+        for strand, raw in zip(strands, weights, strict=True):
+            weight = raw * (part.coefficient / whole)
             for place in strand.places:
                 gradient[place] += weight if place.stop - place.start == len(weight) else weight.sum()
             if strand.losses is not None and part.ages is not None and loss is not None:
@@ -290,11 +288,7 @@ def evaluate_many(series: Series, row: Row, z: Floats, loss: Loss | None) -> Flo
     for part in row.parts:
         exponents = [_exponent(part, strand, z, loss) for strand in series.strands(part, loss)]
         top = np.max([exponent.max(axis=0) for exponent in exponents], axis=0)
-        whole = np.zeros_like(top)
-        for exponent in exponents:
-            exponent -= top
-            np.exp(exponent, out=exponent)
-            whole += exponent.sum(axis=0)
+        whole = np.sum([np.exp(exponent - top).sum(axis=0) for exponent in exponents], axis=0)
         total += part.coefficient * (top + np.log(whole) + part.shift)
     return total
 

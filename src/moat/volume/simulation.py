@@ -15,6 +15,7 @@ from moat.volume.conditioning import Model
 from moat.volume.draws import Draws
 from moat.volume.hyperparameters import fit
 from moat.volume.processes import Row, Series, evaluate, matern_root
+from moat.volume.totals import volumes
 from moat.volume.uploads import (
     RATE,
     USERS,
@@ -25,7 +26,6 @@ from moat.volume.uploads import (
     month_start,
     parts_of,
     theta_sds,
-    volumes,
 )
 
 KINDS = ("well_specified", "sparse", "heavy_tails", "biased_sources", "undeclared_breaks", "declared_breaks")
@@ -60,7 +60,8 @@ class DataSet(NamedTuple):
 def simulate(priors: Priors, seed: int, n_platforms: int = 25, n_months: int = 120, kind: str = "well_specified") -> DataSet:
     """Draw a truth from the prior, hyperparameters included, and publish about ten statistics per platform.
 
-    A quarter of the platforms publishes no volume at all. Kinds: sparse has two user counts and one upload count per platform;
+    A quarter of the platforms publishes no volume at all; one in six holds a second class of length from the middle of its months on,
+    and publishes totals of both. Kinds: sparse has two user counts and one upload count per platform;
     heavy_tails has Student-t(3) noise and 8% of statistics four times too noisy; biased_sources doubles every bias; breaks adds two
     jumps per platform, declared to the fit or not.
     """
@@ -74,7 +75,8 @@ def simulate(priors: Priors, seed: int, n_platforms: int = 25, n_months: int = 1
     for i in range(n_platforms):
         launched = last - int(rng.integers(36, n_months))
         breaks = tuple(Event(f"{i}:{j}", (USERS, RATE)[j], int(rng.integers(launched + 6, last - 3)), 0.5, 0.5) for j in range(2))
-        actual = Platform(f"p{i:02}", classes[i % 3], launched, None, breaks if kind.endswith("breaks") else ())
+        second = (Platform(f"p{i:02}-short", "short", (launched + last) // 2),) if i % 6 == 1 else ()
+        actual = Platform(f"p{i:02}", classes[i % 3], launched, None, breaks if kind.endswith("breaks") else (), second)
         platform = actual if kind != "undeclared_breaks" else actual._replace(events=())
         built = build_series(actual, last, priors)
         z = built.mean.copy()

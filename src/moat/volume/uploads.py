@@ -17,7 +17,7 @@ import numpy as np
 from datamoat.errors import ContentError
 from moat.uncertainty.quantiles import Split
 from moat.uncertainty.seeds import Floats
-from moat.volume.accumulate import MONTH_N_DAYS, public_total
+from moat.volume.accumulate import MONTH_N_DAYS
 from moat.volume.processes import LogSum, Loss, Process, Row, Series
 
 EPOCH_YEAR = 2020  # trends are measured from its January: never the middle of the grid, which moves as months are added
@@ -164,7 +164,12 @@ def build_series(platform: Platform, last_month: int, priors: Mapping[str, Split
     users = Process(
         USERS,
         level.p50 + growth.p50 * years + start.p50 * ramp(n_months),
-        own={"users": level.sd * ones, "users_growth": growth.sd * years, "users_ramp": start.sd * ramp(n_months), **events(USERS)},
+        own={
+            "users": level.sd * ones,
+            "users_growth": growth.sd * years,
+            "users_ramp": start.sd * ramp(n_months),
+            **events(USERS),
+        },
         **drift("users"),
     )
 
@@ -246,15 +251,9 @@ def parts_of(
         return None
     n_days = (period[1] - period[0]).days + 1
     below = tuple(name for name in processes if name != DURATION)
-    if how == "middle":
-        middle = (begin + stop - 1) // 2
-        return (LogSum(processes, middle, middle + 1),)
-    if how == "seconds":
-        middle = (begin + stop - 1) // 2
-        if len(classes) == 1:
-            return (LogSum((DURATION,), middle, middle + 1, classes=classes),)
-        whole = LogSum(processes, middle, middle + 1, classes=classes)
-        return (whole, LogSum(below, middle, middle + 1, classes=classes, coefficient=-1.0))
+    middle = (begin + stop - 1) // 2
+    if how == "middle" or (how == "seconds" and len(classes) == 1):
+        return (LogSum(processes if how == "middle" else (DURATION,), middle, middle + 1, classes=classes[:1]),)
     if how == "odds":
         others = tuple(suffix for suffix in suffixes.values() if suffix not in classes)
         return (LogSum(processes, begin, stop, classes=classes), LogSum(processes, begin, stop, classes=others, coefficient=-1.0))
@@ -265,22 +264,15 @@ def parts_of(
         seen = month_index(seen_on or period[1]) - platform.launched
         ages = np.maximum(seen - np.arange(begin, stop), 0).astype(np.float64)
         return (LogSum(processes, begin, stop, shift=float(np.log(n_days / (last - first + 1))), ages=ages, classes=classes),)
+    if how == "seconds":
+        whole = LogSum(processes, middle, middle + 1, classes=classes)
+        return (whole, LogSum(below, middle, middle + 1, classes=classes, coefficient=-1.0))
     aged = None if how == "total" else np.arange(stop - 1, -1, -1, dtype=np.float64)
     shift = float(np.log(MONTH_N_DAYS) - (np.log(SECONDS_PER_HOUR) if DURATION in processes else 0.0))
     if how == "ratio":
         whole = LogSum(processes, 0, stop, ages=aged, classes=classes)
         return (whole, LogSum(below, 0, stop, ages=aged, coefficient=-1.0, classes=classes))
     return (LogSum(processes, 0, stop, shift=shift, ages=aged, classes=classes),)
-
-
-class Volumes(NamedTuple):
-    """What one platform's draws amount to, each of shape (T, n), in float64."""
-
-    uploads_per_day: Floats
-    mean_duration_seconds: Floats
-    upload_hours_per_day: Floats
-    stock_videos: Floats
-    stock_hours: Floats
 
 
 # Base normals and processes of a series, and the assumption that gives each its size; `{kind}` is the class.
@@ -359,60 +351,3 @@ def widened_rows(rows: Sequence[Row], factor: float) -> list[Row]:
         )
         for row in rows
     ]
-
-
-def volumes(draws: Mapping[str, Floats], platform: Platform, loss: Loss) -> dict[str, Volumes]:
-    """Return uploads, hours and cumulative public totals of a platform, first, and of each further class of length, by key.
-
-    Hours are uploads times seconds in each draw; the platform's are sums over its classes. A class has the months from its own start.
-    """
-    found = {item.key: _of_length(draws, platform, item, loss) for item in (platform, *platform.lengths)}
-    if platform.lengths:
-        whole = found[platform.key]
-        for item in platform.lengths:
-            begin = item.launched - platform.launched
-            for name in ("uploads_per_day", "upload_hours_per_day", "stock_videos", "stock_hours"):
-                getattr(whole, name)[begin:] += getattr(found[item.key], name)
-        seconds = np.divide(
-            whole.upload_hours_per_day * SECONDS_PER_HOUR, whole.uploads_per_day,
-            out=whole.mean_duration_seconds, where=whole.uploads_per_day > 0,
-        )  # fmt: skip
-        found[platform.key] = whole._replace(mean_duration_seconds=seconds)
-    return found
-
-
-def _of_length(draws: Mapping[str, Floats], platform: Platform, item: Platform, loss: Loss) -> Volumes:
-    """Return the volumes of one class of length of a platform, in the months from its start."""
-    suffix = platform.suffixes[item.key]
-    uploads = np.exp(draws[USERS][item.launched - platform.launched :] + draws[RATE + suffix])
-    if platform.ended is not None:
-        uploads[platform.ended - item.launched :] = 0.0
-    duration = np.exp(draws[DURATION + suffix])
-    hours = uploads * duration / SECONDS_PER_HOUR
-    return Volumes(uploads, duration, hours, *(_public(added, draws, suffix, loss) for added in (uploads, hours)))
-
-
-def _public(added: Floats, draws: Mapping[str, Floats], suffix: str, loss: Loss) -> Floats:
-    """Return what is public of additions per day, shape (T, n), with the losses of one class of length."""
-    early, hazard = loss.early.at(draws[EARLY + suffix][0]), loss.hazard.at(draws[HAZARD + suffix][0])
-    return public_total(added, early_loss=early, late_hazard=hazard, early_months=loss.early_months)
-
-
-def part_volumes(
-    whole: Volumes, platform: Platform, part: Platform, share: Floats, seconds: Floats, draws: Mapping[str, Floats], loss: Loss
-) -> Volumes:
-    """Return the volumes of a part of a platform: a share of its uploads, of a length of its own.
-
-    Args:
-        whole: Of the platform, each of shape (T, n).
-        platform: The platform.
-        part: The part; its months are cut from the platform's.
-        share: Share of uploads, shape (n,).
-        seconds: Mean length, shape (n,).
-        draws: Of the platform's processes, for its losses.
-        loss: How months fade.
-    """
-    uploads = whole.uploads_per_day[part.launched - platform.launched :] * share
-    hours = uploads * seconds / SECONDS_PER_HOUR
-    duration = np.array(np.broadcast_to(seconds, uploads.shape))
-    return Volumes(uploads, duration, hours, *(_public(added, draws, "", loss) for added in (uploads, hours)))

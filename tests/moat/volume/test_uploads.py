@@ -12,7 +12,8 @@ from datamoat.errors import ContentError
 from moat.uncertainty.assumptions import long_draws, quantile_columns, read_assumptions, stacked
 from moat.uncertainty.quantiles import Split
 from moat.volume.observations import build_rows, read_platforms, read_priors, read_statements
-from moat.volume.processes import Row, Series, evaluate
+from moat.volume.processes import Row, Series, evaluate, evaluate_many
+from moat.volume.totals import part_volumes, volumes
 from moat.volume.uploads import (
     KINDS,
     Event,
@@ -22,9 +23,7 @@ from moat.volume.uploads import (
     build_series,
     month_index,
     month_start,
-    part_volumes,
     parts_of,
-    volumes,
     widened,
     widened_rows,
 )
@@ -49,26 +48,97 @@ def test_months_are_counted_from_the_epoch_and_back() -> None:
 
 
 def test_hours_are_uploads_times_seconds_and_stop_when_a_platform_closes() -> None:
-    found = volumes(FLAT, PLATFORM._replace(ended=PLATFORM.launched + 30), build_loss(PRIORS))
+    found = volumes(FLAT, PLATFORM._replace(ended=PLATFORM.launched + 30), build_loss(PRIORS))["p"]
     assert found.uploads_per_day[0, 0] == pytest.approx(1e7)
     assert found.upload_hours_per_day[0, 0] == pytest.approx(1e5)
     assert np.all(found.uploads_per_day[30:] == 0)
     assert np.all(np.diff(found.stock_hours[29:], axis=0) < 0)
-    assert found.stock_hours[0, 0] == pytest.approx(1e5 * 30.4375 * 0.8)
+    assert found.stock_hours[0, 0] == pytest.approx(1e5 * 30.4375)
 
 
 def test_a_part_is_a_share_of_its_platform_from_its_own_launch_on() -> None:
-    whole = volumes(FLAT, PLATFORM, build_loss(PRIORS))
+    whole = volumes(FLAT, PLATFORM, build_loss(PRIORS))["p"]
     part = part_volumes(
         whole, PLATFORM, PLATFORM._replace(key="q", launched=PLATFORM.launched + 12), np.array([0.5, 0.2]), np.array([18.0, 18.0]),
-        (np.array([0.2, 0.2]), np.array([0.03, 0.03])),
+        FLAT, build_loss(PRIORS),
     )  # fmt: skip
     assert part.uploads_per_day.shape == (24, 2)
     assert part.uploads_per_day[0] == pytest.approx([5e6, 2e6])
     assert part.upload_hours_per_day[0, 0] == pytest.approx(25_000)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
+SHORT = Platform("q", "short", PLATFORM.launched + 12)
+BOTH = PLATFORM._replace(kind="long", lengths=(SHORT,))
+TWO = FLAT | {
+    "rate@q": np.full((24, 2), np.log(0.3)), "duration@q": np.full((24, 2), np.log(12.0)),
+    "early_loss@q": np.zeros((1, 2)), "late_hazard@q": np.full((1, 2), 2.0),
+}  # fmt: skip
+
+
+def test_two_classes_of_length_add_up_to_their_platform() -> None:
+    found = volumes(TWO, BOTH, build_loss(PRIORS))
+    whole, short = found["p"], found["q"]
+    alone = volumes(FLAT, PLATFORM, build_loss(PRIORS))["p"]
+    assert whole.uploads_per_day[:, 0] == pytest.approx([1e7] * 12 + [4e7] * 24)
+    assert whole.mean_duration_seconds[:, 0] == pytest.approx([36.0] * 12 + [(36 + 3 * 12) / 4] * 24)
+    assert whole.stock_hours[12:] == pytest.approx(alone.stock_hours[12:] + short.stock_hours)
+    assert short.stock_videos[-1, 0] < 3 * volumes(FLAT, PLATFORM._replace(key="q"), build_loss(PRIORS))["q"].stock_videos[23, 0]
+
+
+def two_lengths(mean: dict[str, float]) -> Series:
+    series = build_series(BOTH, LAST, PRIORS)
+    return replace(
+        series, processes=tuple(replace(p, mean=np.full(len(p.mean), mean.get(p.name, 0.0))) for p in series.processes)
+    )
+
+
+@pytest.mark.parametrize(
+    "kind", ["uploads_per_day", "hours_per_day", "duration_new", "duration_stock", "videos_public", "hours_public"]
+)
+def test_a_statistic_of_a_mixture_is_what_the_draws_of_both_classes_give(kind: str) -> None:
+    series = two_lengths({name: float(values[0, 0]) for name, values in TWO.items()})
+    loss, period = build_loss(PRIORS), (date(2024, 12, 1), date(2024, 12, 31))
+    whole = volumes({name: series.mean[span][:, None] for name, span in series.spans.items()}, BOTH, loss)["p"]
+    expected = {
+        "uploads_per_day": whole.uploads_per_day, "hours_per_day": whole.upload_hours_per_day,
+        "duration_new": whole.mean_duration_seconds, "duration_stock": whole.stock_hours / whole.stock_videos * 3600,
+        "videos_public": whole.stock_videos, "hours_public": whole.stock_hours,
+    }[kind][-1, 0]  # fmt: skip
+    parts = parts_of(kind, BOTH, LAST, period)
+    assert parts is not None
+    row = Row("a", "p", 0.0, parts, "s", 0.1, 0.1)
+    value, gradient = evaluate(series, row, series.mean, loss)
+    assert np.exp(value) == pytest.approx(expected, rel=1e-9)
+    assert evaluate_many(series, row, series.mean[:, None], loss)[0] == pytest.approx(value, rel=1e-12)
+    for place in (
+        series.spans["rate"].stop - 1,
+        series.spans["rate@q"].stop - 3,
+        series.spans["late_hazard@q"].start,
+        series.spans["early_loss"].start,
+    ):
+        step = np.zeros(len(series.mean))
+        step[place] = 1e-5
+        change = (evaluate(series, row, series.mean + step, loss)[0] - evaluate(series, row, series.mean - step, loss)[0]) / 2e-5
+        assert gradient[place] == pytest.approx(change, abs=1e-6)
+
+
+def test_a_statistic_about_one_class_reads_that_class_and_its_share_the_odds() -> None:
+    series = two_lengths({name: float(values[0, 0]) for name, values in TWO.items()})
+    period = (date(2024, 1, 1), date(2024, 12, 31))
+
+    def value(kind: str, of: str | None) -> float:
+        parts = parts_of(kind, BOTH, LAST, period, of=of)
+        assert parts is not None
+        return float(np.exp(evaluate(series, Row("a", "p", 0.0, parts, "s", 0.1, 0.1), series.mean, build_loss(PRIORS))[0]))
+
+    assert value("uploads_per_day", "q") == pytest.approx(3e7)
+    assert value("duration_new", "q") == pytest.approx(12.0)
+    assert value("uploads_odds", "q") == pytest.approx(3.0)
+    assert parts_of("users_monthly", BOTH, LAST, period, of="q") is None
+    assert parts_of("uploads_per_day", BOTH, LAST, (date(2022, 1, 1), date(2022, 6, 30)), of="q") is None
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"uploads_odds"}))
 def test_every_kind_reads_back_what_constant_volumes_imply(kind: str) -> None:
     expected = {
         "users_monthly": 1e8, "users_daily": 1e8 * np.exp(-0.598), "uploads_per_day": 1e7, "hours_per_day": 1e5,
@@ -104,7 +174,7 @@ def test_a_statement_from_before_the_launch_is_left_out() -> None:
 def test_a_launch_after_the_grid_and_a_missing_prior_are_refused() -> None:
     with pytest.raises(ContentError, match="after the last month"):
         build_series(PLATFORM._replace(launched=LAST + 1), LAST, PRIORS)
-    with pytest.raises(ContentError, match="prior_ramp_months"):
+    with pytest.raises(ContentError, match="prior_users_level"):
         build_series(PLATFORM, LAST, {})
 
 
@@ -118,7 +188,7 @@ def test_an_event_adds_a_step_and_a_change_of_slope_and_nothing_before() -> None
 
 
 def test_every_base_normal_of_the_model_has_an_assumption_behind_it() -> None:
-    series = build_series(PLATFORM, LAST, PRIORS)
+    series = build_series(BOTH, LAST, PRIORS)
     for process in series.processes:
         for name in process.shared:
             assert assumption_of("shared", name)[0] in PRIORS
@@ -140,9 +210,10 @@ def test_widening_doubles_what_is_uncertain_and_leaves_the_middle() -> None:
 def test_tables_become_platforms_statistics_and_priors() -> None:
     series = pl.DataFrame(
         {
-            "platform_id": ["a", "b", "late"], "class": ["short", "short", "long"], "launched_on": [date(2020, 1, 5), None, date(2030, 1, 1)],
-            "closed_on": [date(2023, 2, 10), None, None], "assumed_launch_on": [None, date(2021, 1, 1), None],
-            "share_assumption_id": [None, "A1", None],
+            "platform_id": ["a", "b", "c", "late"], "class": ["short", "short", "short", "long"],
+            "launched_on": [date(2020, 1, 5), None, date(2021, 1, 1), date(2030, 1, 1)], "closed_on": [date(2023, 2, 10), None, None, None],
+            "assumed_launch_on": [None, date(2021, 1, 1), None, None], "share_assumption_id": [None, "A1", None, None],
+            "parent_platform_id": [None, "a", "a", None],
         }
     )  # fmt: skip
     events = pl.DataFrame(
@@ -159,18 +230,19 @@ def test_tables_become_platforms_statistics_and_priors() -> None:
     assert (list(fitted), list(parts)) == (["a"], ["b"])
     assert fitted["a"].ended == month_index(date(2023, 2, 1)) + 1
     assert fitted["a"].events[0].event_id == "E1"
+    assert [item.key for item in fitted["a"].lengths] == ["c"]
     used = pl.DataFrame(
         {
             "fact_id": ["F2", "F1"], "platform_id": ["a", "a"], "observation_kind": ["uploads_per_day"] * 2, "log_value": [1.0, 2.0],
             "period_start_on": [date(2021, 1, 1), date(2010, 1, 1)], "period_end_on": [date(2021, 1, 31), date(2010, 1, 31)],
             "seen_on": [date(2021, 1, 31)] * 2, "source_key": ["s"] * 2, "noise_name": ["obs_sd_volume_t2"] * 2, "bias_name": ["obs_bias_volume_t2"] * 2, "noise_sd": [0.1] * 2,
-            "bias_sd": [0.1] * 2, "extra_sd": [0.0] * 2, "offset_low": [0.0, None], "offset_high": [None, None], "offset_sd": [None, None],
+            "bias_sd": [0.1] * 2, "extra_sd": [0.0] * 2, "contamination_share": [0.5, None], "contamination_sd": [1.0, None], "offset_low": [0.0, None], "offset_high": [None, None], "offset_sd": [None, None],
         }, schema_overrides={"offset_high": pl.Float64, "offset_sd": pl.Float64},
     )  # fmt: skip
     statements = read_statements(used)
     assert [item.key for item in statements] == ["F1", "F2"]
     rows = build_rows(fitted, LAST, statements)
-    assert [(row.key, row.offset) for row in rows] == [("F2", (0.0, np.inf))]
+    assert [(row.key, row.offset, row.contamination) for row in rows] == [("F2", (0.0, np.inf), (0.5, 1.0))]
     priors = read_priors(
         pl.DataFrame({"assumption_name": ["x"], "distribution": ["beta"], "p05": [0.1], "p50": [0.2], "p95": [0.3]})
     )

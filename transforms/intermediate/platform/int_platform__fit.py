@@ -15,19 +15,17 @@ from moat.volume.draws import Draws
 from moat.volume.hyperparameters import Fit, fit, fit_like
 from moat.volume.observations import build_rows, read_platforms, read_priors, read_statements
 from moat.volume.processes import Row
+from moat.volume.totals import Volumes, part_volumes, volumes
 from moat.volume.uploads import (
     DURATION,
     Platform,
-    Volumes,
     assumption_of,
     build_loss,
     build_series,
     month_index,
     month_start,
-    part_volumes,
     parts_of,
     theta_sds,
-    volumes,
     widened,
     widened_rows,
 )
