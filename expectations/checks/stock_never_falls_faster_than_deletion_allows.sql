@@ -1,6 +1,7 @@
 /*---
 description: >
-  From one month to the next cumulative public hours lose at most what a hazard of a quarter a year takes, in every draw.
+  From one month to the next cumulative public hours lose at most three tenths, in every draw: what a hazard of two a year takes with an early
+  loss of half of a month's uploads.
 severity: critical
 ---*/
 
@@ -14,4 +15,4 @@ inner join marts.platform_volume_draws as earlier
         later.platform_id = earlier.platform_id
         and later.draw = earlier.draw
         and later.month = earlier.month + interval 1 month
-where later.draw <= 200 and later.stock_hours < earlier.stock_hours * exp(-0.25 / 12)
+where later.draw <= 200 and later.stock_hours < earlier.stock_hours * 0.7

@@ -21,6 +21,7 @@ from moat.volume.processes import evaluate_many, matern_root
 Ints: TypeAlias = npt.NDArray[np.intp]
 
 SWEEPS = 60  # of the Gibbs sampler
+SLOWEST = 1 / 16  # of the steps of a draw
 ROUNDS, CONVERGED = 60, 0.01  # of bringing a draw to its observations; it has converged within this many noise sds
 
 
@@ -153,6 +154,7 @@ class Draws:
         sd = np.zeros((n_rows, self.n_draws))
         for solution, at in self.points:
             sd[:, at] = np.sqrt(solution.noise)[:, None]
+        pace, last = np.ones(self.n_draws), np.full(self.n_draws, np.inf)  # a draw that moves away goes on with smaller steps
         for _ in range(ROUNDS):  # exact values of nonlinear rows stand in for linear ones, draw by draw
             if not len(moving):
                 break
@@ -160,11 +162,15 @@ class Draws:
             for key in nonlinear:
                 ks = [k for _, k in self.nonlinear[key]]
                 change[ks] = self._nonlinearity(key, self._states[key][:, moving], moving) - self._error[np.ix_(ks, moving)]
+            away = (np.abs(change) / sd[:, moving]).max(axis=0)
+            pace[moving] = np.where(away > last[moving], np.maximum(pace[moving] / 2, SLOWEST), pace[moving])
+            last[moving] = away
+            change *= pace[moving]
             self._error[:, moving] += change
             step = self._push(factors, -change, moving)
             push[:, moving] += step
             self._move(nonlinear, step, moving)
-            moving = moving[(np.abs(change) > CONVERGED * sd[:, moving]).any(axis=0)]
+            moving = moving[away > CONVERGED]
         self._move([key for key in model.series if key not in nonlinear], push, np.arange(self.n_draws))
 
     def _draw_offsets(self, factors: list[tuple[Floats, bool]], target: Floats) -> None:

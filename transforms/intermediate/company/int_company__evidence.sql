@@ -52,21 +52,6 @@ by_company as (
     group by company_id, month, scenario_id
 ),
 
--- A stated pool is evidence from its month on.
-pooled as (
-    select
-        g.company_id,
-        g.month,
-        list(distinct d.citation_id) as citation_ids
-    from (select distinct company_id, month from grid) as g
-    inner join intermediate.int_company__disclosed_pool as p on g.company_id = p.company_id and g.month >= p.valid_from
-    inner join staging.stg_reference__training_disclosures as d
-        on
-            p.company_id = d.company_id and p.disclosed_pool_hours = d.value
-            and d.quantity = 'hours' and d.stage_kind = 'raw' and d.verification != 'UNVERIFIED'
-    group by g.company_id, g.month
-),
-
 elsewhere as (
     select
         company_id,
@@ -109,5 +94,6 @@ from grid as g
 left join by_company as o
     on g.company_id = o.company_id and g.month = o.month and g.scenario_id = o.scenario_id
 inner join elsewhere as e on g.company_id = e.company_id
-left join pooled as d on g.company_id = d.company_id and g.month = d.month
+asof left join intermediate.int_company__disclosed_pool as d
+    on g.company_id = d.company_id and g.month >= d.valid_from
 cross join common as c

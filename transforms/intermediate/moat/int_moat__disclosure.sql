@@ -28,7 +28,7 @@ select
     case
         when
             disclosures.quantity = 'hours' and disclosures.value > 0
-            and (disclosures.stage_kind != 'raw' or disclosures.bound = 'at_most')
+            and (disclosures.stage_kind <> 'raw' or disclosures.bound = 'at_most')
             then disclosures.value / volumes.available_hours_p50
     end as disclosed_to_available_ratio_p50,
     evidence.citation_ids,

@@ -10,8 +10,7 @@ caveats:
     the printed rate as an interval.
   - A refused row is refused for its own value, not for disagreeing; disagreement is only flagged.
   - A source has a bias for its counts, one for its mean lengths and one for its hours.
-  - A share of a part in its platform is the log of its odds.
-  - A count too old to be used has a log value too, because it is predicted from the other platforms.
+  - A count too old to be used has a log value, as it is predicted from the other platforms.
   - A count whose page does not say when it was made is a floor of unknown age, whatever words it comes in.
 ---*/
 
@@ -37,8 +36,8 @@ with constants as (
         max(p50) filter (where name = 'contradiction_window_days') as window_n_days,
         max(p50) filter (where name = 'limit_removed_share') as limit_removed_share,
         max(p50) filter (where name = 'limit_duration_least_seconds') as limit_duration_least,
-        max(p50) filter (where name = 'contamination_share_hours') as contamination_share,
-        max(p50) filter (where name = 'contamination_sd_hours') as contamination_sd
+        max(p50) filter (where name = 'contamination_share_hours') as odd_share,
+        max(p50) filter (where name = 'contamination_sd_hours') as odd_sd
     from staging.stg_reference__assumptions
 ),
 
@@ -120,8 +119,8 @@ first_look as (
             when not s.is_usable then s.unusable_reason
             when s.verification = 'UNVERIFIED' then 'unverified'
             when s.ruling = 'drop' then 'another_definition'
-            when not coalesce(s.is_modelled, false) then 'platform_not_modelled'
             when s.ruling in ('weak_page', 'old_count') then s.ruling
+            when not coalesce(s.is_modelled, false) then 'platform_not_modelled'
             when s.is_share or (s.is_part and s.noise_family = 'users') then 'part_counted_by_share'
             when s.observation_kind is null and not s.is_removal then 'not_a_volume'
             when
@@ -363,7 +362,6 @@ decided as (
 paired as (
     select
         d.* replace (coalesce(d.unused_reason, r.unused_reason) as unused_reason),  -- a rate shares the lot of its count
-        -- an old count is predicted when its platform is left out
         coalesce(d.unused_reason, r.unused_reason, 'old_count') = 'old_count' as is_described
     from decided as d
     left join decided as r on d.fact_id = r.rate_fact_id
@@ -389,10 +387,8 @@ select
     case when d.is_described and d.log_value is not null then n.p50 end as noise_sd,
     case when d.is_described and d.log_value is not null then b.p50 end as bias_sd,
     case when d.is_described and d.log_value is not null then d.extra_sd end as extra_sd,
-    case when d.is_described and d.metric = 'hours_uploaded_per_minute' then c.contamination_share end
-        as contamination_share,
-    case when d.is_described and d.metric = 'hours_uploaded_per_minute' then c.contamination_sd end
-        as contamination_sd,
+    case when d.is_described and d.metric = 'hours_uploaded_per_minute' then c.odd_share end as contamination_share,
+    case when d.is_described and d.metric = 'hours_uploaded_per_minute' then c.odd_sd end as contamination_sd,
     case
         when not d.is_described or d.log_value is null then null
         when d.bound = 'interval' then ln(d.rate / (d.rate + d.half_width))

@@ -2,7 +2,8 @@
 
 The model and the rules are today's; only statistics are hidden. A statistic is later when the period it is about ends after the
 day; each is predicted once, from the newest of the days. Of a platform that is left out its user counts stay known, and the
-hyperparameters are those of all statistics; its counts that are too old for the fit are predicted too.
+hyperparameters are those of all statistics; its counts that are too old for the fit are predicted too, and so are those of platforms that
+have no others and no estimate.
 """
 
 from datetime import date
@@ -19,6 +20,7 @@ from moat.volume.uploads import build_loss, build_series, month_index, theta_sds
 GRAIN = ("held_out_by", "fact_id")
 NULLABLE = ("known_until",)
 CACHE = True
+CLASSES = ("short", "long", "social")  # that have a prior
 CUTS = (date(2021, 12, 31), date(2022, 12, 31), date(2023, 12, 31), date(2024, 12, 31))
 
 
@@ -34,9 +36,15 @@ def model(
     """Hide statistics and predict each of them with its own noise."""
     priors = read_priors(int_volume__priors.collect())
     last = month_index(as_of)
-    series = stg_reference__volume_series.filter("is_modelled").join(stg_reference__platforms, on="platform_id").collect()
-    platforms, _ = read_platforms(series, stg_reference__platform_events.collect(), last)
     stated = int_platform__observation_use.filter(pl.col("log_value").is_not_null()).collect()
+    series = (
+        stg_reference__volume_series.filter(pl.col("is_modelled") | pl.col("platform_id").is_in(stated["platform_id"].unique().to_list()))
+        .join(stg_reference__platforms, on="platform_id")
+        .filter(pl.coalesce("assumed_launch_on", "launched_on").is_not_null(), pl.col("class").is_in(CLASSES))
+        .collect()
+    )
+    platforms, _ = read_platforms(series, stg_reference__platform_events.collect(), last)
+    stated = stated.filter(pl.col("platform_id").is_in(series["platform_id"].to_list()))
     used = stated.filter("is_used")
     rows = build_rows(platforms, last, read_statements(used))
     unused = build_rows(platforms, last, read_statements(stated.filter(~pl.col("is_used"))))
