@@ -38,7 +38,9 @@ def model(
     last = month_index(as_of)
     stated = int_platform__observation_use.filter(pl.col("log_value").is_not_null()).collect()
     series = (
-        stg_reference__volume_series.filter(pl.col("is_modelled") | pl.col("platform_id").is_in(stated["platform_id"].unique().to_list()))
+        stg_reference__volume_series.filter(
+            pl.col("is_modelled") | pl.col("platform_id").is_in(stated["platform_id"].unique().to_list())
+        )
         .join(stg_reference__platforms, on="platform_id")
         .filter(pl.coalesce("assumed_launch_on", "launched_on").is_not_null(), pl.col("class").is_in(CLASSES))
         .collect()
