@@ -145,7 +145,7 @@ def build_series(platform: Platform, last_month: int, priors: Mapping[str, Split
     years = (platform.launched + age) / 12.0
 
     def ramp(n: int) -> Floats:
-        """Return what is left of the starting gap in each of the first months."""
+        """Return the part of the starting gap that remains in each of the first months."""
         return np.asarray(np.exp(-np.arange(n) / prior("ramp_months").p50))
 
     def events(process: str) -> dict[str, Floats]:
