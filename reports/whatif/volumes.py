@@ -24,6 +24,7 @@ QUANTITIES = ("first_party_hours_per_day", "first_party_stock_hours", "available
 ACCESS = "access."  # access.COMPANY.PLATFORM: the share of its platform that a company's labs may use
 LENGTH = "length."  # length.PLATFORM: a set of posts, whose dated mean lengths replace the published ones
 MEAN_LENGTH = "mean_duration_of_uploads_seconds"
+NOISE = "obs_sd_volume_t2"  # the assumption: log noise of a statistic of tier 2; 3.2897 of it span 90 %
 NONE = "none"
 # The platforms and months of the last month's volumes and of the captures compared, and only those draws.
 NEEDED = """
@@ -203,13 +204,16 @@ def _set_percentiles(path: Path, numbers: Mapping[str, tuple[str, str, str]]) ->
 def _replace_lengths(reference: Path, platform: str, set_id: str, published: duckdb.DuckDBPyConnection) -> list[str]:
     """Add the weighted mean length of each month of a set as a fact; return the facts whose place they take.
 
-    A month is a statistic of tier 2, as an academic sample is: its noise and the bias that the months share are wider than
-    the interval of the set, which is of sampling and weighting alone.
+    A month is a statistic of tier 2, as an academic sample is, with the noise and the shared bias of that tier. The interval of
+    a set is of sampling and weighting alone; a month whose interval is wider than that noise is left out.
     """
+    _, assumptions = _read(reference / "assumptions.csv")
+    noise = next(float(row["p50"]) for row in assumptions if row["name"] == NOISE)
     months = published.execute(
         "select posted_month, last_day(posted_month), mean_seconds, mean_seconds_p05, mean_seconds_p95"
-        " from published.marts.post_length where platform_id = ? and set_id = ? and mean_seconds is not null order by all",
-        [platform, set_id],
+        " from published.marts.post_length where platform_id = ? and set_id = ?"
+        " and mean_seconds_p95 < mean_seconds_p05 * exp(? * 3.2897) order by all",
+        [platform, set_id, noise],
     ).fetchall()
     if not months:
         known = published.sql(
@@ -217,7 +221,7 @@ def _replace_lengths(reference: Path, platform: str, set_id: str, published: duc
             " where mean_seconds is not null order by known"
         ).fetchall()
         raise UsageError(
-            f"marts.post_length has no weighted length of {platform} from a set {set_id!r}",
+            f"marts.post_length has no weighted length of {platform} from a set {set_id!r} with an interval that is narrow enough",
             f"--set {LENGTH}{platform}",
             f"choose one of {[name for (name,) in known]}; without any, add a set and the census: docs/scale.md.",
         )

@@ -186,13 +186,13 @@ def test_without_a_change_or_a_declaration_it_is_refused(with_quantiles: Setting
 
 @pytest.fixture
 def with_lengths() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a connection to a published file with a set of posts, one month of it without a weighted length."""
+    """Yield a connection to a published file with a set of posts: a month without a weighted length, and one with a wide interval."""
     with duckdb.connect() as con:
         con.execute("attach ':memory:' as published; create schema published.marts")
         con.execute(
             "create table published.marts.post_length as from (values"
             " ('tiktok', date '2024-04-01', 'made', 30.0, 29.0, 31.0), ('tiktok', date '2025-04-01', 'made', 36.0, 34.0, 38.0),"
-            " ('tiktok', date '2025-05-01', 'made', null, null, null), ('tiktok', date '2025-04-01', 'other', 90.0, 80.0, 95.0))"
+            " ('tiktok', date '2025-05-01', 'made', null, null, null), ('tiktok', date '2025-06-01', 'made', 40.0, 30.0, 50.0), ('tiktok', date '2025-04-01', 'other', 90.0, 80.0, 95.0))"
             " as t (platform_id, posted_month, set_id, mean_seconds, mean_seconds_p05, mean_seconds_p95)"
         )
         yield con
@@ -219,8 +219,9 @@ def test_a_set_of_posts_takes_the_place_of_the_published_lengths_in_what_the_fit
 
 
 def test_a_set_that_is_not_there_is_refused_and_the_others_are_named(
-    volumes: ModuleType, reference: Path, with_lengths: duckdb.DuckDBPyConnection
+    volumes: ModuleType, checkout: Path, with_lengths: duckdb.DuckDBPyConnection
 ) -> None:
+    reference = checkout / "data" / "reference"  # refused before anything is written
     with pytest.raises(UsageError, match=r"no weighted length of douyin from a set 'made'") as refused:
         volumes.change_inputs(reference, {"length.douyin": "made"}, (), with_lengths)
     assert "length.tiktok=made', 'length.tiktok=other" in refused.value.fix
