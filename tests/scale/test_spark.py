@@ -41,8 +41,10 @@ def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def session(remote: str) -> Any:
-    return connect(remote)
+def session(remote: str) -> Iterator[Any]:
+    session = connect(remote)
+    yield session
+    session.stop()  # else the client calls the stopped server for minutes when the program ends
 
 
 def test_single_decisions_from_an_archive_give_the_made_counts_on_spark_too(
