@@ -13,6 +13,7 @@ from datamoat.project.sources import Source
 from datamoat.project.sql import parsed, split_header, tables_in
 from datamoat.settings import Settings
 from datamoat.storage.files import write_json
+from datamoat.storage.snapshots import PARTS
 
 RECEIPT = ".receipt.json"
 RELATION = "part"  # what counts.sql reads
@@ -93,7 +94,7 @@ def definition_of(source: Source) -> str:
 
 def folder_of(settings: Settings, source_id: str) -> Path:
     """Return the folder that holds counts and receipts of a source."""
-    return settings.snapshots / source_id / "parts"
+    return settings.snapshots / source_id / PARTS
 
 
 def read_receipts(settings: Settings, source: Source) -> list[PartReceipt]:

@@ -14,6 +14,7 @@ from datamoat.storage.files import CHECKSUM, read_record, write_record, write_wh
 
 EXTENSION = re.compile(r"[a-z0-9]{1,8}")
 RECEIPT = ".receipt.json"
+PARTS = "parts"  # the folder of a streamed source that holds counts and receipts of its parts
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,14 @@ class Snapshots:
         """Read the receipts of `source_id` below `root`."""
         self.root, self.source_id = root, source_id
         self.folder = root / source_id
-        self._receipts = {
-            receipt.snapshot_id: receipt for receipt in map(_read_receipt, sorted(self.folder.rglob(f"*{RECEIPT}")))
-        }
+        self._receipts = {receipt.snapshot_id: receipt for receipt in map(_read_receipt, self._paths())}
         self._by_hash: dict[str, Receipt] = {}
         for receipt in sorted(self._receipts.values(), key=lambda receipt: receipt.moment):
             self._by_hash.setdefault(receipt.sha256, receipt)
+
+    def _paths(self) -> list[Path]:
+        """Return the files of the receipts; those of the parts of a streamed source are of another kind."""
+        return sorted(path for path in self.folder.rglob(f"*{RECEIPT}") if path.parent != self.folder / PARTS)
 
     def of(self, request: str | None = None) -> list[Receipt]:
         """Return the receipts of a request, or of all, in order of time."""
