@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dpotrs
 from scipy.optimize import minimize
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -77,6 +77,11 @@ class Groups:
     def n_spreads(self) -> int:
         """How many groups of residuals there are."""
         return int(self.spread.max()) + 1
+
+    @cached_property
+    def in_spread(self) -> Floats:
+        """Whether each entry is in each group of residuals, shape (n_spreads, n_entries)."""
+        return np.asarray(np.arange(self.n_spreads)[:, None] == self.spread, dtype=np.float64)
 
     def per_model(self, sorted_values: Floats) -> Floats:
         """Sum sorted rows by model."""
@@ -148,9 +153,7 @@ class Covariance:
         """Return a' V_k a for every component k and every column of `a`, shape (n_components, k); a is in entry order."""
         models = self.groups.per_model(a[self.groups.order])
         companies = self.groups.per_company(models)
-        squares = np.zeros((self.groups.n_spreads, a.shape[1]))
-        np.add.at(squares, self.groups.spread, a**2)
-        return np.vstack([(companies**2).sum(axis=0), (models**2).sum(axis=0), squares])
+        return np.vstack([(companies**2).sum(axis=0), (models**2).sum(axis=0), self.groups.in_spread @ a**2])
 
     def times_components(self, a: Floats) -> Floats:
         """Return V_k a for every component k, shape (n_entries, n_components), for `a` of shape (n_entries,)."""
@@ -191,9 +194,16 @@ class Projection:
     y: Floats
 
     @cached_property
-    def _solved(self) -> tuple[Floats, Floats, tuple[Floats, bool]]:
+    def _solved(self) -> tuple[Floats, Floats, Floats]:
         both = self.v.solve(np.column_stack([self.x, self.y]))
-        return both[:, :-1], both[:, -1], cho_factor(self.x.T @ both[:, :-1])
+        factor, failed = dpotrf(self.x.T @ both[:, :-1])  # LAPACK itself: a fit makes thousands of these small factors
+        if failed:
+            raise np.linalg.LinAlgError("the design is not of full rank: leave out columns that depend on others")
+        return both[:, :-1], both[:, -1], factor
+
+    def _inverse_times(self, right: Floats) -> Floats:
+        """Return (X' V^-1 X)^-1 times a matrix or vector."""
+        return np.asarray(dpotrs(self._solved[2], right)[0])
 
     @property
     def solved_x(self) -> Floats:
@@ -203,12 +213,12 @@ class Projection:
     @cached_property
     def cov(self) -> Floats:
         """Covariance of the coefficients, (X' V^-1 X)^-1."""
-        return np.asarray(cho_solve(self._solved[2], np.eye(self.x.shape[1])))
+        return self._inverse_times(np.eye(self.x.shape[1]))
 
     @cached_property
     def beta(self) -> Floats:
         """Coefficients."""
-        return np.asarray(cho_solve(self._solved[2], self.x.T @ self._solved[1]))
+        return self._inverse_times(self.x.T @ self._solved[1])
 
     @cached_property
     def py(self) -> Floats:
@@ -218,12 +228,12 @@ class Projection:
     def p(self, a: Floats) -> Floats:
         """Return P a for columns of shape (n_entries, k)."""
         solved = self.v.solve(a)
-        return np.asarray(solved - self.solved_x @ cho_solve(self._solved[2], self.x.T @ solved))
+        return np.asarray(solved - self.solved_x @ self._inverse_times(self.x.T @ solved))
 
     @cached_property
     def criterion(self) -> float:
         """Minus the restricted log likelihood, up to a constant."""
-        log_det_x = 2 * np.log(np.abs(np.diag(self._solved[2][0]))).sum()
+        log_det_x = 2 * np.log(np.abs(np.diag(self._solved[2]))).sum()
         return float(0.5 * (self.v.log_determinant + log_det_x + self.y @ self.py))
 
     @cached_property
