@@ -10,7 +10,7 @@ EXPECTATIONS = [
         notes="Quantiles rise.",
     ),
     gxe.ExpectColumnValuesToBeBetween(
-        column="forecast_sd",
+        column="forecast_scale",
         min_value=5,
         max_value=300,
         severity="critical",

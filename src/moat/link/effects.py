@@ -1,13 +1,14 @@
 """Coefficients of the mixed model over draws of a regressor, and their permutation tests over companies."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import permutations
 from math import comb, factorial
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
+from scipy.optimize import brentq, minimize_scalar
 
 from moat.link.mixed import Floats, Groups, Indices, Projection, reml
 
@@ -17,42 +18,61 @@ LIMIT, NEAR = 0.05, 0.015
 CHUNK = 100_000
 SAME = 1e-9  # two statistics that differ by less are the same but for rounding
 STATIC = 1e-10
+NEGLIGIBLE = 40.0  # a draw whose likelihood is exp(-40) of the best one does not matter
+FINE = 1e-6  # ends of intervals are found to this share of a standard error
 SMALL = 1e-7  # a column of length one that adds less than this is a combination of others
 
 
 @dataclass(frozen=True)
 class Effect:
-    """One coefficient, combined over draws by Rubin's rules (1987), with the degrees of freedom of Barnard and Rubin (1999).
+    """One coefficient over draws of its regressor.
 
     Attributes:
-        estimate: Mean over draws, in points per unit of the regressor.
+        estimate: In points per unit of the regressor: where the likelihood integrated over draws is highest, or the mean over
+            draws counted equally.
+        interval: The 90 % interval.
         within_se: Standard error in one draw, root mean square over draws.
         between_sd: Standard deviation of the estimate over draws.
         n_draws: Draws combined; with weights, as many equal ones as carry the same information.
         df: Degrees of freedom of the interval.
+        mc_se: Monte Carlo standard error of the estimate.
     """
 
     estimate: float
+    interval: tuple[float, float]
     within_se: float
     between_sd: float
     n_draws: float
     df: float
+    mc_se: float
 
     @property
     def se(self) -> float:
-        """Total standard error."""
+        """Total standard error by Rubin's rules (1987)."""
         return float(np.sqrt(self.within_se**2 + (1 + 1 / self.n_draws) * self.between_sd**2))
 
-    @property
-    def mc_se(self) -> float:
-        """Monte Carlo standard error of the estimate."""
-        return self.between_sd / float(np.sqrt(self.n_draws))
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 90 % interval."""
-        half = float(stats.t.ppf(0.95, self.df)) * self.se
-        return self.estimate - half, self.estimate + half
+@dataclass(frozen=True)
+class Drawn:
+    """Regressors that differ between draws: entry i has `basis[i] @ values[:, m, k]` in draw m.
+
+    Attributes:
+        basis: What every draw has in common, shape (n_entries, n_basis).
+        values: Shape (n_basis, n_draws, k).
+    """
+
+    basis: Floats
+    values: Floats
+
+    @staticmethod
+    def fixed(columns: Floats) -> "Drawn":
+        """Return regressors that are the same in every draw, from columns of shape (n_entries, k)."""
+        return Drawn(columns, np.eye(columns.shape[1])[:, None, :])
+
+    @cached_property
+    def mean(self) -> Floats:
+        """Mean over draws, shape (n_entries, k)."""
+        return np.asarray(self.basis @ self.values.mean(axis=1))
 
 
 @dataclass(frozen=True)
@@ -71,46 +91,101 @@ def independent(x: Floats) -> Indices:
 
 
 def coefficients(
-    groups: Groups, base: Floats, y: Floats, tested: Floats, start: Floats | None = None, *, is_weighted: bool = True
+    groups: Groups, base: Floats, y: Floats, tested: Drawn, start: Floats | None = None, *, is_integrated: bool = True
 ) -> tuple[list[Effect], Projection]:
     """Return the coefficients of the tested regressors, and the fit at their means over draws.
 
     The standard deviations of companies, models and residuals are fitted once, at the means; the coefficients in every draw.
-    Draws made without the ratings would pull a coefficient towards zero. Weights in proportion to the likelihood of the ratings
-    make them proper imputations (Rubin 1987, sampling importance resampling).
 
     Args:
         groups: Who shares a company, a model and a residual spread.
         base: Design of everything that is controlled for, shape (n_entries, n_columns), of full rank.
         y: Ratings in points, shape (n_entries,).
-        tested: Regressors, shape (n_entries, n_draws, k).
+        tested: The tested regressors.
         start: Logarithms of standard deviations to start from.
-        is_weighted: Whether draws count by the likelihood of the ratings, or equally.
+        is_integrated: Whether draws are combined by their likelihood, or equally by Rubin's rules.
     """
-    n, _, k = tested.shape
-    fit = reml(groups, np.hstack([base, tested.mean(axis=1)]), y, start)
+    fit = reml(groups, np.hstack([base, tested.mean]), y, start)
     controlled = Projection(fit.v, base, y)
-    left = controlled.p(tested.reshape(n, -1)).reshape(tested.shape)
-    gram = np.einsum("imk,iml->mkl", tested, left)
-    score = np.einsum("imk,i->mk", tested, controlled.py)
+    left = np.tensordot(tested.basis.T @ controlled.p(tested.basis), tested.values, 1)
+    gram = np.einsum("rmk,rml->mkl", tested.values, left)
+    score = np.tensordot(tested.basis.T @ controlled.py, tested.values, 1)
     covariances = np.linalg.inv(gram)
     drawn = np.einsum("mkl,ml->mk", covariances, score)
-    likelihood = 0.5 * np.einsum("mk,mk->m", drawn, score) * is_weighted
-    weights = np.exp(likelihood - likelihood.max())
-    weights /= weights.sum()
-    n_equal = float(1 / (weights**2).sum())
+    log_mass = 0.5 * (np.einsum("mk,mk->m", drawn, score) - np.linalg.slogdet(gram)[1])
+    combined = _integrated if is_integrated else _counted_equally
     effects = []
-    for i in range(k):
+    for i in range(score.shape[1]):
         contrast = np.eye(fit.x.shape[1])[base.shape[1] + i]
-        estimate = float(weights @ drawn[:, i])
-        within = float(weights @ covariances[:, i, i])
-        between = float(weights @ (drawn[:, i] - estimate) ** 2)
-        df = _combined_df(fit.degrees_of_freedom(contrast), within, between, n_equal)
-        effects.append(Effect(estimate, float(np.sqrt(within)), float(np.sqrt(between)), n_equal, df))
+        effects.append(combined(drawn[:, i], covariances[:, i, i], log_mass, fit.degrees_of_freedom(contrast)))
     return effects, fit
 
 
-def _combined_df(complete: float, within: float, between: float, n_draws: float) -> float:
+def _integrated(drawn: Floats, variances: Floats, log_mass: Floats, df: float) -> Effect:
+    """Combine draws by their likelihood.
+
+    Draws are made without the ratings, so that the likelihood of a coefficient is its mean over draws (integrated likelihood,
+    Berger, Liseo and Wolpert 1999); other tested coefficients are integrated out. It is a sum of normal densities, one a draw,
+    in proportion to what the ratings say for the draw. The interval holds the values whose log likelihood is within t^2 / 2 of
+    the highest, t the quantile for 90 %. With one draw that is the usual interval of t.
+
+    Args:
+        drawn: Coefficient in each draw, shape (n_draws,).
+        variances: Its variance in each draw.
+        log_mass: Logarithm of the integral of the likelihood over all coefficients in each draw, up to a constant.
+        df: Degrees of freedom.
+    """
+    weights = np.exp(log_mass - log_mass.max())
+    weights /= weights.sum()
+    n_equal = float(1 / (weights**2).sum())
+    mean, within = float(weights @ drawn), float(weights @ variances)
+    between = float(weights @ (drawn - mean) ** 2)
+    t = float(stats.t.ppf(0.95, df))
+    if len(drawn) == 1:
+        half = t * float(np.sqrt(within))
+        return Effect(mean, (mean - half, mean + half), float(np.sqrt(within)), 0.0, 1.0, df, 0.0)
+    log_heights, precisions = np.log(weights / np.sqrt(variances)), 1 / variances
+    matters = log_heights > log_heights.max() - NEGLIGIBLE
+    centres, log_heights, precisions = drawn[matters], log_heights[matters], precisions[matters]
+    top = log_heights.max()
+
+    def log_likelihood(value: float) -> float:
+        return top + float(np.log(np.exp(log_heights - top - 0.5 * precisions * (value - centres) ** 2).sum()))
+
+    step = float(np.sqrt(within + between))
+    grid = mean + step * np.linspace(-3, 3, 25)
+    best = grid[np.argmax([log_likelihood(value) for value in grid])]
+    estimate = float(
+        minimize_scalar(
+            lambda value: -log_likelihood(value), bounds=(best - step / 4, best + step / 4), method="bounded", options={"xatol": FINE * step}
+        ).x
+    )
+    limit = log_likelihood(estimate) - 0.5 * t**2
+    ends = []
+    for side in (-1.0, 1.0):
+        near, far = estimate, estimate + side * 2 * step
+        while log_likelihood(far) > limit:
+            near, far = far, far + side * 2 * step
+        ends.append(float(brentq(lambda value: log_likelihood(value) - limit, near, far, xtol=FINE * step)))
+    shares = np.exp(log_heights - 0.5 * precisions * (estimate - centres) ** 2)
+    shares /= shares.sum()
+    slopes = precisions * (centres - estimate)
+    curvature = float(shares @ (precisions - slopes**2))
+    mc_se = float(np.sqrt((shares**2 @ slopes**2))) / max(curvature, STATIC)
+    return Effect(estimate, (ends[0], ends[1]), float(np.sqrt(within)), float(np.sqrt(between)), n_equal, df, mc_se)
+
+
+def _counted_equally(drawn: Floats, variances: Floats, _: Floats, df: float) -> Effect:
+    """Combine draws by Rubin's rules (1987), with the degrees of freedom of Barnard and Rubin (1999)."""
+    n = len(drawn)
+    estimate, within, between = float(drawn.mean()), float(variances.mean()), float(drawn.var())
+    df = _combined_df(df, within, between, n)
+    half = float(stats.t.ppf(0.95, df) * np.sqrt(within + (1 + 1 / n) * between))
+    sd = float(np.sqrt(between))
+    return Effect(estimate, (estimate - half, estimate + half), float(np.sqrt(within)), sd, n, df, sd / float(np.sqrt(n)))
+
+
+def _combined_df(complete: float, within: float, between: float, n_draws: int) -> float:
     """Return the degrees of freedom of Barnard and Rubin for a complete-data value."""
     extra = (1 + 1 / n_draws) * between
     share = extra / (within + extra)
@@ -207,7 +282,7 @@ def permute_paths(null: Projection, member: Indices, paths: Floats, n_random: in
 
 def _statistic(rows: Floats, score: Floats, spread: Floats) -> Floats:
     """Return the absolute score of each order over its standard deviation."""
-    variance = ((rows @ spread) * rows).sum(axis=1)
+    variance = np.einsum("ij,ij->i", rows @ spread, rows)
     return np.asarray(np.abs(rows @ score) / np.sqrt(np.maximum(variance, STATIC)))
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from moat.link.effects import independent
+from moat.link.effects import Drawn, independent
 from moat.link.mixed import Floats, Groups, Indices
 
 Flags = npt.NDArray[np.bool_]
@@ -119,13 +119,18 @@ class Field:
         """Owner of each entry, numbered without gaps among those on the boards; -1 for others."""
         return np.where(self.owner >= 0, np.searchsorted(self.members, self.owner), -1)
 
-    def drawn(self, values: Floats) -> Floats:
-        """Return owners' values at release, minus their mean, shape (n, n_draws); zero for other companies."""
-        out = np.zeros((len(self.owner), values.shape[2]))
-        is_owner = self.owner >= 0
-        if is_owner.any():
-            out[is_owner] = values[self.owner[is_owner], self.month[is_owner]] - self.drawn_centre(values)
-        return out
+    @cached_property
+    def _cells(self) -> tuple[Indices, Indices, Floats]:
+        """Owners and months that occur together at release, and which entry has which, shape (n, n_cells)."""
+        owner, month = self.owner[self.owner >= 0], self.month[self.owner >= 0]
+        cells = np.unique(np.column_stack([owner, month]), axis=0)
+        has = (self.owner[:, None] == cells[:, 0]) & (self.month[:, None] == cells[:, 1])
+        return cells[:, 0], cells[:, 1], has.astype(np.float64)
+
+    def drawn(self, *values: Floats) -> Drawn:
+        """Return owners' values at release, less their mean, each of shape (n_owners, n_months, n_draws); zero for other companies."""
+        owner, month, has = self._cells
+        return Drawn(has, np.stack([value[owner, month] - self.drawn_centre(value) for value in values], axis=2))
 
     def paths(self, values: Floats) -> Floats:
         """Return the value of every owner on the day of every entry, a mean over draws, minus their mean; shape (n, n_members)."""

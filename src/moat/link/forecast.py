@@ -18,33 +18,43 @@ FEWEST_OF_BOARD = 5
 
 @dataclass(frozen=True)
 class Predicted:
-    """Normal predictive distributions, shape (n,); NaN where too little was known.
+    """Predictive distributions of ratings as published, Student's t, shape (n,); NaN where too little was known.
 
     Attributes:
-        mean: Means, in points.
-        sd: Standard deviations, in points, of the rating as published, its own standard error included.
+        mean: Centres, in points.
+        scale: Scales, in points, the rating's own standard error included.
+        df: Degrees of freedom: companies known at the time, less one.
     """
 
     mean: Floats
-    sd: Floats
+    scale: Floats
+    df: Floats
 
     def log_score(self, rating: Floats) -> Floats:
         """Return the logarithm of the predictive density at the rating; more is better."""
-        return -np.asarray(scoringrules.logs_normal(rating, self.mean, self.sd), dtype=np.float64)
+        return -np.asarray(scoringrules.logs_t(rating, self.df, self.mean, self.scale), dtype=np.float64)
 
     def crps(self, rating: Floats) -> Floats:
         """Return the continuous ranked probability score, in points; less is better."""
-        return np.asarray(scoringrules.crps_normal(rating, self.mean, self.sd), dtype=np.float64)
+        return np.asarray(scoringrules.crps_t(rating, self.df, self.mean, self.scale), dtype=np.float64)
 
     def pit(self, rating: Floats) -> Floats:
         """Return the probability of a rating up to the one seen: uniform where the forecasts are calibrated."""
-        return np.asarray(stats.norm.cdf(rating, self.mean, self.sd))
+        return np.asarray(stats.t.cdf(rating, self.df, self.mean, self.scale))
+
+    def quantiles(self, levels: tuple[float, ...]) -> Floats:
+        """Return quantiles, shape (n, n_levels)."""
+        return np.asarray(self.mean[:, None] + self.scale[:, None] * stats.t.ppf(levels, self.df[:, None]))
+
+    def chance_above(self, rating: Floats, se: Floats) -> Floats:
+        """Return the chance of a rating above another one that has a standard error, by t on both spreads together."""
+        return np.asarray(stats.t.sf(rating, self.df, self.mean, np.hypot(self.scale, se)))
 
 
 def columns(predictor: str, field: Field) -> Floats:
     """Return what a predictor knows beside boards, date and controls, shape (n, k); an unknown size counts as the mean."""
     owns = field.owns
-    volume = [owns, field.drawn(field.hours.log_hours).mean(axis=1)]
+    volume = [owns, field.drawn(field.hours.log_hours).mean]
     known = np.where(field.has_size, field.log_size, np.nanmean(field.log_size))
     size = [known, np.asarray(field.is_funding, dtype=np.float64), np.asarray(~field.has_size, dtype=np.float64)]
     chosen = {
@@ -54,15 +64,18 @@ def columns(predictor: str, field: Field) -> Floats:
 
 
 def _design(field: Field, extra: Floats) -> Floats:
-    """Return levels, a linear trend, controls and what the predictor adds: a square of the date would run away beyond the data."""
+    """Return levels and linear trends of the boards, controls and what the predictor adds.
+
+    A square of the date would run away beyond the data.
+    """
     levels = np.eye(field.groups.n_spreads)[field.groups.spread]
-    return np.hstack([levels, (field.day - field.day.mean())[:, None], field.controls, extra])
+    return np.hstack([levels, levels * (field.day - field.day.mean())[:, None], field.controls, extra])
 
 
 def walk(predictor: str, field: Field) -> Predicted:
     """Predict each entry from those of models released before its day."""
     x = _design(field, columns(predictor, field))
-    mean, sd = np.full(len(x), np.nan), np.full(len(x), np.nan)
+    found = Predicted(*np.full((3, len(x)), np.nan))
     n_fitted, log_sd = 0, None
     for day in np.unique(field.day):
         known, new = field.day < day, field.day == day
@@ -74,10 +87,11 @@ def walk(predictor: str, field: Field) -> Predicted:
             continue
         if log_sd is None or known.sum() >= GROWTH * n_fitted:
             log_sd, n_fitted = _fitted(field, x, known, log_sd), int(known.sum())
-        mean[new], sd[new] = _predict(
+        at = _predict(
             field, x, known, (x[new], field.groups.spread[new], field.groups.company[new], field.se[new]), log_sd, predictor
         )
-    return Predicted(mean, sd)
+        found.mean[new], found.scale[new], found.df[new] = at.mean, at.scale, at.df
+    return found
 
 
 def ahead(predictor: str, field: Field, entries: Field) -> Predicted:
@@ -97,7 +111,7 @@ def ahead(predictor: str, field: Field, entries: Field) -> Predicted:
     new = ~known
     log_sd = _fitted(both, x, known, None)
     parts = (x[new], both.groups.spread[new], both.groups.company[new], both.se[new])
-    return Predicted(*_predict(both, x, known, parts, log_sd, predictor))
+    return _predict(both, x, known, parts, log_sd, predictor)
 
 
 def _part(groups: Groups, chosen: Flags) -> Groups:
@@ -123,8 +137,8 @@ def _padded(groups: Groups, n_spreads: int) -> Groups:
 
 def _predict(
     field: Field, x: Floats, known: Flags, new: tuple[Floats, Indices, Indices, Floats], log_sd: Floats, predictor: str
-) -> tuple[Floats, Floats]:
-    """Return means and standard deviations of new entries given the known ones."""
+) -> Predicted:
+    """Return predictive distributions of new entries given the known ones."""
     part = x[known]
     kept = independent(part)
     groups = _padded(_part(field.groups, known), field.groups.n_spreads)
@@ -140,7 +154,8 @@ def _predict(
         mean = mean + shared.T @ at.py
         rows = rows - solved.T @ at.x
         variance = variance - (shared * solved).sum(axis=0)
-    return mean, np.sqrt(variance + np.einsum("ij,jk,ik->i", rows, at.cov, rows))
+    scale = np.sqrt(variance + np.einsum("ij,jk,ik->i", rows, at.cov, rows))
+    return Predicted(mean, scale, np.full(len(mean), len(np.unique(groups.company)) - 1.0))
 
 
 def gain_interval(gains: Floats, company: Indices, seed: int, n_boot: int = 2_000) -> tuple[float, float, float]:
@@ -157,13 +172,3 @@ def gain_interval(gains: Floats, company: Indices, seed: int, n_boot: int = 2_00
     drawn = np.random.default_rng([seed, 61]).integers(len(totals), size=(n_boot, len(totals)))
     low, high = np.quantile(totals[drawn].sum(axis=1) / counts[drawn].sum(axis=1), [0.05, 0.95])
     return float(gains.mean()), float(low), float(high)
-
-
-def normal_quantiles(levels: tuple[float, ...]) -> Floats:
-    """Return quantiles of the standard normal."""
-    return np.asarray(stats.norm.ppf(levels))
-
-
-def chance_above(mean: float, sd: float, rating: float, se: float) -> float:
-    """Return the chance that a forecast entry is rated above another whose rating has a standard error."""
-    return float(stats.norm.sf(rating, mean, np.hypot(sd, se)))

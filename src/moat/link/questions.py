@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from moat.link.effects import Effect, Permuted, coefficients, permute_labels, permute_paths
+from moat.link.effects import Drawn, Effect, Permuted, coefficients, permute_labels, permute_paths
 from moat.link.field import Field
 from moat.link.mixed import Floats, Projection, reml
 
@@ -69,18 +69,17 @@ def find(question: Question, field: Field, seed: int, n_random: int = 9_999, lik
     return Finding(effects[-1], test, without, n_companies, n_owners, n_models, fit.v.log_sd, null_log_sd)
 
 
-def design(question: Question, field: Field) -> tuple[Floats, Floats]:
-    """Return the controls, shape (n, k), and the tested terms, shape (n, n_draws, j); the coefficient of interest is the last."""
+def design(question: Question, field: Field) -> tuple[Floats, Drawn]:
+    """Return the controls, shape (n, k), and the tested terms; the coefficient of interest is the last."""
     owns = field.owns[:, None]
     if question == "owning":
-        return field.base, owns[:, :, None]
+        return field.base, Drawn.fixed(owns)
     if question == "size":
-        return np.hstack([field.base, _varying(field.sizes)]), owns[:, :, None]
-    hours = field.drawn(field.hours.log_hours)[:, :, None]
+        return np.hstack([field.base, _varying(field.sizes)]), Drawn.fixed(owns)
     base = np.hstack([field.base, owns])
     if question == "amount":
-        return base, hours
-    return base, np.concatenate([hours, field.drawn(field.hours.log_share)[:, :, None]], axis=2)
+        return base, field.drawn(field.hours.log_hours)
+    return base, field.drawn(field.hours.log_hours, field.hours.log_share)
 
 
 def _varying(columns: Floats) -> Floats:
@@ -96,6 +95,6 @@ def _test(question: Question, field: Field, null: Projection, n_random: int, see
         return permute_labels(null, labels, n_random, seed)
     if question == "amount":
         return permute_paths(null, field.member, field.paths(field.hours.log_hours), n_random, seed)
-    hours = field.drawn(field.hours.log_hours).mean(axis=1)
+    hours = field.drawn(field.hours.log_hours).mean
     beside = Projection(null.v, np.column_stack([null.x, hours]), null.y)
     return permute_paths(beside, field.member, field.paths(field.hours.log_share), n_random, seed)

@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from math import ceil, inf
 from typing import Literal
 
-from scipy import stats
-
 Verdict = Literal["supported", "not_supported", "cannot_tell"]
 MAX_P = 0.05
 VANISHED = 1 / 3  # less than this share left after controlling for size
-Z95 = float(stats.norm.ppf(0.95))
 
 
 @dataclass(frozen=True)
@@ -72,9 +69,10 @@ def robust(primary: tuple[Verdict, str], perturbed: Iterable[tuple[str, Verdict]
     return "cannot_tell", "changes_under_a_perturbation", other
 
 
-def owners_needed(evidence: Evidence, se: float, smallest: float, n_owners: int) -> int | None:
-    """Return about how many owners the same estimate would need for a verdict, if standard errors fall with their square root."""
-    to_support = Z95 * se / evidence.estimate if evidence.estimate > 0 else inf
-    to_reject = Z95 * se / (smallest - evidence.estimate) if evidence.estimate < smallest else inf
+def owners_needed(evidence: Evidence, smallest: float, n_owners: int) -> int | None:
+    """Return about how many owners the same estimate would need for a verdict, if intervals narrow with their square root."""
+    low, high = evidence.estimate - evidence.p05, evidence.p95 - evidence.estimate
+    to_support = low / evidence.estimate if evidence.estimate > 0 else inf
+    to_reject = high / (smallest - evidence.estimate) if evidence.estimate < smallest else inf
     ratio = min(to_support, to_reject) ** 2
     return ceil(n_owners * ratio) if 1 < ratio < inf else None

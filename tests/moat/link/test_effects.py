@@ -1,46 +1,88 @@
-"""Draws are combined by Rubin's rules, and permutations are what they say."""
+"""Draws are combined by their likelihood or by Rubin's rules, and permutations are what they say."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 from fields import made_field, ratings
+from scipy import stats
+from scipy.special import logsumexp
 
-from moat.link.effects import _subsets, coefficients, independent, permute_labels, permute_paths, sign_flips
-from moat.link.mixed import reml
+from moat.link.effects import Drawn, _subsets, coefficients, independent, permute_labels, permute_paths, sign_flips
+from moat.link.mixed import Floats, Projection, reml
 
 
 def test_equal_draws_are_combined_by_the_formulas_of_rubin() -> None:
     field = made_field(1)
-    tested = field.drawn(field.hours.log_hours)[:, :, None]
+    tested = field.drawn(field.hours.log_hours)
     base = np.hstack([field.base, field.owns[:, None]])
-    (found,), fit = coefficients(field.groups, base, field.rating, tested, is_weighted=False)
-    inverse = np.linalg.inv(fit.v.solve(np.eye(len(field.rating))))
-    alone = []
-    for s in range(tested.shape[1]):
-        x = np.hstack([base, tested[:, s]])
-        cov = np.linalg.inv(x.T @ np.linalg.solve(inverse, x))
-        alone.append(((cov @ x.T @ np.linalg.solve(inverse, field.rating))[-1], cov[-1, -1]))
-    estimates, variances = np.array(alone).T
+    (found,), fit = coefficients(field.groups, base, field.rating, tested, is_integrated=False)
+    estimates, variances, _ = alone(base, field.rating, fit, tested)
     assert found.estimate == pytest.approx(estimates.mean())
     assert found.within_se == pytest.approx(np.sqrt(variances.mean()))
-    total = variances.mean() + (1 + 1 / len(alone)) * estimates.var()
+    total = variances.mean() + (1 + 1 / len(estimates)) * estimates.var()
     assert found.se == pytest.approx(np.sqrt(total))
-    low, high = found.interval
-    assert low < found.estimate < high
-    assert (low + high) / 2 == pytest.approx(found.estimate)
+    assert sum(found.interval) / 2 == pytest.approx(found.estimate)
+
+
+def alone(base: Floats, y: Floats, fit: Projection, tested: Drawn) -> tuple[Floats, Floats, Floats]:
+    """Return coefficient, variance and highest log likelihood of each draw of one regressor, from full matrices."""
+    inverse = fit.v.solve(np.eye(len(y)))
+    rows = []
+    for s in range(tested.values.shape[1]):
+        x = np.hstack([base, tested.basis @ tested.values[:, s]])
+        cov = np.linalg.inv(x.T @ inverse @ x)
+        beta = cov @ x.T @ inverse @ y
+        rows.append((beta[-1], cov[-1, -1], -0.5 * (y - x @ beta) @ inverse @ (y - x @ beta)))
+    estimates, variances, highest = np.array(rows).T
+    return estimates, variances, highest
+
+
+def test_the_interval_holds_what_the_likelihood_integrated_over_draws_does_not_rule_out() -> None:
+    # By brute force: the likelihood of 20,001 values in every draw, with full matrices.
+    field = made_field(1, n_owners=8)
+    field = replace(field, rating=ratings(field, np.random.default_rng(5), amount=30.0))
+    tested = field.drawn(field.hours.log_hours)
+    base = np.hstack([field.base, field.owns[:, None]])
+    (found,), fit = coefficients(field.groups, base, field.rating, tested)
+    estimates, variances, highest = alone(base, field.rating, fit, tested)
+    at = np.linspace(-100, 200, 20_001)[:, None]
+    likelihood = logsumexp(highest - 0.5 * (at - estimates) ** 2 / variances, axis=1)
+    assert found.estimate == pytest.approx(at[likelihood.argmax(), 0], abs=0.02)
+    inside = at[likelihood >= likelihood.max() - 0.5 * stats.t.ppf(0.95, found.df) ** 2, 0]
+    assert found.interval == pytest.approx((inside[0], inside[-1]), abs=0.03)
+    assert 0 < found.mc_se < found.se
+
+
+def test_a_regressor_without_draws_has_the_usual_interval_of_t() -> None:
+    field = made_field(1)
+    (found,), fit = coefficients(field.groups, field.base, field.rating, Drawn.fixed(field.owns[:, None]))
+    half = stats.t.ppf(0.95, found.df) * np.sqrt(fit.cov[-1, -1])
+    assert found.estimate == pytest.approx(fit.beta[-1])
+    assert found.interval == pytest.approx((fit.beta[-1] - half, fit.beta[-1] + half))
+
+
+def test_equal_draws_change_nothing() -> None:
+    field = made_field(2)
+    base = np.hstack([field.base, field.owns[:, None]])
+    one = field.drawn(field.hours.drawn(slice(0, 1)).log_hours)
+    (plain,), _ = coefficients(field.groups, base, field.rating, one)
+    (many,), _ = coefficients(field.groups, base, field.rating, Drawn(one.basis, np.repeat(one.values, 7, axis=1)))
+    assert many.estimate == pytest.approx(plain.estimate, abs=1e-3)
+    assert many.interval == pytest.approx(plain.interval, abs=1e-3)
 
 
 def test_draws_that_the_ratings_speak_for_count_more() -> None:
     # The volume that acts is one of the draws; counted equally the others pull the slope to zero.
-    shrunk, weighted = [], []
+    shrunk, integrated = [], []
     for seed in range(30):
         field = made_field(100 + seed, n_owners=8)
         y = ratings(field, np.random.default_rng(seed), amount=40.0)
-        base, tested = np.hstack([field.base, field.owns[:, None]]), field.drawn(field.hours.log_hours)[:, :, None]
-        for found, is_weighted in ((shrunk, False), (weighted, True)):
-            found.append(coefficients(field.groups, base, y, tested, is_weighted=is_weighted)[0][0].estimate)
-    assert abs(np.mean(weighted) - 40) < abs(np.mean(shrunk) - 40)
+        base, tested = np.hstack([field.base, field.owns[:, None]]), field.drawn(field.hours.log_hours)
+        for found, is_integrated in ((shrunk, False), (integrated, True)):
+            found.append(coefficients(field.groups, base, y, tested, is_integrated=is_integrated)[0][0].estimate)
+    assert abs(np.mean(integrated) - 40) < abs(np.mean(shrunk) - 40)
 
 
 def test_columns_that_say_nothing_new_are_left_out() -> None:

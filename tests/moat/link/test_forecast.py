@@ -7,7 +7,6 @@ import pytest
 from fields import made_field, ratings
 from scipy import stats
 
-from moat.link import forecast
 from moat.link.forecast import Predicted, ahead, gain_interval, walk
 from moat.link.mixed import Covariance, Projection
 
@@ -42,7 +41,7 @@ def test_the_company_effect_is_the_best_linear_prediction_of_full_matrices() -> 
     found = ahead("company", field, coming)
     both_day = np.concatenate([field.day, coming.day])
     levels = np.eye(4)[np.concatenate([field.groups.spread, coming.board])]
-    x = np.hstack([levels, (both_day - both_day.mean())[:, None], np.vstack([field.controls, coming.controls])])
+    x = np.hstack([levels, levels * (both_day - both_day.mean())[:, None], np.vstack([field.controls, coming.controls])])
     n = len(field.rating)
     from moat.link.mixed import reml
 
@@ -53,13 +52,26 @@ def test_the_company_effect_is_the_best_linear_prediction_of_full_matrices() -> 
     np.testing.assert_allclose(found.mean, mean, atol=0.05)
 
 
-def test_scores_are_those_of_the_normal_density() -> None:
-    predicted = Predicted(np.array([1000.0, 1050.0]), np.array([40.0, 20.0]))
+def test_scores_are_those_of_the_density_of_t_and_of_an_integral() -> None:
+    predicted = Predicted(np.array([1000.0, 1050.0]), np.array([40.0, 20.0]), np.array([12.0, 30.0]))
     rating = np.array([1010.0, 1100.0])
-    np.testing.assert_allclose(predicted.log_score(rating), stats.norm.logpdf(rating, predicted.mean, predicted.sd))
-    z = (rating - predicted.mean) / predicted.sd
-    crps = predicted.sd * (z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z) - 1 / np.sqrt(np.pi))
-    np.testing.assert_allclose(predicted.crps(rating), crps)
+    np.testing.assert_allclose(
+        predicted.log_score(rating), stats.t.logpdf(rating, predicted.df, predicted.mean, predicted.scale), rtol=1e-9
+    )
+    for i in range(2):
+        at = np.linspace(0, 2200, 220_001)
+        below = stats.t.cdf(at, predicted.df[i], predicted.mean[i], predicted.scale[i])
+        assert predicted.crps(rating)[i] == pytest.approx(((below - (at >= rating[i])) ** 2).sum() * 0.01, abs=0.05)
+        assert predicted.quantiles((0.05, 0.95))[i] == pytest.approx(np.interp([0.05, 0.95], below, at), abs=0.05)
+
+
+def test_each_board_has_a_trend_of_its_own() -> None:
+    field = made_field(3, n_companies=40)
+    steep = replace(field, rating=field.rating + 200.0 * field.day * (field.board == 1))
+    before, after = walk("date", field), walk("date", steep)
+    late = np.isfinite(before.mean) & (field.day > np.quantile(field.day, 0.7))
+    moved = (after.mean - before.mean - 200.0 * field.day * (field.board == 1))[late]
+    assert np.abs(moved).max() < 40
 
 
 def test_owning_that_acts_is_worth_knowing() -> None:
@@ -80,5 +92,6 @@ def test_the_interval_of_a_gain_draws_companies() -> None:
 
 
 def test_a_leader_with_the_same_forecast_is_overtaken_in_half_of_cases() -> None:
-    assert forecast.chance_above(1200.0, 30.0, 1200.0, 5.0) == pytest.approx(0.5)
-    assert forecast.chance_above(1250.0, 30.0, 1200.0, 0.0) == pytest.approx(stats.norm.cdf(50 / 30))
+    predicted = Predicted(np.array([1200.0, 1250.0]), np.full(2, 30.0), np.full(2, 1e9))
+    chances = predicted.chance_above(np.full(2, 1200.0), np.array([5.0, 40.0]))
+    np.testing.assert_allclose(chances, [0.5, stats.norm.cdf(50 / 50)])

@@ -179,7 +179,7 @@ def finding_row(
     }  # fmt: skip
     return estimate_of(evidence) | counts | {
         "question_id": question, "smallest_effect": SMALLEST, "estimate_without_size": without, "min_possible_p": found.test.min_p if found and found.test else None,
-        "n_owners_needed": rule.owners_needed(evidence, found.effect.se, SMALLEST, found.n_owners) if found and evidence else None,
+        "n_owners_needed": rule.owners_needed(evidence, SMALLEST, found.n_owners) if found and evidence else None,
         "verdict": alone[0] if alone else "cannot_tell", "verdict_reason": alone[1] if alone else "too_few_companies",
         "unverified_platforms": pl.Series(rests, dtype=pl.String),
     }  # fmt: skip
@@ -236,21 +236,22 @@ def variant_rows(field: Field, primary: dict[Question, Finding]) -> list[dict[st
     """Return variants: what size does, hours at equal size, draws counted equally, a linear trend."""
     sized = field.only(field.has_size)
     owns, size, funding = sized.owns[:, None], sized.sizes[:, :1], sized.sizes[:, 1:]
-    hours = sized.drawn(sized.hours.log_hours)[:, :, None]
+    hours = sized.drawn(sized.hours.log_hours)
+    sizes = effects.Drawn.fixed(size)
     linear = np.delete(field.base, field.groups.n_spreads + 1, axis=1)
-    wanted: list[tuple[str, Question, Field, Floats, Floats, bool]] = [
-        ("size_alone", "size", sized, np.hstack([sized.base, funding]), size[:, :, None], True),
-        ("size_beside_owning", "size", sized, np.hstack([sized.base, funding, owns]), size[:, :, None], True),
+    wanted: list[tuple[str, Question, Field, Floats, effects.Drawn, bool]] = [
+        ("size_alone", "size", sized, np.hstack([sized.base, funding]), sizes, True),
+        ("size_beside_owning", "size", sized, np.hstack([sized.base, funding, owns]), sizes, True),
         ("amount_at_equal_size", "amount", sized, np.hstack([sized.base, funding, owns, size]), hours, True),
         ("amount_draws_counted_equally", "amount", field, *design("amount", field), False),
         ("short_draws_counted_equally", "short", field, *design("short", field), False),
-        ("owning_linear_trend", "owning", field, linear, field.owns[:, None, None], True),
+        ("owning_linear_trend", "owning", field, linear, effects.Drawn.fixed(field.owns[:, None]), True),
     ]
     rows = []
-    for name, question, data, base, tested, is_weighted in wanted:
+    for name, question, data, base, tested, is_integrated in wanted:
         if question in primary:
             kept = base[:, effects.independent(base)]
-            found, fit = effects.coefficients(data.groups, kept, data.rating, tested, is_weighted=is_weighted)
+            found, fit = effects.coefficients(data.groups, kept, data.rating, tested, is_integrated=is_integrated)
             rows.append(
                 effect_row(
                     "all",
@@ -275,7 +276,7 @@ def against_controls(entries: pl.DataFrame, owned: Owned) -> dict[str, Any]:
     field = replace(plain, company=2 * plain.company + is_control)
     control = is_control[:, None].astype(np.float64)
     apart = np.hstack([field.base, control * field.day[:, None], control * field.controls[:, :1], field.owns[:, None]])
-    tested = (field.owns * ~is_control)[:, None, None]
+    tested = effects.Drawn.fixed((field.owns * ~is_control)[:, None])
     found, fit = effects.coefficients(field.groups, apart[:, effects.independent(apart)], field.rating, tested)
     counts = {
         "n_companies": len(np.unique(plain.company)),

@@ -153,16 +153,17 @@ def score_rows(
     return rows
 
 
-def distribution(mean: float, sd: float) -> dict[str, float]:
-    """Return mean, standard deviation and quantiles of a normal forecast."""
-    quantiles = zip(QUANTILES, forecast.normal_quantiles(QUANTILES), strict=True)
-    return {"forecast_mean": mean, "forecast_sd": sd} | {
-        f"forecast_p{round(100 * q):02d}": mean + sd * float(z) for q, z in quantiles
-    }
+def distributions(found: Predicted) -> list[dict[str, float]]:
+    """Return centre, scale, degrees of freedom and quantiles of each forecast."""
+    names = (f"forecast_p{round(100 * q):02d}" for q in QUANTILES)
+    table = {"forecast_mean": found.mean, "forecast_scale": found.scale, "degrees_of_freedom": found.df}
+    table |= dict(zip(names, found.quantiles(QUANTILES).T, strict=True))
+    return pl.DataFrame(table).to_dicts()
 
 
 def entry_rows(entries: pl.DataFrame, field: Field, scored: Flags, name: str, found: Predicted) -> list[dict[str, Any]]:
     """Return retrospective forecasts with their scores."""
+    shapes = distributions(found)
     scores = {"pit": found.pit(field.rating), "log_score": found.log_score(field.rating), "crps": found.crps(field.rating)}
     issued = entries["captured_on"].max()
     rows = []
@@ -186,7 +187,7 @@ def entry_rows(entries: pl.DataFrame, field: Field, scored: Flags, name: str, fo
             kept
             | issue
             | {key: float(values[i]) for key, values in scores.items()}
-            | distribution(float(found.mean[i]), float(found.sd[i]))
+            | shapes[i]
         )
     return rows
 
@@ -206,13 +207,13 @@ def issue(day: date, entries: pl.DataFrame, field: Field) -> list[dict[str, Any]
     rows = []
     for name in PREDICTORS:
         found = forecast.ahead(name, field, coming)
-        for j, i in enumerate(last.tolist()):
-            row, leader = entries.row(i, named=True), leaders[field.board[i]]
-            mean, sd = float(found.mean[j]), float(found.sd[j])
+        first = [leaders[field.board[i]] for i in last.tolist()]
+        chances = found.chance_above(field.rating[first], field.se[first])
+        for i, shape, chance in zip(last.tolist(), distributions(found), chances.tolist(), strict=True):
+            row = entries.row(i, named=True)
             rows.append({
                 "board_id": row["board_id"], "entry_key": f"next:{row['company_id']}", "company_id": row["company_id"], "model_id": None,
                 "forecast_model": name, "released_on": day, "issued_on": day, "is_retrospective": False, "rating": None, "rating_se": None,
-                "leads_probability": forecast.chance_above(mean, sd, float(field.rating[leader]), float(field.se[leader])),
-                "citation_ids": row["citation_ids"], "pit": None, "log_score": None, "crps": None,
-            } | distribution(mean, sd))  # fmt: skip
+                "leads_probability": chance, "citation_ids": row["citation_ids"], "pit": None, "log_score": None, "crps": None,
+            } | shape)  # fmt: skip
     return rows
