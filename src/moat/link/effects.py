@@ -1,9 +1,10 @@
-"""Coefficients of the mixed model over draws of a regressor, and their permutation tests over companies."""
+"""A coefficient of the mixed model over draws of a regressor, and their permutation tests over companies."""
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import permutations
 from math import comb, factorial
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -69,10 +70,10 @@ class Drawn:
         """Return regressors that are the same in every draw, from columns of shape (n_entries, k)."""
         return Drawn(columns, np.eye(columns.shape[1])[:, None, :])
 
-    @cached_property
-    def mean(self) -> Floats:
-        """Mean over draws, shape (n_entries, k)."""
-        return np.asarray(self.basis @ self.values.mean(axis=1))
+    def mean(self, weights: Floats | None = None) -> Floats:
+        """Return the mean over draws, shape (n_entries, k), with weights of draws that sum to one where they are given."""
+        means = self.values.mean(axis=1) if weights is None else np.einsum("rmk,m->rk", self.values, weights)
+        return np.asarray(self.basis @ means)
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,14 @@ def independent(x: Floats) -> Indices:
     return np.flatnonzero(np.abs(np.diag(np.linalg.qr(scaled, mode="r"))) > SMALL)
 
 
-def coefficients(
+def coefficient(
     groups: Groups, base: Floats, y: Floats, tested: Drawn, start: Floats | None = None, *, is_integrated: bool = True
-) -> tuple[list[Effect], Projection]:
-    """Return the coefficients of the tested regressors, and the fit at their means over draws.
+) -> tuple[Effect, Projection]:
+    """Return the coefficient of the last tested regressor, and the fit at a mean of the regressors over draws.
 
-    The standard deviations of companies, models and residuals are fitted once, at the means; the coefficients in every draw.
+    The standard deviations of companies, models and residuals are fitted once for all draws; the coefficients in every draw.
+    They are fitted at the mean over draws, and where the likelihood combines draws again at the mean that it weights: at the
+    plain mean what the ratings say for some draws would count as a difference between companies.
 
     Args:
         groups: Who shares a company, a model and a residual spread.
@@ -105,61 +108,78 @@ def coefficients(
         start: Logarithms of standard deviations to start from.
         is_integrated: Whether draws are combined by their likelihood, or equally by Rubin's rules.
     """
-    fit = reml(groups, np.hstack([base, tested.mean]), y, start)
-    controlled = Projection(fit.v, base, y)
-    left = np.tensordot(tested.basis.T @ controlled.p(tested.basis), tested.values, 1)
-    gram = np.einsum("rmk,rml->mkl", tested.values, left)
-    score = np.tensordot(tested.basis.T @ controlled.py, tested.values, 1)
-    covariances = np.linalg.inv(gram)
-    drawn = np.einsum("mkl,ml->mk", covariances, score)
-    log_mass = 0.5 * (np.einsum("mk,mk->m", drawn, score) - np.linalg.slogdet(gram)[1])
-    combined = _integrated if is_integrated else _counted_equally
-    effects = []
-    for i in range(score.shape[1]):
-        contrast = np.eye(fit.x.shape[1])[base.shape[1] + i]
-        effects.append(combined(drawn[:, i], covariances[:, i, i], log_mass, fit.degrees_of_freedom(contrast)))
-    return effects, fit
+    fit = reml(groups, np.hstack([base, tested.mean()]), y, start)
+    draws = _Draws.at(fit, base, tested)
+    if is_integrated and len(draws.coefficient) > 1:
+        fit = reml(groups, np.hstack([base, tested.mean(draws.weights)]), y, fit.v.log_sd)
+        draws = _Draws.at(fit, base, tested)
+    df = fit.degrees_of_freedom(np.eye(fit.x.shape[1])[-1])
+    return _integrated(draws, df) if is_integrated else _counted_equally(draws, df), fit
 
 
-def _integrated(drawn: Floats, variances: Floats, log_mass: Floats, df: float) -> Effect:
+@dataclass(frozen=True)
+class _Draws:
+    """The last coefficient in each draw, every array of shape (n_draws,).
+
+    Attributes:
+        coefficient: Its generalised least squares estimate.
+        variance: The variance of that.
+        log_mass: Logarithm of the likelihood integrated over all tested coefficients, up to a constant.
+    """
+
+    coefficient: Floats
+    variance: Floats
+    log_mass: Floats
+
+    @classmethod
+    def at(cls, fit: Projection, base: Floats, tested: Drawn) -> Self:
+        """Return the coefficients at the covariance of a fit."""
+        controlled = Projection(fit.v, base, fit.y)
+        left = np.tensordot(tested.basis.T @ controlled.p(tested.basis), tested.values, 1)
+        gram = np.einsum("rmk,rml->mkl", tested.values, left)
+        score = np.tensordot(tested.basis.T @ controlled.py, tested.values, 1)
+        covariances = np.linalg.inv(gram)
+        drawn = np.einsum("mkl,ml->mk", covariances, score)
+        log_mass = 0.5 * (np.einsum("mk,mk->m", drawn, score) - np.linalg.slogdet(gram)[1])
+        return cls(drawn[:, -1], covariances[:, -1, -1], log_mass)
+
+    @cached_property
+    def weights(self) -> Floats:
+        """Share of each draw in the integrated likelihood."""
+        weights = np.exp(self.log_mass - self.log_mass.max())
+        return np.asarray(weights / weights.sum())
+
+
+def _integrated(draws: _Draws, df: float) -> Effect:
     """Combine draws by their likelihood.
 
     Draws are made without the ratings, so that the likelihood of a coefficient is its mean over draws (integrated likelihood,
     Berger, Liseo and Wolpert 1999); other tested coefficients are integrated out. It is a sum of normal densities, one a draw,
     in proportion to what the ratings say for the draw. The interval holds the values whose log likelihood is within t^2 / 2 of
     the highest, t the quantile for 90 %. With one draw that is the usual interval of t.
-
-    Args:
-        drawn: Coefficient in each draw, shape (n_draws,).
-        variances: Its variance in each draw.
-        log_mass: Logarithm of the integral of the likelihood over all coefficients in each draw, up to a constant.
-        df: Degrees of freedom.
     """
-    weights = np.exp(log_mass - log_mass.max())
-    weights /= weights.sum()
+    weights = draws.weights
     n_equal = float(1 / (weights**2).sum())
-    mean, within = float(weights @ drawn), float(weights @ variances)
-    between = float(weights @ (drawn - mean) ** 2)
+    mean, within = float(weights @ draws.coefficient), float(weights @ draws.variance)
+    between = float(weights @ (draws.coefficient - mean) ** 2)
     t = float(stats.t.ppf(0.95, df))
-    if len(drawn) == 1:
+    if len(weights) == 1:
         half = t * float(np.sqrt(within))
         return Effect(mean, (mean - half, mean + half), float(np.sqrt(within)), 0.0, 1.0, df, 0.0)
-    log_heights, precisions = np.log(weights / np.sqrt(variances)), 1 / variances
+    log_heights = draws.log_mass - 0.5 * np.log(draws.variance)
     matters = log_heights > log_heights.max() - NEGLIGIBLE
-    centres, log_heights, precisions = drawn[matters], log_heights[matters], precisions[matters]
-    top = log_heights.max()
+    log_heights = log_heights[matters] - log_heights.max()
+    centres, precisions = draws.coefficient[matters], 1 / draws.variance[matters]
 
     def log_likelihood(value: float) -> float:
-        return top + float(np.log(np.exp(log_heights - top - 0.5 * precisions * (value - centres) ** 2).sum()))
+        return float(np.log(np.exp(log_heights - 0.5 * precisions * (value - centres) ** 2).sum()))
 
     step = float(np.sqrt(within + between))
-    grid = mean + step * np.linspace(-3, 3, 25)
-    best = grid[np.argmax([log_likelihood(value) for value in grid])]
-    estimate = float(
-        minimize_scalar(
-            lambda value: -log_likelihood(value), bounds=(best - step / 4, best + step / 4), method="bounded", options={"xatol": FINE * step}
-        ).x
-    )
+    best = max(mean + step * np.linspace(-3, 3, 25), key=log_likelihood)
+    found = minimize_scalar(
+        lambda value: -log_likelihood(value), bounds=(best - step / 4, best + step / 4), method="bounded", options={"xatol": FINE * step}
+    )  # fmt: skip
+    estimate = float(found.x)
     limit = log_likelihood(estimate) - 0.5 * t**2
     ends = []
     for side in (-1.0, 1.0):
@@ -171,14 +191,15 @@ def _integrated(drawn: Floats, variances: Floats, log_mass: Floats, df: float) -
     shares /= shares.sum()
     slopes = precisions * (centres - estimate)
     curvature = float(shares @ (precisions - slopes**2))
-    mc_se = float(np.sqrt((shares**2 @ slopes**2))) / max(curvature, STATIC)
+    mc_se = float(np.sqrt(shares**2 @ slopes**2)) / max(curvature, STATIC)
     return Effect(estimate, (ends[0], ends[1]), float(np.sqrt(within)), float(np.sqrt(between)), n_equal, df, mc_se)
 
 
-def _counted_equally(drawn: Floats, variances: Floats, _: Floats, df: float) -> Effect:
+def _counted_equally(draws: _Draws, df: float) -> Effect:
     """Combine draws by Rubin's rules (1987), with the degrees of freedom of Barnard and Rubin (1999)."""
-    n = len(drawn)
-    estimate, within, between = float(drawn.mean()), float(variances.mean()), float(drawn.var())
+    n = len(draws.coefficient)
+    estimate, within = float(draws.coefficient.mean()), float(draws.variance.mean())
+    between = float(draws.coefficient.var())
     df = _combined_df(df, within, between, n)
     half = float(stats.t.ppf(0.95, df) * np.sqrt(within + (1 + 1 / n) * between))
     sd = float(np.sqrt(between))

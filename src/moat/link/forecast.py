@@ -54,7 +54,7 @@ class Predicted:
 def columns(predictor: str, field: Field) -> Floats:
     """Return what a predictor knows beside boards, date and controls, shape (n, k); an unknown size counts as the mean."""
     owns = field.owns
-    volume = [owns, field.drawn(field.hours.log_hours).mean]
+    volume = [owns, field.drawn(field.hours.log_hours).mean()]
     known = np.where(field.has_size, field.log_size, np.nanmean(field.log_size))
     size = [known, np.asarray(field.is_funding, dtype=np.float64), np.asarray(~field.has_size, dtype=np.float64)]
     chosen = {

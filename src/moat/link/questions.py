@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from moat.link.effects import Drawn, Effect, Permuted, coefficients, permute_labels, permute_paths
+from moat.link.effects import Drawn, Effect, Permuted, coefficient, permute_labels, permute_paths
 from moat.link.field import Field
 from moat.link.mixed import Floats, Projection, reml
 
@@ -60,13 +60,13 @@ def find(question: Question, field: Field, seed: int, n_random: int = 9_999, lik
     like = like if like is not None and len(like.log_sd) == groups.n_spreads + 2 else None
     without = find("owning", field, seed, n_random, like.without_size if like else None) if question == "size" else None
     base, tested = design(question, field)
-    effects, fit = coefficients(groups, base, field.rating, tested, like.log_sd if like else None)
+    effect, fit = coefficient(groups, base, field.rating, tested, like.log_sd if like else None)
     test, null_log_sd = None, fit.v.log_sd
-    if like is None or effects[-1].interval[0] > 0:
+    if like is None or effect.interval[0] > 0:
         null = reml(groups, base, field.rating, like.null_log_sd if like else fit.v.log_sd)
         test, null_log_sd = _test(question, field, null, n_random, seed), null.v.log_sd
     n_models = len(np.unique(field.model))
-    return Finding(effects[-1], test, without, n_companies, n_owners, n_models, fit.v.log_sd, null_log_sd)
+    return Finding(effect, test, without, n_companies, n_owners, n_models, fit.v.log_sd, null_log_sd)
 
 
 def design(question: Question, field: Field) -> tuple[Floats, Drawn]:
@@ -95,6 +95,6 @@ def _test(question: Question, field: Field, null: Projection, n_random: int, see
         return permute_labels(null, labels, n_random, seed)
     if question == "amount":
         return permute_paths(null, field.member, field.paths(field.hours.log_hours), n_random, seed)
-    hours = field.drawn(field.hours.log_hours).mean
+    hours = field.drawn(field.hours.log_hours).mean()
     beside = Projection(null.v, np.column_stack([null.x, hours]), null.y)
     return permute_paths(beside, field.member, field.paths(field.hours.log_share), n_random, seed)

@@ -70,7 +70,7 @@ def ratings(field: Field, rng: np.random.Generator, **effects: float) -> Floats:
     size = np.where(field.has_size, field.log_size, np.nanmean(field.log_size))
     fixed = (
         1000 + 120 * field.day - 15 * field.day**2 + effects.get("owning", 0.0) * field.owns + effects.get("size", 0.0) * (size - 9)
-        + effects.get("amount", 0.0) * field.drawn(one.log_hours).mean[:, 0] + effects.get("short", 0.0) * field.drawn(one.log_share).mean[:, 0]
+        + effects.get("amount", 0.0) * field.drawn(one.log_hours).mean()[:, 0] + effects.get("short", 0.0) * field.drawn(one.log_share).mean()[:, 0]
     )  # fmt: skip
     company = COMPANY_SD * rng.normal(size=int(groups.company.max()) + 1)[groups.company]
     model = MODEL_SD * rng.normal(size=int(groups.model.max()) + 1)[groups.model]

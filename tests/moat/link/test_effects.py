@@ -9,7 +9,7 @@ from fields import made_field, ratings
 from scipy import stats
 from scipy.special import logsumexp
 
-from moat.link.effects import Drawn, _subsets, coefficients, independent, permute_labels, permute_paths, sign_flips
+from moat.link.effects import Drawn, _subsets, coefficient, independent, permute_labels, permute_paths, sign_flips
 from moat.link.mixed import Floats, Projection, reml
 
 
@@ -17,7 +17,7 @@ def test_equal_draws_are_combined_by_the_formulas_of_rubin() -> None:
     field = made_field(1)
     tested = field.drawn(field.hours.log_hours)
     base = np.hstack([field.base, field.owns[:, None]])
-    (found,), fit = coefficients(field.groups, base, field.rating, tested, is_integrated=False)
+    found, fit = coefficient(field.groups, base, field.rating, tested, is_integrated=False)
     estimates, variances, _ = alone(base, field.rating, fit, tested)
     assert found.estimate == pytest.approx(estimates.mean())
     assert found.within_se == pytest.approx(np.sqrt(variances.mean()))
@@ -45,7 +45,7 @@ def test_the_interval_holds_what_the_likelihood_integrated_over_draws_does_not_r
     field = replace(field, rating=ratings(field, np.random.default_rng(5), amount=30.0))
     tested = field.drawn(field.hours.log_hours)
     base = np.hstack([field.base, field.owns[:, None]])
-    (found,), fit = coefficients(field.groups, base, field.rating, tested)
+    found, fit = coefficient(field.groups, base, field.rating, tested)
     estimates, variances, highest = alone(base, field.rating, fit, tested)
     at = np.linspace(-100, 200, 20_001)[:, None]
     likelihood = logsumexp(highest - 0.5 * (at - estimates) ** 2 / variances, axis=1)
@@ -57,7 +57,7 @@ def test_the_interval_holds_what_the_likelihood_integrated_over_draws_does_not_r
 
 def test_a_regressor_without_draws_has_the_usual_interval_of_t() -> None:
     field = made_field(1)
-    (found,), fit = coefficients(field.groups, field.base, field.rating, Drawn.fixed(field.owns[:, None]))
+    found, fit = coefficient(field.groups, field.base, field.rating, Drawn.fixed(field.owns[:, None]))
     half = stats.t.ppf(0.95, found.df) * np.sqrt(fit.cov[-1, -1])
     assert found.estimate == pytest.approx(fit.beta[-1])
     assert found.interval == pytest.approx((fit.beta[-1] - half, fit.beta[-1] + half))
@@ -67,8 +67,8 @@ def test_equal_draws_change_nothing() -> None:
     field = made_field(2)
     base = np.hstack([field.base, field.owns[:, None]])
     one = field.drawn(field.hours.drawn(slice(0, 1)).log_hours)
-    (plain,), _ = coefficients(field.groups, base, field.rating, one)
-    (many,), _ = coefficients(field.groups, base, field.rating, Drawn(one.basis, np.repeat(one.values, 7, axis=1)))
+    plain, _ = coefficient(field.groups, base, field.rating, one)
+    many, _ = coefficient(field.groups, base, field.rating, Drawn(one.basis, np.repeat(one.values, 7, axis=1)))
     assert many.estimate == pytest.approx(plain.estimate, abs=1e-3)
     assert many.interval == pytest.approx(plain.interval, abs=1e-3)
 
@@ -81,7 +81,7 @@ def test_draws_that_the_ratings_speak_for_count_more() -> None:
         y = ratings(field, np.random.default_rng(seed), amount=40.0)
         base, tested = np.hstack([field.base, field.owns[:, None]]), field.drawn(field.hours.log_hours)
         for found, is_integrated in ((shrunk, False), (integrated, True)):
-            found.append(coefficients(field.groups, base, y, tested, is_integrated=is_integrated)[0][0].estimate)
+            found.append(coefficient(field.groups, base, y, tested, is_integrated=is_integrated)[0].estimate)
     assert abs(np.mean(integrated) - 40) < abs(np.mean(shrunk) - 40)
 
 

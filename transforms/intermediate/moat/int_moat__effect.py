@@ -251,13 +251,13 @@ def variant_rows(field: Field, primary: dict[Question, Finding]) -> list[dict[st
     for name, question, data, base, tested, is_integrated in wanted:
         if question in primary:
             kept = base[:, effects.independent(base)]
-            found, fit = effects.coefficients(data.groups, kept, data.rating, tested, is_integrated=is_integrated)
+            found, fit = effects.coefficient(data.groups, kept, data.rating, tested, is_integrated=is_integrated)
             rows.append(
                 effect_row(
                     "all",
                     name,
                     question,
-                    found[-1],
+                    found,
                     None,
                     counts_of(primary["size" if data is sized else question]),
                     fit.v.log_sd,
@@ -277,10 +277,10 @@ def against_controls(entries: pl.DataFrame, owned: Owned) -> dict[str, Any]:
     control = is_control[:, None].astype(np.float64)
     apart = np.hstack([field.base, control * field.day[:, None], control * field.controls[:, :1], field.owns[:, None]])
     tested = effects.Drawn.fixed((field.owns * ~is_control)[:, None])
-    found, fit = effects.coefficients(field.groups, apart[:, effects.independent(apart)], field.rating, tested)
+    found, fit = effects.coefficient(field.groups, apart[:, effects.independent(apart)], field.rating, tested)
     counts = {
         "n_companies": len(np.unique(plain.company)),
         "n_owners": len(plain.members),
         "n_models": len(np.unique(plain.model)),
     }
-    return effect_row("all", "owning_video_minus_controls", "owning", found[0], None, counts, fit.v.log_sd)
+    return effect_row("all", "owning_video_minus_controls", "owning", found, None, counts, fit.v.log_sd)

@@ -183,12 +183,7 @@ def entry_rows(entries: pl.DataFrame, field: Field, scored: Flags, name: str, fo
             )
         }
         issue = {"forecast_model": name, "issued_on": issued, "is_retrospective": True, "leads_probability": None}
-        rows.append(
-            kept
-            | issue
-            | {key: float(values[i]) for key, values in scores.items()}
-            | shapes[i]
-        )
+        rows.append(kept | issue | {key: float(values[i]) for key, values in scores.items()} | shapes[i])
     return rows
 
 
