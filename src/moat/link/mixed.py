@@ -23,6 +23,7 @@ START = (3.5, 3.5, 3.0)  # companies, models, residual
 MOST_STEPS = 25
 CONVERGED = 3e-4  # largest derivative of the restricted log likelihood by a logarithm of a standard deviation
 RIDGE = 1e-6
+SAME_CURVATURE = 0.1  # a last step that shows less than this share of the average information is not trusted
 
 
 @dataclass(frozen=True)
@@ -289,18 +290,30 @@ def reml(groups: Groups, x: Floats, y: Floats, start: Floats | None = None) -> P
     """
     log_sd = np.r_[START[:2], np.repeat(START[2], groups.n_spreads)] if start is None else start
     at = Projection(Covariance(groups, log_sd), x, y)
+    moved = turned = np.zeros_like(log_sd)
     for _ in range(MOST_STEPS):
         is_free = ~((at.v.log_sd <= LOWEST) & (at.gradient > 0) | (at.v.log_sd >= HIGHEST) & (at.gradient < 0))
         if np.abs(at.gradient[is_free]).max(initial=0.0) < CONVERGED:
             return at
-        curvature = at.average_information[np.ix_(is_free, is_free)] + RIDGE * np.eye(int(is_free.sum()))
+        curvature = _with_secant(at.average_information, moved, turned)[np.ix_(is_free, is_free)] + RIDGE * np.eye(
+            int(is_free.sum())
+        )
         step = np.zeros_like(at.v.log_sd)
         step[is_free] = np.clip(-np.linalg.solve(curvature, at.gradient[is_free]), -1.0, 1.0)
         after = Projection(Covariance(groups, np.clip(at.v.log_sd + step, LOWEST, HIGHEST)), x, y)
         if after.criterion > at.criterion + CONVERGED:
             break
+        moved, turned = after.v.log_sd - at.v.log_sd, after.gradient - at.gradient
         at = after
     return _minimised(groups, x, y, at.v.log_sd)
+
+
+def _with_secant(curvature: Floats, moved: Floats, turned: Floats) -> Floats:
+    """Return a curvature that explains how the gradient turned on the last step (update of Broyden, Fletcher, Goldfarb, Shanno)."""
+    if moved @ turned <= SAME_CURVATURE * (moved @ curvature @ moved):
+        return curvature
+    along = curvature @ moved
+    return np.asarray(curvature - np.outer(along, along) / (moved @ along) + np.outer(turned, turned) / (moved @ turned))
 
 
 def _minimised(groups: Groups, x: Floats, y: Floats, start: Floats) -> Projection:
