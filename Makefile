@@ -77,6 +77,9 @@ calibrate: .venv/dev  ## many simulated data sets: verdicts and intervals agains
 	@$(BIN)/python tests/moat/link/calibrate_link.py
 	@$(BIN)/python tests/moat/volume/calibrate.py data/reference/calibration_simulations.csv
 
+seeds: run  ## the answer with ten other seeds and 400, 1,000 and 4,000 draws: no verdict may differ (minutes)
+	@$(BIN)/python tests/link/seeds.py
+
 report: run  ## draw the report: one HTML page and its charts, in data/exports/report
 	@$(BIN)/datamoat report
 
@@ -102,4 +105,4 @@ lock: pyproject.toml  ## resolve the pinned versions again
 clean:  ## delete what can be rebuilt (never the snapshots)
 	rm -rf data/lake data/warehouse data/exports .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test test-slow guards mutate test-celery test-spark bench-scale airflow check calibrate report release docs diff bench lock clean
+.PHONY: help setup run test test-slow guards mutate test-celery test-spark bench-scale airflow check calibrate seeds report release docs diff bench lock clean

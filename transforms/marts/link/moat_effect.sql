@@ -1,7 +1,7 @@
 /*---
 description: >
-  Every specification of the mixed model: the primary one of each question over all four boards, each board alone, and variants that change one thing. Estimates combine draws of volume by Rubin's rules;
-  within_se is that of one draw, between_sd the spread over draws.
+  Every specification of the mixed model: the primary one of each question over all four boards, each board alone, and variants that change one thing. Draws of volume are combined by their likelihood
+  (decision 0061), in the variants that count draws equally by Rubin's rules; within_se is the standard error in one draw, between_sd the spread over draws.
 grain: [as_of_kind, as_of_on, board_id, specification_id]
 nullable: [p_permutation, min_possible_p]
 rows: {min: 10}
