@@ -1,9 +1,9 @@
 /*---
-description: The answer as one object.
+description: The answer as one object; as_of is the day of the newest input as in `datamoat status`, as_of_on that of the captures each row is about.
 ---*/
 
 select
-    max(as_of_on) filter (where as_of_kind = 'newest') as as_of,
+    (select as_of from meta.build) as as_of,
     (select build_id from meta.build) as build_id,
     min(sentence) filter (where as_of_kind = 'newest') as sentence,
     list(

@@ -1,5 +1,5 @@
 /*---
-description: Forecasts of the next entry on each board, issued before it is listed; the chance that it is rated above the leader of today
+description: Forecasts of the next entry on each board, issued before it is listed; the chance that it is rated above every entry listed on that day
 ---*/
 
 select

@@ -1,5 +1,5 @@
 /*---
-description: The claims of the story, on its day and now; counts are boards, or 1 where a claim is not about a board
+description: The claims of the story on its day (2026-05-14) and now; for claims about boards, on how many of them
 ---*/
 
 with decided as (
@@ -28,17 +28,35 @@ moments as (
     qualify row_number() over (
         partition by claim_id, board_id order by abs(captured_on - date '2026-05-14'), captured_on desc
     ) = 1
+),
+
+counted as (
+    select
+        moment,
+        claim_id,
+        verdict,
+        replace(verdict, '_', ' ') || case when any_value(board_id) = 'no_board' then '' else ' on ' || count(*) end as words
+    from moments
+    group by moment, claim_id, verdict
+),
+
+worded as (
+    select
+        moment,
+        claim_id,
+        string_agg(
+            words, ', '
+            order by list_position(['true', 'false', 'cannot_tell', 'not_testable', 'no_data'], verdict)
+        ) as words
+    from counted
+    group by moment, claim_id
 )
 
 select
-    claim_id as claim,
-    claim_text as text,
-    count(*) filter (where moment = 'may' and verdict = 'true') as true_on_2026_05_14,
-    count(*) filter (where moment = 'may' and verdict = 'false') as false_on_2026_05_14,
-    count(*) filter (where moment = 'may' and verdict in ('cannot_tell', 'not_testable', 'no_data')) as open_on_2026_05_14,
-    count(*) filter (where moment = 'now' and verdict = 'true') as true_now,
-    count(*) filter (where moment = 'now' and verdict = 'false') as false_now,
-    count(*) filter (where moment = 'now' and verdict in ('cannot_tell', 'not_testable', 'no_data')) as open_now
-from moments
-group by claim_id, claim_text
-order by claim_id
+    claims.claim_text as claim,
+    coalesce(may.words, 'is about later days') as on_2026_05_14,
+    coalesce(now.words, 'no capture') as now
+from (select distinct claim_id, claim_text from decided) as claims
+left join worded as may on claims.claim_id = may.claim_id and may.moment = 'may'
+left join worded as now on claims.claim_id = now.claim_id and now.moment = 'now'
+order by claims.claim_id

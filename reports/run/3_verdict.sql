@@ -4,12 +4,12 @@ description: Does owning video go with better models? The verdicts on the newest
 
 select
     question_id as question,
-    round(estimate, 2) as estimate,
-    round(estimate_p05, 2) as p05,
-    round(estimate_p95, 2) as p95,
+    marts.two_digits(estimate) as estimate,
+    marts.two_digits(estimate_p05) as p05,
+    marts.two_digits(estimate_p95) as p95,
     unit,
-    verdict,
-    verdict_reason as because
+    replace(verdict, '_', ' ') as verdict,
+    replace(verdict_reason, '_', ' ') as because
 from marts.moat_answer
 where as_of_kind = 'newest'
 order by question_number

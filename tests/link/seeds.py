@@ -1,43 +1,70 @@
 """Build the answer again with other seeds and numbers of draws, and print what moves: `make seeds` (minutes).
 
-Everything that depends on random numbers is made again from the reference facts and the snapshots: the draws of platforms and
-companies, the estimates, the random orders of permutation tests and the bootstraps. The verdict of a question has to be the same in
+Everything that depends on random numbers is made again: the draws of platforms and
+companies, the estimates, the random orders of permutation tests and the bootstraps; what does not is read from the lake. The verdict of a question has to be the same in
 every build, for every choice of captures, and an estimate moves by less than a tenth of its standard error. Ends with 1 where that
 does not hold.
 """
 
 import sys
-from pathlib import Path
+from typing import Any
 
 import polars as pl
 from scipy import stats
 
-from datamoat.scenarios.rebuild import scenario_build
+from datamoat.build.inputs import constants_of
+from datamoat.build.record import read_build
+from datamoat.project.model import Model
+from datamoat.project.python_models import load
+from datamoat.project.read import read_project
 from datamoat.settings import read_settings
 from datamoat.storage.lake import path_of
 
+ANSWER = "intermediate.int_moat__statement"
 KEY = ["as_of_kind", "as_of_on", "question_id"]
 N_SEEDS = 10
 DRAWS = (400, 1_000, 4_000)
 MOST_MOVED = 0.1  # of a standard error
+DIFFERS = pl.col("verdict") != pl.col("verdict_again")
+FAR = pl.col("moved") >= MOST_MOVED
 Z90 = 2 * float(stats.norm.ppf(0.95))
 
 
-def with_settings(**changed: int) -> pl.DataFrame:
-    """Return moat_answer as it is built with other settings of transforms/build.yml."""
+def random_models(models: tuple[Model, ...]) -> list[Model]:
+    """Return the Polars models that lead to the answer and take the settings, or read what those make, in graph order."""
+    wanted, leading = {ANSWER}, []
+    for model in reversed(models):
+        if wanted & {table.id for table in model.tables}:
+            leading.append(model)
+            wanted |= set(model.reads)
+    made: set[str] = set()
+    chosen = []
+    for model in reversed(leading):
+        if not model.is_sql and ("settings" in model.constants or made & set(model.reads)):
+            chosen.append(model)
+            made |= {table.id for table in model.tables}
+    return chosen
 
-    def change(reference: Path) -> list[str]:
-        path = reference.parents[1] / "transforms" / "build.yml"
-        lines = path.read_text(encoding="utf-8").splitlines()
-        for name, value in changed.items():
-            (place,) = [i for i, line in enumerate(lines) if line.startswith(f"{name}:")]
-            lines[place] = f"{name}: {value}"
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return []
 
-    with scenario_build(read_settings(), change, "marts.moat_answer") as lake:
-        columns = [*KEY, "estimate", "estimate_p05", "estimate_p95", "verdict"]
-        return pl.read_parquet(path_of(lake, "marts.moat_answer")).select(columns)
+def built_again(**changed: int) -> pl.DataFrame:
+    """Return verdicts and estimates as they are with other settings of transforms/build.yml; all else is read from the lake."""
+    own = read_settings()
+    project = read_project(own.content)
+    constants = constants_of(project, read_build(own.lake).as_of)
+    settings = {name: value for name, value in constants.items() if name != "as_of"} | changed
+    made: dict[str, pl.LazyFrame] = {}
+    for model in random_models(project.models):
+        given: dict[str, Any] = {
+            name.split(".")[1]: made[name] if name in made else pl.scan_parquet(path_of(own.lake, name)) for name in model.reads
+        }
+        given |= {name: {"settings": settings, "as_of": constants["as_of"]}[name] for name in model.constants}
+        found = load(model.path).model(**given)
+        frames = found if isinstance(found, dict) else {model.name: found}
+        for table in model.tables:
+            frame = frames.pop(table.name)
+            frame = pl.DataFrame(frame) if not isinstance(frame, pl.DataFrame | pl.LazyFrame) else frame.lazy().collect()
+            made[table.id] = frame.sort(table.grain).lazy()
+    return made[ANSWER].select(*KEY, "estimate", "estimate_p05", "estimate_p95", "verdict").collect()
 
 
 def moved(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
@@ -49,26 +76,30 @@ def moved(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
 
 def main() -> int:
     """Print a line a build and one a question."""
-    builds = {"as published": with_settings()}
-    builds |= {f"seed {k}": with_settings(seed=k) for k in range(1, N_SEEDS + 1)}
-    builds |= {f"{n:,} draws": with_settings(n_draws=n) for n in DRAWS}
-    both = {name: moved(builds["as published"], found) for name, found in builds.items()}
-    sys.stdout.write("| build | verdicts | verdicts that differ | largest move, standard errors | moves of a tenth or more |\n|---|---|---|---|---|\n")
-    for name, found in both.items():
-        differing = found.filter(pl.col("verdict") != pl.col("verdict_again"))
-        largest = found["moved"].max()
-        far = found.filter(pl.col("moved") >= MOST_MOVED)
-        sys.stdout.write(f"| {name} | {found.height} | {differing.height} | {largest:.3f} | {far.height} |\n")
-    every = pl.concat(both.values())
-    sys.stdout.write("\n| question | captures | verdicts | smallest estimate | largest estimate | largest move |\n|---|---|---|---|---|---|\n")
+    published = built_again()
+    builds = [(f"seed {k}", {"seed": k}) for k in range(1, N_SEEDS + 1)] + [(f"{n:,} draws", {"n_draws": n}) for n in DRAWS]
+    sys.stdout.write(
+        "| build | verdicts | verdicts that differ | largest move, standard errors | moves of a tenth or more |\n|---|---|---|---|---|\n"
+    )
+    found = []
+    for name, changed in builds:
+        one = moved(published, built_again(**changed))
+        found.append(one)
+        n_differing, n_far = one.filter(DIFFERS).height, one.filter(FAR).height
+        sys.stdout.write(f"| {name} | {one.height} | {n_differing} | {one['moved'].max():.3f} | {n_far} |\n")
+        sys.stdout.flush()
+    every = pl.concat(found)
+    sys.stdout.write(
+        "\n| question | captures | verdicts | smallest estimate | largest estimate | largest move |\n|---|---|---|---|---|---|\n"
+    )
     summary = every.group_by(KEY).agg(
-        pl.col("verdict_again").unique().sort().str.join(", "), low=pl.col("estimate_again").min(), high=pl.col("estimate_again").max(), moved=pl.col("moved").max(),
+        pl.concat_list("verdict", "verdict_again").explode().unique().sort().str.join(", "),
+        low=pl.col("estimate_again").min(), high=pl.col("estimate_again").max(), moved=pl.col("moved").max(),
     )  # fmt: skip
     for kind, day, question, words, low, high, largest in summary.sort("question_id", "as_of_kind", "as_of_on").iter_rows():
         shown = (f"{value:.2f}" if value is not None else "" for value in (low, high, largest))
         sys.stdout.write(f"| {question} | {kind} {day} | {words.replace('_', ' ')} | {' | '.join(shown)} |\n")
-    n_differing = every.filter(pl.col("verdict") != pl.col("verdict_again")).height
-    n_far = every.filter(pl.col("moved") >= MOST_MOVED).height
+    n_differing, n_far = every.filter(DIFFERS).height, every.filter(FAR).height
     sys.stdout.write(f"\n{n_differing} verdicts differ; {n_far} estimates move by a tenth of a standard error or more.\n")
     return int(n_differing + n_far > 0)
 

@@ -20,15 +20,18 @@ def con(published: Settings) -> duckdb.DuckDBPyConnection:
     return open_published(published)
 
 
-@pytest.fixture(scope="module")
-def example(published: Settings) -> ModuleType:
-    path = published.content / "examples" / "mixed_model.py"
-    specification = importlib.util.spec_from_file_location("mixed_model", path)
+def example_of(published: Settings, name: str) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(name, published.content / "examples" / f"{name}.py")
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def example(published: Settings) -> ModuleType:
+    return example_of(published, "mixed_model")
 
 
 @pytest.mark.parametrize("question", ["owning", "size"])
@@ -71,9 +74,50 @@ def test_generalised_least_squares_with_the_published_spreads_gives_owning_and_i
     assert high - published == pytest.approx(stats.t.ppf(0.95, degrees) * error, rel=1e-3)
 
 
+@pytest.mark.parametrize("number", ["dose", "prediction", "chance_to_lead"])
+def test_a_sceptic_finds_three_numbers_of_the_answer_with_sql_and_scipy(
+    published: Settings, con: duckdb.DuckDBPyConnection, number: str
+) -> None:
+    here, stated = getattr(example_of(published, "three_numbers"), number)(con)
+    assert here == pytest.approx(stated, abs=2e-3)
+
+
+def test_every_verdict_is_that_of_every_row_of_robustness(con: duckdb.DuckDBPyConnection) -> None:
+    # Each row's verdict from its own numbers; that an effect vanishes with size needs numbers that the row does not have.
+    rows = con.sql(
+        """
+        select a.verdict as stated, a.verdict_reason as reason, r.verdict, r.estimate_p05, r.estimate_p95, r.p_permutation, a.smallest_effect
+        from marts.moat_robustness as r join marts.moat_answer as a using (as_of_kind, as_of_on, question_id)
+        where r.estimate is not null
+        """
+    ).fetchall()
+    assert len(rows) > 500
+    for stated, reason, verdict, low, high, p, smallest in rows:
+        clear = low > 0 and p is not None and p < 0.05
+        by_numbers = "supported" if clear else "not_supported" if high < smallest else "cannot_tell"
+        assert verdict == by_numbers or (verdict, by_numbers) == ("not_supported", "cannot_tell")
+        assert stated in {"cannot_tell", verdict}, reason
+
+
+def test_quantiles_for_other_tools_are_those_of_the_forecasts_and_have_their_ratings(con: duckdb.DuckDBPyConnection) -> None:
+    frame = con.sql(
+        """
+        select q.*, f.forecast_mean, f.forecast_scale, f.degrees_of_freedom, f.rating, o.oracle_value
+        from marts.forecast_quantile as q join marts.forecast as f using (forecast_model, board_id, entry_key, issued_on)
+        left join marts.forecast_oracle as o using (board_id, entry_key)
+        """
+    ).pl()
+    shape = (frame[name].to_numpy() for name in ("output_type_id", "degrees_of_freedom", "forecast_mean", "forecast_scale"))
+    np.testing.assert_allclose(stats.t.ppf(*shape), frame["value"].to_numpy(), atol=1e-2)
+    assert frame["oracle_value"].equals(frame["rating"], null_equal=True)
+    assert set(frame["output_type_id"].unique()) == {0.05, 0.25, 0.5, 0.75, 0.95}
+    assert frame["oracle_value"].null_count() > 0  # issued rows, which nobody has seen
+
+
 def test_scores_and_gains_are_means_of_the_published_forecasts(con: duckdb.DuckDBPyConnection) -> None:
     frame = con.sql("from marts.forecast where is_retrospective").pl()
-    scored = stats.norm.logpdf(frame["rating"].to_numpy(), frame["forecast_mean"].to_numpy(), frame["forecast_sd"].to_numpy())
+    names = ("rating", "degrees_of_freedom", "forecast_mean", "forecast_scale")
+    scored = stats.t.logpdf(*(frame[name].to_numpy() for name in names))
     np.testing.assert_allclose(scored, frame["log_score"].to_numpy(), atol=2e-3)
     means = frame.group_by("forecast_model").agg(pl.col("log_score").mean(), pl.len())
     published = con.sql(
@@ -159,3 +203,4 @@ def test_the_answer_for_programs_is_one_object_with_six_questions_a_choice(
     newest = [row for row in found["questions"] if row["as_of_kind"] == "newest"]
     assert [row["question_id"] for row in newest] == ["owning", "amount", "short", "size", "prediction", "dose"]
     assert json.loads(json.dumps(found, default=str))["sentence"] == found["sentence"]
+    assert con.sql("select as_of from meta.build").fetchall() == [(found["as_of"],)]

@@ -43,6 +43,7 @@ DAY = {
     "story": "the captures nearest to the day of the story",
     "quarter": "the last captures of the quarter",
 }
+NUMBERS = ("none", "one", "two", "three", "four", "five", "all six")
 SHOWN = 3  # perturbations named in a sentence
 DIGITS = 2
 UNIT = {
@@ -203,21 +204,11 @@ def what_would_change_it(row: dict[str, Any]) -> str:
 
 def sentence(rows: list[dict[str, Any]]) -> str:
     """Return one sentence over the questions of one choice of captures."""
-    counted = {
-        word: [
-            ASKED[row["question_id"]][1]
-            for row in sorted(rows, key=lambda r: list(ASKED).index(r["question_id"]))
-            if row["verdict"] == word
-        ]
-        for word in VERDICTS
-    }
+    ordered = sorted(rows, key=lambda row: list(ASKED).index(row["question_id"]))
+    counted = {word: [ASKED[row["question_id"]][1] for row in ordered if row["verdict"] == word] for word in VERDICTS}
     parts = [
-        f"{verb} {len(found)}" + (f" ({'; '.join(found)})" if found else "")
-        for verb, found in (
-            ("support", counted["supported"]),
-            ("speak against", counted["not_supported"]),
-            ("cannot decide", counted["cannot_tell"]),
-        )
+        f"{verb} {NUMBERS[len(found)]}" + (f" ({'; '.join(found)})" if found else "")
+        for verb, found in zip(("support", "speak against", "leave open"), counted.values(), strict=True)
     ]
     kind, day = rows[0]["as_of_kind"], rows[0]["as_of_on"]
     return f"Of six statements about owning video and rating well, {DAY[kind]} ({day}) {parts[0]}, {parts[1]} and {parts[2]}."
