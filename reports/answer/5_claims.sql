@@ -54,7 +54,7 @@ worded as (
 
 select
     claims.claim_text as claim,
-    coalesce(may.words, 'is about later days') as on_2026_05_14,
+    coalesce(may.words, 'not about that day') as on_2026_05_14,
     coalesce(now.words, 'no capture') as now
 from (select distinct claim_id, claim_text from decided) as claims
 left join worded as may on claims.claim_id = may.claim_id and may.moment = 'may'
