@@ -155,7 +155,7 @@ def _integrated(draws: _Draws, df: float) -> Effect:
 
     Draws are made without the ratings, so that the likelihood of a coefficient is its mean over draws (integrated likelihood,
     Berger, Liseo and Wolpert 1999); other tested coefficients are integrated out. It is a sum of normal densities, one a draw,
-    in proportion to what the ratings say for the draw. The interval holds the values whose log likelihood is within t^2 / 2 of
+    in proportion to what the ratings say for the draw. The interval has the values whose log likelihood is within t^2 / 2 of
     the highest, t the quantile for 90 %. With one draw that is the usual interval of t.
     """
     weights = draws.weights
