@@ -44,6 +44,14 @@ def test_what_a_person_set_in_the_environment_is_kept(here: local.Airflow) -> No
     assert (found["AIRFLOW__CORE__PARALLELISM"], found["AA_API_KEY"]) == ("2", "k")
 
 
+def test_the_login_is_the_generated_one_unless_somebody_set_another_auth_manager(here: local.Airflow) -> None:
+    assert here.login == "log in as its auth manager is set up in the environment"
+    (here.home / "passwords.json").write_text('{"admin": "generated"}')
+    assert here.login == "log in as admin / generated"
+    (here.home / "passwords.json").write_text('{"somebody": "else"}')
+    assert here.login == "log in as its auth manager is set up in the environment"
+
+
 def test_no_proxy_stands_between_a_check_of_health_and_this_machine(
     here: local.Airflow, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

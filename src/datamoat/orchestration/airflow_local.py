@@ -72,6 +72,14 @@ class Airflow:
         """The generated password of the one user."""
         return str(json.loads((self.home / "passwords.json").read_text())[USER])
 
+    @property
+    def login(self) -> str:
+        """How to log in: with what was generated, or as somebody set it up in the environment."""
+        try:
+            return f"log in as {USER} / {self.password}"
+        except (OSError, ValueError, KeyError):
+            return "log in as its auth manager is set up in the environment"
+
 
 def describe(home: Path, port: int, given: Mapping[str, str] = os.environ) -> Airflow:
     """Return the Airflow of a home; settings that the environment has already win.
@@ -213,7 +221,7 @@ def main(words: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.suppress(KeyboardInterrupt), running(airflow) as processes:
         sys.stdout.write(
-            f"Airflow is at {airflow.address}; log in as {USER} / {airflow.password}\n"
+            f"Airflow is at {airflow.address}; {airflow.login}\n"
             f"  DAGs that send requests to a publisher are paused until you switch them on; logs are in {home / 'logs'}\n"
             "  Ctrl-C stops it\n"
         )
