@@ -62,7 +62,7 @@ def alerts(events: list[dict[str, Any]]) -> list[str]:
 
 
 def test_a_webhook_gets_one_line_for_a_run_with_the_reason_of_each_task(httpserver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    line = "datamoat: x failed in run r: land: gone; fetch: the process died (http://here:8080/dags/x/runs/r)"
+    line = "datamoat: x failed in run r: fetch: the process died; land: gone (http://here:8080/dags/x/runs/r)"
     httpserver.expect_oneshot_request("/hook", method="POST", json={"text": line}).respond_with_data("")
     monkeypatch.setenv(notify.WEBHOOK, httpserver.url_for("/hook"))
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://here:8080/")
@@ -79,6 +79,15 @@ def test_a_task_that_was_killed_leaves_no_reason_and_its_run_is_reported(events:
     notify.failed({"ti": task})
     notify.run_failed(run_of(task))
     assert alerts(events) == ["x failed in run r: land: the process died"]
+
+
+def test_a_mapped_task_is_named_once_with_every_reason(events: list[dict[str, Any]]) -> None:
+    many = [{"reason": reason, "is_reported": False} for reason in ("gone", "late", "gone")]
+    task = Task(left={"land": many}, states={"land_0": "failed", "land_1": "failed", "land_2": "failed", "land_3": "success"})
+    notify.run_failed(run_of(task))
+    task.states["land_3"] = "failed"
+    notify.run_failed(run_of(task, "2026-11-02T00:00:00+00:00"))
+    assert alerts(events) == ["x failed in run r: land: gone; late", "x failed in run r: land: gone; late; the process died"]
 
 
 def test_a_run_of_which_nothing_is_known_is_reported_all_the_same(events: list[dict[str, Any]]) -> None:

@@ -16,6 +16,7 @@ import os
 import re
 import smtplib
 import urllib.request
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -163,22 +164,27 @@ def redact(text: str, environment: Mapping[str, str] = os.environ) -> str:
 
 
 def _reasons(context: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return why each failed task of a run failed; what a task that was killed could not leave is filled in."""
-    task, found = context.get("ti"), {}
+    """Return why each failed task of a run failed; what a process that was killed could not leave is filled in."""
+    task, names, left = context.get("ti"), list(context["dag"].task_ids), {}
     if task is None:
         return {}
+    n_failed: Counter[str] = Counter()
     try:
-        for name in context["dag"].task_ids:
-            left = task.xcom_pull(task_ids=name, key=REASON)
-            many = [one for one in (left if isinstance(left, list) else [left]) if one]
-            if many:
-                found[name] = many[0] | {"reason": "; ".join(dict.fromkeys(one["reason"] for one in many))}
-        known = task.get_task_states(task.dag_id, run_ids=[task.run_id]).get(task.run_id, {})
-    except Exception as failure:  # noqa: BLE001  (whatever Airflow's database answers: the alert goes out without the reasons)
+        for name in names:
+            pulled = task.xcom_pull(task_ids=name, key=REASON)
+            left[name] = [one for one in (pulled if isinstance(pulled, list) else [pulled]) if one]  # a mapped task leaves many
+        states = task.get_task_states(task.dag_id, run_ids=[task.run_id]).get(task.run_id, {})
+        n_failed.update(name if name in names else name.rpartition("_")[0] for name, state in states.items() if state == "failed")
+    except Exception as failure:  # noqa: BLE001  (whatever Airflow's database answers: the alert goes out with what is known)
         log.error("alert", reasons=task.dag_id, error=type(failure).__name__)
-        return found
-    dead = sorted(name for name, state in known.items() if state == "failed" and name not in found)
-    return found | {name: {"reason": "the process died", "is_reported": False} for name in dead}
+    found = {}
+    for name in names:
+        many = left.get(name, [])
+        texts = list(dict.fromkeys(one["reason"] for one in many)) + ["the process died"] * (n_failed[name] > len(many))
+        if texts:
+            is_reported = all(one["is_reported"] for one in many) and n_failed[name] <= len(many)
+            found[name] = {"reason": "; ".join(texts), "is_reported": is_reported}
+    return found
 
 
 def _key(dag_id: str, run_id: str, run: object) -> str:
