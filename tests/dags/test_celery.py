@@ -71,7 +71,7 @@ class Stack:
         if "AA_API_KEY" in given:
             given |= {name: own[name] for name in own if name.startswith("DATAMOAT_UPSTREAM") or name == "EXAMPLE_API_KEY"}
         kept = {name: value for name, value in own.items() if not name.startswith(("AIRFLOW", "DATAMOAT", "EXAMPLE"))}
-        return {"DATAMOAT_ALLOW_LOOPBACK": "1", "DATAMOAT_LATE_MINUTES": own["DATAMOAT_LATE_MINUTES"], **kept, **given}
+        return {"DATAMOAT_ALLOW_LOOPBACK": "1", **kept, **given}
 
     def start(self, name: str, service: str | None = None, more: tuple[str, ...] = (), **extra: str) -> None:
         command = [self.place(word) for word in self.compose["services"][service or name]["command"]]
