@@ -79,3 +79,33 @@ def broken(text: str, n_characters: int) -> str:
 
 
 LINES = "split(datum.label, '|')"  # an axis shows a broken text in full: it cuts nothing
+
+
+def over_time(rows: list[dict[str, Any]], last_counted_on: Any, title: str, width: int, is_known: bool) -> Any:
+    """Return medians by month with their intervals; months after the last count are projected and dotted.
+
+    Args:
+        rows: For each month low, x and high.
+        last_counted_on: Last day with a count; None where nothing was ever counted.
+        title: What the axis counts.
+        width: Pixels.
+        is_known: Whether there are data at all.
+    """
+    data = [
+        {"month": row["month"].isoformat(), "low": row["low"], "x": row["x"], "high": row["high"], "counted": bool(last_counted_on and row["month"] <= last_counted_on)}
+        for row in rows
+    ]  # fmt: skip
+    base = alt.Chart(alt.Data(values=data))
+    x = alt.X(
+        "month:T",
+        axis=alt.Axis(title=None, format="%Y", labelAngle=0, tickCount={"interval": "year", "step": 1}, labelOverlap=True),
+    )
+    scale = alt.Scale(type="log")
+    colour = ACCENT if is_known else GREY
+    y = alt.Y("x:Q", scale=scale, axis=log_axis(title, width))
+    band = base.mark_area(color=colour, opacity=0.18).encode(
+        x=x, y=alt.Y("low:Q", scale=scale, axis=log_axis(title, width)), y2="high:Q"
+    )
+    line = base.transform_filter("datum.counted").mark_line(color=colour, strokeWidth=2.5).encode(x=x, y=y)
+    rest = base.transform_filter("!datum.counted").mark_line(color=colour, strokeWidth=1.5, strokeDash=[2, 3]).encode(x=x, y=y)
+    return (band + rest + line).properties(width=width - (90 if width >= NARROW else 80), height=300)

@@ -16,12 +16,11 @@ from moat.link.rule import Evidence, verdict
 from moat.link.tables import read_field, read_hours
 
 COMPUTED: tuple[Question, ...] = ("amount", "short")
-# The companies and months whose draws the newest verdicts need.
+# The companies and months whose draws the verdicts are computed from, as published.
 WANTED = """
     create table marts.company_moat as
-        select distinct company_id, volume_month
-        from published.marts.moat_entry
-        where as_of_kind = 'newest' and owns_platform;
+        select distinct company_id, month as volume_month
+        from published.marts.company_moat_draws;
 """
 ENTRIES = "from published.marts.moat_entry where as_of_kind = 'newest' order by board_id, entry_key"
 SHOWN = (
@@ -29,10 +28,12 @@ SHOWN = (
     "estimate",
     "estimate_p05",
     "estimate_p95",
+    "p_permutation",
     "verdict",
     "estimate_if",
     "estimate_p05_if",
     "estimate_p95_if",
+    "p_permutation_if",
     "verdict_if",
 )
 
@@ -63,13 +64,14 @@ def compare_verdicts(
 
 
 def _found(question: Question, field: Field, seed: int) -> tuple[Any, ...]:
-    """Return estimate, interval and verdict of one question."""
+    """Return estimate, interval, permutation p and verdict of one question."""
     found = find(question, field, seed)
     if found is None:
-        return (None, None, None, "cannot_tell")
+        return (None, None, None, None, "cannot_tell")
     low, high = found.effect.interval
-    word, _ = verdict(Evidence(found.effect.estimate, low, high, found.test.p if found.test else None), 20.0)
-    return (*(round(value, 2) for value in (found.effect.estimate, low, high)), word)
+    p = found.test.p if found.test else None
+    word, _ = verdict(Evidence(found.effect.estimate, low, high, p), 20.0)
+    return (found.effect.estimate, low, high, p, word)
 
 
 def _field(con: duckdb.DuckDBPyConnection, draws: str) -> Field:

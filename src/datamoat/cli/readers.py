@@ -1,4 +1,4 @@
-"""The commands for readers: pull, status, show, query, diff, answer, forecast, trace, report, export, verify."""
+"""The commands for readers: pull, status, show, query, diff, answer, forecast, trace, report, site, export, verify."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ Day = Annotated[date | None, day_option("--on", help="The day of the release; to
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (pull, status, show, query, diff, answer, forecast, trace, report, export, verify):
+    for command in (pull, status, show, query, diff, answer, forecast, trace, report, site, export, verify):
         app.command()(command)
 
 
@@ -213,6 +213,26 @@ def report(
     say(
         f"{shown(made.page)}: {made.n_panels} charts, {n_bytes / 1e6:.1f} MB; PNG and SVG in {shown(made.page.parent / 'charts')}",
         as_json=as_json, page=made.page, n_panels=made.n_panels, n_bytes=n_bytes,
+    )  # fmt: skip
+
+
+def site(
+    to: Annotated[Path | None, typer.Option(help="The folder to put it in; data/exports/site if left out.")] = None,
+    address: Annotated[str | None, typer.Option(help="Where it will be served, for canonical links and the feed.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the site from the published file: static pages with charts, tables and the file itself, for any host or none.
+
+    Example: datamoat site --to site
+    """
+    from datamoat.views.site import write_site
+
+    made = write_site(read_settings(), to, address)
+    n_bytes = sum(path.stat().st_size for path in made.folder.rglob("*") if path.is_file())
+    engine = "" if made.has_sql else "; the page of SQL has no engine, `make site` fetches it with npm"
+    say(
+        f"{shown(made.folder)}: {made.n_pages} pages, {made.n_files:,} files, {n_bytes / 1e6:,.0f} MB; open index.html{engine}",
+        as_json=as_json, folder=made.folder, n_pages=made.n_pages, n_files=made.n_files, n_bytes=n_bytes, has_sql=made.has_sql,
     )  # fmt: skip
 
 

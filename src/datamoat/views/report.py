@@ -9,9 +9,12 @@ table behind each chart. The page loads nothing and runs nothing.
 import base64
 import importlib.util
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from datamoat.errors import UsageError
 from datamoat.log import step
@@ -66,25 +69,37 @@ def write_report(settings: Settings, to: Path | None = None) -> Report:
     """
     check_drawing()
     folder = checked_target(to, replace=True) if to is not None else settings.exports / "report"
-    about = read_yaml(settings.content / "reports" / "report.yml")
     files: list[Path] = []
     with open_published(settings) as con:
-        build_id, as_of = con.sql("select build_id, as_of from meta.build").fetchall()[0]
-        facts = read_facts(con, str(about["facts"]), "report.yml")
-        lead = [filled(text, facts, "report.yml") for text in about["lead"]]
-        panels, shown = read_panels(settings.content, con), []
+        build_id = con.sql("select build_id from meta.build").fetchall()[0][0]
+        panels, drawn = read_panels(settings.content, con), []
         for n, panel in enumerate(panels, start=1):
             with step("chart", chart=panel.id, n=n, of=len(panels)) as logged:
                 found = fill_panel(con, panel)
                 words = words_of(found, build_id)
                 pictures = {width: _draw(found, words, width, folder / "charts", files) for width in (WIDE, NARROW)}
-                shown.append(_context(found, words, pictures))
-                logged["rows"] = shown[-1]["n_rows"]
-    page = folder / "report.html"
-    texts = {name: about[name] for name in ("title", "notes", "footer")}
-    text = fill(settings.content / "reports", "report.html.j2", **texts, lead=lead, panels=shown, build_id=build_id, as_of=as_of)
-    write_whole(page, text.encode())
+                drawn.append((found, words, pictures))
+                logged["rows"] = len(found.rows)
+        page = folder / "report.html"
+        write_whole(page, report_page(settings, con, drawn).encode())
     return Report(page, (page, *files), len(panels))
+
+
+def report_page(settings: Settings, con: duckdb.DuckDBPyConnection, drawn: Sequence[tuple[Filled, Words, dict[int, str]]]) -> str:
+    """Return the page with charts, sentences and tables in one file that loads and runs nothing.
+
+    Args:
+        settings: Where the content is.
+        con: The published file.
+        drawn: For each panel its facts, its words and its SVG by width.
+    """
+    about = read_yaml(settings.content / "reports" / "report.yml")
+    build_id, as_of = con.sql("select build_id, as_of from meta.build").fetchall()[0]
+    facts = read_facts(con, str(about["facts"]), "report.yml")
+    lead = [filled(text, facts, "report.yml") for text in about["lead"]]
+    shown = [_context(found, words, pictures) for found, words, pictures in drawn]
+    texts = {name: about[name] for name in ("title", "notes", "footer")}
+    return fill(settings.content / "reports", "report.html.j2", **texts, lead=lead, panels=shown, build_id=build_id, as_of=as_of)
 
 
 def _draw(found: Filled, words: Words, width: int, folder: Path, files: list[Path]) -> str:
