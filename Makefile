@@ -37,7 +37,7 @@ run: .venv/core  ## build, audit and publish what is here, offline, and print th
 	@$(BIN)/datamoat run
 
 test: .venv/dev  ## the software tests; no network beyond the package registries
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not celery and not spark"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not celery and not spark and not site"
 
 test-slow: .venv/dev .venv/rocrate  ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow
@@ -57,6 +57,11 @@ test-spark: .venv/dev  ## counts.sql and marts on Spark against DuckDB, row by r
 	@$(BIN)/python -c 'import pyspark, grpc' 2>/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check 'pyspark[connect]==4.3.0'
 	@$(BIN)/datamoat build
 	@$(BIN)/python -m pytest -m spark -s
+
+test-site: .venv/dev site-engine  ## the site in headless Chromium without a network: bars, what-if, SQL, accessibility
+	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
+	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check 'playwright==1.65.2'
+	@$(BIN)/python -m pytest -m site -s
 
 bench-scale: .venv/dev  ## CPU and memory of counting: DuckDB, plain Python and, where it is installed, Spark; 5 and 50 million rows with FULL=1
 	@$(BIN)/python tests/scale/bench.py $(if $(FULL),--full)
@@ -83,6 +88,13 @@ seeds: run  ## the answer with ten other seeds and 400, 1,000 and 4,000 draws: n
 report: run  ## draw the report: one HTML page and its charts, in data/exports/report
 	@$(BIN)/datamoat report
 
+site-engine: reports/site/package-lock.json  ## fetch what the page of SQL packs, from the locked list, where npm is installed
+	@if command -v npm >/dev/null; then test -d reports/site/node_modules/axe-core || npm ci --silent --ignore-scripts --prefix reports/site; \
+	else echo "npm is not installed: the site is written without the engine of its page of SQL"; fi
+
+site: run site-engine  ## write the site: static pages, charts, data and the file itself, in data/exports/site
+	@$(BIN)/datamoat site
+
 release: run  ## store this build as a dated, read-only bundle with checksums; commit data/releases.csv afterwards
 	@$(BIN)/datamoat export --release --record
 
@@ -105,4 +117,4 @@ lock: pyproject.toml  ## resolve the pinned versions again
 clean:  ## delete what can be rebuilt (never the snapshots)
 	rm -rf data/lake data/warehouse data/exports .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test test-slow guards mutate test-celery test-spark bench-scale airflow check calibrate seeds report release docs diff bench lock clean
+.PHONY: help setup run test test-slow guards mutate test-celery test-spark bench-scale airflow check calibrate seeds report release docs diff bench lock clean test-site site-engine site

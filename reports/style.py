@@ -40,7 +40,8 @@ def log_axis(title: str, width: int) -> Any:
         "datum.value >= 1e9 ? format(datum.value / 1e9, ',') + ' bn' : datum.value >= 1e6 ? format(datum.value / 1e6, ',') + ' m'"
         " : datum.value >= 1e3 ? format(datum.value / 1e3, ',') + ' k' : format(datum.value, ',')"
     )
-    return alt.Axis(title=title, labelExpr=label, tickCount=4 if width < NARROW else 7, labelOverlap=True)
+    powers = [10.0**k for k in range(16)]
+    return alt.Axis(title=title, labelExpr=label, values=powers, labelOverlap=True, tickCount=4 if width < NARROW else 7)
 
 
 # What readers call the boards, in the order in which they are shown.

@@ -122,13 +122,13 @@ def panels(con: Any, style: Any) -> list[Panel]:
                 (
                     "In {month:month}: {uploads_name} has about {u50:many} uploads a day (90 %: {u05:many} to {u95:many}) and {hours_name}"
                     " about {h50:many} hours a day ({h05:many} to {h95:many}). YouTube, with {y_uploads:many} uploads, adds {y50:many} hours"
-                    " ({y05:many} to {y95:many}). TikTok is ahead of YouTube in uploads in {p_uploads:share} of {n_draws:n} joint"
-                    " draws, in hours in {p_hours:share}."
+                    " ({y05:many} to {y95:many}). TikTok is ahead of YouTube in uploads in {p_uploads:p} of {n_draws:n} joint"
+                    " draws, in hours in {p_hours:p}."
                 ),
                 (
                     f"The platforms with the most hours. {SHAPES}"
-                    " Platforms in all totals without any statistic that can be used: {n_prior:n}. {uploads_name} has the most videos in {most_uploads_probability:share} of"
-                    " joint draws, {hours_name} the most hours in {most_hours_probability:share}. Months after the last count are projected; the day"
+                    " Platforms in all totals without any statistic that can be used: {n_prior:n}. {uploads_name} has the most videos in {most_uploads_probability:p} of"
+                    " joint draws, {hours_name} the most hours in {most_hours_probability:p}. Months after the last count are projected; the day"
                     " beside a row is the last one with a count. Parts of a platform (Shorts, Reels) are inside it."
                 ),
             ),
@@ -146,7 +146,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
             (
                 (
                     "In {month:month}, {top_name} has about {t50:many} hours (90 %: {t05:many} to {t95:many}), {second_name} {n50:many}"
-                    " ({n05:many} to {n95:many}); {top_name} has the most in {title_probability:share} of joint draws. After near-duplicate"
+                    " ({n05:many} to {n95:many}); {top_name} has the most in {title_probability:p} of joint draws. After near-duplicate"
                     " and quality filters about {s50:many} hours of {top_name} would remain ({s05:many} to {s95:many})."
                 ),
                 SHAPES,

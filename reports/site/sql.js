@@ -6,7 +6,7 @@ async function connect() {
   await new Promise((done, fail) => { const script = document.createElement('script'); script.src = 'vendor/arrow.js'; script.onload = done; script.onerror = () => fail(new Error('vendor/arrow.js is missing')); document.head.append(script); });
   const duckdb = await import('./vendor/duckdb.js'), engine = new duckdb.AsyncDuckDB(new duckdb.VoidLogger(), new Worker(here('vendor/duckdb-worker.js')));
   await engine.instantiate(here('vendor/duckdb-eh.wasm'));
-  await engine.open({filesystem: {allowFullHTTPReads: false}, query: {castBigIntToDouble: false}});
+  await engine.open({filesystem: {reliableHeadRequests: true, allowFullHTTPReads: false, forceFullHTTPReads: false}});
   await engine.registerFileURL('datamoat.duckdb', here('datamoat.duckdb'), duckdb.DuckDBDataProtocol.HTTP, false);
   const found = await engine.connect();
   await found.query("attach 'datamoat.duckdb' as datamoat (read_only)");

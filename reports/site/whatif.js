@@ -118,11 +118,14 @@ export function read(about, buffer) {
 // A setting is {name: number}; names are those of `datamoat whatif --set`. Returns the draws of (name, scope).
 function assumed(model, set) {
   const byScope = new Map();
-  for (const [name, number] of Object.entries(set)) if (name.startsWith('access.')) for (const scope of model.reach.get(name.slice(7).replace('.', '|')) || []) byScope.set(scope, number);
+  for (const [name, number] of Object.entries(set)) { // a later setting replaces an earlier one of the same scope
+    const scopes = name.startsWith('access.') ? model.reach.get(name.slice(7).replace('.', '|')) || [] : model.about.assumptions.filter(([n]) => n === name && n.startsWith('access_')).map(([, s]) => s);
+    for (const scope of scopes) byScope.set(scope, number);
+  }
   return (name, scope) => {
     if (name === 'access') {
       if (byScope.has(scope)) return () => byScope.get(scope);
-      name = ['access_owner', 'access_group_platform', 'access_bytedance_tiktok'].find(n => model.value.has(`${n}|${scope}`)) || model.about.assumptions.find(([n, s]) => n.startsWith('access_') && s === scope)[0];
+      [name] = model.about.assumptions.find(([n, s]) => n.startsWith('access_') && s === scope);
     }
     if (name in set) return () => set[name];
     const draws = model.value.get(`${name}|${scope}`);

@@ -39,8 +39,9 @@ FACTS = """
     select
         v.*, (select as_of from meta.build) as as_of_on, 1.0 as title_probability, (select count(*) filter (where moment = 'newest') from ranked) as n_boards,
         coalesce((
-            select 'ranks ' || string_agg(company_rank || ' of ' || n_companies || ' on ' || replace(board_id, '_', ' '), ', ' order by company_rank, board_id)
-            from ranked where moment = 'newest'
+            select 'ranks ' || arg_min(company_rank || ' of ' || n_companies || ' on ' || replace(board_id, '_', ' '), company_rank)
+                || case when count(*) > 1 then ', its best of ' || count(*) || ' boards' else '' end
+            from ranked where moment = 'newest' having count(*) > 0
         ), 'is on no board with a complete capture') as ranks
     from volume as v
 """
@@ -100,8 +101,8 @@ def _page(con: Any, style: Any, company: str, name: str, owns: bool, basis: str,
             for r in volume
         ]
         charts.append(
-            style.over_time(hours, None, "Hours after filtering", width, basis != "prior_only").properties(
-                height=190, title="Hours after filtering that it could use"
+            style.over_time(hours, volume[-1]["month"], "Hours after filtering", width, basis != "prior_only").properties(
+                width=width - (330 if width >= style.NARROW else 100), height=190, title="Hours after filtering that it could use"
             )
         )
         return style.themed(alt.vconcat(*charts, spacing=18), width)
@@ -118,7 +119,7 @@ def _page(con: Any, style: Any, company: str, name: str, owns: bool, basis: str,
         company,
         f"{name} {{ranks}}",
         "",
-        "Rank among companies by best entry; hours after filtering by month, median and 90 % interval, projected where dotted",
+        "Rank among companies by best entry; hours after filtering by month, median and 90 % interval",
         (
             (f"{name} {{ranks}}. It could use about {{usable_hours_p50:many}} hours after filtering in {{month:month}}"
             " (90 %: {usable_hours_p05:many} to {usable_hours_p95:many})."),

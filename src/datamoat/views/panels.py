@@ -235,7 +235,7 @@ def words(value: object, form: str = "") -> str:
 
     Args:
         value: A number, text, date or None.
-        form: `share` as a percentage, `many` with two significant digits, million and billion, `two` with two significant digits, `e`
+        form: `share` as a percentage, `p` as a probability in per cent, `many` with two significant digits, million and billion, `two` with two significant digits, `e`
             the same with its sign, `r2` with two decimals, `n` as a whole number with separators, `day` and `month` for
             dates; nothing for text as it is.
     """
@@ -250,8 +250,8 @@ def words(value: object, form: str = "") -> str:
 
 def _number(value: float, form: str) -> str:
     """Return a number in one of the forms."""
-    if form == "share":
-        return _share(value)
+    if form in {"share", "p"}:
+        return _share(value, is_certain=form == "share" and value in {0, 1})
     if form in {"e", "two"}:
         return f"{'+' if value > 0 and form == 'e' else ''}{_two(value)}"
     if form.startswith("r") and form[1:].isdecimal():
@@ -264,11 +264,11 @@ def _number(value: float, form: str) -> str:
     return f"{value:,.0f}"
 
 
-def _share(value: float) -> str:
-    """Return a probability or share as a percentage; one that is not whole is never shown as if it were."""
-    if 0.9995 <= value < 1 or 0 < value < 0.0005:  # noqa: PLR2004
+def _share(value: float, *, is_certain: bool) -> str:
+    """Return a percentage; a probability, or a share that is not whole, is never shown as if it were."""
+    if not is_certain and (value >= 0.9995 or value < 0.0005):  # noqa: PLR2004
         return "> 99.9 %" if value > 0.5 else "< 0.1 %"  # noqa: PLR2004
-    return f"{value:.1%}".replace("%", " %") if value > 0.99 and value < 1 else f"{value:.0%}".replace("%", " %")  # noqa: PLR2004
+    return f"{value:{'.1%' if 0.99 < value < 1 else '.0%'}}".replace("%", " %")  # noqa: PLR2004
 
 
 def _two(value: float) -> str:

@@ -1,0 +1,133 @@
+"""The files of the site: every page has its forms, every link leads somewhere, every picture and table carries its terms."""
+
+import csv
+import json
+import re
+import struct
+from datetime import date
+from html import unescape
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from datamoat.settings import Settings
+from datamoat.storage.warehouse import open_published
+from datamoat.views.site import Site
+
+pytestmark = pytest.mark.site
+FORMS = (".csv", ".json", ".svg", "-narrow.svg", ".png")
+
+
+def things(site: Site) -> list[Path]:
+    """Return the pages of things, without lists."""
+    return sorted(path for path in site.folder.glob("*/*.html") if path.name != "index.html")
+
+
+def chunks(path: Path) -> dict[str, str]:
+    """Return the texts in a PNG."""
+    body, at, found = path.read_bytes(), 8, {}
+    while at < len(body):
+        size, kind = struct.unpack(">I4s", body[at : at + 8])
+        if kind == b"iTXt":
+            key, _, rest = body[at + 8 : at + 8 + size].partition(b"\0")
+            found[key.decode()] = rest[4:].decode()
+        at += size + 12
+    return found
+
+
+def test_there_is_a_page_for_every_board_platform_claim_and_company(site: Site, published: Settings) -> None:
+    counted = {
+        "board": "select count(distinct board_id) from marts.board_status where is_latest_usable",
+        "platform": "select count(distinct platform_id) from marts.platform_volume where scenario_id = 'baseline'",
+        "claim": "select count(distinct claim_id) from marts.claim_check",
+        "company": (
+            "select count(distinct company_id) from (select company_id from marts.company_moat where scenario_id = 'baseline'"
+            " and (board_id, captured_on) in (select (board_id, max(captured_on)) from marts.company_moat group by board_id)"
+            " union select company_id from marts.company_volume where has_platform and scenario_id = 'baseline'"
+            " and month = (select max(month) from marts.company_volume))"
+        ),
+    }
+    with open_published(published) as con:
+        wanted = {kind: con.sql(sql).fetchall()[0][0] for kind, sql in counted.items()}
+    found = {kind: len([path for path in things(site) if path.parent.name == kind]) for kind in wanted}
+    assert found == wanted
+    assert min(found.values()) > 10
+
+
+def test_every_page_stands_beside_its_other_forms_with_unit_source_licence_and_day(site: Site) -> None:
+    for page in things(site):
+        base = page.with_suffix("")
+        forms = {end: base.with_name(base.name + end) for end in FORMS}
+        assert all(path.stat().st_size > 100 for path in forms.values() if path.suffix != ".csv"), page
+        record = json.loads(forms[".json"].read_text(encoding="utf-8"))
+        assert all(record[name] for name in ("unit", "licence", "sources")), page
+        date.fromisoformat(record["as_of"])
+        with forms[".csv"].open(newline="", encoding="utf-8") as handle:
+            rows = list(csv.reader(handle))
+        assert rows[0] == list(record["columns"])
+        assert len(rows) - 1 == len(record["rows"]), page
+        text = page.read_text(encoding="utf-8")
+        for source in record["sources"]:
+            assert source["credit"] in unescape(text), (page, source["credit"])
+        for end in (".svg", "-narrow.svg"):
+            svg = forms[end].read_text(encoding="utf-8")
+            found = json.loads(unescape(re.search(r"<metadata>(.*?)</metadata>", svg)[1]))  # type: ignore[index]
+            assert found == {key: record[key] for key in found}, page
+        texts = chunks(forms[".png"])
+        assert json.loads(texts["Record"]) == {key: record[key] for key in json.loads(texts["Record"])}, page
+
+
+def test_every_link_leads_to_a_file_or_a_place_in_it(site: Site) -> None:
+    n_links = 0
+    ids: dict[Path, set[str]] = {}
+    for page in site.folder.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        for kind, written in re.findall(r'<[^<>]*?(href|src|srcset)="([^"]+)"', text):
+            link = unescape(written)
+            if link.startswith(("http", "data:")):
+                assert kind == "href" or link.startswith("data:"), (page, link)  # other hosts are named, never loaded
+                continue
+            name, _, place = link.partition("#")
+            target = (page.parent / unquote(name)).resolve() if name else page
+            assert target.is_file(), (page, link)
+            n_links += 1
+            if place and not place.startswith("sql="):
+                known = ids.setdefault(target, set(re.findall(r'id="([^"]+)"', target.read_text(encoding="utf-8"))))
+                assert place in known, (page, link)
+    assert n_links > 2000
+
+
+def test_the_twelve_questions_are_links_with_their_sql_in_the_address(site: Site, checkout: Path) -> None:
+    wanted = re.findall(r"^## \d+\. (.*)$", (checkout / "docs" / "questions.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = (site.folder / "sql.html").read_text(encoding="utf-8")
+    found = re.findall(r'<a class="question" href="#sql=([^"]+)">(.*?)</a>', text)
+    assert [unescape(title) for _, title in found] == wanted
+    assert len(wanted) >= 12
+    assert all(re.match(r"(?i)(select|with|from)\b", unquote(unescape(sql))) for sql, _ in found)
+
+
+def test_stale_boards_are_marked(site: Site, published: Settings) -> None:
+    with open_published(published) as con:
+        boards = con.sql(
+            "select board_id, captured_on + 30 as stale_on, captured_on + 30 < (select as_of from meta.build)"
+            " from marts.board_status where is_latest_usable"
+        ).fetchall()
+    text = (site.folder / "index.html").read_text(encoding="utf-8")
+    for board, stale_on, is_stale in boards:
+        row = re.search(rf'<tr data-board="{board}">.*?</tr>', text, flags=re.DOTALL)
+        assert row is not None
+        assert str(stale_on)[:10] in row[0]
+        assert ("<strong>stale</strong>" in row[0]) == is_stale
+
+
+def test_the_first_lines_state_the_answer_with_its_day_and_its_interval(site: Site, published: Settings) -> None:
+    with open_published(published) as con:
+        estimate, low, high, day = con.sql(
+            "select estimate, estimate_p05, estimate_p95, as_of_on from marts.moat_answer where as_of_kind = 'newest' and question_id = 'owning'"
+        ).fetchall()[0]
+    text = (site.folder / "index.html").read_text(encoding="utf-8")
+    exact = re.findall(r'<data value="([^"]+)" data-fact="(owning|owning_low|owning_high|as_of_on)">', text.split("</figure>")[0])
+    assert {name: value for value, name in exact} == {
+        "owning": repr(estimate), "owning_low": repr(low), "owning_high": repr(high), "as_of_on": str(day),
+    }  # fmt: skip
