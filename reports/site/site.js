@@ -25,7 +25,7 @@ const LARGE = [[1e9, 'billion'], [1e6, 'million'], [1e3, 'thousand']];
 const two = x => Number(x.toPrecision(2)).toLocaleString('en', {maximumSignificantDigits: 2}).replace('-', '−');
 const many = x => { for (const [size, name] of LARGE) if (Math.abs(x) >= size) return `${two(x / size)} ${name}`; return two(x); };
 const signed = x => (x > 0 ? '+' : '') + two(x);
-const said = word => word.replaceAll('_', ' ');
+const plainWord = word => word.replaceAll('_', ' ');
 const WORDS = {amount: 'Among owners, does more video go with a higher rating?', short: 'Is it short video that counts?'};
 const LABELS = {
   dup_share_hours: 'Near-duplicates among hours', yield_hours_raw_to_pretrain: 'Hours kept by quality filters', tiktok_us_share: 'Share of TikTok in the United States',
@@ -76,7 +76,7 @@ function change() {
       head.scope = 'row'; head.textContent = WORDS[id]; row.append(head); row.dataset.question = id;
       cell(row, signed(old.estimate), 'number'); cell(row, signed(q.estimate), 'number').dataset.value = q.estimate;
       cell(row, `${signed(q.estimate_p05)} to ${signed(q.estimate_p95)}`, 'number'); cell(row, two(q.p), 'number');
-      cell(row, q.verdict === old.verdict ? said(q.verdict) : `${said(old.verdict)} → ${said(q.verdict)}`, q.verdict === old.verdict ? '' : 'moved');
+      cell(row, q.verdict === old.verdict ? plainWord(q.verdict) : `${plainWord(old.verdict)} → ${plainWord(q.verdict)}`, q.verdict === old.verdict ? '' : 'moved');
       return row;
     }));
     $('whatif-state').textContent = `Computed from ${model.n.toLocaleString('en')} draws in this page. Points per doubling.`;
@@ -92,7 +92,7 @@ async function open() {
   const published = order({}), knobs = {};
   for (const k of about.knobs) {
     const moves = [k.p05, k.p95].some(x => order({[k.name]: x}) !== published);
-    knobs[k.name] = knob(k.name, LABELS[k.name] ?? said(k.name), k.p05, k.p95, k.distribution === 'lognormal', `${moves ? 'Can move a rank.' : 'Cannot move a rank between these ends.'} ${many(k.p05)} to ${many(k.p95)} ${k.unit}.`);
+    knobs[k.name] = knob(k.name, LABELS[k.name] ?? plainWord(k.name), k.p05, k.p95, k.distribution === 'lognormal', `${moves ? 'Can move a rank.' : 'Cannot move a rank between these ends.'} ${many(k.p05)} to ${many(k.p95)} ${k.unit}.`);
   }
   const own = [...new Set(about.entries.owner.filter(Boolean))];
   for (const row of about.owned.filter(r => r.month === about.month && r.is_in_totals && own.includes(r.company_id))) {

@@ -63,6 +63,7 @@ STEPS: list[tuple[str, int, str]] = [
     ("forecast", 0, "9.5"),
     ("trace wet.rain", 0, "9.5 mm"),
     ("report", 0, "0 charts"),
+    ("site", 2, "declares no site"),
     ("whatif --set A=1", 2, "does not depend on the reference table sunshine"),
     ("export --to out", 0, "files"),
     ("export --release --to releases --on 2026-04-01", 0, "checksum"),

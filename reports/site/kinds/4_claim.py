@@ -73,17 +73,17 @@ def _page(
         is_wide = width >= style.NARROW
         colours = alt.Scale(domain=["true", "false", "open"], range=[style.ACCENT, style.INK, "#c9c9c9"])
         if not about_boards:
-            said = [
+            decided = [
                 {
                     "verdict": KINDS[verdict],
                     "lines": [verdict.replace("_", " "), *style.broken(evidence, 84 if is_wide else 40).split("|")],
                 }
                 for _, _, verdict, evidence in rows[:1]
             ]
-            drawn = alt.Chart(alt.Data(values=said)).mark_text(align="left", baseline="top", fontSize=14, lineHeight=20).encode(
+            drawn = alt.Chart(alt.Data(values=decided)).mark_text(align="left", baseline="top", fontSize=14, lineHeight=20).encode(
                 x=alt.value(0), y=alt.value(0), text="lines:N", color=alt.Color("verdict:N", scale=alt.Scale(domain=["true", "false", "open"], range=[style.ACCENT, style.INK, style.QUIET]), legend=None)
             )  # fmt: skip
-            return style.themed(drawn.properties(width=width - 30, height=24 + 20 * max(len(s["lines"]) for s in said)), width)
+            return style.themed(drawn.properties(width=width - 30, height=24 + 20 * max(len(s["lines"]) for s in decided)), width)
         data = [
             {"board": style.board(board, width), "day": day.isoformat(), "verdict": KINDS[verdict]}
             for board, day, verdict, _ in rows

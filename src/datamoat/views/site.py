@@ -126,7 +126,7 @@ def write_site(settings: Settings, to: Path | None = None, address: str | None =
             )
         )
         address = address.rstrip("/") + "/" if address else None
-        shared = {"about": about, "address": address, "build": build, "licence": OURS}
+        shared: dict[str, Any] = {"about": about, "address": address, "build": build, "licence": OURS}
         writer = _Writer(settings, folder, con, shared, [])
         kinds = [kind for kind in read_kinds(settings.content, con) if only in {None, kind.id}]
         shared["kinds"] = kinds
@@ -183,12 +183,11 @@ def _write_kind(writer: _Writer, kind: Kind) -> Iterator[tuple[str, dict[str, An
 
 def _shown(found: Filled, words: Words, base: str, pictures: dict[int, str]) -> dict[str, Any]:
     """Return what a template shows of a panel."""
-    sizes = {width: re.search(r'width="(\d+)" height="(\d+)"', svg) for width, svg in pictures.items()}
+    sizes = {width: re.findall(r'width="(\d+)" height="(\d+)"', svg)[0] for width, svg in pictures.items()}
     return {
         "base": base, "title": found.title, "heading": words.title, "alternative": words.text, "text": found.text, "unit": words.unit,
         "as_of": words.as_of, "credits": found.credits, "headings": found.headings, "rows": found.cells, "n_rows": len(found.rows),
-        "wide": sizes[WIDE].groups() if sizes[WIDE] else (WIDE, WIDE), "narrow": sizes[NARROW].groups() if sizes[NARROW] else (NARROW, NARROW),
-        "size_of": pictures,
+        "wide": sizes[WIDE], "narrow": sizes[NARROW],
     }  # fmt: skip
 
 
