@@ -43,24 +43,24 @@ def files(con: Any) -> dict[str, bytes]:
         "select assumption_name, scope, list(assumption_value order by draw) as v from marts.assumption_draws group by 1, 2 order by 1, 2"
     ).fetchall()
     pairs = sorted({(row["platform_id"], row["month"]) for row in owned})
-    stock = {
+    public_hours = {
         (platform, str(month)): values
         for platform, month, values in con.sql(
             "select platform_id, month, list(stock_hours order by draw) from marts.platform_volume_draws group by 1, 2"
         ).fetchall()
         if (platform, str(month)) in set(pairs)
     }
-    kept = [pair for pair in pairs if pair in stock]
+    kept = [pair for pair in pairs if pair in public_hours]
     body = np.array([values for *_, values in assumptions], dtype="<f8").tobytes()
-    body += np.array([stock[pair] for pair in kept], dtype="<f4").tobytes()
+    body += np.array([public_hours[pair] for pair in kept], dtype="<f4").tobytes()
     panel = con.sql(ENTRIES).pl()
     field = read_field(panel, read_hours(con.sql(DRAWS).pl()))
     owner = panel["company_id"].to_list()
     about = {
         "n_draws": len(assumptions[0][2]),
         "assumptions": [[name, scope] for name, scope, _ in assumptions],
-        "stock": [list(pair) for pair in kept],
-        "owned": [row for row in owned if (row["platform_id"], row["month"]) in stock],
+        "public_hours": [list(pair) for pair in kept],
+        "owned": [row for row in owned if (row["platform_id"], row["month"]) in public_hours],
         "known": [list(row) for row in con.sql(KNOWN).fetchall()],
         "month": max(row["month"] for row in owned),
         "companies": dict(con.sql(NAMES).fetchall()),

@@ -102,10 +102,10 @@ export function t95(df) { let low = 1.6, high = 7; for (let i = 0; i < 80; i++) 
 
 // ---- what was published
 export function read(about, buffer) {
-  const n = about.n_draws, e = about.entries, value = new Map(), stock = new Map();
+  const n = about.n_draws, e = about.entries, value = new Map(), hours = new Map();
   about.assumptions.forEach(([name, scope], i) => value.set(`${name}|${scope}`, new Float64Array(buffer, 8 * n * i, n)));
   const start = 8 * n * about.assumptions.length;
-  about.stock.forEach(([platform, month], i) => stock.set(`${platform}|${month}`, new Float32Array(buffer, start + 4 * n * i, n)));
+  about.public_hours.forEach(([platform, month], i) => hours.set(`${platform}|${month}`, new Float32Array(buffer, start + 4 * n * i, n)));
   const key = e.company.map((c, i) => c * 1e4 + e.model[i]), boards = Math.max(...e.board) + 1, blocks = new Map();
   e.company.forEach((c, i) => blocks.set(c, [...(blocks.get(c) || []), i]));
   const codes = [...new Set(key)], model = key.map(k => codes.indexOf(k));
@@ -113,7 +113,7 @@ export function read(about, buffer) {
   const field = {y: e.rating, se: e.se, board: e.board, model, components, base: e.base, blocks: [...blocks.values()], blockOf: e.company.map(c => blocks.get(c)), owner: e.owner, month: e.month};
   const reach = new Map(about.owned.map(row => [`${row.company_id}|${row.platform_id}`, []]));
   about.owned.forEach(row => { const list = reach.get(`${row.company_id}|${row.platform_id}`); if (!list.includes(row.scope)) list.push(row.scope); });
-  return {about, n, value, stock, field, reach};
+  return {about, n, value, hours, field, reach};
 }
 // A setting is {name: number}; names are those of `datamoat whatif --set`. Returns the draws of (name, scope).
 function assumed(model, set) {
@@ -137,11 +137,11 @@ function usable(model, find, company, month, isShort) {
   const dup = find('dup_share_hours', 'all'), kept = find('yield_hours_raw_to_pretrain', 'all'), american = find('tiktok_us_share', 'all');
   const scraped = find('scrape_hours', 'all'), licensed = model.value.has(`licensed_hours|${company}`) ? find('licensed_hours', company) : () => 0;
   const rows = model.about.owned.filter(row => row.company_id === company && row.month === month && (isShort ? row.is_short : row.is_in_totals))
-    .map(row => ({part: row.owned_part, stock: model.stock.get(`${row.platform_id}|${row.month}`), reach: find('access', row.scope), ratio: find('yield_platform_ratio_log', row.platform_id)}));
+    .map(row => ({part: row.owned_part, hours: model.hours.get(`${row.platform_id}|${row.month}`), reach: find('access', row.scope), ratio: find('yield_platform_ratio_log', row.platform_id)}));
   return Float64Array.from({length: model.n}, (_, d) => {
     const k = kept(d);
     let own = 0;
-    for (const row of rows) own += (row.part === 'without_us' ? 1 - american(d) : row.part === 'us_only' ? american(d) : 1) * row.stock[d] * row.reach(d) * Math.min(k * Math.exp(row.ratio(d)), 1);
+    for (const row of rows) own += (row.part === 'without_us' ? 1 - american(d) : row.part === 'us_only' ? american(d) : 1) * row.hours[d] * row.reach(d) * Math.min(k * Math.exp(row.ratio(d)), 1);
     return (own + (scraped(d) + licensed(d)) * Math.min(k, 1)) * (1 - dup(d));
   });
 }

@@ -23,7 +23,7 @@ PAGES = (
     "claim/kling-3-leads.html", "company/index.html",
 )  # fmt: skip
 SCREENS = {"1280": (1280, 900, 1), "390": (390, 844, 1), "200 %": (640, 450, 2)}
-FIGURES = ("estimate", "estimate_p05", "estimate_p95")
+ENDS = ("estimate", "estimate_p05", "estimate_p95")
 
 
 def opened(browser: Any, address: str, path: str, size: tuple[int, int, int] = (1280, 900, 1)) -> tuple[Any, list[str]]:
@@ -76,7 +76,7 @@ def largest_difference(page: Any, set_: dict[str, float], wanted: dict[str, Any]
         for end, value in zip(("p05", "p50", "p95"), ends, strict=True)
     ]
     for question, row in wanted["questions"].items():
-        differences += [abs(found[question][name] - row[f"{name}_if"]) for name in FIGURES]
+        differences += [abs(found[question][name] - row[f"{name}_if"]) for name in ENDS]
         differences.append(abs(found[question]["p"] - row["p_permutation_if"]))
         differences.append(0.0 if found[question]["verdict"] == row["verdict_if"] else float("inf"))
     return max(differences)

@@ -127,7 +127,9 @@ def test_the_first_lines_state_the_answer_with_its_day_and_its_interval(site: Si
             "select estimate, estimate_p05, estimate_p95, as_of_on from marts.moat_answer where as_of_kind = 'newest' and question_id = 'owning'"
         ).fetchall()[0]
     text = (site.folder / "index.html").read_text(encoding="utf-8")
-    exact = re.findall(r'<data value="([^"]+)" data-fact="(owning|owning_low|owning_high|as_of_on)">', text.split("</figure>")[0])
+    exact = re.findall(
+        r'<data value="([^"]+)" data-fact="(owning|owning_low|owning_high|as_of_on)">', text.split("</picture>")[0]
+    )
     assert {name: value for value, name in exact} == {
         "owning": repr(estimate), "owning_low": repr(low), "owning_high": repr(high), "as_of_on": str(day),
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 What is shown is content. `reports/site/site.yml` names the texts and the queries of the index; `reports/site/kinds/*.py` yield the
 pages; `*.html.j2` are the templates; `data.py` yields the files that scripts read; other files are copied. A page `kind/id.html`
-stands beside `id.csv`, `id.json`, `id.svg`, `id-narrow.svg` and `id.png`, so that an address with another ending is the same thing in
+is beside `id.csv`, `id.json`, `id.svg`, `id-narrow.svg` and `id.png`, so that an address with another ending is the same thing in
 another form. Nothing is loaded from another host.
 """
 
