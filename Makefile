@@ -37,10 +37,13 @@ run: .venv/core  ## build, audit and publish what is here, offline, and print th
 	@$(BIN)/datamoat run
 
 test: .venv/dev  ## the software tests; no network beyond the package registries
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not celery and not spark and not site"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not celery and not spark and not site" $(PYTEST)
 
 test-slow: .venv/dev .venv/rocrate  ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow
+
+test-anywhere:  ## the tests as another user, in a path with spaces and brackets, from another folder; PYTHON=… as for setup
+	@sh tests/end_to_end/anywhere.sh $(PYTHON)
 
 guards: .venv/dev  ## take each guard of tests/faults/faults.yml away and demand that the test of its fault fails (minutes)
 	@$(BIN)/python tests/mutation/guards.py .mutation
@@ -117,4 +120,4 @@ lock: pyproject.toml  ## resolve the pinned versions again
 clean:  ## delete what can be rebuilt (never the snapshots)
 	rm -rf data/lake data/warehouse data/exports .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test test-slow guards mutate test-celery test-spark bench-scale airflow check calibrate seeds report release docs diff bench lock clean test-site site-engine site
+.PHONY: help setup run test test-slow test-anywhere guards mutate test-celery test-spark bench-scale airflow check calibrate seeds report release docs diff bench lock clean test-site site-engine site

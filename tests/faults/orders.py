@@ -6,6 +6,7 @@ A program rather than a fixture, for the same reason as `trials.py`. Prints what
 Values of a build are known from the fact it was made from, not from the file: build with value V has uploads [5, V].
 """
 
+import ctypes
 import json
 import multiprocessing
 import os
@@ -54,8 +55,15 @@ class NoWorker(Worker):
         return []
 
 
+def end_with_parent() -> None:
+    """Let the kernel end this process when the one that started it ends, however that ends; elsewhere than on Linux do nothing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 def answer(work: Callable[[], Any], to: Connection) -> None:
     """Send what a function returns, or the name of the error of ours it ends in; any other error is sent as it is."""
+    end_with_parent()
     try:
         to.send(("through", work()))
     except DatamoatError as failure:
@@ -76,6 +84,7 @@ def apart(work: Callable[[], Any]) -> tuple[str, Any]:
 
 def converse(open_it: Callable[[], duckdb.DuckDBPyConnection], given: Connection) -> None:
     """Open a file and run the statements that come, until one is `close`; a file that cannot be opened is reported."""
+    end_with_parent()
     try:
         con = open_it()
     except (DatamoatError, duckdb.Error) as failure:
@@ -275,6 +284,7 @@ def raw_rows(settings: Settings) -> Seen:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     content, work = map(Path, sys.argv[1:3])
     counts: Counter[str] = Counter()
     wrong = []

@@ -22,7 +22,7 @@ from werkzeug import Request, Response
 from datamoat import parsing
 from datamoat.errors import SourceChangedError, UsageError
 from datamoat.ingest.fetch import fetch_source
-from datamoat.ingest.http_client import Client, retry_after
+from datamoat.ingest.http_client import Client, _why, retry_after
 from datamoat.ingest.land import land_source
 from datamoat.ingest.outcome import FetchReport
 from datamoat.ingest.parse import read_response
@@ -262,6 +262,19 @@ def test_b05_a_certificate_that_cannot_be_trusted_is_never_bypassed(
     assert report.outcomes[0].what == "deferred"
     assert "certificate" in report.outcomes[0].detail
     assert 1 <= len(opened) <= 3
+
+
+@pytest.mark.parametrize("how", ["cause", "context", "cause of a context"])
+def test_b05_a_certificate_is_named_however_deep_the_failure_is_wrapped(how: str) -> None:
+    failure, middle, outer = ssl.SSLError("[X] certificate has expired"), OSError("lost"), OSError("no connection")
+    if how == "cause":
+        outer.__cause__ = failure
+    elif how == "context":
+        outer.__context__ = failure
+    else:
+        outer.__context__, middle.__cause__ = middle, failure
+    assert "certificate is not to be trusted" in _why(outer)
+    assert "certificate" not in _why(OSError("no connection"))
 
 
 def test_b06_a_body_beyond_the_cap_is_stopped(upstream: Any, ask: Callable[..., FetchReport], place: Settings) -> None:

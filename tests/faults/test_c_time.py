@@ -102,6 +102,15 @@ def test_c02_an_answer_that_arrives_late_takes_its_place_in_time(
     )
 
 
+def test_a_file_that_is_brought_in_is_stored_under_its_own_ending_in_small_letters(
+    place: Settings, source: Callable[[str], Source], board: Any, tmp_path: Path
+) -> None:
+    for votes, (name, ending) in enumerate((("a.JSON", ".json"), ("without", ".bin"), ("odd.j-s", ".bin"))):
+        (tmp_path / name).write_text(json.dumps(board(votes=votes)))
+        found = bring_in(place, source("aa_api"), "text_to_video", tmp_path / name, "2026-03-01")
+        assert Path(Snapshots(place.snapshots, "aa_api").get(found.snapshot_ids[0]).body).suffix == ending
+
+
 def test_c03_landing_again_and_in_any_order_gives_the_same_log(
     tmp_path: Path, source: Callable[[str], Source], board: Any, bench_of: Any
 ) -> None:

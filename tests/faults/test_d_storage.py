@@ -7,6 +7,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -226,6 +227,25 @@ def test_in_any_order_of_opens_writes_kills_publications_rollbacks_and_exports_e
     assert reported["counts"]["publish: through"] > n_orders
     for what in ("publish: BusyError", "write: through", "kill", "rollback: through", "export: through", "checkpoint: through"):
         assert reported["counts"].get(what, 0) > 0, (what, reported["counts"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can end a process with its parent")
+def test_the_program_of_random_orders_ends_with_the_one_that_started_it(tree: Path, tmp_path: Path) -> None:
+    code = "import subprocess, sys\np = subprocess.Popen(sys.argv[1:])\nprint(p.pid, flush=True)\np.wait()"
+    program = [sys.executable, str(Path(__file__).with_name("orders.py")), str(tree), str(tmp_path), "published", "200"]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as runner:
+        assert runner.stdout is not None
+        assert runner.stderr is not None
+        child = Path("/proc") / runner.stdout.readline().strip() / "stat"
+        assert runner.stderr.readline().startswith("1 orders")
+        assert child.exists()
+        runner.kill()
+    ended = time.monotonic() + 20
+    while child.exists() and child.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < ended
+        time.sleep(0.1)
 
 
 def flip(path: Path, rng: random.Random) -> bytes:

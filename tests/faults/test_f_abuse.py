@@ -155,6 +155,7 @@ def test_f06_zips_that_reach_out_overlap_or_explode_are_refused(tmp_path: Path, 
     with pytest.raises(SourceChangedError):
         open_zip(bytes(overlapping))
     assert open_zip(zipped(("data/a.csv", b"1"), ("readme.txt", b"2"))) == {"data/a.csv": b"1", "readme.txt": b"2"}
+    assert open_zip(zipped(("data/", b""), ("data/a.csv", b"1"))) == {"data/a.csv": b"1"}
 
 
 def test_f06_a_zip_of_the_report_is_read_and_one_without_a_table_is_not(place: Settings, source: Callable[[str], Source]) -> None:

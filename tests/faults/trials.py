@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from orders import end_with_parent
 
 from datamoat.build.record import read_build
 from datamoat.build.run import build_models
@@ -266,6 +267,7 @@ class Bench:
 ANSWER = '{"entries": [{"name": "An entry", "value": 10.0}, {"name": "Another", "value": 12.5}]}'
 
 if __name__ == "__main__":
+    end_with_parent()
     content, work = map(Path, sys.argv[1:3])
     inbox = work / "data" / "inbox" / SOURCE / "entries"
     inbox.mkdir(parents=True)

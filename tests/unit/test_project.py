@@ -1,13 +1,21 @@
 """The content tree is read into one graph, and what breaks a rule is reported with its file."""
 
+import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 
-from datamoat.errors import ContentError
+from datamoat.build.bind import bind_models
+from datamoat.build.run import build_models
+from datamoat.errors import ContentError, ModelFailedError
 from datamoat.project.read import read_project
+from datamoat.project.reference import read_reference
+from datamoat.project.sources import read_source, read_sources
 from datamoat.publish.audit import check_tables_exist
+from datamoat.settings import Settings
 
 Edit = Callable[[str, str, str], Path]
 MART = "transforms/marts/volume/lab_volume.sql"
@@ -57,6 +65,32 @@ def test_a_broken_rule_is_reported_with_its_file(tree: Path, edit: Edit, name: s
     assert reported in failure.value.what
     assert path.name in failure.value.where
     assert failure.value.fix
+
+
+def test_a_column_that_a_python_model_does_not_have_is_found_once_it_was_built(tree: Path, edit: Edit) -> None:
+    settings = Settings(content=tree, data=tree / "data", threads=1, memory_limit="1GB")
+
+    def bound() -> int:
+        facts = read_reference(settings.reference)
+        return bind_models(settings, read_project(tree), read_sources(tree), facts, date(2026, 11, 27))
+
+    unbuilt = bound()
+    build_models(settings, read_project(tree))
+    assert bound() == unbuilt + 1
+    edit("transforms/marts/volume/lab_volume.sql", "    uploads\n", "    upload as uploads\n")
+    with pytest.raises(ModelFailedError, match='"upload" not found'):
+        bound()
+
+
+@pytest.mark.parametrize("key", ["total", "grain", "required"])
+def test_a_column_of_a_streamed_source_that_is_not_declared_is_refused(checkout: Path, tmp_path: Path, key: str) -> None:
+    folder = Path(shutil.copytree(checkout / "transforms" / "staging" / "dsa_statements", tmp_path / "dsa_statements"))
+    written = yaml.safe_load((folder / "source.yml").read_text())
+    assert read_source(folder).part is not None
+    written["part"][key] = "unheard_of" if key == "total" else ["unheard_of"]
+    (folder / "source.yml").write_text(yaml.safe_dump(written))
+    with pytest.raises(ContentError, match=r"unheard_of.* not among its columns"):
+        read_source(folder)
 
 
 def test_two_models_may_not_read_each_other(tree: Path) -> None:

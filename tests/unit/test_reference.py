@@ -49,6 +49,18 @@ def test_a_malformed_row_is_reported_with_its_line(tree: Path, edit: Edit, old: 
     assert failure.value.fix
 
 
+@pytest.mark.parametrize(("n_broken", "more"), [(5, None), (6, "… and 1 more"), (9, "… and 4 more")])
+def test_of_many_malformed_rows_five_are_shown_and_the_others_counted(tree: Path, n_broken: int, more: str | None) -> None:
+    path = tree / FACTS
+    path.write_text(path.read_text() + "".join(f"p{'a' * n},none,2026-03-01\n" for n in range(n_broken)))
+    with pytest.raises(ContentError) as failure:
+        read_reference(tree / "data" / "reference")
+    lines = failure.value.what.splitlines()
+    assert lines[0] == f"{n_broken} cell(s) of facts.csv break the descriptor:"
+    assert [line.split(":")[0].strip() for line in lines[1:6]] == [f"line {n}" for n in range(4, 9)]
+    assert [line.strip() for line in lines[6:]] == ([more] if more else [])
+
+
 def test_a_byte_order_mark_or_carriage_return_is_refused(tree: Path) -> None:
     path = tree / FACTS
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())

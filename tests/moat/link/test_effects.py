@@ -119,6 +119,15 @@ def test_random_orders_agree_with_every_order() -> None:
     assert again.n_orders == 8568
 
 
+def test_the_smallest_p_of_random_orders_is_one_of_all_that_were_tried() -> None:
+    field = made_field(10, n_companies=40, n_owners=12)
+    null = reml(field.groups, field.base, field.rating)
+    found = permute_labels(null, (np.arange(40) < 12).astype(float), 99, seed=1)
+    assert (found.n_orders, found.min_p) == (99, 1 / 100)
+    assert found.p * 100 == pytest.approx(round(found.p * 100))
+    assert 1 <= round(found.p * 100) <= 100
+
+
 def test_amounts_of_six_owners_have_720_orders() -> None:
     field = made_field(11)
     base = np.hstack([field.base, field.owns[:, None]])
