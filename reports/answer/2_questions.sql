@@ -12,12 +12,7 @@ with worded as (
         n_owners,
         n_companies,
         replace(verdict, '_', ' ') as verdict,
-        case
-            when estimate is null then 'too few'
-            else
-                marts.two_digits(estimate) || ' (' || marts.two_digits(estimate_p05) || ' to '
-                || marts.two_digits(estimate_p95) || ')'
-        end as interval_90
+        coalesce(interval_text, 'too few') as interval_90
     from marts.moat_answer
 )
 
@@ -25,7 +20,7 @@ select
     newest.question,
     newest.interval_90 as newest_estimate_90,
     newest.unit,
-    marts.two_digits(newest.p_permutation) as p,
+    round(newest.p_permutation, case when newest.p_permutation < 0.1 then 3 else 2 end) as p,
     newest.n_owners as owners,
     newest.n_companies as companies,
     newest.verdict as newest,

@@ -10,11 +10,9 @@ with effects as (
 sentences as (
     select
         1 as place,
-        'Company size: over the ' || owning.n_companies || ' companies whose size is known, owners are ahead by ' || marts.two_digits(owning.estimate)
-        || ' points, and by ' || marts.two_digits(sized.estimate) || ' (90 % interval ' || marts.two_digits(sized.estimate_p05) || ' to '
-        || marts.two_digits(sized.estimate_p95) || ') beside others of their size. Size itself goes with '
-        || marts.two_digits(size.estimate) || ' points per factor of ten (' || marts.two_digits(size.estimate_p05) || ' to '
-        || marts.two_digits(size.estimate_p95) || ').' as sentence
+        'Company size: over the ' || owning.n_companies || ' companies whose size is known, owners are ahead by ' || round(owning.estimate)::integer
+        || ' points, and by ' || sized.interval_text || ' beside others of their size (90 % intervals in brackets). Size itself goes with '
+        || size.interval_text || ' points per factor of ten.' as sentence
     from effects as owning
     inner join effects as sized on sized.specification_id = 'size'
     inner join effects as size on size.specification_id = 'size_beside_owning'
@@ -22,8 +20,7 @@ sentences as (
     union all
     select
         2 as place,
-        'Boards where video cannot help: owners are ' || marts.two_digits(estimate) || ' points (' || marts.two_digits(estimate_p05) || ' to '
-        || marts.two_digits(estimate_p95) || ') further ahead on video boards than there.' as sentence
+        'Boards where video cannot help: owners are ' || interval_text || ' points further ahead on video boards than there.' as sentence
     from effects
     where specification_id = 'owning_video_minus_controls'
     union all
@@ -35,7 +32,7 @@ sentences as (
     union all
     select
         4 as place,
-        'Few owners: with ' || n_owners || ' owners the smallest p that their amounts can reach is ' || marts.two_digits(min_possible_p)
+        'Few owners: with ' || n_owners || ' owners the smallest p that their amounts can reach is ' || round(min_possible_p, 4)
         || ', and differences among them are seen only if they are large.' as sentence
     from marts.moat_answer
     where as_of_kind = 'newest' and question_id = 'amount' and min_possible_p is not null

@@ -4,9 +4,7 @@ description: Does owning video go with better models? The verdicts on the newest
 
 select
     question_id as question,
-    marts.two_digits(estimate) as estimate,
-    marts.two_digits(estimate_p05) as p05,
-    marts.two_digits(estimate_p95) as p95,
+    interval_text as estimate_90,
     unit,
     replace(verdict, '_', ' ') as verdict,
     replace(verdict_reason, '_', ' ') as because

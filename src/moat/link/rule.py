@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import ceil, inf
+from math import ceil, floor, inf, log10
 from typing import Literal
 
 Verdict = Literal["supported", "not_supported", "cannot_tell"]
 MAX_P = 0.05
+DIGITS = 2
 VANISHED = 1 / 3  # less than this share left after controlling for size
 
 
@@ -76,3 +77,24 @@ def owners_needed(evidence: Evidence, smallest: float, n_owners: int) -> int | N
     to_reject = high / (smallest - evidence.estimate) if evidence.estimate < smallest else inf
     ratio = min(to_support, to_reject) ** 2
     return ceil(n_owners * ratio) if 1 < ratio < inf else None
+
+
+def two_digits(value: float, sign: str = "-") -> str:
+    """Return a number with two significant digits, or whole where it is larger; never with an exponent.
+
+    Args:
+        value: The number.
+        sign: `+` to show the sign of positive numbers too.
+    """
+    if value == 0:
+        return "0"
+    places = max(DIGITS - 1 - floor(log10(abs(value))), 0)
+    rounded = round(value, places)
+    return f"{rounded:{sign}.{places}f}" if rounded else "0"
+
+
+def interval_text(estimate: float | None, low: float | None, high: float | None) -> str | None:
+    """Return an estimate with its 90 % interval for readers, as `62 (23 to 102)`; None where there is none."""
+    if estimate is None or low is None or high is None:
+        return None
+    return f"{two_digits(estimate)} ({two_digits(low)} to {two_digits(high)})"

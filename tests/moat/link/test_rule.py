@@ -2,7 +2,7 @@
 
 import pytest
 
-from moat.link.rule import Evidence, owners_needed, robust, verdict
+from moat.link.rule import Evidence, interval_text, owners_needed, robust, two_digits, verdict
 
 CLEAR = Evidence(50.0, 20.0, 80.0, 0.01)
 
@@ -38,3 +38,16 @@ def test_a_verdict_has_to_be_the_same_under_every_perturbation() -> None:
 def test_four_times_the_owners_halve_an_interval() -> None:
     assert owners_needed(Evidence(10.0, -10.0, 30.0, 0.3), 20.0, 7) == 28
     assert owners_needed(CLEAR, 20.0, 7) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(62.46, "62"), (101.7, "102"), (4.66, "4.7"), (5.0, "5.0"), (-0.0064, "-0.0064"), (0.03, "0.030"), (0.0, "0")],
+)
+def test_readers_see_two_digits_or_whole_numbers(value: float, text: str) -> None:
+    assert two_digits(value) == text
+
+
+def test_an_estimate_that_does_not_exist_has_no_text() -> None:
+    assert interval_text(None, None, None) is None
+    assert interval_text(-3.64, -22.8, 11.8) == "-3.6 (-23 to 12)"

@@ -204,7 +204,7 @@ def effect_row(
     sds = np.exp(log_sd)
     return counts | {
         "board_id": board, "specification_id": specification, "question_id": question, "estimate": effect.estimate, "estimate_p05": low,
-        "estimate_p95": high, "within_se": effect.within_se, "between_sd": effect.between_sd, "monte_carlo_se": effect.mc_se,
+        "estimate_p95": high, "interval_text": rule.interval_text(effect.estimate, low, high), "within_se": effect.within_se, "between_sd": effect.between_sd, "monte_carlo_se": effect.mc_se,
         "n_draws_equal": effect.n_draws, "degrees_of_freedom": effect.df, "p_permutation": test and test.p,
         "min_possible_p": test and test.min_p, "company_sd": float(sds[0]), "model_sd": float(sds[1]),
         "residual_sds": [round(float(sd), DECIMALS) for sd in sds[2:]],

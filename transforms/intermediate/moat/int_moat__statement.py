@@ -3,7 +3,6 @@
 Every word is filled from the row itself, so that no sentence can contradict its table.
 """
 
-from math import floor, log10
 from typing import Any
 
 import polars as pl
@@ -12,6 +11,7 @@ from moat.link import rule
 
 GRAIN = ("as_of_kind", "as_of_on", "question_id")
 NULLABLE = (
+    "interval_text",
     "estimate",
     "estimate_p05",
     "estimate_p95",
@@ -45,7 +45,6 @@ DAY = {
 }
 NUMBERS = ("none", "one", "two", "three", "four", "five", "all six")
 SHOWN = 3  # perturbations named in a sentence
-DIGITS = 2
 UNIT = {
     "owning": "points",
     "amount": "points per doubling of hours",
@@ -102,6 +101,7 @@ def model(
         {
             "question_number": list(ASKED).index(row["question_id"]) + 1,
             "question": ASKED[row["question_id"]][0],
+            "interval_text": rule.interval_text(*(row[name] for name in ("estimate", "estimate_p05", "estimate_p95"))),
             "verdict_text": verdict_text(row),
             "what_would_change_it": what_would_change_it(row),
             "sentence": sentence(by_choice[row["as_of_kind"], row["as_of_on"]]),
@@ -110,7 +110,11 @@ def model(
     ]
     schema: dict[str, Any] = {**found.schema, "perturbations_that_differ": pl.List(pl.String), "unit": pl.String}
     answers = pl.concat(
-        [pl.DataFrame(rows, schema=schema), pl.DataFrame(texts, schema_overrides={"question_number": pl.Int32})], how="horizontal"
+        [
+            pl.DataFrame(rows, schema=schema),
+            pl.DataFrame(texts, schema_overrides={"question_number": pl.Int32, "interval_text": pl.String}),
+        ],
+        how="horizontal",
     )
     return answers.join(
         reasons(int_moat__panel, int_company__evidence, stg_reference__assumptions), on=["as_of_kind", "as_of_on"]
@@ -139,15 +143,6 @@ def reasons(panel: pl.LazyFrame, evidence: pl.LazyFrame, assumptions: pl.LazyFra
     return captures.join(cited, on=key).join(assumed, on=key).collect()
 
 
-def two_digits(value: float) -> str:
-    """Return a number with its sign and two significant digits, or whole where it is larger; never with an exponent."""
-    if value == 0:
-        return "0"
-    places = max(DIGITS - 1 - floor(log10(abs(value))), 0)
-    rounded = round(value, places)
-    return f"{rounded:+.{places}f}" if rounded else "0"
-
-
 def number_of(n: int, what: str) -> str:
     """Return a count with its noun, as `1 perturbation` or `2 perturbations`."""
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
@@ -155,9 +150,9 @@ def number_of(n: int, what: str) -> str:
 
 def interval(row: dict[str, Any]) -> str:
     """Return an estimate with its unit, interval and p."""
-    low, high = (two_digits(row[name]) for name in ("estimate_p05", "estimate_p95"))
+    low, high = (rule.two_digits(row[name], "+") for name in ("estimate_p05", "estimate_p95"))
     chance = f"{row['p_permutation']:.2g}"
-    return f"{two_digits(row['estimate'])} {row['unit']} (90 % interval {low} to {high}; p {chance}, smallest possible {row['min_possible_p']:.2g})"
+    return f"{rule.two_digits(row['estimate'], '+')} {row['unit']} (90 % interval {low} to {high}; p {chance}, smallest possible {row['min_possible_p']:.2g})"
 
 
 def verdict_text(row: dict[str, Any]) -> str:
@@ -174,7 +169,7 @@ def verdict_text(row: dict[str, Any]) -> str:
         case "below_smallest_effect":
             why = f"the interval ends below {row['smallest_effect']:g}, the smallest effect of interest, and so under every perturbation"
         case "vanishes_with_size":
-            before = "" if row["estimate_without_size"] is None else f" from {two_digits(row['estimate_without_size'])}"
+            before = "" if row["estimate_without_size"] is None else f" from {rule.two_digits(row['estimate_without_size'], '+')}"
             why = f"less than a third is left{before} after controlling for the size of the company, and so under every perturbation"
         case "changes_under_a_perturbation":
             alone = "supported" if row["estimate_p05"] > 0 else "not supported"

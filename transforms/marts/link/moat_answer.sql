@@ -3,7 +3,7 @@ description: >
   The answer: six questions with one verdict each, by a rule fixed in advance (docs/decisions/0060), on the newest complete captures, on those nearest to the day of the story and on the last of every
   quarter. `sentence` states all six verdicts and is the same on each row of a choice of captures.
 grain: [as_of_kind, as_of_on, question_id]
-nullable: [estimate, estimate_p05, estimate_p95, p_permutation, min_possible_p, n_owners_needed, estimate_without_size]
+nullable: [interval_text, estimate, estimate_p05, estimate_p95, p_permutation, min_possible_p, n_owners_needed, estimate_without_size]
 rows: {min: 6}
 caveats:
   - An association is not a cause. Owners of platforms are also large companies; question `size` asks about that, and no public table holds compute or talent.
@@ -20,6 +20,7 @@ select
     estimate,
     estimate_p05,
     estimate_p95,
+    interval_text,
     unit,
     smallest_effect,
     p_permutation,

@@ -31,6 +31,7 @@ select
     effects.estimate,
     effects.estimate_p05,
     effects.estimate_p95,
+    effects.interval_text,
     effects.within_se,
     effects.between_sd,
     effects.monte_carlo_se,
