@@ -22,7 +22,7 @@ $('day').addEventListener('change', async () => {
 
 // ---- what if
 const LARGE = [[1e9, 'billion'], [1e6, 'million'], [1e3, 'thousand']];
-const two = x => Number(x.toPrecision(2)).toLocaleString('en', {maximumSignificantDigits: 2}).replace('-', '−');
+const two = x => x === 0 ? '0' : x.toLocaleString('en', {minimumSignificantDigits: 2, maximumSignificantDigits: 2}).replace('-', '−');
 const many = x => { for (const [size, name] of LARGE) if (Math.abs(x) >= size) return `${two(x / size)} ${name}`; return two(x); };
 const signed = x => (x > 0 ? '+' : '') + two(x);
 const plainWord = word => word.replaceAll('_', ' ');
@@ -50,7 +50,7 @@ function knob(name, label, low, high, isLog, note) {
   input.value = (Number(input.min) + Number(input.max)) / 2;
   tag.htmlFor = input.id; tag.append(`${label}: `, output); output.textContent = 'as published'; output.htmlFor = input.id; small.textContent = note;
   input.addEventListener('input', () => { input.dataset.set = value(input); output.textContent = many(value(input)); change(); });
-  box.append(tag, input, small); $('knobs').append(box);
+  box.append(tag, input, small); $(name.startsWith('access.') ? 'own' : 'common').append(box);
   return {input, output};
 }
 
@@ -101,7 +101,7 @@ async function open() {
   }
   for (const [name, number] of new URLSearchParams(location.hash.replace(/^#whatif&?/, ''))) if (knobs[name] && number !== '' && isFinite(number)) {
     const {input, output} = knobs[name];
-    input.value = input.dataset.log ? Math.log(Number(number)) : number; input.dataset.set = number; output.textContent = many(Number(number));
+    input.value = input.dataset.log ? Math.log(Number(number)) : number; input.dataset.set = number; output.textContent = many(Number(number)); input.closest('details')?.setAttribute('open', '');
   }
   $('panel').hidden = false; $('whatif-start').querySelector('button').hidden = true;
   change();

@@ -1,5 +1,6 @@
 """The pages show what the published file holds: generated pages are fresh, and every command in them gives what is shown."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from datamoat.cli.app import app
 from datamoat.project.read import read_project
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import open_published
-from datamoat.views.docs import CONSOLE, pages, refreshed, written_by_hand
+from datamoat.views.docs import CONSOLE, PICTURE, pages, picture, read_blocks, refreshed, with_blocks, written_by_hand
 
 PAGES = [path.relative_to(Path(__file__).parents[2]).as_posix() for path in written_by_hand(Path(__file__).parents[2])]
 
@@ -34,6 +35,23 @@ def test_generated_pages_are_fresh(published: Settings) -> None:
     assert {path.name for path in (docs / "marts").glob("*.md")} == {
         Path(name).name for name in made if name.startswith("marts/")
     }
+
+
+def test_the_first_lines_of_the_readme_are_those_of_the_published_file(published: Settings) -> None:
+    text = (published.content / "README.md").read_text(encoding="utf-8")
+    with open_published(published) as con:
+        blocks = read_blocks(con, published.content)
+    assert len(blocks) == text.count("<!-- generated: ") == text.count("<!-- end -->")
+    assert with_blocks(text, blocks) == text, "run `make docs`"
+
+
+def test_the_picture_of_the_readme_shows_what_the_build_gives(published: Settings) -> None:
+    with open_published(published) as con:
+        drawn = picture(con, published.content)[PICTURE]
+    held = (published.content / "docs" / PICTURE).read_text(encoding="utf-8")
+    words = re.compile(r"<(?:text|title|desc|metadata)\b[^>]*>(.*?)</|aria-label=\"([^\"]*)\"")  # fonts may move marks by pixels
+    assert words.findall(held) == words.findall(drawn), "run `make docs`"
+    assert len(words.findall(held)) > 60
 
 
 def test_the_readme_shows_commands_and_their_output(checkout: Path) -> None:

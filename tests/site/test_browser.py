@@ -173,7 +173,7 @@ def test_a_link_keeps_the_setting_and_the_table_moves(browser: Any, address: str
     )
     assert dict(shown) == {"access.bytedance.tiktok": 0, "dup_share_hours": 0.4}
     assert "access.bytedance.tiktok=0" in page.get_attribute("#keep", "href")
-    assert page.inner_text("label[for='k-dup_share_hours']").endswith("0.4")
+    assert page.inner_text("label[for='k-dup_share_hours']").endswith("0.40")
     assert "Cannot move a rank" in page.inner_text("#knobs")
     published = page.evaluate(
         "[...document.querySelectorAll('#hours tbody tr')].map(row => [row.cells[2].textContent, row.cells[3].textContent])"

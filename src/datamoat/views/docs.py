@@ -5,9 +5,11 @@ the published file and its output replaces the old one. The text depends on the 
 """
 
 import contextlib
+import importlib.util
 import io
 import re
 import shlex
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,16 +20,22 @@ from datamoat.errors import DatamoatError
 from datamoat.project.additions import vocabulary_page
 from datamoat.project.model import Project, Table
 from datamoat.project.read import read_project
+from datamoat.project.yaml_files import read_yaml
 from datamoat.settings import Settings
 from datamoat.storage.files import write_whole
 from datamoat.storage.lake import quoted
 from datamoat.storage.warehouse import open_published
 from datamoat.views.diagram import diagram_page
+from datamoat.views.panels import fill_panel, filled, read_facts, read_panels
+from datamoat.views.picture import WIDE, draw_svg, words_of
 from datamoat.views.render import fill
 from datamoat.views.sections import ANSWER, as_markdown, read_answer
 
 CONSOLE = re.compile(r"^```console\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
 PROMPT = "$ datamoat "
+BLOCK = re.compile(r"(?<=<!-- generated: )(?P<name>\w+)(?P<open> -->\n).*?(?=<!-- end -->)", re.DOTALL)
+BLOCKS = Path("reports") / "readme.yml"
+PICTURE = "answer.svg"  # the first chart, beside the pages
 PAGES = Path(__file__).parent / "pages"  # templates that fit any content tree
 SOURCE_LABELS = (
     ("id", "source_id"), ("publisher", "publisher"), ("licence", "licence"), ("credit", "attribution"),
@@ -46,7 +54,8 @@ def write_docs(settings: Settings, app: Callable[..., Any]) -> tuple[int, int]:
         How many pages were generated, and how many others were looked through.
     """
     with open_published(settings) as con:
-        made = pages(con, read_project(settings.content))
+        made = pages(con, read_project(settings.content)) | picture(con, settings.content)
+        blocks = read_blocks(con, settings.content)
     folder = settings.own_content / "docs"
     for stale in set((folder / "marts").glob("*.md")) - {folder / name for name in made}:
         stale.unlink()
@@ -55,7 +64,7 @@ def write_docs(settings: Settings, app: Callable[..., Any]) -> tuple[int, int]:
     by_hand = written_by_hand(settings.content)
     for path in by_hand:
         text = path.read_text(encoding="utf-8")
-        if (new := refreshed(text, app)) != text:
+        if (new := with_blocks(refreshed(text, app), blocks)) != text:
             write_whole(path, new.encode())
     return len(made), len(by_hand)
 
@@ -73,6 +82,37 @@ def written_by_hand(content: Path) -> list[Path]:
 def refreshed(text: str, app: Callable[..., Any]) -> str:
     """Return a page with the output of each command in its console blocks as the program `app` prints it now."""
     return CONSOLE.sub(lambda match: f"```console\n{_with_output(match['body'], app)}```", text)
+
+
+def read_blocks(con: duckdb.DuckDBPyConnection, content: Path) -> dict[str, str]:
+    """Return the texts of generated blocks by name: those of `reports/readme.yml`, filled with its facts.
+
+    Raises:
+        ContentError: A text names a fact that there is not.
+    """
+    if not (content / BLOCKS).is_file():
+        return {}
+    about = read_yaml(content / BLOCKS)
+    facts = read_facts(con, str(about["facts"]), BLOCKS.name)
+    return {name: str(filled(text, facts, BLOCKS.name).striptags()) for name, text in about["blocks"].items()}
+
+
+def with_blocks(text: str, blocks: dict[str, str]) -> str:
+    """Return a page with the text between `<!-- generated: NAME -->` and `<!-- end -->` as it is now, in lines of 120 characters."""
+
+    def now(match: re.Match[str]) -> str:
+        lines = textwrap.fill(blocks[match["name"]], 120, break_long_words=False, break_on_hyphens=False)
+        return f"{match['name']}{match['open']}{lines}\n"
+
+    return BLOCK.sub(lambda match: now(match) if match["name"] in blocks else match[0], text)
+
+
+def picture(con: duckdb.DuckDBPyConnection, content: Path) -> dict[str, str]:
+    """Return the first chart of the content as an SVG, by its name under `docs/`; none where nothing draws."""
+    if importlib.util.find_spec("altair") is None or not (found := read_panels(content, con)):
+        return {}
+    words = words_of(fill_panel(con, found[0]), "")
+    return {PICTURE: draw_svg(found[0].draw(WIDE), words, WIDE)}
 
 
 def _with_output(body: str, app: Callable[..., Any]) -> str:

@@ -38,7 +38,7 @@ class Words:
         title: One sentence.
         unit: What is counted.
         as_of: Last day of what is drawn.
-        build_id: The build it was drawn from.
+        build_id: The build it was drawn from; empty where a picture is compared over builds.
         credits: Its sources.
         text: What the chart shows, for those who cannot see it.
     """
@@ -93,7 +93,8 @@ def draw_svg(chart: Any, words: Words, width: int) -> str:  # noqa: ANN401  (an 
         lines.append(_text(line, y, small + 1, QUIET))
     top = y + 14
     y = top + high + 4
-    for line in textwrap.wrap(f"{words.sources}. {OURS}. Build {words.build_id}.", int((whole - 2 * EDGE) / (small * 0.5))):
+    build = f" Build {words.build_id}." if words.build_id else ""
+    for line in textwrap.wrap(f"{words.sources}. {OURS}.{build}", int((whole - 2 * EDGE) / (small * 0.5))):
         y += small + 3
         lines.append(_text(line, y, small, QUIET))
     height = round(y + EDGE)
