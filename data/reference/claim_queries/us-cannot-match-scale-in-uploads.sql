@@ -19,8 +19,12 @@ seen as (
         max(p95) filter (where company_id = 'bytedance') as ours_high,
         max(p05) filter (where company_id in ('google', 'meta')) as theirs_low,
         max(p95) filter (where company_id in ('google', 'meta')) as theirs_high,
-        string_agg(company_id || ' ' || round(p50 / 1e6, 0) || ' million (' || round(p05 / 1e6, 0) || ' to '
-            || round(p95 / 1e6, 0) || ')', '; ' order by company_id) as compared
+        string_agg(
+            company_id || ' ' || round(p50 / 1e6, 1 - floor(log10(p50 / 1e6))::integer)::integer || ' million ('
+            || round(p05 / 1e6, 1 - floor(log10(p05 / 1e6))::integer)::integer || ' to '
+            || round(p95 / 1e6, 1 - floor(log10(p95 / 1e6))::integer)::integer || ')',
+            '; ' order by company_id
+        ) as compared
     from newest
 )
 
@@ -32,7 +36,7 @@ select
         when theirs_high < ours_low then 'true'
         else 'cannot_tell'
     end as verdict,
-    'videos a day: ' || compared as evidence,
+    'videos a day in ' || strftime(month, '%B %Y') || ': ' || compared as evidence,
     null::double as gap_to_leader,
     null::boolean as gap_exceeds_interval
 from seen
