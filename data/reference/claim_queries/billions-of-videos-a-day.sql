@@ -31,8 +31,12 @@ select
     round(p50 / 1e6, 1 - floor(log10(p50 / 1e6))::integer)::integer || ' million a day in May 2026 (90 %: '
     || round(p05 / 1e6, 1 - floor(log10(p05 / 1e6))::integer)::integer || ' to '
     || round(p95 / 1e6, 1 - floor(log10(p95 / 1e6))::integer)::integer || ' million); two billion or more in '
-    || case when p_two_billion >= 0.9995 then '> 99.9' when p_two_billion < 0.0005 then '< 0.1' else round(100 * p_two_billion)::integer::varchar end || ' % of draws, one billion in '
-    || case when p_one_billion >= 0.9995 then '> 99.9' when p_one_billion < 0.0005 then '< 0.1' else round(100 * p_one_billion)::integer::varchar end || ' %' as evidence,
+    || case
+        when p_two_billion >= 0.9995 then '> 99.9' when p_two_billion < 0.0005 then '< 0.1' else round(100 * p_two_billion)::integer::varchar
+    end || ' % of draws, one billion in '
+    || case
+        when p_one_billion >= 0.9995 then '> 99.9' when p_one_billion < 0.0005 then '< 0.1' else round(100 * p_one_billion)::integer::varchar
+    end || ' %' as evidence,
     null::double as gap_to_leader,
     null::boolean as gap_exceeds_interval
 from seen

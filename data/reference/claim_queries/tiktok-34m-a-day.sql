@@ -12,7 +12,8 @@ select
     'no_board' as board_id,
     month as captured_on,
     case when low > 34e6 or high < 34e6 then 'false' else 'cannot_tell' end as verdict,
-    round(middle / 1e6, 1 - floor(log10(middle / 1e6))::integer)::integer || ' million videos a day in ' || strftime(month, '%B %Y') || ' (90 %: '
+    round(middle / 1e6, 1 - floor(log10(middle / 1e6))::integer)::integer
+    || ' million videos a day in ' || strftime(month, '%B %Y') || ' (90 %: '
     || round(low / 1e6, 1 - floor(log10(low / 1e6))::integer)::integer || ' to '
     || round(high / 1e6, 1 - floor(log10(high / 1e6))::integer)::integer || '); the claim gives 34' as evidence,
     null::double as gap_to_leader,

@@ -22,7 +22,9 @@ select
     case when p_tiktok > 0.95 then 'true' when p_tiktok < 0.05 then 'false' else 'cannot_tell' end as verdict,
     'TikTok ' || round(tiktok / 1e6, 1) || ', YouTube '
     || round(youtube / 1e6, 1) || ' million hours a day in May 2026; TikTok has more in '
-    || case when p_tiktok >= 0.9995 then '> 99.9' when p_tiktok < 0.0005 then '< 0.1' else round(100 * p_tiktok)::integer::varchar end || ' % of draws' as evidence,
+    || case
+        when p_tiktok >= 0.9995 then '> 99.9' when p_tiktok < 0.0005 then '< 0.1' else round(100 * p_tiktok)::integer::varchar
+    end || ' % of draws' as evidence,
     null::double as gap_to_leader,
     null::boolean as gap_exceeds_interval
 from seen

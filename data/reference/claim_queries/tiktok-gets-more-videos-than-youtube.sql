@@ -20,9 +20,12 @@ select
     'no_board' as board_id,
     date '2026-05-01' as captured_on,
     case when p_tiktok > 0.95 then 'true' when p_tiktok < 0.05 then 'false' else 'cannot_tell' end as verdict,
-    'TikTok ' || round(tiktok / 1e6, 1 - floor(log10(tiktok / 1e6))::integer)::integer || ', YouTube '
+    'TikTok '
+    || round(tiktok / 1e6, 1 - floor(log10(tiktok / 1e6))::integer)::integer || ', YouTube '
     || round(youtube / 1e6, 1 - floor(log10(youtube / 1e6))::integer)::integer || ' million videos a day in May 2026; TikTok has more in '
-    || case when p_tiktok >= 0.9995 then '> 99.9' when p_tiktok < 0.0005 then '< 0.1' else round(100 * p_tiktok)::integer::varchar end || ' % of draws' as evidence,
+    || case
+        when p_tiktok >= 0.9995 then '> 99.9' when p_tiktok < 0.0005 then '< 0.1' else round(100 * p_tiktok)::integer::varchar
+    end || ' % of draws' as evidence,
     null::double as gap_to_leader,
     null::boolean as gap_exceeds_interval
 from seen
