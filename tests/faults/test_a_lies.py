@@ -211,6 +211,15 @@ def test_a07_counts_are_read_in_every_grammar_or_not_at_all(written: str, value:
 
 
 @pytest.mark.parametrize(
+    ("unit", "value"),
+    [("k", 2e3), ("thousand", 2e3), ("千", 2e3), ("万", 2e4), ("萬", 2e4), ("m", 2e6), ("mn", 2e6), ("million", 2e6), ("百万", 2e6),
+     ("千万", 2e7), ("亿", 2e8), ("億", 2e8), ("b", 2e9), ("bn", 2e9), ("billion", 2e9), ("", 2)],
+)  # fmt: skip
+def test_a07_every_word_for_a_power_of_ten_is_that_power(unit: str, value: float) -> None:
+    assert parse_count(f"2{unit}") == parse_count(f"2 {unit}") == value
+
+
+@pytest.mark.parametrize(
     "written", ["1,234万", "1.234", "0,009", "012,345", "1,2,3", "12,5", "1.2.3万", "about 5", "5kk", "0x10", "1e6", "--5", "5-6"]
 )
 def test_a07_what_can_be_read_in_two_ways_is_refused(written: str) -> None:

@@ -36,6 +36,21 @@ AFTER_A_BUILD = [
     "tests/unit/test_boards.py", "tests/other_engine", "tests/link", "tests/readers/test_trace.py", "tests/readers/test_whatif.py",
 ]  # fmt: skip
 LIBRARIES = ("duckdb", "numpy", "scipy.special", "polars", "pyarrow.parquet", "pytest", "yaml", "sqlglot", "pydantic", "typer")
+# What is run where the tests that reach a line let the mutant live: a fixture that is made once is reached by its first test only.
+SUITES = {
+    "src/datamoat/release/": "tests/readers/test_release.py tests/readers/test_verify.py tests/readers/test_standards.py",
+    "src/datamoat/views/": "tests/unit/test_cli.py tests/unit/test_every_command.py tests/readers",
+    "src/datamoat/cli/": "tests/unit/test_cli.py tests/unit/test_cli_sources.py tests/unit/test_every_command.py",
+    "src/datamoat/scenarios/": "tests/unit/test_whatif.py tests/readers/test_whatif.py",
+    "src/datamoat/project/": "tests/unit/test_project.py tests/unit/test_reference.py tests/unit/test_mistakes.py tests/unit/test_parsers.py",
+    "src/datamoat/ingest/": "tests/faults/test_a_lies.py tests/faults/test_a_columns.py tests/unit/test_cli_sources.py",
+    "src/datamoat/parsing/": "tests/unit/test_parsers.py tests/unit/test_samples.py tests/faults/test_a_lies.py",
+    "src/datamoat/log.py": "tests/unit/test_log.py",
+    "src/datamoat/": "tests/unit/test_build.py tests/unit/test_publish.py",
+    "src/moat/volume/": "tests/moat/volume",
+    "src/moat/link/": "tests/moat/link",
+    "src/moat/": "tests/moat tests/scale/test_posts.py",
+}
 COLUMNS = ("id", "file", "line", "change", "outcome", "seconds", "killed_by")
 
 
@@ -178,6 +193,9 @@ def try_mutant(copy: Path, mutant: Mutant, tests: list[str], sound: dict[str, bo
             if mutant.file.startswith("src/"):
                 left = [test for test in tests if sound.get(test, True)]
                 outcome, by = run_tests(copy, ["-x", *left], 240) if left else ("not reached", "no fit test")
+                if outcome != "killed":
+                    suite = next(suite for start, suite in SUITES.items() if mutant.file.startswith(start))
+                    outcome, by = run_tests(copy, ["-x", "-m", FAST, *suite.split()], 900)
             else:
                 outcome, by = run_tests(copy, ["-x", "tests/models", "-k", path.stem], 120)
                 if outcome != "killed":

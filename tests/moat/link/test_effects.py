@@ -128,6 +128,11 @@ def test_the_smallest_p_of_random_orders_is_one_of_all_that_were_tried() -> None
     assert 1 <= round(found.p * 100) <= 100
 
 
+def test_p_of_random_signs_counts_the_observed_ones_too() -> None:
+    found = sign_flips(np.ones(30), 199, np.random.default_rng(1))  # all alike: one pattern in 2**29
+    assert (found.p, found.min_p, found.n_orders) == (1 / 200, 1 / 200, 199)
+
+
 def test_amounts_of_six_owners_have_720_orders() -> None:
     field = made_field(11)
     base = np.hstack([field.base, field.owns[:, None]])
