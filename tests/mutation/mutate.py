@@ -47,9 +47,9 @@ SUITES = {
     "src/datamoat/parsing/": "tests/unit/test_parsers.py tests/unit/test_samples.py tests/faults/test_a_lies.py",
     "src/datamoat/log.py": "tests/unit/test_log.py",
     "src/datamoat/": "tests/unit/test_build.py tests/unit/test_publish.py",
-    "src/moat/volume/": "tests/moat/volume",
+    "src/moat/volume/": "tests/moat/volume --deselect tests/moat/volume/test_simulation.py::test_the_published_calibration_is_of_the_code_as_it_is",
     "src/moat/link/": "tests/moat/link",
-    "src/moat/": "tests/moat tests/scale/test_posts.py",
+    "src/moat/": "tests/moat/uncertainty tests/scale/test_posts.py tests/moat/volume/test_uploads.py",
 }
 COLUMNS = ("id", "file", "line", "change", "outcome", "seconds", "killed_by")
 
@@ -96,7 +96,11 @@ def _reach(measured: Path, junit: Path) -> dict[str, dict[int, list[str]]]:
     for case in ET.parse(junit).iter("testcase"):  # noqa: S314
         if not len(case):
             seconds[f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}"] = float(case.get("time", "0"))
-    fit = {name for name, fixtures in Listener.fixtures.items() if not fixtures & NEEDS_A_BUILD and seconds.get(name, 99) < 30}
+    fit = {
+        name
+        for name, fixtures in Listener.fixtures.items()
+        if not name.endswith("of_the_code_as_it_is") and not fixtures & NEEDS_A_BUILD and seconds.get(name, 99) < 30
+    }
     found: dict[str, dict[int, list[str]]] = {}
     data = CoverageData(str(measured))
     data.read()
