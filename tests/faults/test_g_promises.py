@@ -30,6 +30,7 @@ from datamoat.project.acceptances import Acceptance, write_acceptance
 from datamoat.project.read import read_project
 from datamoat.project.scaffold import write_source
 from datamoat.project.sources import find_source, read_source
+from datamoat.publish.diff import compare_builds
 from datamoat.publish.results import Audit, write_audit
 from datamoat.publish.warehouse import publish_warehouse, rollback
 from datamoat.release.tables import export_tables
@@ -39,7 +40,7 @@ from datamoat.storage.lake import identifier, quoted
 from datamoat.storage.snapshots import Snapshots
 from datamoat.storage.warehouse import open_published
 from datamoat.views.docs import refreshed
-from datamoat.views.query import compare_builds, describe_table
+from datamoat.views.query import describe_table
 from datamoat.views.render import fill
 
 CHECKOUT = Path(__file__).resolve().parents[2]
