@@ -4,7 +4,7 @@ The field is that of the published file: companies, owners, dates, boards, stand
 ratings are simulated, with one effect at a time and the volume that acts drawn again. Verdicts are those of the primary
 specification alone. `wrong` counts those against the truth, `wrong, robust` those of them that are the same without each company and
 each board, with the best models alone and in each set of draws. `hours known` has one draw only, the one that acts: what is left is
-what the mixed model itself does. Run as `python tests/moat/link/calibrate_link.py [N]`; two processes, minutes.
+what the mixed model itself does. Run as `python tests/moat/link/calibrate_link.py [N [QUESTION ...]]`; two processes, minutes.
 """
 
 import sys
@@ -90,7 +90,7 @@ def right_word(question: Question, acting: dict[str, float], truth: float | None
     return "supported" if truth > 0 else "not_supported"
 
 
-def simulate(name: str, i: int) -> dict[str, Found]:
+def simulate(name: str, i: int, asked: tuple[Question, ...]) -> dict[str, Found]:
     """Return what every question finds on one simulated data set."""
     acting, is_known = SCENARIOS[name.removesuffix(KNOWN)], name.endswith(KNOWN)
     field = field_of(N_DRAWS)
@@ -99,7 +99,7 @@ def simulate(name: str, i: int) -> dict[str, Found]:
         field = replace(field, hours=field.hours.drawn(slice(draw := i % N_DRAWS, draw + 1)))
     field = replace(field, rating=ratings(field, rng, **acting))
     out: dict[str, Found] = {}
-    for question in ("amount", "short") if is_known else get_args(Question):
+    for question in asked:
         one = find(question, field, i, 999)
         if one is not None:
             word, truth = verdict(evidence_of(one), SMALLEST)[0], truth_of(question, acting)
@@ -137,11 +137,13 @@ def rates(name: str, found: list[dict[str, Found]]) -> list[tuple[object, ...]]:
 def main(arguments: list[str]) -> int:
     """Simulate every scenario and print one table."""
     n_sets = int(arguments[0]) if arguments else 1_000
-    names = [*SCENARIOS, *(name + KNOWN for name in ("date only", "amount", "short"))]
+    asked = tuple(question for question in get_args(Question) if question in arguments[1:] or not arguments[1:])
+    of_hours = tuple(question for question in asked if question in {"amount", "short"})
+    names = dict.fromkeys(SCENARIOS, asked) | {name + KNOWN: of_hours for name in ("date only", "amount", "short")}
     sys.stdout.write("| " + " | ".join(HEADINGS) + " |\n|" + "---|" * len(HEADINGS) + "\n")
     with ProcessPoolExecutor(N_PROCESSES, mp_context=get_context("spawn")) as pool:
-        for name in names:
-            found = list(pool.map(simulate, repeat(name), range(n_sets), chunksize=20))
+        for name, questions in names.items():
+            found = list(pool.map(simulate, repeat(name), range(n_sets), repeat(questions), chunksize=20))
             for row in rates(name, found):
                 sys.stdout.write("| " + " | ".join("" if value is None else str(value) for value in row) + " |\n")
             sys.stdout.flush()
