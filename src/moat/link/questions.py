@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from moat.link.effects import Drawn, Effect, Permuted, coefficient, permute_labels, permute_paths
+from moat.link.effects import Drawn, Effect, Permuted, coefficient, independent, permute_labels, permute_paths
 from moat.link.field import Field
 from moat.link.mixed import Floats, Projection, reml
 
@@ -40,7 +40,7 @@ class Finding:
 
 
 def find(question: Question, field: Field, seed: int, n_random: int = 9_999, like: Finding | None = None) -> Finding | None:
-    """Return what a question finds, or None where there are too few companies or owners to ask it.
+    """Return what a question finds, or None where too few companies or owners are there, or differ, to ask it.
 
     Args:
         question: The question.
@@ -60,6 +60,9 @@ def find(question: Question, field: Field, seed: int, n_random: int = 9_999, lik
     like = like if like is not None and len(like.log_sd) == groups.n_spreads + 2 else None
     without = find("owning", field, seed, n_random, like.without_size if like else None) if question == "size" else None
     base, tested = design(question, field)
+    whole = np.hstack([base, tested.mean()])
+    if len(independent(whole)) < whole.shape[1]:
+        return None
     effect, fit = coefficient(groups, base, field.rating, tested, like.log_sd if like else None)
     test, null_log_sd = None, fit.v.log_sd
     if like is None or effect.interval[0] > 0:

@@ -86,3 +86,10 @@ def test_e12_too_few_owners_are_not_asked() -> None:
     field = made_field(5, n_owners=2)
     assert find("owning", field, seed=1) is None
     assert find("amount", field.only(field.company < 5), seed=1) is None
+
+
+def test_three_owners_whose_hours_and_shares_are_one_number_are_not_asked() -> None:
+    field = made_field(6, n_owners=3)
+    alike = replace(field.hours, own_short=field.hours.own, other=field.hours.other * 0)
+    assert find("short", replace(field, hours=alike), seed=1) is None
+    assert find("amount", replace(field, hours=alike), seed=1) is not None
