@@ -11,10 +11,11 @@ from datamoat.settings import find_content
 
 TITLES = schedule.titles(read_sources(find_content()))
 LANDED = [sdk.Asset(schedule.raw(name), group="raw", extra={"of": title}) for name, title in TITLES.items()]
+DECIDED = sdk.Asset(schedule.DECIDED, group="raw")
 WAREHOUSE = sdk.Asset(schedule.WAREHOUSE, group="published")
 
 
-@sdk.dag(**schedule.common(sdk, "build_warehouse", pool=schedule.WRITER), schedule=sdk.AssetAny(*LANDED), tags=["warehouse"],
+@sdk.dag(**schedule.common(sdk, "build_warehouse", pool=schedule.WRITER), schedule=sdk.AssetAny(*LANDED, DECIDED), tags=["warehouse"],
      doc_md=__doc__, dag_display_name="Build, audit, publish", is_paused_upon_creation=False)  # fmt: skip
 def build_warehouse():
     """Build, audit, publish."""

@@ -2,6 +2,7 @@
 
 from airflow import sdk
 from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from datamoat.orchestration import schedule
@@ -44,15 +45,23 @@ def ingest(source_id, title, about, when, tags, host, requests=()):
 
             return tasks.validate(source_id)
 
+        @sdk.task(trigger_rule="none_failed", doc_md="List the requests in quarantine that nobody has decided about.")
+        def undecided():
+            from datamoat.orchestration import quarantine
+
+            return quarantine.undecided(source_id)
+
         if host is None:
             land()
         else:
-            (fetched := fetch()) >> (landing := land()) >> (validated := validate())
+            (fetched := fetch()) >> (landing := land()) >> [(validated := validate()), (waiting := undecided())]
             [fetched, landing, validated] >> EmptyOperator(
-                task_id="all_good",
-                trigger_rule="none_failed",
-                doc_md="So that a failed request fails the run, whatever came after.",
-            )
+                task_id="all_good", trigger_rule="none_failed", doc_md="So that a failed request fails the run, whatever came after.",
+            )  # fmt: skip
+            TriggerDagRunOperator.partial(
+                task_id="open_decision", trigger_dag_id=schedule.QUARANTINE, skip_when_already_exists=True,
+                doc_md="Start a run in which a person decides, once for each quarantine of a request.",
+            ).expand_kwargs(waiting)  # fmt: skip
 
     return of_source()
 

@@ -48,7 +48,9 @@ def driven(migrated: Any) -> Any:
 
 def test_every_dag_runs_through(driven: Any, migrated: Any) -> None:
     assert driven["states"] == dict.fromkeys(NAMES, "success")
-    assert {state for tasks in driven["tasks"].values() for state in tasks.values()} == {"success"}
+    states = {(name, state) for tasks in driven["tasks"].values() for name, state in tasks.items()}
+    assert {name for name, state in states if state == "skipped"} == {"open_decision"}  # nothing is in quarantine
+    assert {state for _, state in states} == {"success", "skipped"}
 
 
 def test_facts_lead_through_a_build_to_a_published_file_an_export_and_a_release(driven: Any, migrated: Any) -> None:
@@ -77,7 +79,14 @@ def test_what_is_published_already_triggers_no_build(driven: Any, migrated: Any)
     found = migrated.python(DRIVE, "ingest__reference", "ingest__example_board")
     assert found["tasks"] == {
         "ingest__reference": {"land": "skipped"},
-        "ingest__example_board": {"fetch": "success", "land": "skipped", "validate": "success", "all_good": "success"},
+        "ingest__example_board": {
+            "fetch": "success",
+            "land": "skipped",
+            "undecided": "success",
+            "open_decision": "skipped",
+            "validate": "success",
+            "all_good": "success",
+        },
     }
 
 
@@ -98,7 +107,8 @@ def test_an_empty_response_fails_the_run_by_name_and_changes_nothing(
     found = migrated.python(DRIVE, "ingest__example_board")
     assert found["states"] == {"ingest__example_board": "failed"}
     assert found["tasks"]["ingest__example_board"] == {
-        "fetch": "success", "land": "skipped", "validate": "failed", "all_good": "upstream_failed",
+        "fetch": "success", "land": "skipped", "undecided": "success", "open_decision": "skipped", "validate": "failed",
+        "all_good": "upstream_failed",
     }  # fmt: skip
     assert hashlib.sha256(migrated.settings.published.read_bytes()).hexdigest() == before
     assert len(migrated.upstream.posted) == 1

@@ -4,7 +4,10 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 import urllib.error
 from collections.abc import Callable, Iterator
@@ -16,7 +19,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from datamoat.ingest.decisions import RECORD
 from datamoat.orchestration import airflow_local as local
+from datamoat.settings import Settings
 
 pytest.importorskip("airflow")
 psutil = pytest.importorskip("psutil")  # Airflow brings it
@@ -120,7 +125,24 @@ def published(world: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def started(world: Any, free_port: Callable[[], int], api_of: Callable[..., Any]) -> Iterator[Scheduler]:
+def sealed(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Close the content tree to Airflow and all that it starts, as in a container: root loses its right to write anywhere."""
+    for path in (world.content, *world.content.rglob("*")):
+        path.chmod(path.stat().st_mode & ~0o222)
+    if os.geteuid() != 0:
+        pytest.skip("the tests beside Airflow change what Airflow may not: run them as root")
+    program = tmp_path_factory.mktemp("bin") / "airflow"
+    lost = "-dac_override,-dac_read_search,-fowner"
+    program.write_text(f'#!/bin/sh\nexec setpriv --inh-caps={lost} --bounding-set={lost} {local._program()} "$@"\n')
+    program.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "_program", lambda: str(program))
+        yield world
+
+
+@pytest.fixture(scope="module")
+def started(sealed: Any, free_port: Callable[[], int], api_of: Callable[..., Any]) -> Iterator[Scheduler]:
+    world = sealed
     world.home.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in world.environment.items():
@@ -215,7 +237,8 @@ def test_an_upstream_that_turns_empty_is_quarantined_and_named_while_the_old_fil
     run = scheduler.trigger("ingest__example_board")
     assert scheduler.ended("ingest__example_board", run) == "failed"
     assert scheduler.tasks("ingest__example_board", run) == {
-        "fetch": "success", "land": "skipped", "validate": "failed", "all_good": "upstream_failed",
+        "fetch": "success", "land": "skipped", "undecided": "success", "open_decision": "skipped", "validate": "failed",
+        "all_good": "upstream_failed",
     }  # fmt: skip
     about = f"ingest__example_board failed in run {run}: validate: example_board: entries is quarantined since"
     scheduler.until("an alert was sent", lambda: any(about in posted for posted in scheduler.world.upstream.posted))
@@ -352,6 +375,58 @@ def test_a_failed_run_can_be_cleared_within_its_deadline(scheduler: Scheduler) -
     cleared = {"dag_run_id": run, "dry_run": False, "only_failed": False}
     scheduler.api.call("/api/v2/dags/ingest__example_board/clearTaskInstances", cleared, scheduler.token)
     assert scheduler.ended("ingest__example_board", run) == "success"
+
+
+def test_one_answer_leads_from_a_quarantine_to_a_published_file_though_the_content_tree_is_read_only(
+    scheduler: Scheduler, lists: Callable[..., None], tmp_path: Path
+) -> None:
+    world, dag = scheduler.world, "ingest__example_board"
+    scheduler.wait_until_idle()
+    lists(9, 0.5)  # three times as many as before
+    assert scheduler.ended(dag, scheduler.trigger(dag)) == "failed"
+    asked = "dags/~/dagRuns/~/hitlDetails?response_received=false"
+
+    def waiting() -> Any:
+        return scheduler.get(asked)["hitl_details"]
+
+    (detail,) = scheduler.until("a person is called", waiting)
+    assert detail["task_instance"]["dag_id"] == "quarantine"
+    assert "example\\_board: entries of" in detail["subject"].replace("_", "\\_")
+    assert detail["body"].count("| entries | new | Entry") == 6
+    assert scheduler.ended(dag, scheduler.trigger(dag)) == "failed"
+    scheduler.until("it is tried again", lambda: len(scheduler.runs("quarantine")) == 1 and waiting() == [detail])
+    before, run = published(world), detail["task_instance"]["dag_run_id"]
+    path = f"/api/v2/dags/quarantine/dagRuns/{run}/taskInstances/decision/-1/hitlDetails"
+    answer = {"chosen_options": ["Accept"], "params_input": {"reason": "their list is longer since the weekend"}}
+    scheduler.api.call(path, answer, scheduler.token, method="PATCH")
+    scheduler.until("it is published", lambda: listed(world)[0] and published(world) != before)
+    scheduler.wait_until_idle()
+    wanted = (
+        "select distinct decision, decided_by, decision_reason, validation_status from meta.snapshots where decision is not null"
+    )
+    with duckdb.connect(str(world.settings.published), read_only=True) as con:
+        assert con.sql(wanted).fetchall() == [("accept", "admin", answer["params_input"]["reason"], "revision")]
+        assert con.sql("select count(*) from marts.listed where entry_name = 'Entry 8'").fetchall() == [(1,)]
+        tables = con.sql("select table_name, content_hash from meta.models where layer = 'marts'").fetchall()
+    assert waiting() == []
+    # A checkout that has the decision by git, and the responses without it, builds the same.
+    again = Settings(shutil.copytree(world.content, tmp_path / "content"), tmp_path / "data", 2, "1GB")
+    there = {**world.environment, "DATAMOAT_ROOT": str(again.content), "DATAMOAT_DATA": str(world.data)}
+    here = {**there, "DATAMOAT_DATA": str(again.data)}
+    (again.reference / "quarantine").mkdir()
+    for environment, words in ((there, ("accept", "--mirror")), (here, ("run",))):
+        if words == ("run",):
+            shutil.copytree(world.data / "snapshots", again.snapshots, ignore=shutil.ignore_patterns(f"*{RECORD}"))
+        done = subprocess.run(
+            [sys.executable, "-m", "datamoat", *words], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    for name in ("listed.parquet", "lab_volume.parquet"):
+        assert (again.lake / "marts" / name).read_bytes() == (world.settings.lake / "marts" / name).read_bytes()
+    with duckdb.connect(str(again.published), read_only=True) as con:
+        assert con.sql("select table_name, content_hash from meta.models where layer = 'marts'").fetchall() == tables
+        assert con.sql("select build_id from meta.build").fetchall()[0][0] == listed(world)[1]
+        assert con.sql(wanted).fetchall() == [("accept", "admin", answer["params_input"]["reason"], "revision")]
 
 
 def test_no_secret_reaches_a_log_a_template_an_event_a_receipt_or_an_export(scheduler: Scheduler) -> None:

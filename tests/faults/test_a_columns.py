@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,12 +14,12 @@ import polars as pl
 import pytest
 
 from datamoat.errors import SourceChangedError
+from datamoat.ingest.decisions import Choice, Decision, write_decision
 from datamoat.ingest.inbox import take_inbox
 from datamoat.ingest.land import land_source
 from datamoat.ingest.landings import Landing, read_landings
 from datamoat.ingest.source_state import states
 from datamoat.parsing import fold, parse_count, parse_date, parse_interval, parse_number
-from datamoat.project.acceptances import Acceptance, write_acceptance
 from datamoat.project.sources import Source
 from datamoat.settings import Settings
 
@@ -346,8 +346,9 @@ def test_a_person_ends_a_quarantine(
     bench.feed(board())
     landing = bench.feed(board(drop=15, votes=10))
     assert landing.validation_status == "suspicious"
-    write_acceptance(
-        bench.settings, Acceptance(landing.snapshot_id, "aa_api", "text_to_video", landing.sha256, date(2026, 4, 1), "halved")
+    write_decision(
+        bench.settings,
+        Decision(landing.snapshot_id, landing.sha256, Choice.ACCEPT, datetime(2026, 4, 1, tzinfo=UTC), "ann", "halved"),
     )
     assert bench.feed(board(drop=15, votes=20)).validation_status == "ok"
 

@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -629,10 +629,10 @@ def test_after_a_fault_is_gone_the_result_is_as_if_it_had_never_been(
     assert served([good[0], bad, good[1], "<html>", good[2]]) == served([good[0], None, good[1], None, good[2]])
 
 
-def test_an_accepted_snapshot_is_served_and_the_decision_is_a_line_in_a_file(
+def test_an_accepted_snapshot_is_served_by_a_decision_in_the_data_folder_or_in_the_content_tree(
     tmp_path: Path, source: Callable[[str], Source], board: Board, bench_of: Any
 ) -> None:
-    from datamoat.project.acceptances import Acceptance, read_accepted, write_acceptance
+    from datamoat.ingest.decisions import Choice, Decision, read_decisions, write_decision, write_mirror
 
     settings = Settings(tmp_path / "content", tmp_path / "data")
     (tmp_path / "content/data/reference").mkdir(parents=True)
@@ -640,16 +640,23 @@ def test_an_accepted_snapshot_is_served_and_the_decision_is_a_line_in_a_file(
     bench.feed(board())
     halved = bench.feed(board(drop=15))
     assert halved.validation_status == "suspicious"
-    path = write_acceptance(
-        settings,
-        Acceptance(halved.snapshot_id, "aa_api", "text_to_video", halved.sha256, date(2026, 3, 3), 'halved, "so they say"'),
-    )
-    land_source(settings, bench.source)
-    now = next(landing for landing in read_landings(settings, bench.source) if landing.snapshot_id == halved.snapshot_id)
-    assert (now.validation_status, now.is_served) == ("revision", True)
-    assert 'halved, "so they say"' in now.reason
-    assert read_accepted(settings)[halved.snapshot_id].reason == 'halved, "so they say"'
-    assert path.read_text().count("\n") == 2
+    when, why = datetime(2026, 3, 3, 8, tzinfo=UTC), 'halved, "so\nthey say" (ann@example.org, +49 30 1234 567)'
+    record = write_decision(settings, Decision(halved.snapshot_id, halved.sha256, Choice.ACCEPT, when, "ann@example.org", why))
+
+    def status() -> tuple[str, bool, str]:
+        land_source(settings, bench.source)
+        now = next(landing for landing in read_landings(settings, bench.source) if landing.snapshot_id == halved.snapshot_id)
+        return now.validation_status, now.is_served, now.reason
+
+    public = 'halved, "so they say" ([address], [address])'
+    accepted = status()
+    assert accepted[:2] == ("revision", True)
+    assert f"accepted on 2026-03-03 by ann: {public}" in accepted[2]
+    assert write_mirror(settings)[1] == 1
+    record.unlink()
+    assert status() == accepted, "git has the decision too"
+    known = read_decisions(settings, "aa_api")[halved.snapshot_id]
+    assert (known.decided_by, known.reason, known.decided_at) == ("ann", public, when)
     assert bench.feed(board(drop=15, votes=9)).validation_status == "ok", "the accepted vintage is the new measure"
 
 

@@ -23,10 +23,10 @@ from datamoat.build.record import read_build
 from datamoat.build.run import build_models
 from datamoat.cli.app import app
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError, PublishRefusedError
+from datamoat.ingest.decisions import Choice, Decision, write_decision
 from datamoat.ingest.page_monitor import watch_pages
 from datamoat.ingest.terms import changed_terms
 from datamoat.parsing import shown
-from datamoat.project.acceptances import Acceptance, write_acceptance
 from datamoat.project.read import read_project
 from datamoat.project.scaffold import write_source
 from datamoat.project.sources import find_source, read_source
@@ -101,9 +101,7 @@ def test_a24_changed_terms_are_an_alarm_and_pause_exports_until_a_person_has_rea
     ):
         export_tables(settings, replace=True)
     (receipt,) = changed_terms(settings).values()
-    write_acceptance(
-        settings, Acceptance(receipt.snapshot_id, "watched_pages", receipt.request, receipt.sha256, moment.date(), "read")
-    )
+    write_decision(settings, Decision(receipt.snapshot_id, receipt.sha256, Choice.ACCEPT, moment, "ann", "read"))
     assert changed_terms(settings) == {}
     export_tables(settings, replace=True)
 

@@ -93,8 +93,17 @@ def test_plan_accept_and_diagnose_lead_from_a_quarantine_to_a_served_answer(run:
     done = run("accept", "aa_api", snapshot, "--reason", "the publisher confirms that the board was halved")
     assert done.exit_code == 0, done.output
     assert "is now revision" in done.output
-    assert "the publisher confirms" in (content / "data" / "reference" / "accepted_snapshots.csv").read_text()
     assert run("diagnose", "aa_api").exit_code == 0
+    mirror = content / "data" / "reference" / "quarantine" / "decisions.csv"
+    assert not mirror.exists(), "a decision is written where the snapshots are, and the content tree may be read-only"
+    assert "1 of them new" in run("accept", "--mirror").output
+    assert "0 of them new" in run("accept", "--mirror").output
+    assert mirror.read_text() == run("accept", "--csv").output
+    assert "the publisher confirms" in mirror.read_text()
+    done = run("accept", "aa_api", snapshot, "--keep", "--reason", "it was a mistake of theirs", "--by", "ann@example.org")
+    assert "is now suspicious, decided by ann." in done.output
+    assert run("diagnose", "aa_api").exit_code == 1
+    assert mirror.read_text() in run("accept", "--csv").output, "nothing was taken away"
 
 
 def test_diagnose_says_what_to_do_about_the_newest_answer_and_about_silence(run: Run, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from datamoat.build import inputs
 from datamoat.build.record import Build, read_build
 from datamoat.build.run import build_models
 from datamoat.errors import AuditFailedError, BusyError, PublishRefusedError, UsageError
+from datamoat.ingest.decisions import COLUMNS, MIRROR, Choice, Decision, write_decision
 from datamoat.project.read import read_project
 from datamoat.publish import audit as auditing
 from datamoat.publish import refresh as refreshing
@@ -373,7 +374,12 @@ TOUCHED: dict[str, Touch] = {
     "a snapshot": lambda settings, _: Snapshots(settings.snapshots, "press").store(
         "page", b"new", retrieved_at=datetime(2026, 3, 1, tzinfo=UTC), url="https://example.org", route="http", extension="txt"
     ),
-    "an acceptance": lambda settings, _: (settings.reference / "accepted_snapshots.csv").write_text("snapshot_id\n"),
+    "a decision about a quarantined snapshot": lambda settings, _: write_decision(
+        settings, Decision("press/page/2026-03-01/0123456789ab", "", Choice.KEEP, datetime(2026, 3, 1, tzinfo=UTC), "ann", "old")
+    ),
+    "the mirror of the decisions": lambda settings, _: (
+        (settings.reference / "quarantine").mkdir() or (settings.reference / MIRROR).write_text(",".join(COLUMNS) + "\n")
+    ),
     "the published file": lambda settings, _: settings.published.unlink(),
     "a bit of the published file": lambda settings, _: replaced(settings.published, settings.published.read_bytes()[:-1] + b"\1"),
     "its manifest": lambda settings, _: next((settings.warehouse / "builds").glob("*.json")).unlink(),

@@ -52,13 +52,6 @@ with days as (
         'released_on' as column_name,
         released_on::varchar as stated
     from models
-    union all
-    select
-        'accepted_snapshots' as file_name,
-        line,
-        'accepted_on' as column_name,
-        accepted_on::varchar as stated
-    from accepted_snapshots
 )
 
 select

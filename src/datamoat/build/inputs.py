@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 
 from datamoat.errors import ContentError
+from datamoat.ingest.decisions import RECORD
 from datamoat.ingest.landings import landing_rows, raw_relations
-from datamoat.project.acceptances import file_of
 from datamoat.project.fingerprint import OWN, code_hash, package_folder, versions
 from datamoat.project.model import Project
 from datamoat.project.read import BUILD_FILE, content_hash
@@ -23,6 +23,9 @@ from datamoat.storage.lake import identifier, parquet, quoted
 from datamoat.storage.snapshots import RECEIPT
 
 LEFT_OUT_AFTER = "left_out_after"  # the input that is there when an as-of date was given
+SERVED = (  # what a build is a function of, of what became of a snapshot
+    "source_id", "request", "snapshot_id", "validation_status", "decision", "decided_at", "decided_by", "decision_reason",
+)  # fmt: skip
 NO_SETTING = {"known", "public", "causes"}  # of transforms/build.yml: what is about inputs, not about models
 
 
@@ -30,7 +33,7 @@ def fingerprint(settings: Settings, as_of: date | None = None) -> str:
     """Return the hash of the bytes of everything that a build, its audit and its publication are a function of.
 
     It reads files and understands none, so that an unchanged run is known as such before anything is parsed: the content
-    tree, the reference facts, the receipts of the snapshots, the engine and its libraries.
+    tree, the reference facts, the receipts of the snapshots and the decisions about them, the engine and its libraries.
 
     Args:
         settings: Where things are.
@@ -41,9 +44,7 @@ def fingerprint(settings: Settings, as_of: date | None = None) -> str:
     for root in (settings.content / "transforms", settings.content / "expectations", settings.reference, *packages):
         for path in _files(root, "*"):
             digest.update(f"{root.name}/{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
-    if (accepted := file_of(settings)).is_file():
-        digest.update(accepted.read_bytes())
-    for path in _files(settings.snapshots, f"*{RECEIPT}"):
+    for path in [*_files(settings.snapshots, f"*{RECEIPT}"), *_files(settings.snapshots, f"*{RECORD}")]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -51,7 +52,7 @@ def fingerprint(settings: Settings, as_of: date | None = None) -> str:
 def input_hashes(settings: Settings, project: Project, facts: tuple[ReferenceTable, ...]) -> dict[str, str]:
     """Return the hash of everything a build is a function of, by name."""
     served = sorted(
-        (str(row["source_id"]), str(row["request"]), str(row["snapshot_id"]), str(row["validation_status"]))
+        tuple(str(row[name]) for name in SERVED if row.get(name) is not None)
         for row in landing_rows(settings, read_sources(project.content))
     )
     return {

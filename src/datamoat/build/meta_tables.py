@@ -14,7 +14,8 @@ from datamoat.project.sources import EVERY_DAYS, Source
 SNAPSHOTS: dict[str, Any] = {
     "snapshot_id": pl.String, "source_id": pl.String, "request": pl.String, "captured_on": pl.Date,
     "retrieved_at": pl.Datetime("us"), "validation_status": pl.String, "is_served": pl.Boolean, "reason": pl.String,
-    "n_rows": pl.Int64, "n_bytes": pl.Int64, "sha256": pl.String, "url": pl.String,
+    "n_rows": pl.Int64, "n_bytes": pl.Int64, "sha256": pl.String, "url": pl.String, "decision": pl.String,
+    "decided_at": pl.Datetime("us"), "decided_by": pl.String, "decision_reason": pl.String,
 }  # fmt: skip
 SOURCES: dict[str, Any] = {
     "source_id": pl.String, "title": pl.String, "publisher": pl.String, "licence": pl.String, "licence_url": pl.String,
@@ -27,7 +28,7 @@ META_TABLES = {
     "models": "Every table of the build: what a row is, what it reads, how it is made.",
     "columns": "Every column of every table, with type, unit and description.",
     "sources": "Every publisher's data product that data were taken from, with its terms and the line that credits it.",
-    "snapshots": "Every response of an upstream and every reference file, with its hash and its validation status.",
+    "snapshots": "Every response of an upstream and every reference file, with its hash, its validation status and what a person decided about it.",
     "citations": "Every page a fact was read from.",
     "assumptions": "Every number we chose, with its range and reason.",
     "glossary": "Every term this project uses, with its definition, other names and Chinese term.",

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from datamoat.cli.options import AsJson
-from datamoat.errors import SourceChangedError, UsageError
+from datamoat.errors import UsageError
 from datamoat.ingest.status import FetchStatus, State, Status
 from datamoat.settings import Settings, read_settings
 from datamoat.views.render import rows, say
 
 if TYPE_CHECKING:
-    from datamoat.ingest.landings import Landing
     from datamoat.ingest.outcome import FetchReport
     from datamoat.ingest.source_state import RequestState
     from datamoat.project.sources import Source
@@ -158,10 +157,13 @@ def plan(
 
     Example: datamoat plan SOURCE
     """
+    from datamoat.ingest.quarantine import quarantined
     from datamoat.ingest.validate import changes_of
+    from datamoat.project.sources import find_source
 
     settings = read_settings()
-    one, landing = _quarantined(settings, source, snapshot)
+    one = find_source(settings.content, source)
+    landing = quarantined(settings, one, snapshot)
     if not as_json:
         typer.echo(f"{landing.snapshot_id} is {landing.validation_status}: {landing.reason}\n")
     changes = changes_of(settings, one, landing.snapshot_id)
@@ -182,42 +184,57 @@ def plan(
 
 
 def accept(
-    source: Annotated[str, typer.Argument(help="The source.")],
-    snapshot: Annotated[str, typer.Argument(help="The snapshot to accept.")],
-    reason: Annotated[str, typer.Option(help="Why it is accepted; kept in git.")],
+    source: Annotated[str | None, typer.Argument(help="The source.")] = None,
+    snapshot: Annotated[str | None, typer.Argument(help="The snapshot to accept.")] = None,
+    reason: Annotated[str, typer.Option(help="Why; published with who decided.")] = "",
+    by: Annotated[str | None, typer.Option(help="Who decides; your user name, if left out.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep it in quarantine; an earlier acceptance no longer counts.")] = False,
+    mirror: Annotated[bool, typer.Option("--mirror", help="Write every decision into the checkout, for git.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print every decision as CSV, for a checkout elsewhere.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Accept a quarantined snapshot or changed terms of a source, and keep the decision as a line that git keeps.
+    """Accept a quarantined snapshot or changed terms of a source: record the decision beside the snapshot, with who and why.
 
     Example: datamoat accept SOURCE SNAPSHOT --reason "the publisher halved its list"
     """
-    from datamoat.ingest.land import land_source
+    import getpass
+
+    from datamoat.ingest.decisions import Choice, Decision, mirror_text, write_decision, write_mirror
     from datamoat.ingest.page_monitor import FOLDER
+    from datamoat.ingest.quarantine import decide
     from datamoat.ingest.terms import find_terms
-    from datamoat.project.acceptances import Acceptance, write_acceptance
+    from datamoat.project.sources import find_source
     from datamoat.storage.files import one_writer
 
     settings = read_settings()
+    if as_csv:
+        typer.echo(mirror_text(settings), nl=False)
+        return
+    if mirror:
+        with one_writer(settings.data, "accept"):
+            path, n_new = write_mirror(settings)
+        what = f"{path.relative_to(settings.content)} has every decision, {n_new} of them new; commit it."
+        say(what, as_json=as_json, path=path, n_new=n_new)
+        return
+    if not source or not snapshot:
+        raise UsageError("which snapshot?", "the command line", "datamoat accept SOURCE SNAPSHOT --reason TEXT")
     if not reason.strip():
-        raise UsageError("an acceptance needs a reason", "--reason", "state why the data are right.")
+        raise UsageError("a decision needs a reason", "--reason", "state why the data are right.")
+    by, at = by or getpass.getuser(), datetime.now(UTC)
+    in_git = "`datamoat accept --mirror` writes the decision into the checkout for git."
     if source == FOLDER:
         terms = find_terms(settings, snapshot)
-        today = datetime.now(UTC).date()
-        entry = Acceptance(terms.snapshot_id, FOLDER, terms.request, terms.sha256, today, " ".join(reason.split()))
-        path = write_acceptance(settings, entry)
-        typer.echo(f"the terms in {terms.snapshot_id} are agreed to; written to {path.name}. Commit that file.")
+        write_decision(settings, Decision(terms.snapshot_id, terms.sha256, Choice.ACCEPT, at, by, reason))
+        what = f"the terms in {terms.snapshot_id} are agreed to. {in_git}"
+        say(what, as_json=as_json, snapshot_id=terms.snapshot_id, decided_by=by)
         return
     with one_writer(settings.data, "accept"):
-        one, landing = _quarantined(settings, source, snapshot)
-        entry = Acceptance(
-            landing.snapshot_id, one.id, landing.request, landing.sha256, datetime.now(UTC).date(), " ".join(reason.split())
-        )
-        path = write_acceptance(settings, entry)
-        landed, _ = land_source(settings, one)
-    status = next((found.validation_status for found in landed if found.snapshot_id == landing.snapshot_id), "?")
+        one = find_source(settings.content, source)
+        landing, decision = decide(settings, one, snapshot, Choice.KEEP if keep else Choice.ACCEPT, by=by, reason=reason, at=at)
     say(
-        f"{landing.snapshot_id} is now {status}; written to {path.relative_to(settings.content)}. Commit that file, then run `datamoat run`.",
-        as_json=as_json, snapshot_id=landing.snapshot_id, validation_status=status, path=path,
+        f"{landing.snapshot_id} is now {landing.validation_status}, decided by {decision.decided_by}. "
+        f"`datamoat run` publishes it, {in_git}",
+        as_json=as_json, **decision.plain, validation_status=landing.validation_status,
     )  # fmt: skip
 
 
@@ -306,49 +323,6 @@ def new_source(
         "`pytest tests/unit/test_samples.py` passes, name new columns in transforms/columns.yml, then `make check`.",
         as_json=as_json, folder=folder,
     )  # fmt: skip
-
-
-def _quarantined(settings: Settings, source: str, snapshot: str | None) -> tuple["Source", "Landing"]:
-    """Return a source and one landing of it that is suspicious.
-
-    Raises:
-        UsageError: There is none, or the one named is not quarantined.
-        SourceChangedError: It could not be read, so there is nothing to serve.
-    """
-    from datamoat.ingest.land import land_source
-    from datamoat.ingest.landings import read_landings
-    from datamoat.project.sources import find_source
-    from datamoat.storage.snapshots import Snapshots
-
-    one = find_source(settings.content, source)
-    land_source(settings, one)
-    landings = {
-        landing.snapshot_id: landing
-        for landing in sorted(read_landings(settings, one), key=lambda landing: (landing.captured_on, landing.retrieved_at))
-    }
-    if snapshot is None:
-        waiting = [landing for landing in landings.values() if landing.validation_status == Status.SUSPICIOUS]
-        if not waiting:
-            raise UsageError(
-                f"{source} has nothing in quarantine",
-                f"data/snapshots/{source}",
-                f"`datamoat diagnose {source}` shows its last runs.",
-            )
-        return one, waiting[-1]
-    landing = landings[Snapshots(settings.snapshots, one.id).get(snapshot).snapshot_id]
-    if landing.validation_status == Status.ERROR or (landing.validation_status == Status.SUSPICIOUS and landing.n_rows == 0):
-        raise SourceChangedError(
-            f"{landing.snapshot_id} holds no rows that could be served: {landing.reason}",
-            f"data/snapshots/{source}",
-            f"`datamoat diagnose {source}` shows what to do.",
-        )
-    if landing.validation_status != Status.SUSPICIOUS:
-        raise UsageError(
-            f"{landing.snapshot_id} is not in quarantine: its validation status is {landing.validation_status}",
-            f"data/snapshots/{source}",
-            "there is nothing to accept.",
-        )
-    return one, landing
 
 
 def _next_step(state: "RequestState") -> str:

@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 
 import datamoat
+from datamoat.ingest.decisions import Decision, read_decisions
 from datamoat.ingest.landings import Landing, raw_folder, read_log, rows_of, write_log, write_tables
 from datamoat.ingest.status import Status
 from datamoat.ingest.validate import Vintage, read_quarantined, stamp, validate
 from datamoat.log import log
-from datamoat.project.acceptances import Acceptance, read_accepted
 from datamoat.project.fingerprint import code_hash
 from datamoat.project.sources import Source
 from datamoat.settings import Settings
@@ -71,7 +71,7 @@ def land_source(settings: Settings, source: Source) -> tuple[list[Landing], int]
 
 def _land_source(settings: Settings, source: Source) -> tuple[list[Landing], int]:
     store = Snapshots(settings.snapshots, source.id)
-    accepted = read_accepted(settings)
+    accepted = {key: one for key, one in read_decisions(settings, source.id).items() if one.is_acceptance}
     code = _code_hash(source)
     kept = read_log(settings, source.id, code)
     landings: list[Landing] = []
@@ -129,7 +129,7 @@ def _land_request(
     store: Snapshots,
     receipts: list[Receipt],
     before: list[Landing],
-    accepted: dict[str, Acceptance],
+    accepted: dict[str, Decision],
 ) -> list[Landing]:
     """Land the snapshots of one request that follow `before`, in order of time."""
     good = [landing for landing in before if landing.validation_status.is_accepted]

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from datamoat.errors import ContentError
+from datamoat.ingest.decisions import read_decisions
 from datamoat.ingest.part_receipts import counts_paths, snapshot_rows
 from datamoat.ingest.status import Status
 from datamoat.log import log
@@ -89,11 +90,17 @@ def landing_rows(settings: Settings, sources: Iterable[Source]) -> list[dict[str
         "sha256",
         "url",
     )
-    return [
-        {name: getattr(landing, name) for name in wanted} | {"retrieved_at": landing.retrieved_at.replace(tzinfo=None)}
-        for source in sources
-        for landing in read_landings(settings, source)
-    ] + [row for source in sources if source.part is not None for row in snapshot_rows(settings, source)]
+    rows = []
+    for source in sources:
+        decisions = read_decisions(settings, source.id)
+        for landing in read_landings(settings, source):
+            row = {name: getattr(landing, name) for name in wanted} | {"retrieved_at": landing.retrieved_at.replace(tzinfo=None)}
+            if (decision := decisions.get(landing.snapshot_id)) is not None:
+                row |= {"decision": decision.choice.value, "decided_at": decision.decided_at.replace(tzinfo=None)}
+                row |= {"decided_by": decision.decided_by, "decision_reason": decision.reason}
+            rows.append(row)
+        rows += snapshot_rows(settings, source) if source.part is not None else []
+    return rows
 
 
 def raw_relations(settings: Settings, sources: Iterable[Source]) -> dict[str, RawTable]:

@@ -1,12 +1,12 @@
 """The terms of live sources: fetched again with the cited pages; a change pauses releases and exports until a person has read it.
 
-The text of the first response is what was agreed to. A person who has read a later one accepts its snapshot, by a line in the
-file of acceptances, and from then on that text is agreed to.
+The text of the first response is what was agreed to. A person who has read a later one accepts its snapshot, which is
+recorded beside it, and from then on that text is agreed to.
 """
 
 from datamoat.errors import PublishRefusedError, UsageError
+from datamoat.ingest.decisions import read_decisions
 from datamoat.ingest.page_monitor import FOLDER, OK, READ, Page, seen_text
-from datamoat.project.acceptances import read_accepted
 from datamoat.project.sources import read_sources
 from datamoat.settings import Settings
 from datamoat.storage.snapshots import Receipt, Snapshots
@@ -23,7 +23,8 @@ def changed_terms(settings: Settings) -> dict[str, Receipt]:
     """Return the newest response of each source whose terms differ from what was agreed to."""
     if not (settings.snapshots / FOLDER).is_dir():
         return {}
-    store, accepted = Snapshots(settings.snapshots, FOLDER), read_accepted(settings)
+    store, decisions = Snapshots(settings.snapshots, FOLDER), read_decisions(settings, FOLDER)
+    accepted = {snapshot_id for snapshot_id, one in decisions.items() if one.is_acceptance}
     found = {}
     for request in sorted({receipt.request for receipt in store.of() if receipt.request.startswith(PREFIX)}):
         answers = [receipt for receipt in store.of(request) if receipt.status == OK]

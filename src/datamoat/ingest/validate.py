@@ -11,11 +11,11 @@ from datamoat.errors import SourceChangedError
 from datamoat.ingest import parse as reading
 from datamoat.ingest.anomaly_checks import compare, core
 from datamoat.ingest.check_values import late_rows
+from datamoat.ingest.decisions import Decision
 from datamoat.ingest.finding import Finding, rule_label
 from datamoat.ingest.landings import Landing, read_landings, rows_of
 from datamoat.ingest.status import Status
 from datamoat.parsing import DOUBT, Row, shown
-from datamoat.project.acceptances import Acceptance
 from datamoat.project.sources import Source, Table
 from datamoat.settings import Settings
 from datamoat.storage.snapshots import Receipt, Snapshots
@@ -41,7 +41,7 @@ def validate(
     last: Vintage | None,
     seen: dict[str, date],
     quarantined: list[Vintage],
-    acceptance: Acceptance | None,
+    acceptance: Decision | None,
 ) -> tuple[Landing, dict[str, list[Row]]]:
     """Return what became of one snapshot, and its rows."""
 
@@ -95,7 +95,7 @@ def validate(
     found.notes += remarks
     if acceptance is not None and n_rows:
         found = Finding(
-            revisions=[f"accepted on {acceptance.accepted_on}: {acceptance.reason}"],
+            revisions=[f"accepted on {acceptance.decided_at:%Y-%m-%d} by {acceptance.decided_by}: {acceptance.reason}"],
             notes=[*found.suspicions, *found.revisions, *found.notes],
         )
     return landing(found.status, found.reason, n_rows, rows_sha256, core_sha256), tables
@@ -249,6 +249,6 @@ def _hash(tables: dict[str, Iterable[list[Any]]]) -> str:
     return digest.hexdigest()
 
 
-def stamp(acceptance: Acceptance | None) -> str:
+def stamp(acceptance: Decision | None) -> str:
     """Return what a landing records of the acceptance that accepted it."""
-    return "" if acceptance is None else f"{acceptance.accepted_on}:{acceptance.reason}"
+    return "" if acceptance is None else acceptance.stamp

@@ -19,6 +19,7 @@ from datamoat.settings import find_content
 WRITER = "datamoat_writer"  # one slot: one process at a time builds, publishes or exports
 WAREHOUSE, EXPORT, RELEASE = "warehouse", "exported_tables", "dated_release"
 CAPTURES = "captures_in_inbox"
+QUARANTINE, DECIDED = "quarantine", "quarantine_decisions"  # the DAG in which persons decide, and its asset
 REFERENCE_TITLE = "Reference facts"
 PARTS = "datamoat_parts"  # two slots: two parts of streamed sources are counted at a time
 INBOX = "host_inbox"  # the pool of files that people bring in
