@@ -40,6 +40,10 @@ class SourceUnavailableError(DatamoatError):
     """The publisher did not answer; the same call may work later."""
 
 
+class StoreUnavailableError(DatamoatError):
+    """The store that several hosts share cannot be used; the same call may work later."""
+
+
 class SourceChangedError(DatamoatError):
     """The publisher answered with something we do not understand; a person must look."""
 

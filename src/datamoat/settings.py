@@ -22,6 +22,7 @@ class Settings:
         room: How many bytes of the disk must be free before a build or an export.
         keep_exports: How many exports a scheduler leaves in the data folder; releases are never removed.
         keep_days: After how many days it removes logs and what is on record of runs.
+        store: The bucket that this data folder shares with other hosts, as `s3://bucket/prefix`; empty for none.
     """
 
     content: Path
@@ -31,6 +32,7 @@ class Settings:
     room: int = 2_000_000_000  # a build, its spill and three retained files
     keep_exports: int = 3
     keep_days: int = 30
+    store: str = ""
 
     @property
     def is_packaged(self) -> bool:
@@ -136,6 +138,7 @@ def read_settings(start: Path | None = None) -> Settings:
         room=_positive("DATAMOAT_ROOM_GB", 2) * 1_000_000_000,
         keep_exports=_positive("DATAMOAT_KEEP_EXPORTS", 3),
         keep_days=_positive("DATAMOAT_KEEP_DAYS", 30),
+        store=os.environ.get("DATAMOAT_STORE", ""),
     )
 
 

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from datamoat.errors import PublishRefusedError, UsageError
-from datamoat.release.bundle import checksum_of, make_release, open_release, record, register, released_by, store
+from datamoat.release.bundle import checksum_of, make_release, open_release, released_by, store
+from datamoat.release.register import record, register
 from datamoat.release.tables import FORMULA, export_tables, read_back
 from datamoat.release.verify import rebuild_bundle, verify_bundle
 from datamoat.settings import Settings

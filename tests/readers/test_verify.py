@@ -12,7 +12,8 @@ import duckdb
 import pytest
 
 from datamoat.errors import UsageError
-from datamoat.release.bundle import checksum_of, record, register
+from datamoat.release.bundle import checksum_of
+from datamoat.release.register import record, register
 from datamoat.release.tables import write_sums
 from datamoat.release.verify import check_bytes, verify_bundle
 from datamoat.settings import Settings

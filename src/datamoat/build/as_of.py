@@ -26,7 +26,7 @@ def rebuild_as_of(settings: Settings, day: date) -> tuple[Build, duckdb.DuckDBPy
         day: Every input that became public later is left out.
     """
     project = read_project(settings.content)
-    here = replace(settings, data=settings.lake / "as-of" / day.isoformat())
+    here = replace(settings, data=settings.lake / "as-of" / day.isoformat(), store="")
     here.data.mkdir(parents=True, exist_ok=True)
     snapshots = here.data / "snapshots"
     if settings.snapshots.is_dir() and not snapshots.is_symlink():

@@ -39,6 +39,7 @@ from datamoat.project.sources import read_sources
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, one_lander, part_of, put_in_place, sha256_of, write_whole
 from datamoat.storage.lake import JsonCache, columns_of, content_of, identifier, lake_connection, path_of, quoted, view
+from datamoat.storage.pointer import pull_published
 
 
 def build_models(settings: Settings, project: Project, as_of: date | None = None) -> Build:
@@ -63,6 +64,7 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
         )
     recorded = _recorded(settings.lake)
     cached: dict[str, dict[str, str]] = {}
+    pull_published(settings)
     (settings.lake / BUILD_FILE).unlink(missing_ok=True)
     made_from = fingerprint(settings, as_of)
     sources = read_sources(project.content)

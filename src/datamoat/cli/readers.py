@@ -263,12 +263,13 @@ def export(
         say(f"{shown(folder)}: {_measured(folder)}", as_json=as_json, folder=folder)
         return
     from datamoat.release import bundle as releases
+    from datamoat.release import register
     from datamoat.release.layout import write_layout
 
     with one_writer(settings.data, "export"):
         entry, folder = releases.make_release(settings, on, to, replace=force)
         if record:
-            releases.record(settings.own_content / "data", entry)
+            register.record(settings.own_content / "data", entry)
         site = write_layout(settings)
     say(
         f"{shown(folder)}: {_measured(folder)}\nreleased {entry.released_on}, build {entry.build_id}\nchecksum {entry.checksum}"

@@ -12,6 +12,7 @@ from datamoat.project.sources import Request, Source, find_source
 from datamoat.settings import Settings
 from datamoat.storage.files import one_client
 from datamoat.storage.snapshots import Snapshots
+from datamoat.storage.store import synchronise
 
 if TYPE_CHECKING:
     pass
@@ -58,9 +59,11 @@ def fetch_source(
     from datamoat.ingest.http_client import Client  # a DAG file may import this module; it must not pay for the client
 
     with one_client(settings.snapshots / source.id, FETCH_SECONDS), Client(source, clock=clock) as client:
+        synchronise(settings, f"snapshots/{source.id}")
         store = Snapshots(settings.snapshots, source.id)
         fetcher = Fetcher(client, store, source, secret, clock)
         outcomes = _ask_in_rounds(fetcher, wanted)
+        synchronise(settings, f"snapshots/{source.id}")
         return FetchReport(source.id, tuple(outcomes[name] for name in wanted), client.n_requests)
 
 

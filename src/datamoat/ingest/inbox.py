@@ -11,6 +11,7 @@ from datamoat.project.sources import Source, find_source
 from datamoat.settings import Settings
 from datamoat.storage.files import one_client
 from datamoat.storage.snapshots import Snapshots
+from datamoat.storage.store import synchronise
 
 UNFINISHED = {".part", ".tmp", ".crdownload", ".partial", ".filepart"}
 DATED = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T(\d{2})(\d{2})Z)?")
@@ -43,8 +44,11 @@ def bring_in(
     source.request(request)
     files = _dated_files(str(pattern)) if "{date}" in str(pattern) else [(_day(str(on)) if on else None, Path(pattern))]
     with one_client(settings.snapshots / source.id, FETCH_SECONDS):
+        synchronise(settings, f"snapshots/{source.id}")
         store = Snapshots(settings.snapshots, source.id)
-        return FetchReport(source.id, tuple(_store(store, source, request, moment, path, clock) for moment, path in files))
+        outcomes = tuple(_store(store, source, request, moment, path, clock) for moment, path in files)
+        synchronise(settings, f"snapshots/{source.id}")
+        return FetchReport(source.id, outcomes)
 
 
 def take_inbox(
@@ -67,6 +71,7 @@ def take_inbox(
     outcomes = []
     found, skipped = _finished_files(settings, source, clock)
     with one_client(settings.snapshots / source.id, FETCH_SECONDS):
+        synchronise(settings, f"snapshots/{source.id}")
         store = Snapshots(settings.snapshots, source.id)
         for request, path, moment in found:
             if day in (None, moment.date().isoformat()):
@@ -74,6 +79,7 @@ def take_inbox(
                     outcomes.append(_store(store, source, request, moment, path, clock))
                 except UsageError as failure:
                     skipped.append(f"{request}/{path.name}: {failure.what}; {failure.fix}")
+        synchronise(settings, f"snapshots/{source.id}")
     return FetchReport(source.id, tuple(outcomes)), skipped
 
 

@@ -19,6 +19,7 @@ from datamoat.project.sources import Source
 from datamoat.settings import Settings
 from datamoat.storage.files import one_lander
 from datamoat.storage.snapshots import Receipt, Snapshots
+from datamoat.storage.store import synchronise
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def land_all(settings: Settings, sources: Iterable[Source]) -> LandReport:
 def land_source(settings: Settings, source: Source) -> tuple[list[Landing], int]:
     """Land one source, one process at a time; return the landings made now and how many were landed before."""
     with one_lander(raw_folder(settings)):
+        synchronise(settings, f"snapshots/{source.id}")
         return _land_source(settings, source)
 
 

@@ -14,6 +14,7 @@ from datamoat.project.sql import parsed, split_header, tables_in
 from datamoat.settings import Settings
 from datamoat.storage.files import write_json
 from datamoat.storage.snapshots import PARTS
+from datamoat.storage.store import synchronise
 
 RECEIPT = ".receipt.json"
 RELATION = "part"  # what counts.sql reads
@@ -157,6 +158,7 @@ def write_receipt(settings: Settings, receipt: PartReceipt) -> None:
         value["part_on"] = receipt.part_on.isoformat()
     name = receipt.counts.removesuffix(".parquet") + RECEIPT
     write_json(folder_of(settings, receipt.source_id) / name, value)
+    synchronise(settings, f"snapshots/{receipt.source_id}")
 
 
 def _reason(one: PartReceipt, *, is_served: bool) -> str:

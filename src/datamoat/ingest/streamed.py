@@ -16,6 +16,7 @@ from datamoat.project.part import Part
 from datamoat.project.sources import Source
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, one_client
+from datamoat.storage.store import synchronise
 
 if TYPE_CHECKING:
     from datamoat.ingest.http_client import Client
@@ -43,6 +44,7 @@ def parts_due(settings: Settings, source: Source, today: date) -> list[Due]:
     part = _declared(source)
     if part.max_gigabytes == 0 or part.first_on is None:
         return []
+    synchronise(settings, f"snapshots/{source.id}")
     receipts = read_receipts(settings, source)
     definition = definition_of(source) if receipts else ""
     newest: dict[Due, date] = {}

@@ -28,6 +28,7 @@ PAGES = "host_of_cited_pages"
 # What a failed task means: the error, whether to retry, after how many minutes, and why. The first that matches counts.
 RULES = (
     ("datamoat.errors.SourceUnavailableError", "retry", 10, "it may work later"),
+    ("datamoat.errors.StoreUnavailableError", "retry", 5, "it may work later"),
     ("datamoat.errors.BusyError", "retry", 1, "another process is writing"),
     ("datamoat.errors.DatamoatError", "fail", 0, "a person must look"),
 )

@@ -12,6 +12,7 @@ from datamoat.publish.audit import audit_build
 from datamoat.publish.gx_worker import Worker
 from datamoat.publish.warehouse import publish_warehouse
 from datamoat.settings import Settings
+from datamoat.storage.pointer import pull_published
 from datamoat.storage.warehouse import Published, published_build, remove_log
 
 
@@ -30,6 +31,7 @@ def refresh(settings: Settings, as_of: date | None = None) -> Published:
         What is published; `is_new` is whether this call published it.
     """
     began = time.perf_counter()
+    pull_published(settings)
     current = published_build(settings)
     if current is not None and current.made_from == fingerprint(settings, as_of):
         remove_log(settings)

@@ -25,6 +25,7 @@ from datamoat.publish.results import read_audit
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, part_of, sha256_of
 from datamoat.storage.lake import columns_of, content_of, identifier, parquet, path_of, quoted
+from datamoat.storage.pointer import announce, pull_published, settle
 from datamoat.storage.warehouse import (
     Published,
     check_retained,
@@ -74,6 +75,7 @@ def rollback(settings: Settings, build_id: str | None = None) -> Published:
         PublishRefusedError: Its file is damaged.
         BusyError: A program holds the published file for writing.
     """
+    pull_published(settings)
     current = published_build(settings)
     others = [build for build in retained_builds(settings) if current is None or build.build_id != current.build_id]
     earlier = [build for build in others if build_id or current is None or build.number < current.number] or others
@@ -85,6 +87,7 @@ def rollback(settings: Settings, build_id: str | None = None) -> Published:
             f"choose one of {[build.build_id for build in others]}.",
         )
     check_retained(wanted)
+    announce(settings, wanted, RETAINED_BUILDS)
     _swap_in_copy(settings, wanted)
     return wanted
 
@@ -110,8 +113,10 @@ def _publish(settings: Settings, project: Project) -> Published:
         for table_id, measured in build.tables.items()
         if table_id.startswith("marts.")
     }
+    settle(settings, build.build_id, tables)
     current = published_build(settings)
     if current is not None and (current.build_id, current.tables) == (build.build_id, tables):
+        announce(settings, current, RETAINED_BUILDS)
         remove_log(settings)
         if current.made_from != build.made_from:
             current = replace(current, made_from=build.made_from)
@@ -124,6 +129,7 @@ def _publish(settings: Settings, project: Project) -> Published:
         others = [one for one in retained_builds(settings) if is_intact(one)]
         _check_repeated(build, tables, others, settings)
         if current is None and (again := next((o for o in others if (o.build_id, o.tables) == (build.build_id, tables)), None)):
+            announce(settings, again, RETAINED_BUILDS)
             _swap_in_copy(settings, again)  # the published file was damaged, and what was published is still here
             return again
         if current is not None and current not in others:
@@ -214,6 +220,7 @@ def _retain_and_swap(settings: Settings, build: Build, tables: dict[str, dict[st
     copy_read_only(part, path)
     new.write_manifest()
     try:
+        announce(settings, new, RETAINED_BUILDS)
         _swap_in_copy(settings, new)
     except BaseException:  # what was not published is not retained either
         path.with_suffix(".json").unlink(missing_ok=True)

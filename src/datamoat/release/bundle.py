@@ -7,11 +7,9 @@ file and the list with it cannot change those. A release is made on a day: the o
 which is refused if it runs behind the data.
 """
 
-import csv
 import json
 import shutil
 import subprocess
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,11 +21,12 @@ from datamoat.errors import ContentError, PublishRefusedError, UsageError
 from datamoat.ingest.terms import refuse_changed_terms
 from datamoat.project.yaml_files import read_yaml
 from datamoat.release.descriptors import Release, citation_file, credits_text, croissant, datapackage, readme, ro_crate
+from datamoat.release.register import REGISTER, Entry, record, register
+from datamoat.release.shared import bring_release, pull_register, push_release
 from datamoat.release.sums import SUMS
 from datamoat.release.tables import (
     checked_target,
     credits_of,
-    csv_text,
     licensed_tables,
     write_sums,
     write_tables,
@@ -39,9 +38,7 @@ from datamoat.storage.warehouse import READ_ONLY, check_published, check_retaine
 
 ABOUT = "reports/release/release.yml"
 TEXTS = "reports/release/LICENSES"
-REGISTER = "releases.csv"
 DEPRECATED = "Deprecated"  # begins the description of a column that the next release may leave out
-COLUMNS = ("release_id", "released_on", "build_id", "as_of", "checksum")
 ABOUT_KEYS = {
     "name",
     "title",
@@ -56,17 +53,6 @@ ABOUT_KEYS = {
 }
 ADDRESS = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
 PHONE = r"(^|[^0-9A-Za-z])\+[1-9][0-9]{0,2}[ .-]\(?[0-9]{2,4}\)?[ .-][0-9]{3,4}[ .-]?[0-9]{2,4}([^0-9]|$)"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of a register of releases."""
-
-    release_id: str
-    released_on: date
-    build_id: str
-    as_of: date
-    checksum: str
 
 
 def make_release(
@@ -90,7 +76,7 @@ def make_release(
     """
     target = checked_target(to, replace=replace) if to is not None else None
     about = _about(settings.content)
-    known = register(settings.exports)
+    known = pull_register(settings)
     with open_published(settings, is_closed=False) as con:
         if licensed := licensed_tables(con):
             raise PublishRefusedError(
@@ -105,6 +91,8 @@ def make_release(
             _check_day(day, as_of, known)
             entry = _make(settings, con, about, day)
     folder = store(settings) / entry.release_id
+    bring_release(settings, entry, folder)
+    push_release(settings, entry, folder)
     if target is None:
         return entry, folder
     copy = target / entry.release_id
@@ -123,55 +111,6 @@ def make_release(
 def store(settings: Settings) -> Path:
     """Return the folder that holds every release."""
     return settings.exports / "releases"
-
-
-def register(folder: Path) -> list[Entry]:
-    """Return the releases a register names, oldest first; none where there is no register.
-
-    Raises:
-        ContentError: The register is malformed.
-    """
-    path = folder / REGISTER
-    if not path.is_file():
-        return []
-    try:
-        with path.open(encoding="utf-8", newline="") as handle:
-            rows = list(csv.DictReader(handle, strict=True))
-        found = [
-            Entry(
-                row["release_id"],
-                date.fromisoformat(row["released_on"]),
-                row["build_id"],
-                date.fromisoformat(row["as_of"]),
-                row["checksum"],
-            )
-            for row in rows
-        ]
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as failure:
-        raise ContentError(
-            f"the register of releases is malformed: {failure}", str(path), f"its columns are {', '.join(COLUMNS)}."
-        ) from failure
-    return sorted(found, key=lambda entry: (entry.released_on, entry.release_id))
-
-
-def record(folder: Path, entry: Entry) -> None:
-    """Add one line to a register; a line once written stays.
-
-    Raises:
-        PublishRefusedError: The register holds another checksum for this release.
-    """
-    known = register(folder)
-    for old in known:
-        if old == entry:
-            return
-        if old.release_id == entry.release_id:
-            raise PublishRefusedError(
-                f"{entry.release_id} is registered with another checksum",
-                str(folder / REGISTER),
-                "a release is never made twice; look who changed it.",
-            )
-    lines = [(e.release_id, e.released_on.isoformat(), e.build_id, e.as_of.isoformat(), e.checksum) for e in (*known, entry)]
-    write_whole(folder / REGISTER, csv_text(COLUMNS, lines).encode())
 
 
 def checksum_of(bundle: Path) -> str:

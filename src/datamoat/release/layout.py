@@ -9,7 +9,8 @@ import os
 import shutil
 from pathlib import Path
 
-from datamoat.release.bundle import REGISTER, register, store
+from datamoat.release.bundle import store
+from datamoat.release.register import REGISTER, register
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, write_whole
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 
 from datamoat.errors import UsageError
-from datamoat.release.bundle import checksum_of, register
+from datamoat.release.bundle import checksum_of
+from datamoat.release.register import register
 from datamoat.release.sums import DATABASE, SUMS, read_sums
 from datamoat.release.tables import read_back
 from datamoat.settings import Settings
@@ -194,7 +195,7 @@ def rebuild_bundle(settings: Settings, bundle: Path) -> list[Finding]:
     manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
     day = date.fromisoformat(manifest["as_of"]) if LEFT_OUT_AFTER in manifest["inputs"] else None
     with tempfile.TemporaryDirectory(prefix="datamoat-rebuild-") as scratch:
-        here = replace(settings, data=Path(scratch))
+        here = replace(settings, data=Path(scratch), store="")
         if settings.snapshots.is_dir():
             (here.data / "snapshots").symlink_to(settings.snapshots)
         build = build_models(here, read_project(settings.content), day)

@@ -62,7 +62,7 @@ def scenario_build(settings: Settings, change: Callable[[Path], list[str]], targ
                 "datamoat whatif",
                 f"it depends on {', '.join(sorted(n.removeprefix('raw.reference__') for n in read if n.startswith('raw.reference__')))}.",
             )
-        made = replace(settings, content=content, data=data)
+        made = replace(settings, content=content, data=data, store="")
         if build_models(made, project).as_of != as_of:  # with a date, a build leaves out what became public later
             build_models(made, project, as_of)
         yield made.lake
