@@ -21,22 +21,23 @@ def build_warehouse():
     """Build, audit, publish."""
 
     @sdk.task(doc_md="Compute every table from the reference facts and the snapshots; what readers see is not changed yet.")
-    def build():
-        from datamoat.orchestration import tasks
+    def build(triggering_asset_events=None):
+        from datamoat.orchestration import hosts, tasks
 
-        return tasks.build()
+        landed = [event.extra for events in (triggering_asset_events or {}).values() for event in events]
+        return hosts.check_store(*landed) | tasks.build()
 
     @sdk.task(doc_md="Run every check on the build; a critical check that does not pass ends the run.")
     def audit(built):
-        from datamoat.orchestration import tasks
+        from datamoat.orchestration import hosts, tasks
 
-        return tasks.audit(built["build_id"])
+        return hosts.check_folder(built) | tasks.audit(built["build_id"])
 
     @sdk.task(outlets=[WAREHOUSE], doc_md="Replace the file that readers open with the audited build.")
     def publish(audited, outlet_events=None):
-        from datamoat.orchestration import tasks
+        from datamoat.orchestration import hosts, tasks
 
-        outlet_events[WAREHOUSE].extra = facts = audited | tasks.publish(audited["build_id"])
+        outlet_events[WAREHOUSE].extra = facts = audited | hosts.check_folder(audited) | tasks.publish(audited["build_id"])
         return facts
 
     publish(audit(build()))

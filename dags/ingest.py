@@ -24,26 +24,29 @@ def ingest(source_id, title, about, when, tags, host, requests=()):
          params={"request": one, "dry_run": dry} if sends_requests else None,
          allowed_run_types=["scheduled", "manual"])  # fmt: skip
     def of_source():
-        @sdk.task(pool=host, doc_md="Send the requests of the source and store each response as received.")
+        @sdk.task(pool=host, queue=schedule.ANY_QUEUE if sends_requests else schedule.LAKE_QUEUE,
+                  doc_md="Send the requests of the source and store each response as received.")  # fmt: skip
         def fetch(params=None):
-            from datamoat.orchestration import tasks
+            from datamoat.orchestration import hosts, tasks
 
-            return tasks.fetch(source_id, request=params.get("request"), dry_run=params.get("dry_run", False))
+            return hosts.place() | tasks.fetch(source_id, request=params.get("request"), dry_run=params.get("dry_run", False))
 
         @sdk.task(pool=schedule.LANDING, outlets=[landed], trigger_rule="all_done", doc_md="Parse new snapshots into tables.")
-        def land(outlet_events=None):
-            from datamoat.orchestration import tasks
+        def land(outlet_events=None, ti=None):
+            from datamoat.orchestration import hosts, tasks
 
-            outlet_events[landed].extra = facts = tasks.land(source_id)
+            facts = hosts.check_fetched(source_id, ti.xcom_pull(task_ids="fetch")) | tasks.land(source_id)
+            outlet_events[landed].extra = facts
+            ti.xcom_push("landed", facts)
             if not facts["is_new"]:
                 raise AirflowSkipException(f"the published file has all of it: {facts}")
             return facts
 
         @sdk.task(trigger_rule="all_done", doc_md="Fail, with the reason, when the newest response is not valid.")
-        def validate():
-            from datamoat.orchestration import tasks
+        def validate(ti=None):
+            from datamoat.orchestration import hosts, tasks
 
-            return tasks.validate(source_id)
+            return hosts.check_folder(ti.xcom_pull(task_ids="land", key="landed")) | tasks.validate(source_id)
 
         @sdk.task(trigger_rule="none_failed", doc_md="List the requests in quarantine that nobody has decided about.")
         def undecided():

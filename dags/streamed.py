@@ -22,15 +22,19 @@ def ingest(source):
 
             return streamed.parts(source.id)
 
-        @sdk.task(pool=schedule.PARTS, doc_md="Fetch one part and store its counts and its receipt; the part is deleted.")
+        @sdk.task(pool=schedule.PARTS, queue=schedule.ANY_QUEUE if sends_requests else schedule.LAKE_QUEUE,
+                  doc_md="Fetch one part and store its counts and its receipt; the part is deleted.")  # fmt: skip
         def count(part):
-            from datamoat.orchestration import streamed
+            from datamoat.orchestration import hosts, streamed
 
-            return streamed.count(source.id, part)
+            return hosts.place() | streamed.count(source.id, part)
 
         @sdk.task(pool=schedule.PARTS, outlets=[counted], doc_md="Report what was counted; the event starts a build.")
         def report(counts, outlet_events=None):
-            outlet_events[counted].extra = facts = {"source_id": source.id, "parts": list(counts)}
+            from datamoat.orchestration import hosts
+
+            here = hosts.check_store(*counts)
+            outlet_events[counted].extra = facts = here | {"source_id": source.id, "parts": list(counts)}
             return facts
 
         report(count.expand(part=parts()))

@@ -83,7 +83,7 @@ def test_importing_the_dags_makes_airflow_warn_of_nothing(bag: Any) -> None:
 def test_dag_files_are_short_and_import_nothing_but_the_sdk_and_the_light_parts(checkout: Path) -> None:
     for path in (checkout / "dags").glob("*.py"):
         lines = path.read_text(encoding="utf-8").splitlines()
-        assert len(lines) <= 75, path.name
+        assert len(lines) <= 80, path.name
         imported = [line for line in lines if line.startswith(("import ", "from "))]
         assert all(line.split()[1].split(".")[0] in {"airflow", "datamoat", "datetime"} for line in imported), path.name
 

@@ -38,7 +38,7 @@ def land(fetched):
     return tasks.land(source)
 
 def build(landed):
-    hosts.check_folder(landed)
+    hosts.check_store(landed)
     return tasks.build()
 
 def audit(built):

@@ -27,8 +27,8 @@ def place() -> Facts:
     return {"host": socket.gethostname(), "folder": folder, "store": store.identity() if store else folder}
 
 
-def check_fetched(source_id: str, fetched: Facts | None) -> None:
-    """Refuse to go on without the snapshots that an earlier task stored.
+def check_fetched(source_id: str, fetched: Facts | None) -> Facts:
+    """Return this place, unless the snapshots that an earlier task stored are not here.
 
     Args:
         source_id: The source.
@@ -38,43 +38,56 @@ def check_fetched(source_id: str, fetched: Facts | None) -> None:
         PublishRefusedError: It stored them where this host does not look, or one of them is not here.
         StoreUnavailableError: There is a store, and it cannot be reached.
     """
-    if not fetched:
-        return
-    here = place()
-    _same("store", fetched, here, "give all hosts one data folder, or set DATAMOAT_STORE to one bucket on all of them")
+    here = check_store(fetched)
     settings = read_settings()
     synchronise(settings, f"snapshots/{source_id}")
     known = {receipt.snapshot_id for receipt in Snapshots(settings.snapshots, source_id).of()}
-    missing = [one for one in fetched["snapshot_ids"] if one not in known]
-    if missing:
+    missing = [one for one in (fetched or {}).get("snapshot_ids", []) if one not in known]
+    if fetched and missing:
         raise PublishRefusedError(
             f"{len(missing)} of the snapshots stored on {fetched['host']} are not here on {here['host']}: {missing[0]}",
             str(settings.snapshots),
             "restore them, or fetch again; nothing was landed.",
         )
+    return here
 
 
-def check_folder(*before: Facts | None) -> None:
-    """Refuse to go on with what an earlier task left in another data folder: the lake is on one host.
+def check_store(*before: Facts | None) -> Facts:
+    """Return this place, unless an earlier task put its snapshots where this host does not look.
 
     Args:
-        before: What earlier tasks returned, with their places.
+        before: What earlier tasks returned, with their places; None for one that failed.
+
+    Raises:
+        PublishRefusedError: One of them ran with another store, or with another data folder and no store.
+        StoreUnavailableError: There is a store, and it cannot be reached.
+    """
+    return _same("store", before, "give all hosts one data folder, or set DATAMOAT_STORE to one bucket on all of them")
+
+
+def check_folder(*before: Facts | None) -> Facts:
+    """Return this place, unless an earlier task left its results in another data folder: the lake is on one host.
+
+    Args:
+        before: What earlier tasks returned, with their places; None for one that failed.
 
     Raises:
         PublishRefusedError: One of them ran with another data folder.
+        StoreUnavailableError: There is a store, and it cannot be reached.
     """
+    return _same("folder", before, "run all tasks but `fetch` and `count` on one worker: the queue `writer`")
+
+
+def _same(what: str, before: tuple[Facts | None, ...], fix: str) -> Facts:
     here = place()
     for facts in filter(None, before):
-        _same("folder", facts, here, "run all tasks but `fetch` and `count` on one worker: the queue `writer`")
-
-
-def _same(what: str, before: Facts, here: Facts, fix: str) -> None:
-    if before.get(what) not in (None, here[what]):
-        raise PublishRefusedError(
-            f"an earlier task ran on {before['host']} with {what} {before[what]}, and this is {here['host']} with {what} {here[what]}",
-            str(read_settings().data),
-            f"{fix}; nothing was changed.",
-        )
+        if facts.get(what, here[what]) != here[what]:
+            raise PublishRefusedError(
+                f"an earlier task ran on {facts['host']} with {what} {facts[what]}, and this is {here['host']} with {what} {here[what]}",
+                str(read_settings().data),
+                f"{fix}; nothing was changed.",
+            )
+    return here
 
 
 def _folder_id(settings: Settings) -> str:

@@ -25,6 +25,8 @@ PARTS = "datamoat_parts"  # two slots: two parts of streamed sources are counted
 INBOX = "host_inbox"  # the pool of files that people bring in
 LANDING = "datamoat_landing"  # one slot: one process at a time lands, beside a build
 PAGES = "host_of_cited_pages"
+# Celery's queues: what needs the lake or the inbox runs on the one worker that takes `writer`; what only fetches, on any.
+LAKE_QUEUE, ANY_QUEUE = "writer", "default"
 # What a failed task means: the error, whether to retry, after how many minutes, and why. The first that matches counts.
 RULES = (
     ("datamoat.errors.SourceUnavailableError", "retry", 10, "it may work later"),
@@ -74,6 +76,7 @@ def _defaults(sdk: Any, retries: int, more: dict[str, Any]) -> dict[str, Any]:  
     return {
         "retries": retries,
         "retry_delay": timedelta(seconds=20),
+        "queue": LAKE_QUEUE,
         "retry_policy": sdk.ExceptionRetryPolicy(rules),
         "on_failure_callback": notify.failed,
         **more,
