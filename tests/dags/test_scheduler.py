@@ -125,7 +125,7 @@ def published(world: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def sealed(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def read_only_content(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Close the content tree to Airflow and all that it starts, as in a container: root loses its right to write anywhere."""
     for path in (world.content, *world.content.rglob("*")):
         path.chmod(path.stat().st_mode & ~0o222)
@@ -141,8 +141,8 @@ def sealed(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any
 
 
 @pytest.fixture(scope="module")
-def started(sealed: Any, free_port: Callable[[], int], api_of: Callable[..., Any]) -> Iterator[Scheduler]:
-    world = sealed
+def started(read_only_content: Any, free_port: Callable[[], int], api_of: Callable[..., Any]) -> Iterator[Scheduler]:
+    world = read_only_content
     world.home.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in world.environment.items():

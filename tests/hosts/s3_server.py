@@ -1,9 +1,9 @@
-"""An S3 server on loopback, as a program: moto's, one request at a time, with a place to hold a request at.
+"""An S3 server on loopback, as a program: moto's, one request at a time, and a test can hold a request.
 
 It prints its port. Requests below `/_control/` are for the test that started it:
 
     hold?n=3&when=before    holds the third request from now on and never carries it out (`after`: carries it out, does not answer)
-    hold                    counts anew and lets go
+    hold                    counts from zero and lets go
     state                   returns how many requests there were since, which, and whether one is held
     copy?source=a&target=b  copies every object of a prefix of the bucket
     drop                    removes the bucket and all that is in it
@@ -60,7 +60,7 @@ class Held:
             return answer
 
     def wait(self) -> None:
-        """Hold the request until the test counts anew."""
+        """Hold the request until the test counts from zero."""
         self.is_held = True
         held = self.hold
         while self.hold is held:

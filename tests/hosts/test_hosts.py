@@ -99,7 +99,7 @@ def test_without_its_bucket_every_step_fails_by_name(cluster: Any) -> None:
     assert [path for path in before if not (host.data / path).exists()] == []
 
 
-def test_a_bucket_that_was_made_anew_is_not_taken_for_the_one_that_was_there(cluster: Any) -> None:
+def test_a_bucket_that_was_made_again_is_not_taken_for_the_one_that_was_there(cluster: Any) -> None:
     host = cluster.host("host", "first_one")
     assert host.run("fetch")["snapshot_ids"]
     host.environment["DATAMOAT_STORE"] = "s3://shared/another_one"

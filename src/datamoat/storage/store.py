@@ -160,7 +160,7 @@ def _open(address: str, data: Path) -> Store:
         raise StoreUnavailableError(
             f"this data folder shares store {known}, and the bucket is store {own}",
             address,
-            f"set DATAMOAT_STORE right; if the bucket was made anew, remove {note} to fill it from here.",
+            f"set DATAMOAT_STORE right; if the bucket was made again, remove {note} to fill it from here.",
         )
     if not note.is_file():
         write_json(note, {"id": own, "address": address})
