@@ -25,7 +25,7 @@ from datamoat.publish.results import read_audit
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, part_of, sha256_of
 from datamoat.storage.lake import columns_of, content_of, identifier, parquet, path_of, quoted
-from datamoat.storage.pointer import announce, follow_up, pull_published
+from datamoat.storage.pointer import announce, check_pointer, pull_published
 from datamoat.storage.warehouse import (
     Published,
     check_retained,
@@ -113,7 +113,7 @@ def _publish(settings: Settings, project: Project) -> Published:
         for table_id, measured in build.tables.items()
         if table_id.startswith("marts.")
     }
-    follow_up(settings, build.build_id, tables)
+    check_pointer(settings, build.build_id, tables)
     current = published_build(settings)
     if current is not None and (current.build_id, current.tables) == (build.build_id, tables):
         announce(settings, current, RETAINED_BUILDS)

@@ -43,7 +43,7 @@ def pull_published(settings: Settings) -> None:
     write_json(settings.warehouse / SEEN, {"tag": tag})
 
 
-def follow_up(settings: Settings, build_id: str, tables: dict[str, Any]) -> None:
+def check_pointer(settings: Settings, build_id: str, tables: dict[str, Any]) -> None:
     """Before a publication: compare the pointer with what this host saw last.
 
     If it names just this build, an earlier try was killed after it had replaced the pointer: it is published here, too.
