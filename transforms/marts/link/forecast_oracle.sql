@@ -8,7 +8,7 @@ rows: {min: 30}
 select
     board_id,
     entry_key,
-    any_value(rating) as oracle_value
+    max(rating) as oracle_value
 from intermediate.int_moat__forecast
 where is_retrospective
 group by board_id, entry_key

@@ -13,6 +13,15 @@ caveats:
   - The state of ownership on the month's last day counts; from 2026-01 ByteDance holds TikTok without the United States.
 ---*/
 
+with pools as (
+    select
+        company_id,
+        valid_from,
+        disclosed_pool_hours,
+        lead(valid_from) over (partition by company_id order by valid_from) as valid_until
+    from intermediate.int_company__disclosed_pool
+)
+
 select
     q.company_id,
     q.month,
@@ -78,6 +87,6 @@ from intermediate.int_company__volume_quantiles as q
 inner join intermediate.int_company__evidence as e
     on q.company_id = e.company_id and q.month = e.month and q.scenario_id = e.scenario_id
 inner join staging.stg_reference__companies as c on q.company_id = c.company_id
-asof left join intermediate.int_company__disclosed_pool as p
-    on q.company_id = p.company_id and q.month >= p.valid_from
+left join pools as p
+    on q.company_id = p.company_id and q.month >= p.valid_from and (p.valid_until is null or q.month < p.valid_until)
 order by q.company_id, q.month, q.scenario_id
