@@ -4,11 +4,11 @@ import json
 import random
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from serve import served
 
 from datamoat.scenarios.whatif import Change, whatif
 from datamoat.settings import Settings
@@ -139,7 +139,13 @@ def test_the_page_computes_what_the_command_computes(
     ],
 )
 def test_a_flipped_sign_in_the_page_is_noticed(
-    browser: Any, site: Site, tmp_path: Path, commanded: list[tuple[dict[str, float], dict[str, Any]]], right: str, wrong: str
+    browser: Any,
+    serve: Callable[[Path], AbstractContextManager[str]],
+    site: Site,
+    tmp_path: Path,
+    commanded: list[tuple[dict[str, float], dict[str, Any]]],
+    right: str,
+    wrong: str,
 ) -> None:
     for path in site.folder.iterdir():
         if path.is_dir():
@@ -149,7 +155,7 @@ def test_a_flipped_sign_in_the_page_is_noticed(
     text = (tmp_path / "whatif.js").read_text(encoding="utf-8")
     assert text.count(right) == 1, right
     (tmp_path / "whatif.js").write_text(text.replace(right, wrong), encoding="utf-8")
-    with served(tmp_path) as other:
+    with serve(tmp_path) as other:
         page, _ = opened(browser, other, "index.html")
         page.evaluate(
             "async () => { const [about, buffer] = await Promise.all([fetch('whatif.json').then(r => r.json()),"
