@@ -25,6 +25,11 @@ OWNED = """
         (select (company_id, month) from marts.company_moat_draws)
     order by 1, 2, 3
 """
+POOLS = """
+    select company_id, month::varchar, disclosed_pool_hours from marts.company_volume where scenario_id = 'baseline' and disclosed_pool_hours > 0
+        and (month = (select max(month) from marts.company_volume) or (company_id, month) in (select (company_id, month) from marts.company_moat_draws))
+    order by 1, 2
+"""
 NAMES = "select company_id, min(company_name) as name from marts.company_volume group by company_id order by 1"
 KNOBS = """
     select a.name, a.p05, a.p50, a.p95, a.unit, a.distribution, a.reason from meta.assumptions as a
@@ -61,6 +66,7 @@ def files(con: Any) -> dict[str, bytes]:
         "assumptions": [[name, scope] for name, scope, _ in assumptions],
         "public_hours": [list(pair) for pair in kept],
         "owned": [row for row in owned if (row["platform_id"], row["month"]) in public_hours],
+        "pools": [list(row) for row in con.sql(POOLS).fetchall()],
         "known": [list(row) for row in con.sql(KNOWN).fetchall()],
         "month": max(row["month"] for row in owned),
         "companies": dict(con.sql(NAMES).fetchall()),

@@ -47,21 +47,28 @@ function gradient(f, at) {
     return at.v[k] * (trace - quadratic(labels, at.py));
   });
 }
+// a curvature that explains how the gradient turned on the last step (Broyden, Fletcher, Goldfarb, Shanno)
+function withSecant(curvature, last, g) {
+  if (!last) return curvature;
+  const turned = g.map((x, k) => x - last.gradient[k]), along = times(curvature, last.moved), size = dot(last.moved, along), product = dot(last.moved, turned);
+  return product <= 0.1 * size ? curvature : curvature.map((row, j) => row.map((x, k) => x - along[j] * along[k] / size + turned[j] * turned[k] / product));
+}
 const LOWEST = -2, HIGHEST = 7, CONVERGED = 3e-4, RIDGE = 1e-6;
 const clip = (x, low, high) => Math.min(Math.max(x, low), high);
 export function reml(f, x, start) {
-  let at = project(f, x, start || f.components.map((_, k) => k < 2 ? 3.5 : 3.0)), fine = CONVERGED;
+  let at = project(f, x, start || f.components.map((_, k) => k < 2 ? 3.5 : 3.0)), fine = CONVERGED, last = null;
   for (let step = 0; step < 60; step++) {
     const g = gradient(f, at), free = g.map((d, k) => k).filter(k => !((at.logSd[k] <= LOWEST && g[k] > 0) || (at.logSd[k] >= HIGHEST && g[k] < 0)));
     if (Math.max(0, ...free.map(k => Math.abs(g[k]))) < fine) return at;
     const m = f.components.map(labels => moved(labels, at.py)), pm = m.map(a => times(at.p, a));
-    const info = free.map(j => free.map(k => 2 * at.v[j] * at.v[k] * dot(m[j], pm[k]) + (j === k ? RIDGE : 0))), inv = inverse(info).inv;
+    const whole = withSecant(m.map((a, j) => pm.map((b, k) => 2 * at.v[j] * at.v[k] * dot(a, b))), last, g);
+    const inv = inverse(free.map(j => free.map(k => whole[j][k] + (j === k ? RIDGE : 0)))).inv;
     const move = free.map((_, a) => clip(-dot(inv[a], free.map(k => g[k])), -1, 1));
     for (let scale = 1; ; scale /= 2) { // a step that overshoots is halved, and the end is then met more closely
       const logSd = at.logSd.slice();
       free.forEach((k, a) => { logSd[k] = clip(logSd[k] + scale * move[a], LOWEST, HIGHEST); });
       const after = project(f, x, logSd);
-      if (after.criterion <= at.criterion + CONVERGED || scale < 1e-4) { at = after; break; }
+      if (after.criterion <= at.criterion + CONVERGED || scale < 1e-4) { last = {moved: after.logSd.map((x, k) => x - at.logSd[k]), gradient: g}; at = after; break; }
       fine = 1e-5;
     }
   }
@@ -113,7 +120,8 @@ export function read(about, buffer) {
   const field = {y: e.rating, se: e.se, board: e.board, model, components, base: e.base, blocks: [...blocks.values()], blockOf: e.company.map(c => blocks.get(c)), owner: e.owner, month: e.month};
   const reach = new Map(about.owned.map(row => [`${row.company_id}|${row.platform_id}`, []]));
   about.owned.forEach(row => { const list = reach.get(`${row.company_id}|${row.platform_id}`); if (!list.includes(row.scope)) list.push(row.scope); });
-  return {about, n, value, hours, field, reach};
+  const pools = new Map(about.pools.map(([company, month, known]) => [`${company}|${month}`, known]));
+  return {about, n, value, hours, field, reach, pools};
 }
 // A setting is {name: number}; names are those of `datamoat whatif --set`. Returns the draws of (name, scope).
 function assumed(model, set) {
@@ -136,13 +144,18 @@ function assumed(model, set) {
 function usable(model, find, company, month, isShort) {
   const dup = find('dup_share_hours', 'all'), kept = find('yield_hours_raw_to_pretrain', 'all'), american = find('tiktok_us_share', 'all');
   const scraped = find('scrape_hours', 'all'), licensed = model.value.has(`licensed_hours|${company}`) ? find('licensed_hours', company) : () => 0;
-  const rows = model.about.owned.filter(row => row.company_id === company && row.month === month && (isShort ? row.is_short : row.is_in_totals))
-    .map(row => ({part: row.owned_part, hours: model.hours.get(`${row.platform_id}|${row.month}`), reach: find('access', row.scope), ratio: find('yield_platform_ratio_log', row.platform_id)}));
+  const rows = model.about.owned.filter(row => row.company_id === company && row.month === month && (row.is_short || row.is_in_totals))
+    .map(row => ({isTotal: row.is_in_totals, isCounted: isShort ? row.is_short : row.is_in_totals, part: row.owned_part, hours: model.hours.get(`${row.platform_id}|${row.month}`), reach: find('access', row.scope), ratio: find('yield_platform_ratio_log', row.platform_id)}));
+  const pool = model.pools.get(`${company}|${month}`) || 0; // what a company states to have gathered is the least it can reach
   return Float64Array.from({length: model.n}, (_, d) => {
     const k = kept(d);
-    let own = 0;
-    for (const row of rows) own += (row.part === 'without_us' ? 1 - american(d) : row.part === 'us_only' ? american(d) : 1) * row.hours[d] * row.reach(d) * Math.min(k * Math.exp(row.ratio(d)), 1);
-    return (own + (scraped(d) + licensed(d)) * Math.min(k, 1)) * (1 - dup(d));
+    let own = 0, raw = 0;
+    for (const row of rows) {
+      const reached = (row.part === 'without_us' ? 1 - american(d) : row.part === 'us_only' ? american(d) : 1) * row.hours[d] * row.reach(d);
+      if (row.isTotal) raw += reached;
+      if (row.isCounted) own += reached * Math.min(k * Math.exp(row.ratio(d)), 1);
+    }
+    return (own + Math.max(scraped(d) + licensed(d), pool - raw) * Math.min(k, 1)) * (1 - dup(d));
   });
 }
 export function quantile(values, q) { const s = Float64Array.from(values).sort(), at = q * (s.length - 1), i = Math.floor(at); return s[i] + (at - i) * ((s[i + 1] ?? s[i]) - s[i]); }
@@ -164,27 +177,38 @@ export function questions(model, set) {
     const known = pairs.map(([c, m], i) => [m, i, c]).filter(([, , c]) => c === owner).sort();
     return f.month.map(month => mean(v[(known.filter(([m]) => m <= month).pop() || known[0])[1]]));
   });
-  const ask = (terms, tested) => {
-    const averages = terms.map(t => t.map(mean)), x = f.base.map((row, i) => [...row, ...averages.map(a => entry[i] < 0 ? 0 : a[entry[i]])]);
-    const fit = reml(f, x), base = project(f, f.base, fit.logSd), k = terms.length;
-    const score = new Float64Array(pairs.length), cross = pairs.map(() => new Float64Array(pairs.length));
+  const drawnAt = (fit, terms) => { // the last coefficient in each draw and the logarithm of the likelihood integrated over all
+    const base = project(f, f.base, fit.logSd), score = new Float64Array(pairs.length), cross = pairs.map(() => new Float64Array(pairs.length)), k = terms.length;
     entry.forEach((a, i) => { if (a >= 0) { score[a] += base.py[i]; entry.forEach((b, j) => { if (b >= 0) cross[a][b] += base.p[i][j]; }); } });
-    const drawn = [];
-    for (let d = 0; d < n; d++) {
-      const u = terms.map(t => t.map(v => v[d])), left = u.map(v => times(cross, v)), {inv} = inverse(u.map(a => left.map(b => dot(a, b))));
+    const drawn = Array.from({length: n}, (_, d) => {
+      const u = terms.map(t => t.map(v => v[d])), left = u.map(v => times(cross, v)), {inv, logdet} = inverse(u.map(a => left.map(b => dot(a, b))));
       const s = u.map(a => dot(a, score)), beta = times(inv, s);
-      drawn.push({beta: beta[k - 1], variance: inv[k - 1][k - 1], likelihood: 0.5 * dot(beta, s)});
-    }
-    const top = Math.max(...drawn.map(r => r.likelihood)), raw = drawn.map(r => Math.exp(r.likelihood - top)), total = raw.reduce((a, b) => a + b), w = raw.map(x => x / total);
-    const estimate = drawn.reduce((s, r, i) => s + w[i] * r.beta, 0), within = drawn.reduce((s, r, i) => s + w[i] * r.variance, 0);
-    const between = drawn.reduce((s, r, i) => s + w[i] * (r.beta - estimate) ** 2, 0), m = 1 / dot(w, w), extra = (1 + 1 / m) * between, share = extra / (within + extra);
-    const complete = degreesOfFreedom(f, fit), observed = (complete + 1) / (complete + 3) * complete * (1 - share);
-    const df = share < 1e-9 || m <= 1 ? complete : 1 / (share ** 2 / (m - 1) + 1 / observed), half = t95(df) * Math.sqrt(within + extra);
-    const p = permuted(f, reml(f, f.base, fit.logSd), k > 1 ? averages[0].map((_, a) => averages[0][a]) : null, entry, owners, path(tested));
-    const low = estimate - half, high = estimate + half;
+      return {centre: beta[k - 1], variance: inv[k - 1][k - 1], mass: 0.5 * (dot(beta, s) - logdet)};
+    });
+    const top = Math.max(...drawn.map(r => r.mass)), raw = drawn.map(r => Math.exp(r.mass - top)), total = raw.reduce((a, b) => a + b);
+    return {drawn, weights: raw.map(x => x / total)};
+  };
+  const ask = (terms, tested) => {
+    const design = values => f.base.map((row, i) => [...row, ...values.map(a => entry[i] < 0 ? 0 : a[entry[i]])]);
+    const averages = terms.map(t => t.map(mean)), first = reml(f, design(averages)), {weights} = drawnAt(first, terms);
+    const fit = reml(f, design(terms.map(t => t.map(v => dot(weights, v)))), first.logSd), found = drawnAt(fit, terms);
+    const {estimate, low, high} = integrated(found.drawn, found.weights, t95(degreesOfFreedom(f, fit)));
+    const p = permuted(f, reml(f, f.base, fit.logSd), terms.length > 1 ? averages[0] : null, entry, owners, path(tested));
     return {estimate, estimate_p05: low, estimate_p95: high, p, verdict: low > 0 && p < 0.05 ? 'supported' : high < 20 ? 'not_supported' : 'cannot_tell'};
   };
   return {amount: ask([centred.amount], centred.amount), short: ask([centred.amount, centred.share], centred.share)};
+}
+// The likelihood of the coefficient is its mean over draws, a sum of normal densities: its highest point, and where it is t^2 / 2 lower.
+function integrated(drawn, weights, t) {
+  const heights = drawn.map(r => r.mass - 0.5 * Math.log(r.variance)), top = Math.max(...heights), parts = drawn.map((r, i) => [heights[i] - top, 1 / r.variance, r.centre]).filter(([h]) => h > -40);
+  const log = x => Math.log(parts.reduce((s, [h, precision, centre]) => s + Math.exp(h - 0.5 * precision * (x - centre) ** 2), 0));
+  const average = drawn.reduce((s, r, i) => s + weights[i] * r.centre, 0), step = Math.sqrt(drawn.reduce((s, r, i) => s + weights[i] * (r.variance + (r.centre - average) ** 2), 0));
+  const grid = Array.from({length: 25}, (_, i) => average + step * (i / 4 - 3)), best = grid.reduce((a, b) => log(b) > log(a) ? b : a);
+  const slope = x => parts.reduce((s, [h, precision, centre]) => s + Math.exp(h - 0.5 * precision * (x - centre) ** 2) * precision * (centre - x), 0);
+  const root = (value, a, b) => { for (let i = 0, sign = value(a) > 0; i < 100; i++) { const mid = (a + b) / 2; if ((value(mid) > 0) === sign) a = mid; else b = mid; } return (a + b) / 2; };
+  const estimate = root(slope, best - step / 4, best + step / 4), limit = log(estimate) - 0.5 * t ** 2;
+  const [low, high] = [-1, 1].map(side => { let near = estimate, far = estimate + side * 2 * step; while (log(far) > limit) { near = far; far += side * 2 * step; } return root(x => log(x) - limit, near, far); });
+  return {estimate, low, high};
 }
 function permuted(f, fitted, beside, entry, owners, paths) {
   const at = beside ? project(f, f.base.map((row, i) => [...row, entry[i] < 0 ? 0 : beside[entry[i]]]), fitted.logSd) : fitted;
