@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from datamoat import __version__
-from datamoat.cli import contribute, maintenance, pipeline, profiles, readers, scenarios, sources, streamed
+from datamoat.cli import agents, contribute, maintenance, pipeline, profiles, readers, scenarios, sources, streamed
 from datamoat.cli.options import with_program
 from datamoat.errors import DatamoatError, UsageError
 from datamoat.log import Form, in_json, log, show_log
@@ -69,7 +69,7 @@ def _options(
         raise typer.Exit
 
 
-for commands in (pipeline, readers, scenarios, sources, streamed, contribute, maintenance):
+for commands in (pipeline, readers, agents, scenarios, sources, streamed, contribute, maintenance):
     commands.register(app)
 
 

@@ -59,7 +59,7 @@ def cell_of(value: object) -> str:
 
 def say(sentence: str, *, as_json: bool, **facts: Any) -> None:  # noqa: ANN401  (whatever JSON can hold)
     """Print what a command did: the sentence, or the facts behind it as one JSON object."""
-    typer.echo(json.dumps(facts, default=_plain, ensure_ascii=False, indent=1) if as_json else sentence)
+    typer.echo(json.dumps(facts, default=plain, ensure_ascii=False, indent=1) if as_json else sentence)
 
 
 def rows(columns: Sequence[str], records: Iterable[Sequence[Any]], *, as_json: bool = False, title: str = "") -> None:
@@ -67,7 +67,7 @@ def rows(columns: Sequence[str], records: Iterable[Sequence[Any]], *, as_json: b
     records = list(records)
     if as_json:
         listed = [dict(zip(columns, record, strict=True)) for record in records]
-        typer.echo(json.dumps(listed, default=_plain, ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(listed, default=plain, ensure_ascii=False, indent=1))
         return
     cells = [[cell_of(value) for value in record] for record in records]
     numeric = [all(isinstance(record[i], int | float) or record[i] is None for record in records) for i in range(len(columns))]
@@ -108,7 +108,7 @@ def print_as(form: Form, columns: Sequence[str], types: Sequence[str], records: 
         writer.writerows([[_in_csv(value) for value in record] for record in records])
     elif form is Form.NDJSON:
         for record in records:
-            typer.echo(json.dumps(dict(zip(columns, record, strict=True)), default=_plain, ensure_ascii=False))
+            typer.echo(json.dumps(dict(zip(columns, record, strict=True)), default=plain, ensure_ascii=False))
     elif form is Form.MARKDOWN:
         typer.echo(markdown(columns, records))
     elif form is Form.PARQUET:
@@ -130,7 +130,7 @@ def _in_csv(value: object) -> object:
     """Return a value as a cell of CSV."""
     if isinstance(value, bool):
         return str(value).lower()
-    return json.dumps(value, default=_plain, ensure_ascii=False) if isinstance(value, list | dict) else value
+    return json.dumps(value, default=plain, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
 def _parquet(columns: Sequence[str], types: Sequence[str], records: Sequence[Sequence[Any]]) -> bytes:
@@ -144,7 +144,7 @@ def _parquet(columns: Sequence[str], types: Sequence[str], records: Sequence[Seq
     names = [f"c{number}" for number in range(len(columns))]  # no two keys of one object may be the same
     with tempfile.TemporaryDirectory(prefix="datamoat-") as folder, duckdb.connect() as con:
         source, target = Path(folder) / "rows.json", Path(folder) / "rows.parquet"
-        lines = (json.dumps(dict(zip(names, record, strict=True)), default=_plain) for record in records)
+        lines = (json.dumps(dict(zip(names, record, strict=True)), default=plain) for record in records)
         source.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         kinds = ["INTEGER" if kind == '"NULL"' else kind for kind in types]
         declared = ", ".join(
@@ -182,7 +182,7 @@ def fill(folder: Path, name: str, **values: Any) -> str:  # noqa: ANN401  (whate
         ) from failure
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Return what JSON does not know as a number or text."""
     if isinstance(value, Decimal):
         return float(value)
