@@ -79,6 +79,7 @@ WITHOUT_REASONS = {
     "forecast_score": "true",
     "moat_robustness": "true",
     "source_freshness": "true",
+    "series_freshness": "true",
     "board_status": "leader_entry_name is null",
     "calibration": "fact_id is null",
 }

@@ -5,7 +5,7 @@ import os
 import platform
 import shutil
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from datamoat.storage.warehouse import examine_warehouse, open_published, writer
 
 MOST_REASON = 120  # characters of a reason in a line; `datamoat diagnose` has all of it
 SOURCES = Path("reports") / "status" / "sources.sql"
+SERIES = Path("reports") / "status" / "series.sql"
+SERIES_COLUMNS = ("series_kind", "series_id", "newest_on", "stale_since_on", "is_good")
 PUBLISHED_SOURCES = "select source_id, 'published' as status, null as reason, true as is_good from meta.sources"
 LIBRARIES = ("duckdb", "polars", "great-expectations")
 
@@ -43,6 +45,7 @@ def read_status(settings: Settings) -> Status:
                 "select table_name, check_name, offending from meta.audits where not is_ok order by all"
             ).fetchall()
             sources = _published_states(con, settings)
+            series = _stale_series(con, settings, datetime.now(UTC).date())
     except DatamoatError as failure:
         return Status((f"nothing to read: {failure.what}", f"  {failure.where}", f"  {failure.fix}"), False, {"published": None})
     current = _current_states(settings)
@@ -55,14 +58,19 @@ def read_status(settings: Settings) -> Status:
         f"audit      {n_checks} checks, {n_open} warnings"
         + (f": {'; '.join(f'{t}: {c}' for t, c, _ in warnings[:3])}" if n_open else ""),
     )
+    if series is not None:
+        old = [f"{name} since {since} (newest {newest})" for _, name, newest, since, is_good in series if not is_good]
+        lines += (f"series     {len(series)} stale, {len(old)} to look at" + (f": {'; '.join(old)}" if old else ""),)
     facts = {
         "published": {"build_id": build_id, "as_of": as_of, "built_at": built_at, "path": str(settings.published)},
         "sources": [dict(zip(("source_id", "status", "reason", "is_good"), row, strict=True)) for row in sources],
+        "stale": [dict(zip(SERIES_COLUMNS, row, strict=True)) for row in series or []],
         "warnings": [dict(zip(("table_name", "check_name", "offending"), row, strict=True)) for row in warnings],
     }
     if (pid := writer_of(settings.published)) is not None:
         lines += (f"writer     process {pid} holds the published file for writing: end it; the file is replaced, never edited",)
-    return Status(lines, not bad and pid is None, {**facts, "writer": pid})
+    is_fresh = all(is_good for *_, is_good in series or [])
+    return Status(lines, not bad and is_fresh and pid is None, {**facts, "writer": pid})
 
 
 def list_requests(settings: Settings) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -90,6 +98,19 @@ def _published_states(con: duckdb.DuckDBPyConnection, settings: Settings) -> lis
     path = settings.content / SOURCES
     sql = read_snippet(path, {"description"}).sql if path.is_file() else PUBLISHED_SOURCES
     return con.sql(f"select source_id, status, reason, is_good from ({sql}) order by all").fetchall()
+
+
+def _stale_series(con: duckdb.DuckDBPyConnection, settings: Settings, today: date) -> list[tuple[Any, ...]] | None:
+    """Return the series that are stale today, by the query that the content declares, with its columns; None without one."""
+    path = settings.content / SERIES
+    if not path.is_file():
+        return None
+    con.execute("set variable today = $today", {"today": today})
+    sql = f"select {', '.join(SERIES_COLUMNS)} from ({read_snippet(path, {'description'}).sql}) order by all"
+    try:
+        return con.sql(sql).fetchall()
+    except duckdb.CatalogException:  # a file that was published before there was such a table
+        return None
 
 
 def _current_states(settings: Settings) -> dict[str, tuple[str, str]]:

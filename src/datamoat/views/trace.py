@@ -74,6 +74,10 @@ def trace_number(con: duckdb.DuckDBPyConnection, target: str, where: list[str]) 
         evidence = tuple(dict(zip(found.columns, record, strict=True)) for record in found.fetchall())
     build_id, as_of = con.sql("select build_id, as_of from meta.build").fetchall()[0]
     path, inputs = lineage_of(con, table, column)
+    served = {
+        f"snapshots of {one}" for (one,) in con.sql("select distinct source_id from meta.snapshots where is_served").fetchall()
+    }
+    inputs = {name: digest for name, digest in inputs.items() if name in served or not name.startswith("snapshots of ")}
     return Trace(table, column, key, row[column], low, high, about[0], about[1], build_id, str(as_of), evidence, path, inputs)
 
 
