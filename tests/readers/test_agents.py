@@ -1,6 +1,7 @@
 """Agents reach known rows in three calls, never an estimate without its interval, and nothing but the published tables."""
 
 import asyncio
+import contextlib
 import http.client
 import json
 import os
@@ -57,7 +58,7 @@ def asked(server: Any, calls: list[tuple[str, dict[str, Any]]]) -> list[tuple[bo
     return asyncio.run(run())
 
 
-def call(settings: Settings, name: str, **arguments: Any) -> dict[str, Any]:
+def call(settings: Settings, name: str, /, **arguments: Any) -> dict[str, Any]:
     """Make one call; every reply states its build, its day and that texts are quoted, and is small."""
     ((is_good, reply, n_bytes),) = asked(make_server(settings), [(name, arguments)])
     assert n_bytes <= MOST_BYTES
@@ -323,11 +324,11 @@ def test_the_program_serves_agents_on_standard_input_and_output(settings: Settin
 def test_the_program_serves_agents_over_http_on_this_machine_alone(served: str) -> None:
     assert asyncio.run(_listed(served)) == (TOOLS, [{"n": 7}])
     port = urlsplit(served).port
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    connection.request(
-        "POST", "/mcp", b"{}", {"Host": "example.org", "Content-Type": "application/json", "Accept": "application/json"}
-    )
-    assert connection.getresponse().status in {403, 421}  # a page of another host cannot reach it through a browser
+    headers = {"Host": "example.org", "Content-Type": "application/json", "Accept": "application/json"}
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port or 0, timeout=5)) as connection:
+        connection.request("POST", "/mcp", b"{}", headers)
+        with connection.getresponse() as response:
+            assert response.status in {403, 421}  # a page of another host cannot reach it through a browser
     listening = {one.laddr.ip for one in psutil.net_connections("tcp") if one.status == "LISTEN" and one.laddr.port == port}
     assert listening == {"127.0.0.1"}
 

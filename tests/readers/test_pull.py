@@ -17,7 +17,10 @@ from werkzeug.utils import send_from_directory
 
 import datamoat
 from datamoat.errors import DatamoatError, PublishRefusedError, SourceUnavailableError, UsageError
+from datamoat.release.bundle import register
+from datamoat.release.layout import write_layout
 from datamoat.release.pull import pull
+from datamoat.release.verify import verify_bundle
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import check_published, open_published, retained_builds
 
@@ -138,6 +141,22 @@ def test_the_checksum_of_a_release_note_is_compared(reader: Settings, released_b
 def test_a_source_that_is_none_is_explained(reader: Settings, source: str, error: type[DatamoatError], message: str) -> None:
     with pytest.raises(error, match=message):
         pull(reader, source)
+
+
+def test_the_folder_that_is_served_has_every_release_the_newest_as_latest_and_the_register(fresh: Settings) -> None:
+    (fresh.exports / "site").mkdir(parents=True)
+    (fresh.exports / "site" / "index.html").write_text("a page of the site")
+    site = write_layout(fresh)
+    (entry,) = register(fresh.exports)
+    assert sorted(path.name for path in site.iterdir()) == ["index.html", "latest", "releases", "releases.csv"]
+    assert register(site) == [entry]
+    for bundle in (site / "latest", site / "releases" / entry.release_id):
+        assert verify_bundle(fresh, bundle).is_good
+        assert verify_bundle(fresh, bundle).is_known
+    before = {path: path.stat().st_ino for path in (site / "releases").rglob("*")}
+    assert write_layout(fresh) == site
+    assert {path: path.stat().st_ino for path in (site / "releases").rglob("*")} == before
+    assert pull(replace(fresh, data=fresh.data / "elsewhere"), str(site), entry.checksum).is_new
 
 
 def test_python_opens_what_is_published_and_what_it_fetches(

@@ -4,10 +4,15 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from datamoat.release.catalogs import write_catalogues
+from datamoat.settings import Settings
+from datamoat.storage.warehouse import open_published
 
 BIN = Path(sys.executable).parent
 COMMANDS = {
@@ -95,3 +100,37 @@ def test_coreutils_accept_the_list_of_hashes(released_bundle: Path) -> None:
         [tool, "-c", "--strict", "--quiet", "SHA256SUMS"], cwd=released_bundle, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_lineage_of_a_release_names_every_table_and_the_column_behind_a_column(released_bundle: Path) -> None:
+    lines = (released_bundle / "catalogs" / "openlineage.ndjson").read_text().splitlines()
+    outputs = {event["job"]["name"]: event["outputs"][0]["facets"] for event in map(json.loads, lines)}
+    assert set(outputs) == {
+        "staging.stg_reference__facts", "intermediate.int_lab__uploads", "marts.lab_volume", "marts.lab_volume_draws", "marts.source_freshness",
+    }  # fmt: skip
+    fields = outputs["intermediate.int_lab__uploads"]["columnLineage"]["fields"]
+    assert fields["tags"]["inputFields"] == [{"namespace": "datamoat", "name": "staging.stg_reference__facts", "field": "title"}]
+    manifest = json.loads((released_bundle / "catalogs" / "dbt" / "manifest.json").read_text())
+    assert manifest["child_map"]["model.datamoat.int_lab__uploads"] == [
+        "model.datamoat.lab_volume",
+        "model.datamoat.lab_volume_draws",
+    ]
+
+
+@pytest.mark.slow
+def test_the_readers_of_the_catalogs_formats_accept_a_release(
+    published: Settings, released_bundle: Path, tmp_path: Path, checkout: Path
+) -> None:
+    group = tomllib.loads((checkout / "pyproject.toml").read_text())["dependency-groups"]["catalogs"]
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    python = str(tmp_path / "venv" / "bin" / "python")
+    subprocess.run([python, "-m", "pip", "install", "-q", *group], check=True, capture_output=True)
+    with open_published(published, is_closed=False) as con:
+        write_catalogues(con, tmp_path, "CC BY 4.0")
+        wanted = con.sql("select count(*), count(*) filter (where layer = 'marts') from meta.models").fetchall()[0]
+    for folder in (released_bundle, tmp_path):
+        check = [python, str(Path(__file__).with_name("catalogue_check.py")), str(folder / "catalogs")]
+        done = subprocess.run(check, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout.splitlines()[-1])
+    assert (found["nodes"], found["events"], found["contracts"]) == (wanted[0], wanted[0], wanted[1])

@@ -20,6 +20,7 @@ import yaml
 from datamoat.errors import ContentError, PublishRefusedError, UsageError
 from datamoat.ingest.terms import refuse_changed_terms
 from datamoat.project.yaml_files import read_yaml
+from datamoat.release.catalogs import write_catalogues
 from datamoat.release.descriptors import Release, citation_file, credits_text, croissant, datapackage, readme, ro_crate
 from datamoat.release.register import REGISTER, Entry, record, register
 from datamoat.release.shared import bring_release, pull_register, push_release
@@ -206,6 +207,7 @@ def _make(settings: Settings, con: duckdb.DuckDBPyConnection, about: dict[str, A
             "title": about["title"], "publisher": about["publisher"], "commit": str(manifest["commit"] or "not in version control"),
         }  # fmt: skip
         tables = write_tables(con, part, facts)
+        write_catalogues(con, part, about["licence"]["title"])
         release = Release(
             entry_id, day, {**manifest, "release_id": entry_id, "released_on": day.isoformat()}, about, credits_of(con), tables
         )

@@ -300,6 +300,10 @@ def readme(release: Release) -> str:
             " apostrophe, has one apostrophe put before it: drop one leading apostrophe to get the text back. Numbers are never"
             " marked. In a spreadsheet, import as UTF-8 and take text columns as text."
         ),
+        (
+            "- `catalogs/`: lineage of every column as OpenLineage events, dbt's `manifest.json` and `catalog.json` (put both into a"
+            " project's `target/`; `dbt docs serve` shows every model), and one data contract (ODCS) for each mart."
+        ),
         "",
         f'R, in one line: `arrow::read_parquet("{release.tables[0].parquet}")`.',
         "",

@@ -6,6 +6,7 @@ the published file and its output replaces the old one. The text depends on the 
 
 import contextlib
 import importlib.util
+import inspect
 import io
 import re
 import shlex
@@ -21,6 +22,7 @@ from datamoat.project.additions import vocabulary_page
 from datamoat.project.model import Project, Table
 from datamoat.project.read import read_project
 from datamoat.project.yaml_files import read_yaml
+from datamoat.release.bundle import ABOUT
 from datamoat.settings import Settings
 from datamoat.storage.files import write_whole
 from datamoat.storage.lake import quoted
@@ -36,6 +38,7 @@ PROMPT = "$ datamoat "
 BLOCK = re.compile(r"(?<=<!-- generated: )(?P<name>\w+)(?P<open> -->\n).*?(?=<!-- end -->)", re.DOTALL)
 BLOCKS = Path("reports") / "readme.yml"
 PICTURE = "answer.svg"  # the first chart, beside the pages
+AGENTS = Path("reports") / "agents"
 PAGES = Path(__file__).parent / "pages"  # templates that fit any content tree
 SOURCE_LABELS = (
     ("id", "source_id"), ("publisher", "publisher"), ("licence", "licence"), ("credit", "attribution"),
@@ -53,10 +56,13 @@ def write_docs(settings: Settings, app: Callable[..., Any]) -> tuple[int, int]:
     Returns:
         How many pages were generated, and how many others were looked through.
     """
+    project = read_project(settings.content)
     with open_published(settings) as con:
-        made = pages(con, read_project(settings.content)) | picture(con, settings.content)
+        made = pages(con, project) | picture(con, settings.content)
         blocks = read_blocks(con, settings.content)
     folder = settings.own_content / "docs"
+    for name, text in for_agents(project, app).items():
+        write_whole(settings.own_content / name, text.encode())
     for stale in set((folder / "marts").glob("*.md")) - {folder / name for name in made}:
         stale.unlink()
     for name, text in made.items():
@@ -67,6 +73,30 @@ def write_docs(settings: Settings, app: Callable[..., Any]) -> tuple[int, int]:
         if (new := with_blocks(refreshed(text, app), blocks)) != text:
             write_whole(path, new.encode())
     return len(made), len(by_hand)
+
+
+def for_agents(project: Project, app: Callable[..., Any]) -> dict[str, str]:
+    """Return the files at the root of the content tree that agents read first, by name: the templates of `reports/agents`, filled.
+
+    They depend on the content and the commands alone, not on any number.
+    """
+    folder = project.content / AGENTS
+    templates = sorted(folder.glob("*.j2"))
+    if not templates:
+        return {}
+    commands = [
+        (
+            command.name or command.callback.__name__.replace("_", "-"),
+            inspect.cleandoc(command.callback.__doc__ or "").split("\n")[0],
+        )
+        for command in getattr(app, "registered_commands", ())
+        if command.callback
+    ]
+    about = read_yaml(project.content / ABOUT)
+    return {
+        path.name.removesuffix(".j2"): fill(folder, path.name, about=about, marts=project.marts, commands=commands)
+        for path in templates
+    }
 
 
 def written_by_hand(content: Path) -> list[Path]:
