@@ -20,6 +20,7 @@ from datamoat.storage.lake import content_of, quoted
 from datamoat.storage.warehouse import log_of, open_published
 
 TOP = {
+    "catalogs",
     "CITATION.cff", "LICENSES", "README.md", "SHA256SUMS", "croissant.json", "csv", "datamoat.duckdb", "datapackage.json", "draws",
     "manifest.json", "parquet", "ro-crate-metadata.json",
 }  # fmt: skip

@@ -74,6 +74,7 @@ STEPS: list[tuple[str, int, str]] = [
     ("diagnose nobody_list", 2, "nobody_list"),
     ("count nobody_list", 2, "nobody_list"),
     ("add-file nobody_list x.zip", 2, "nobody_list"),
+    ("mcp", 2, "declares nothing for agents"),
     ("docs", 0, "pages written"),
     ("doctor", 0, "content in"),
     ("notify", 0, "webhook"),

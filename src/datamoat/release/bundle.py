@@ -18,7 +18,6 @@ import duckdb
 import yaml
 
 from datamoat.errors import ContentError, PublishRefusedError, UsageError
-from datamoat.ingest.terms import refuse_changed_terms
 from datamoat.project.yaml_files import read_yaml
 from datamoat.release.catalogs import write_catalogues
 from datamoat.release.descriptors import Release, citation_file, credits_text, croissant, datapackage, readme, ro_crate
@@ -192,6 +191,8 @@ def _check_day(day: date, as_of: date, known: list[Entry]) -> None:
 def _make(settings: Settings, con: duckdb.DuckDBPyConnection, about: dict[str, Any], day: date) -> Entry:
     """Write the bundle of the published build into the store, and register it."""
     _refuse_personal(con)
+    from datamoat.ingest.terms import refuse_changed_terms  # reads pages, which verifying a bundle never does
+
     refuse_changed_terms(settings, {source["source_id"] for source in credits_of(con)})
     _refuse_lost_columns(settings, con)
     manifest = _manifest(settings, con)

@@ -15,7 +15,6 @@ from typing import Any
 import duckdb
 
 from datamoat.errors import UsageError
-from datamoat.ingest.terms import refuse_changed_terms
 from datamoat.project.column_types import frictionless_type
 from datamoat.release.sums import SUMS
 from datamoat.settings import Settings
@@ -77,6 +76,8 @@ def export_tables(settings: Settings, to: Path | None = None, *, replace: bool =
             if to is None:
                 return folder
             raise UsageError(f"{folder.name} exists already", str(folder), "name another folder, or give --force.")
+        from datamoat.ingest.terms import refuse_changed_terms
+
         refuse_changed_terms(settings, {source["source_id"] for source in credits_of(con)})
         part = parent / f".{folder.name}.part"
         shutil.rmtree(part, ignore_errors=True)

@@ -196,7 +196,7 @@ class Agent:
 
     def _hits(self, words: str) -> list[dict[str, Any]]:
         """Return what fits, the best first: statements about the things that are named, then the dictionary."""
-        told = _words(words)
+        given = _words(words)
         with open_published(self.settings) as con:
             things = {
                 kind: con.sql(f"select id, name from ({sql}) order by id").fetchall() for kind, sql in self.declared.kinds.items()
@@ -206,7 +206,7 @@ class Agent:
         scored: list[tuple[float, dict[str, Any]]] = []
         for topic in self.declared.topics:
             kind = topic.get("kind")
-            overlap = _overlap(told, _words(topic["words"]))
+            overlap = _overlap(given, _words(topic["words"]))
             for one, weight in named[kind][:2] if kind else [(None, 0.0)]:
                 if overlap or one:
                     statement = " ".join(topic["sql"].split())
@@ -218,7 +218,7 @@ class Agent:
                     }
                     scored.append((2 * overlap + weight + bool(kind), hit))
         for kind, name, what, attempt in dictionary:
-            if overlap := _overlap(told, _words(f"{name} {what}")):
+            if overlap := _overlap(given, _words(f"{name} {what}")):
                 first = what.split(". ")[0][:200]
                 scored.append((overlap * 0.9, {"kind": kind, "id": name, "what": first, **({"try": attempt} if attempt else {})}))
         scored.sort(key=lambda pair: -pair[0])
@@ -231,21 +231,21 @@ def _words(text: str) -> set[str]:
     return {word[:-1] if len(word) > 4 and word.endswith("s") else word for word in found if word not in COMMON}  # noqa: PLR2004
 
 
-def _overlap(told: set[str], words: set[str]) -> float:
+def _overlap(given: set[str], words: set[str]) -> float:
     """Return how many of the words that were given are among others; a common beginning of five letters counts for half."""
     starts = {word[:5] for word in words if len(word) >= 5}  # noqa: PLR2004
-    return sum(1.0 if word in words else 0.5 if word[:5] in starts and len(word) >= 5 else 0.0 for word in told)  # noqa: PLR2004
+    return sum(1.0 if word in words else 0.5 if word[:5] in starts and len(word) >= 5 else 0.0 for word in given)  # noqa: PLR2004
 
 
 def _named(words: str, things: list[tuple[str, str]]) -> list[tuple[str, float]]:
     """Return the things that a text names, by id or by name, those of the most words first."""
-    told = [word.lower() for word in WORD.findall(words.replace("_", " ").replace("-", " "))]
+    given = [word.lower() for word in WORD.findall(words.replace("_", " ").replace("-", " "))]
     found = []
     for one, name in things:
         best = 0
         for text in {one, name}:
             own = [word.lower() for word in WORD.findall(str(text).replace("_", " ").replace("-", " "))]
-            if own and any(told[at : at + len(own)] == own for at in range(len(told))):
+            if own and any(given[at : at + len(own)] == own for at in range(len(given))):
                 best = max(best, len(own))
         if best:
             found.append((one, float(best)))

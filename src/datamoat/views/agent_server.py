@@ -1,5 +1,6 @@
 """The calls of `datamoat.views.agent` as tools of the Model Context Protocol, by its own SDK."""
 
+import importlib.metadata
 from collections.abc import Callable
 from typing import Annotated
 
@@ -9,7 +10,6 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 
-from datamoat import __version__
 from datamoat.settings import Settings
 from datamoat.views.agent import Agent
 
@@ -25,7 +25,10 @@ def make_server(settings: Settings) -> MCPServer:
     """
     agent = Agent(settings)
     server = MCPServer(
-        "datamoat", version=__version__, instructions=" ".join(agent.declared.instructions.split()), log_level="WARNING"
+        "datamoat",
+        version=importlib.metadata.version("datamoat"),
+        instructions=" ".join(agent.declared.instructions.split()),
+        log_level="WARNING",
     )
     limit: list[anyio.CapacityLimiter] = []
 
