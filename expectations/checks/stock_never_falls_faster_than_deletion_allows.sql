@@ -1,7 +1,6 @@
 /*---
 description: >
-  From one month to the next cumulative public hours lose at most three tenths, in every draw: what a hazard of two a year takes with an early
-  loss of half of a month's uploads.
+  From one month to the next cumulative public hours lose at most a tenth, in every draw: more than a hazard of one a year takes.
 severity: critical
 ---*/
 
@@ -15,4 +14,4 @@ inner join marts.platform_volume_draws as earlier
         later.platform_id = earlier.platform_id
         and later.draw = earlier.draw
         and later.month = earlier.month + interval 1 month
-where later.draw <= 200 and later.stock_hours < earlier.stock_hours * 0.7
+where later.draw <= 200 and later.stock_hours < earlier.stock_hours * 0.9
