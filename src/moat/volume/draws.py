@@ -16,12 +16,12 @@ from scipy.special import ndtr, ndtri
 from moat.uncertainty.seeds import Floats, allot, generator, stratified_normals
 from moat.volume.conditioning import Solution
 from moat.volume.hyperparameters import Fit
-from moat.volume.processes import evaluate_many, matern_root
+from moat.volume.processes import evaluate, evaluate_many, matern_root
 
 Ints: TypeAlias = npt.NDArray[np.intp]
 
 SWEEPS = 60  # of the Gibbs sampler
-SLOWEST = 1 / 16  # of the steps of a draw
+STEPS = 40  # of Newton, for a draw that does not converge with the slopes of the posterior mean
 ROUNDS, CONVERGED = 60, 0.01  # of bringing a draw to its observations; it has converged within this many noise sds
 
 
@@ -154,7 +154,6 @@ class Draws:
         sd = np.zeros((n_rows, self.n_draws))
         for solution, at in self.points:
             sd[:, at] = np.sqrt(solution.noise)[:, None]
-        pace, last = np.ones(self.n_draws), np.full(self.n_draws, np.inf)  # a draw that moves away goes on with smaller steps
         for _ in range(ROUNDS):  # exact values of nonlinear rows stand in for linear ones, draw by draw
             if not len(moving):
                 break
@@ -162,16 +161,46 @@ class Draws:
             for key in nonlinear:
                 ks = [k for _, k in self.nonlinear[key]]
                 change[ks] = self._nonlinearity(key, self._states[key][:, moving], moving) - self._error[np.ix_(ks, moving)]
-            away = (np.abs(change) / sd[:, moving]).max(axis=0)
-            pace[moving] = np.where(away > last[moving], np.maximum(pace[moving] / 2, SLOWEST), pace[moving])
-            last[moving] = away
-            change *= pace[moving]
             self._error[:, moving] += change
             step = self._push(factors, -change, moving)
             push[:, moving] += step
             self._move(nonlinear, step, moving)
-            moving = moving[away > CONVERGED]
+            moving = moving[(np.abs(change) > CONVERGED * sd[:, moving]).any(axis=0)]
+        for draw in moving:
+            push[:, draw] += self._newton(nonlinear, int(draw), sd[:, draw])
         self._move([key for key in model.series if key not in nonlinear], push, np.arange(self.n_draws))
+
+    def _newton(self, keys: list[str], draw: int, sd: Floats) -> Floats:
+        """Bring one draw to its observations by the slopes at its own state, with halved steps; return what the rows pull it by."""
+        model = self.fit.model
+        solution = next(found for found, at in self.points if draw in at)
+        linear = solution.covariance + np.diag(solution.noise)
+        cross = {key: solution.cross(key) for key in keys}
+        one = np.array([draw])
+        pulled: Floats = np.zeros(len(model.rows))
+        ahead: Floats = np.zeros(len(model.rows))
+        nearest = np.inf
+        for _ in range(STEPS):
+            missing, slopes = np.zeros(len(model.rows)), linear.copy()
+            for key in keys:
+                ks = [k for _, k in self.nonlinear[key]]
+                missing[ks] = self._error[ks, draw] - self._nonlinearity(key, self._states[key][:, one], one)[:, 0]
+                z = self._states[key][:, draw]
+                gradients = np.array([evaluate(model.series[key], model.rows[k], z, model.loss)[1] for k in ks])
+                slopes[ks] = gradients @ cross[key] + np.diag(solution.noise)[ks]
+            away = float(np.linalg.norm(missing / sd))
+            if away < CONVERGED:
+                break
+            if away < nearest:
+                step = ahead = np.asarray(np.linalg.solve(slopes, missing), dtype=np.float64)
+                nearest = away
+            else:  # half of what is left of the last step back
+                ahead = ahead / 2
+                step = -ahead
+            pulled += step
+            self._error[:, draw] -= linear @ step
+            self._move(keys, step[:, None], one)
+        return pulled
 
     def _draw_offsets(self, factors: list[tuple[Floats, bool]], target: Floats) -> None:
         """Add to the stated values of rows with an offset a draw of it, by Gibbs sampling over all such rows at once."""
