@@ -194,7 +194,7 @@ class Draws:
             if away < nearest:
                 step = ahead = np.asarray(np.linalg.solve(slopes, missing), dtype=np.float64)
                 nearest = away
-            else:  # half of what is left of the last step back
+            else:  # half of the last step back
                 ahead = ahead / 2
                 step = -ahead
             pulled += step
