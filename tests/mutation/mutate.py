@@ -62,7 +62,9 @@ def sample(n: int, seed: int) -> list[Mutant]:
     models = [path for path in sorted((ROOT / "transforms").glob("*/*/*.sql")) if path.name != "counts.sql"]
     places = [place for path in models for place in sql_places(ROOT, path)]
     n_sql = round(n * SQL_SHARE)
-    return rng.sample(python, n - n_sql) + [sql_mutant(ROOT, *place) for place in rng.sample(places, n_sql)]
+    chosen = rng.sample(python, n - n_sql) + [sql_mutant(ROOT, *place) for place in rng.sample(places, n_sql)]
+    rng.shuffle(chosen)  # so that a run that is stopped has tried a sample too
+    return chosen
 
 
 def record_reach(work: Path) -> dict[str, dict[int, list[str]]]:

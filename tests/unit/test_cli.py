@@ -99,6 +99,15 @@ def test_what_cannot_be_done_is_refused_with_a_next_step(
     assert "Traceback" not in out + err
 
 
+def test_check_finds_a_check_of_a_table_that_does_not_exist(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], edit: Edit
+) -> None:
+    edit("expectations/checks/no_lab_is_nameless.sql", "marts.lab_volume", "marts.lab_volumes")
+    code, _, err = call(monkeypatch, capsys, "check")
+    assert (code, "marts.lab_volumes" in err) == (1, True)
+    assert here.is_dir()
+
+
 def test_a_folder_that_is_no_content_tree_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
