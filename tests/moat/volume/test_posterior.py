@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.special import logsumexp
 
 from datamoat.errors import ModelFailedError
@@ -93,6 +94,13 @@ def test_a_hard_ceiling_is_the_mirror_of_a_hard_floor() -> None:
     draws = drawn(Model([flat()], [ceiling]))["p"]["users"][3]
     assert draws.mean() == pytest.approx(2 * LOG_PRIOR - 21.5702, abs=4 * 0.7125 / 200)
     assert draws.std() == pytest.approx(0.7125, rel=0.025)
+
+
+@pytest.mark.parametrize("offset", [(0.0, np.inf), (-np.inf, 0.0), (-0.2, 0.7), (0.1, 0.9), (-3.0, -0.5)])
+def test_mean_and_variance_of_an_offset_are_those_of_a_truncated_normal(offset: tuple[float, float]) -> None:
+    row = stated("a", 1e9, 2, "A", offset=offset, offset_sd=0.5)
+    exact = stats.truncnorm(offset[0] / 0.5, offset[1] / 0.5, scale=0.5)
+    assert row.moments() == pytest.approx((exact.mean(), exact.var()), rel=1e-9)
 
 
 def test_a_soft_floor_lets_the_truth_lie_a_little_above_and_rarely_below() -> None:
