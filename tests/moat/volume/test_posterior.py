@@ -100,7 +100,7 @@ def test_a_hard_ceiling_is_the_mirror_of_a_hard_floor() -> None:
 def test_mean_and_variance_of_an_offset_are_those_of_a_truncated_normal(offset: tuple[float, float]) -> None:
     row = stated("a", 1e9, 2, "A", offset=offset, offset_sd=0.5)
     exact = stats.truncnorm(offset[0] / 0.5, offset[1] / 0.5, scale=0.5)
-    assert row.moments() == pytest.approx((exact.mean(), exact.var()), rel=1e-9)
+    assert row.moments == pytest.approx((exact.mean(), exact.var()), rel=1e-9)
 
 
 def test_a_soft_floor_lets_the_truth_lie_a_little_above_and_rarely_below() -> None:
