@@ -114,8 +114,8 @@ lock: pyproject.toml  ## resolve the pinned versions again
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra build --extra agents --extra reports pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group build -o requirements-build.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group rocrate -o requirements-rocrate.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra build --extra agents --extra reports --extra airflow --extra celery -c requirements.lock pyproject.toml -o requirements-airflow.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra build --extra agents --extra reports --extra airflow --extra celery --extra dev -c requirements-airflow.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra build --extra agents --extra reports --extra airflow --extra celery --extra s3 -c requirements.lock pyproject.toml -o requirements-airflow.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra build --extra agents --extra reports --extra airflow --extra celery --extra s3 --extra dev -c requirements-airflow.lock pyproject.toml -o requirements-dev.lock
 
 clean:  ## delete what can be rebuilt (never the snapshots)
 	rm -rf data/lake data/warehouse data/exports .pytest_cache .mypy_cache .ruff_cache .hypothesis
