@@ -60,6 +60,7 @@ def test_disks_that_are_not_shared_fail_by_name_instead_of_doing_nothing(cluster
     assert "are not here" in there.run("land", fetched)["text"]
 
 
+@pytest.mark.slow
 def test_of_two_publishers_who_saw_the_same_build_one_wins(cluster: Any) -> None:
     first, second = cluster.host("first", "race"), cluster.host("second", "race")
     assert first.run("fetch+" + RUN)["is_new"]
@@ -82,6 +83,7 @@ def test_of_two_publishers_who_saw_the_same_build_one_wins(cluster: Any) -> None
     assert published(first.data) == published(second.data)
 
 
+@pytest.mark.slow
 def test_without_its_bucket_every_step_fails_by_name(cluster: Any) -> None:
     host = cluster.host("host", "gone")
     assert host.run("fetch+" + RUN)["is_new"]
@@ -112,6 +114,7 @@ def test_a_setting_that_is_no_bucket_is_refused(cluster: Any) -> None:
     assert host.run("fetch")["error"] == "UsageError"
 
 
+@pytest.mark.slow
 def test_a_release_and_a_decision_are_in_the_bucket_for_every_host(cluster: Any) -> None:
     writer, other = cluster.host("writer", "release"), cluster.host("other", "release")
     assert other.run("fetch+" + RUN)["is_new"]
