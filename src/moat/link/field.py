@@ -60,7 +60,9 @@ class Field:
         se: Their standard errors; the residual of the model comes on top.
         day: Release, in years from any day.
         controls: What else is controlled for, shape (n, k).
-        owner: For each entry the index of its company among the owners of `hours`, -1 where the company owns no platform.
+        is_owner: Whether the company owned a video platform at release.
+        owner: For each entry the index of its company among the owners of `hours`; -1 where the company owns no platform, or only
+            such as have no statistic, so that its hours are unknown.
         month: Month of release, an index into the months of `hours`.
         hours: Hours of owners.
         log_size: Base-10 logarithm of the company's size at release; NaN where unknown.
@@ -74,6 +76,7 @@ class Field:
     se: Floats
     day: Floats
     controls: Floats
+    is_owner: Flags
     owner: Indices
     month: Indices
     hours: Hours
@@ -89,7 +92,17 @@ class Field:
     @property
     def owns(self) -> Floats:
         """1 where the company owned a platform at release, else 0."""
-        return np.asarray(self.owner >= 0, dtype=np.float64)
+        return self.is_owner.astype(np.float64)
+
+    @property
+    def n_owners(self) -> int:
+        """Companies that own a platform."""
+        return len(np.unique(self.company[self.is_owner]))
+
+    @property
+    def has_hours(self) -> Flags:
+        """Whether the hours of the company are known, or it owns no platform."""
+        return np.asarray(~self.is_owner | (self.owner >= 0))
 
     @cached_property
     def base(self) -> Floats:
@@ -111,7 +124,7 @@ class Field:
 
     @cached_property
     def members(self) -> Indices:
-        """Indices of the owners that are on the boards."""
+        """Indices of the owners on the boards whose hours are known."""
         return np.unique(self.owner[self.owner >= 0])
 
     @cached_property
@@ -143,7 +156,20 @@ class Field:
 
     def only(self, chosen: Flags) -> "Field":
         """Return the chosen entries."""
-        names = ("company", "model", "board", "rating", "se", "day", "controls", "owner", "month", "log_size", "is_funding")
+        names = (
+            "company",
+            "model",
+            "board",
+            "rating",
+            "se",
+            "day",
+            "controls",
+            "is_owner",
+            "owner",
+            "month",
+            "log_size",
+            "is_funding",
+        )
         return replace(self, **{name: getattr(self, name)[chosen] for name in names})
 
     def best_of_company(self) -> "Field":

@@ -104,7 +104,7 @@ def ahead(predictor: str, field: Field, entries: Field) -> Predicted:
     """
     both = Field(**{
         name: np.concatenate([getattr(field, name), getattr(entries, name)])
-        for name in ("company", "model", "board", "rating", "se", "day", "controls", "owner", "month", "log_size", "is_funding")
+        for name in ("company", "model", "board", "rating", "se", "day", "controls", "is_owner", "owner", "month", "log_size", "is_funding")
     }, hours=field.hours)  # fmt: skip
     x = _design(both, columns(predictor, both))
     known = np.arange(len(x)) < len(field.rating)

@@ -70,8 +70,8 @@ def perturbations(field: Field, context: Context) -> Iterator[Perturbation]:
         yield Perturbation(f"without {context.companies[company]}", ALL, partial(field.only, field.company != company))
     for board in np.unique(field.board):
         yield Perturbation(f"without {context.boards[board]}", ALL, partial(field.only, field.board != board))
-    if context.unobserved[field.members].any():
-        seen = ~np.isin(field.owner, np.flatnonzero(context.unobserved))
+    seen = field.has_hours & ~np.isin(field.owner, np.flatnonzero(context.unobserved))
+    if not seen.all():
         yield Perturbation("without owners that have no observation", ALL, partial(field.only, seen))
     for platform, share in context.unverified.items():
         if share[field.members].any():
@@ -127,4 +127,5 @@ def _disowned(field: Field, share: Floats) -> Field:
     left = (1 - share)[:, :, None]
     gone = np.flatnonzero((share > 1 - WHOLE).any(axis=1))
     hours = replace(field.hours, own=field.hours.own * left, own_short=np.minimum(field.hours.own_short, field.hours.own * left))
-    return replace(field, hours=hours, owner=np.where(np.isin(field.owner, gone), -1, field.owner))
+    without = np.isin(field.owner, gone)
+    return replace(field, hours=hours, is_owner=field.is_owner & ~without, owner=np.where(without, -1, field.owner))

@@ -44,7 +44,7 @@ def find(question: Question, field: Field, seed: int, n_random: int = 9_999, lik
 
     Args:
         question: The question.
-        field: The entries; for `size` those of unknown size are left out here.
+        field: The entries; for `size` those of unknown size are left out here, for `amount` and `short` owners of unknown hours.
         seed: Of the random orders of companies.
         n_random: How many random orders.
         like: The finding on nearly the same field: its standard deviations are where the fits start, and there is no
@@ -52,9 +52,11 @@ def find(question: Question, field: Field, seed: int, n_random: int = 9_999, lik
     """
     if question == "size":
         field = field.only(field.has_size)
+    if question in ("amount", "short"):
+        field = field.only(field.has_hours)
     groups = field.groups
     n_companies = int(groups.company.max()) + 1 if len(field.rating) else 0
-    n_owners = len(field.members)
+    n_owners = field.n_owners
     if n_companies < FEWEST_COMPANIES or n_owners < FEWEST_OWNERS or n_owners > n_companies - FEWEST_OWNERS:
         return None
     like = like if like is not None and len(like.log_sd) == groups.n_spreads + 2 else None

@@ -91,7 +91,7 @@ def read_field(panel: pl.DataFrame, owned: Owned) -> Field:
     return Field(
         company, model, board, panel["rating"].to_numpy(), panel["rating_se"].to_numpy(),
         (panel["released_on"] - EPOCH).dt.total_days().to_numpy() / DAYS_OF_YEAR,
-        panel.select(CONTROLS).cast(pl.Float64).to_numpy(), owner.to_numpy(), month.to_numpy(), owned.hours, size.to_numpy(),
+        panel.select(CONTROLS).cast(pl.Float64).to_numpy(), panel["owns_platform"].to_numpy(), owner.to_numpy(), month.to_numpy(), owned.hours, size.to_numpy(),
         (panel["size_measure"] == "funding").fill_null(value=False).to_numpy(),
     )  # fmt: skip
 

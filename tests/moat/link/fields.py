@@ -51,7 +51,7 @@ def made_field(seed: int, n_companies: int = 24, n_owners: int = 6, n_boards: in
     field = Field(
         company, model, board, np.zeros(len(rows)), rng.uniform(3, 12, len(rows)), day,
         np.column_stack([np.isin(model, np.unique(model)[::3]), rng.random(len(rows)) < 0.2]).astype(float),
-        np.where(company < n_owners, company, -1), np.clip(((day + 1.5) * 12).astype(int), 0, months - 1), hours,
+        company < n_owners, np.where(company < n_owners, company, -1), np.clip(((day + 1.5) * 12).astype(int), 0, months - 1), hours,
         size[company], (size < 8.3)[company],
     )  # fmt: skip
     return replace(field, rating=ratings(field, rng))

@@ -27,7 +27,20 @@ def test_a_constant_on_a_board_the_order_of_rows_and_the_names_of_companies_chan
     np.testing.assert_allclose(estimates(shifted), before, rtol=1e-3, atol=1e-2)
     order = np.random.default_rng(2).permutation(len(field.rating))
     shuffled = field.only(np.ones(len(order), dtype=bool))
-    names = ("company", "model", "board", "rating", "se", "day", "controls", "owner", "month", "log_size", "is_funding")
+    names = (
+        "company",
+        "model",
+        "board",
+        "rating",
+        "se",
+        "day",
+        "controls",
+        "is_owner",
+        "owner",
+        "month",
+        "log_size",
+        "is_funding",
+    )
     shuffled = replace(shuffled, **{name: getattr(field, name)[order] for name in names})
     np.testing.assert_allclose(np.array(estimates(shuffled))[:, :2], before[:, :2], rtol=1e-3, atol=1e-2)
     renamed = replace(field, company=97 - field.company, model=10_000 - field.model)
@@ -93,3 +106,17 @@ def test_three_owners_whose_hours_and_shares_are_one_number_are_not_asked() -> N
     alike = replace(field.hours, own_short=field.hours.own, other=field.hours.other * 0)
     assert find("short", replace(field, hours=alike), seed=1) is None
     assert find("amount", replace(field, hours=alike), seed=1) is not None
+
+
+def test_an_owner_whose_hours_are_unknown_owns_and_is_left_out_of_amount_and_short() -> None:
+    field = made_field(7)
+    unknown = replace(field, owner=np.where(field.company == 2, -1, field.owner))
+    one, before = find("owning", unknown, seed=1, n_random=99), find("owning", field, seed=1, n_random=99)
+    assert one is not None
+    assert before is not None
+    assert (one.effect.estimate, one.n_owners) == (before.effect.estimate, 6)
+    amount = find("amount", unknown, seed=1, n_random=99)
+    without = find("amount", field.only(field.company != 2), seed=1, n_random=99)
+    assert amount is not None
+    assert without is not None
+    assert (amount.n_owners, amount.effect.estimate) == (5, pytest.approx(without.effect.estimate))

@@ -175,7 +175,7 @@ def finding_row(
     evidence = evidence_of(found) if found else None
     without = found.without_size.effect.estimate if found and found.without_size else None
     counts = counts_of(found) if found else {
-        "n_companies": len(np.unique(field.company)), "n_owners": len(field.members), "n_models": len(np.unique(field.model)),
+        "n_companies": len(np.unique(field.company)), "n_owners": field.n_owners, "n_models": len(np.unique(field.model)),
     }  # fmt: skip
     return estimate_of(evidence) | counts | {
         "question_id": question, "smallest_effect": SMALLEST, "estimate_without_size": without, "min_possible_p": found.test.min_p if found and found.test else None,
@@ -185,9 +185,15 @@ def finding_row(
     }  # fmt: skip
 
 
-def counts_of(found: Finding) -> dict[str, int]:
-    """Return how many companies, owners and models a finding is over."""
-    return {"n_companies": found.n_companies, "n_owners": found.n_owners, "n_models": found.n_models}
+def counts_of(found: Finding | Field) -> dict[str, int]:
+    """Return how many companies, owners and models a finding or a fit is over."""
+    if isinstance(found, Finding):
+        return {"n_companies": found.n_companies, "n_owners": found.n_owners, "n_models": found.n_models}
+    return {
+        "n_companies": len(np.unique(found.company)),
+        "n_owners": found.n_owners,
+        "n_models": len(np.unique(found.model)),
+    }
 
 
 def effect_row(
@@ -234,17 +240,18 @@ def alone_rows(field: Field, context: Context, seed: int) -> list[dict[str, Any]
 
 def variant_rows(field: Field, primary: dict[Question, Finding]) -> list[dict[str, Any]]:
     """Return variants: what size does, hours at equal size, draws counted equally, a linear trend."""
-    sized = field.only(field.has_size)
+    sized, known = field.only(field.has_size), field.only(field.has_hours)
+    both = sized.only(sized.has_hours)
     owns, size, funding = sized.owns[:, None], sized.sizes[:, :1], sized.sizes[:, 1:]
-    hours = sized.drawn(sized.hours.log_hours)
+    of_both = np.hstack([both.base, both.sizes[:, 1:], both.owns[:, None], both.sizes[:, :1]])
     sizes = effects.Drawn.fixed(size)
     linear = np.delete(field.base, field.groups.n_spreads + 1, axis=1)
     wanted: list[tuple[str, Question, Field, Floats, effects.Drawn, bool]] = [
         ("size_alone", "size", sized, np.hstack([sized.base, funding]), sizes, True),
         ("size_beside_owning", "size", sized, np.hstack([sized.base, funding, owns]), sizes, True),
-        ("amount_at_equal_size", "amount", sized, np.hstack([sized.base, funding, owns, size]), hours, True),
-        ("amount_draws_counted_equally", "amount", field, *design("amount", field), False),
-        ("short_draws_counted_equally", "short", field, *design("short", field), False),
+        ("amount_at_equal_size", "amount", both, of_both, both.drawn(both.hours.log_hours), True),
+        ("amount_draws_counted_equally", "amount", known, *design("amount", known), False),
+        ("short_draws_counted_equally", "short", known, *design("short", known), False),
         ("owning_linear_trend", "owning", field, linear, effects.Drawn.fixed(field.owns[:, None]), True),
     ]
     rows = []
@@ -259,7 +266,7 @@ def variant_rows(field: Field, primary: dict[Question, Finding]) -> list[dict[st
                     question,
                     found,
                     None,
-                    counts_of(primary["size" if data is sized else question]),
+                    counts_of(data),
                     fit.v.log_sd,
                 )
             )
@@ -280,7 +287,7 @@ def against_controls(entries: pl.DataFrame, owned: Owned) -> dict[str, Any]:
     found, fit = effects.coefficient(field.groups, apart[:, effects.independent(apart)], field.rating, tested)
     counts = {
         "n_companies": len(np.unique(plain.company)),
-        "n_owners": len(plain.members),
+        "n_owners": plain.n_owners,
         "n_models": len(np.unique(plain.model)),
     }
     return effect_row("all", "owning_video_minus_controls", "owning", found, None, counts, fit.v.log_sd)

@@ -74,7 +74,7 @@ def predict(kind: str, entries: pl.DataFrame, field: Field, seed: int) -> dict[s
     scored: Flags = np.isfinite(sum(found.mean for found in walked.values()))
     counts = {
         "n_companies": len(np.unique(field.company[scored])), "n_models": len(np.unique(field.model[scored])),
-        "n_owners": len(np.unique(field.owner[scored & (field.owner >= 0)])),
+        "n_owners": len(np.unique(field.company[scored & field.is_owner])),
     }  # fmt: skip
     if scored.sum() < forecast.FEWEST_ENTRIES or counts["n_owners"] == 0:
         empty = dict.fromkeys(("estimate", "estimate_p05", "estimate_p95", "p_permutation", "min_possible_p"))

@@ -23,11 +23,14 @@ def model(
     int_moat__entry: pl.LazyFrame,
     int_moat__board: pl.LazyFrame,
     int_company__platform_access: pl.LazyFrame,
+    stg_reference__volume_series: pl.LazyFrame,
     int_company__size: pl.LazyFrame,
     stg_reference__company_resources: pl.LazyFrame,
 ) -> pl.DataFrame:
     """Return the panel."""
-    owned = int_company__platform_access.filter("is_in_totals").select("company_id", volume_month="month").unique()
+    # Owning is a fact; whether the platform's volume can be estimated is another.
+    platforms = stg_reference__volume_series.filter("is_in_totals").select("platform_id")
+    owned = int_company__platform_access.join(platforms, on="platform_id").select("company_id", volume_month="month").unique()
     entries = (
         int_moat__entry.join(int_moat__board.select("board_id", "board_role"), on="board_id")
         .filter(pl.col("board_role") != "secondary")

@@ -6,7 +6,7 @@ grain: [as_of_kind, as_of_on, board_id, entry_key]
 nullable: [size_measure, size_usd, usable_hours_p50, short_usable_hours_p50]
 rows: {min: 100}
 caveats:
-  - Hours are medians over draws and empty for companies without a platform; the published estimates use the draws (company_moat_draws).
+  - Hours are medians over draws and empty for companies without a platform, or whose platforms have no statistic; the published estimates use the draws (company_moat_draws).
   - Ratings of different boards are never compared as levels; the model gives each board a level of its own.
 ---*/
 
@@ -28,8 +28,8 @@ select
     panel.is_fast_tier,
     panel.is_high_resolution,
     panel.owns_platform,
-    case when panel.owns_platform then volumes.usable_hours_p50 end as usable_hours_p50,
-    case when panel.owns_platform then volumes.short_usable_hours_p50 end as short_usable_hours_p50,
+    volumes.usable_hours_p50,
+    volumes.short_usable_hours_p50,
     panel.size_measure,
     panel.size_usd,
     panel.is_size_later,
@@ -40,5 +40,6 @@ left join intermediate.int_company__volume_quantiles as volumes
         panel.company_id = volumes.company_id
         and panel.volume_month = volumes.month
         and volumes.scenario_id = 'baseline'
+        and volumes.first_party_stock_hours_p50 is not null
 where panel.board_role = 'primary'
 order by panel.as_of_kind, panel.as_of_on, panel.board_id, panel.entry_key
