@@ -113,19 +113,20 @@ class Machine:
         self.change_facts(line)
         self.trigger("ingest__reference")
 
-    def build_try(self) -> int | None:
-        """Return which try of the newest build runs at the moment."""
+    def build_that_runs(self, number: int) -> str | None:
+        """Return the task instance of the newest build if its try of this number runs at the moment."""
         (run,) = self.call("dags/build_warehouse/dagRuns?order_by=-run_after&limit=1")["dag_runs"]
         task = self.call(f"dags/build_warehouse/dagRuns/{run['dag_run_id']}/taskInstances/build")
-        return int(task["try_number"]) if task["state"] == "running" else None
+        return str(task["id"]) if (task["state"], task["try_number"]) == ("running", number) else None
 
     def scheduler(self) -> Any:
         children = psutil.Process(self.process.pid).children()
         return next(child for child in children if "scheduler" in " ".join(child.cmdline()))
 
-    def supervisor(self) -> Any:
-        """Return the process of the executor that runs a task, which is a child of it."""
-        return next((worker for worker in self.scheduler().children() if worker.children()), None)
+    def supervisor(self, task: str) -> Any:
+        """Return the process of the executor that runs a task instance, which is named in its title; the task is a child of it."""
+        workers = [worker for worker in self.scheduler().children() if task in " ".join(worker.cmdline())]
+        return next((worker for worker in workers if worker.children()), None)
 
 
 @pytest.fixture(scope="module")
@@ -227,8 +228,8 @@ def test_the_supervisor_of_a_task_killed_on_every_try_is_one_alert(machine: Mach
     machine.start_build_that_waits("kuaishou,9.0,2026-06-01")
     left: list[Any] = []
     for number in range(1, 4):
-        machine.until(f"try {number} of the build runs", lambda number=number: machine.build_try() == number)
-        supervisor = machine.until("its supervisor is there", machine.supervisor)
+        task = machine.until(f"try {number} of the build runs", lambda number=number: machine.build_that_runs(number))
+        supervisor = machine.until("its supervisor is there", lambda task=task: machine.supervisor(task))
         left += supervisor.children()
         began = time.monotonic()
         supervisor.kill()
