@@ -31,7 +31,7 @@ pytest.importorskip("airflow")
 pytestmark = [pytest.mark.celery, pytest.mark.xdist_group("airflow")]
 WORKERS = ("worker1", "worker2")
 PATIENCE = 400.0
-VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
+VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
 GIVEN = {
     "POSTGRES_PASSWORD": "only-here-1", "REDIS_PASSWORD": "only-here-2", "AIRFLOW_JWT_SECRET": "only-here-3-at-least-32-characters-long",
     "AIRFLOW_FERNET_KEY": "b25seS1oZXJlLTQtb25seS1oZXJlLTQtb25seS1oISE=", "AIRFLOW_EXECUTOR": "CeleryExecutor",

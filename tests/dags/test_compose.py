@@ -20,7 +20,7 @@ from datamoat.orchestration import notify
 from datamoat.project import sources
 
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
-VARIABLE = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
+VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
 ONE_SHOT = {"migrate"}
 COMMANDS = {"api-server", "scheduler", "dag-processor", "triggerer", "celery worker"}
 OUR_OWN = {"watcher"}
