@@ -282,7 +282,9 @@ def one_alert(stack: Stack, fault: str, known: int, began: float) -> str:
     stack.until(f"an alert of {fault}", lambda: len(alerts(stack)) > known)
     sys.stdout.write(f"\n{fault}: {time.monotonic() - began:.0f} s\n")
     time.sleep(15)
-    (alert,) = alerts(stack)[known:]
+    sent = alerts(stack)[known:]
+    assert len(sent) == 1, sent
+    alert = sent[0]
     assert any(shape(row).search(alert) for row in rows() if row["fault"] == fault), alert
     return alert
 

@@ -81,8 +81,9 @@ class Machine:
         self.until(f"an alert of {fault}", self.new_alerts)
         self.seconds[fault] = time.monotonic() - began
         time.sleep(QUIET)
-        (alert,) = self.new_alerts()
-        self.taken.append(alert)
+        sent = self.new_alerts()
+        assert len(sent) == 1, sent
+        self.taken.append(alert := sent[0])
         assert any(shape(row).search(alert) for row in rows() if row["fault"] == fault), alert
         return alert
 
@@ -163,7 +164,7 @@ def machine(
         **{name: value for name, value in world.environment.items() if name != "AIRFLOW_HOME"},
         f"DATAMOAT_UPSTREAM_{MANY.upper()}": f"http://127.0.0.1:{world.upstream.port}",
         "DATAMOAT_LATE_MINUTES": "60",
-        "DATAMOAT_WATCH_SECONDS": "5",
+        "DATAMOAT_WATCH_SECONDS": "15",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "3",
