@@ -235,8 +235,9 @@ def test_the_supervisor_of_a_task_killed_on_every_try_is_one_alert(machine: Mach
         began = time.monotonic()
         supervisor.kill()
     alert = machine.one_alert("supervisor_killed", began)
-    for task in left:  # they went on, and waited for the lock of the first
-        task.kill()
+    for task in left:  # some went on, and waited for the lock of the first
+        with contextlib.suppress(psutil.NoSuchProcess):
+            task.kill()
     machine.world.hold.unlink()
     assert "build_warehouse failed" in alert
 
