@@ -37,6 +37,7 @@ def count(
 
     Example: datamoat count SOURCE --since 2025-06-01 --until 2025-06-30
     """
+    from datamoat.ingest.part_receipts import stale
     from datamoat.ingest.streamed import Due, fetch_and_count, parts_due
     from datamoat.project.sources import find_source
     from datamoat.views.render import rows
@@ -46,6 +47,8 @@ def count(
     first, last = since, until or since
     if (first is None) != (last is None):
         raise UsageError("--until goes with --since", "the command line", "give the first day too.")
+    if first is not None and last is not None and first > last:
+        raise UsageError(f"--since {first} is after --until {last}", "the command line", "give the earlier day with --since.")
     now = datetime.now(UTC)
     due = parts_due(settings, one, now.date())
     if first is not None and last is not None:
@@ -61,6 +64,8 @@ def count(
             counted.append(fetch_and_count(settings, one, entry, now, engine=_engine(engine, remote), remote=remote))
         except SourceUnavailableError as failure:  # the others may be there
             missing.append(f"{entry.part_on}: {failure.what}")
+    if one.part is not None and one.part.max_gigabytes == 0:
+        missing += [f"{part.part}: counted under another definition; add the file again" for part in stale(settings, one)]
     _print(counted, as_json=as_json)
     for line in missing:
         typer.echo(line, err=True)

@@ -4,20 +4,22 @@ Nothing is unpacked to disk. A CSV member is read as RFC 4180 first; where that 
 a backslash as an escape. What is still malformed is counted and left out.
 """
 
+import csv as text_csv
 import io
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv
 
 from datamoat.errors import SourceChangedError
+from datamoat.ingest.part_rows import RowCheck
 from datamoat.parsing import shown
 from datamoat.project.part import Part
 
@@ -104,23 +106,25 @@ def format_of(path: Path) -> str:
     return "parquet" if start == PARQUET else "zip" if start == ZIP else "csv"
 
 
-def batches_of(path: Path, part: Part, tally: Tally) -> Iterator[pa.RecordBatch]:
+def batches_of(path: Path, part: Part, tally: Tally, part_on: date | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a ZIP or CSV part, the declared columns as text, while `tally` counts.
 
     Args:
         path: The part.
         part: What the source declares of it.
         tally: Is filled as rows are read; whole once the iterator is exhausted.
+        part_on: The day the part is about.
 
     Raises:
         SourceChangedError: The part is cut, damaged, a bomb, names a member outside itself or has another header.
     """
+    check = RowCheck(part, part_on)
     try:
         with path.open("rb") as handle:
             if format_of(path) == "csv":
-                yield from _csv(path, path.name, path.stat().st_size, lambda: path.open("rb"), part, tally)
+                yield from _csv(path, path.name, path.stat().st_size, lambda: path.open("rb"), part, tally, check)
             else:
-                yield from _members(path, handle, path.stat().st_size, "", 1, part, tally)
+                yield from _members(path, handle, path.stat().st_size, "", 1, part, tally, check)
         if not tally.header:
             raise _changed(path, "it holds no CSV")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as failure:
@@ -132,7 +136,7 @@ def batches_of(path: Path, part: Part, tally: Tally) -> Iterator[pa.RecordBatch]
 
 
 def _members(
-    path: Path, handle: IO[bytes], n_bytes: int, within: str, depth: int, part: Part, tally: Tally
+    path: Path, handle: IO[bytes], n_bytes: int, within: str, depth: int, part: Part, tally: Tally, check: RowCheck
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of every CSV of a ZIP, in the order of its directory."""
     with zipfile.ZipFile(handle) as archive:
@@ -146,10 +150,10 @@ def _members(
                 raise _changed(path, f"a member is called {shown(member.filename)}: it leads outside the archive")
             place = f"{within}{member.filename}"
             if name.suffix.lower() == ".csv":
-                yield from _csv(path, place, member.file_size, lambda m=member: archive.open(m), part, tally)
+                yield from _csv(path, place, member.file_size, lambda m=member: archive.open(m), part, tally, check)
             elif name.suffix.lower() == ".zip" and depth < MOST_DEPTH:
                 with _inner(handle, archive, member) as inner:
-                    yield from _members(path, inner, member.compress_size, f"{place}/", depth + 1, part, tally)
+                    yield from _members(path, inner, member.compress_size, f"{place}/", depth + 1, part, tally, check)
             else:
                 raise _changed(path, f"a member is called {shown(place)}: neither a CSV nor a ZIP of CSVs")
 
@@ -170,12 +174,22 @@ def _inner(handle: IO[bytes], archive: zipfile.ZipFile, member: zipfile.ZipInfo)
     yield cast("IO[bytes]", io.BufferedReader(Window(handle, start, member.file_size), 2**20))
 
 
-def _csv(path: Path, name: str, n_bytes: int, reopen: Any, part: Part, tally: Tally) -> Iterator[pa.RecordBatch]:  # noqa: ANN401
+def _csv(
+    path: Path,
+    name: str,
+    n_bytes: int,
+    reopen: Any,  # noqa: ANN401
+    part: Part,
+    tally: Tally,
+    check: RowCheck,
+) -> Iterator[pa.RecordBatch]:
     """Yield one CSV; on malformed rows, read it again with a backslash as an escape and take the better reading."""
+    if part.is_exact:
+        _check_header(path, name, reopen, part)
     strict: list[tuple[int, str]] = []
     if n_bytes > WHOLE:
         for batch in _read(path, reopen, part, tally, strict, escape=False):
-            yield from _complete(batch, part, tally, name)
+            yield from _sound(batch, check, tally, name)
     else:
         failure: SourceChangedError | None = None
         found: list[pa.RecordBatch] = []
@@ -195,7 +209,7 @@ def _csv(path: Path, name: str, n_bytes: int, reopen: Any, part: Part, tally: Ta
                     found, strict = again, escaped
                     tally.n_escaped += 1
         for batch in found:
-            yield from _complete(batch, part, tally, name)
+            yield from _sound(batch, check, tally, name)
     for line, why in strict:
         tally.reject(1, f"{name}, row {line}: {why}" if line else f"{name}: {why}")
 
@@ -240,31 +254,32 @@ def _read(
             raise _changed(path, f"not the CSV that is declared: {shown(failure, 200)}") from failure
 
 
-def _complete(batch: pa.RecordBatch, part: Part, tally: Tally, name: str) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a batch that have every required column; count the others."""
-    mask = None
-    for column in part.required:
-        valid = pc.is_valid(batch.column(column))
-        mask = valid if mask is None else pc.and_(mask, valid)
-    kept = batch if mask is None or not batch.num_rows else batch.filter(mask)
-    if kept.num_rows < batch.num_rows:
-        tally.reject(batch.num_rows - kept.num_rows, f"{name}: one of {', '.join(part.required)} is missing")
+def _sound(batch: pa.RecordBatch, check: RowCheck, tally: Tally, name: str) -> Iterator[pa.RecordBatch]:
+    """Yield the sound rows of a batch; count the others."""
+    kept, why = check.sound(batch)
+    if why is not None:
+        tally.reject(batch.num_rows - kept.num_rows, f"{name}: {shown(why, 160)}")
     tally.n_listed += kept.num_rows
     if kept.num_rows:
         yield kept
 
 
-def first_header(path: Path) -> list[str]:
-    """Return the header of a CSV part, as it is in the file; used where a header must be exact."""
-    with path.open("rb") as handle:
-        line = handle.readline(64 * 1024)
-    return next(iter(_lines(line)), [])
+def _check_header(path: Path, name: str, reopen: Any, part: Part) -> None:  # noqa: ANN401
+    """Compare the header of a CSV, as it is in the file, with the declared columns.
 
-
-def _lines(line: bytes) -> Iterator[list[str]]:
-    import csv as text_csv
-
-    yield from text_csv.reader([line.decode("utf-8-sig", errors="replace").rstrip("\r\n")])
+    Raises:
+        SourceChangedError: It is another.
+    """
+    with reopen() as handle:
+        line = handle.readline(64 * 1024).decode("utf-8-sig", errors="replace").rstrip("\r\n")
+    try:
+        found = next(text_csv.reader([line]), [])
+    except text_csv.Error as failure:  # as with lines that end in CR alone
+        raise _changed(path, f"the header of {name} cannot be read: {shown(failure, 120)}") from failure
+    if found != list(part.columns):
+        raise _changed(
+            path, f"the header is {shown(', '.join(found), 300)}, in {name}; expected exactly {', '.join(part.columns)}"
+        )
 
 
 def _changed(path: Path, what: str) -> SourceChangedError:

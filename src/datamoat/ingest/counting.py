@@ -15,22 +15,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datamoat.errors import ContentError, SourceChangedError, UsageError
-from datamoat.ingest.archives import Tally, batches_of, first_header, format_of
+from datamoat.ingest.archives import Tally, batches_of, format_of
 from datamoat.ingest.part_receipts import (
     RELATION,
     PartReceipt,
     counts_sql,
     definition_of,
     folder_of,
+    key_of,
     read_receipts,
     write_receipt,
 )
+from datamoat.ingest.part_rows import WHY, casts, checked
 from datamoat.parsing import shown
 from datamoat.project.part import PART_STAMPS, Part
 from datamoat.project.sources import Source
 from datamoat.settings import Settings
 from datamoat.storage.files import put_in_place
-from datamoat.storage.lake import identifier, quoted
+from datamoat.storage.lake import identifier, literal_path, quoted
 
 Engine = Literal["duckdb", "spark"]
 MEMORY = "256MB"  # of DuckDB, while it counts
@@ -91,23 +93,26 @@ def count_part(
     checked = _checked(file)
     day = now.astimezone(UTC).date()
     known = [one for one in read_receipts(settings, source) if one.sha256 == sha256 and one.definition == definition]
-    same_day = [one for one in known if (one.captured_on, one.label, one.part) == (day, file.label, file.name)]
-    if same_day:
-        return same_day[0]
-    stem = f"{day}-{sha256[:12]}-{definition[:8]}"
+    about = (file.label, file.licence)
+    for one in known:  # what is about no single day has one capture, whatever its name
+        is_same = one.part_on is None or (one.captured_on, one.part) == (day, file.name)
+        if (one.label, one.licence, one.part_on) == (*about, file.part_on) and is_same:
+            return one
+    stem = f"{day}-{sha256[:12]}-{definition[:8]}-{key_of(file.name, *about)}"
     with _work(settings, source, stem) as work:
         tally = Tally()
         if engine == "spark":
             from datamoat.ingest.spark import count_on_spark
 
-            counts = count_on_spark(sql, part, file.path, work, tally, remote)
+            counts = count_on_spark(sql, part, file.path, file.part_on, work, tally, remote)
         else:
-            counts = count_on_duckdb(sql, part, Path(file.path), work, tally)
+            counts = count_on_duckdb(sql, part, Path(file.path), file.part_on, work, tally)
         n_counted = _verify(source, part, counts, tally, file)
         is_cut = part.cut_at is not None and tally.n_listed >= part.cut_at
         stamps: dict[str, Any] = {
             "_part": file.name, "_part_on": file.part_on, "_captured_on": day, "_n_listed": tally.n_listed, "_is_cut": is_cut,
             "_label": file.label, "_licence": file.licence,
+            "_capture": f"{now.astimezone(UTC).isoformat()} {file.name} {sha256[:12]}",
         }  # fmt: skip
         path = folder_of(settings, source.id) / f"{stem}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +129,7 @@ def count_part(
     return receipt
 
 
-def count_on_duckdb(sql: str, part: Part, path: Path, work: Path, tally: Tally) -> pa.Table:
+def count_on_duckdb(sql: str, part: Part, path: Path, part_on: date | None, work: Path, tally: Tally) -> pa.Table:
     """Return the counts of one part, by DuckDB in bounded memory.
 
     Raises:
@@ -139,20 +144,13 @@ def count_on_duckdb(sql: str, part: Part, path: Path, work: Path, tally: Tally) 
     ) as con:  # fmt: skip
         con.execute("set timezone = 'UTC'; set enable_progress_bar = false")
         try:
-            kind = format_of(path)
-            if kind == "parquet":
-                _parquet_relation(con, part, path, tally)
+            if format_of(path) == "parquet":
+                _parquet_relation(con, part, path, part_on, tally)
             else:
-                if part.is_exact and kind == "csv" and (found := first_header(path)) != list(part.columns):
-                    raise SourceChangedError(
-                        f"the header is {', '.join(found)}",
-                        path.name,
-                        f"expected exactly {', '.join(part.columns)}; look what changed.",
-                    )
                 schema = pa.schema([(name, pa.string()) for name in part.columns])
-                reader = pa.RecordBatchReader.from_batches(schema, batches_of(path, part, tally))
+                reader = pa.RecordBatchReader.from_batches(schema, batches_of(path, part, tally, part_on))
                 con.register("_read", reader)
-                con.execute(f"create view {RELATION} as select {_casts(part)} from _read")
+                con.execute(f"create view {RELATION} as select {casts(part)} from _read")
             return con.sql(sql).to_arrow_table()
         except duckdb.Error as failure:
             if tally.failure is not None:  # raised while a part was read, within the engine
@@ -162,36 +160,32 @@ def count_on_duckdb(sql: str, part: Part, path: Path, work: Path, tally: Tally) 
             ) from failure
 
 
-def to_parquet(part: Part, path: Path, to: Path, tally: Tally) -> None:
+def to_parquet(part: Part, path: Path, part_on: date | None, to: Path, tally: Tally) -> None:
     """Write the declared columns of a CSV or ZIP part as Parquet, for an engine that reads no archives."""
     schema = pa.schema([(name, pa.string()) for name in part.columns])
     with pq.ParquetWriter(to, schema, compression="zstd") as writer:
-        for batch in batches_of(path, part, tally):
+        for batch in batches_of(path, part, tally, part_on):
             writer.write_batch(batch)
 
 
-def _parquet_relation(con: duckdb.DuckDBPyConnection, part: Part, path: Path, tally: Tally) -> None:
-    """Make the relation of a Parquet part; its rows are counted from the file's own metadata."""
-    names = set(pq.read_schema(path).names)
-    if missing := [name for name in part.columns if name not in names]:
-        raise SourceChangedError(
-            f"the Parquet has no column {', '.join(missing)}", path.name, "compare its schema with `columns` in source.yml."
-        )
-    con.execute(f"create view _file as from read_parquet({quoted(str(path))})")
-    complete = " and ".join(f"{identifier(name)} is not null" for name in part.required) or "true"
-    con.execute(f"create view {RELATION} as select {_casts(part)} from _file where {complete}")
-    tally.n_listed = pq.read_metadata(path).num_rows
-    tally.header = list(part.columns)
-    if part.required:
-        rejected = con.sql(f"select count(*) from _file where not ({complete})").fetchall()[0][0]
-        tally.n_listed -= rejected
-        if rejected:
-            tally.reject(rejected, f"{path.name}: one of {', '.join(part.required)} is missing")
-
-
-def _casts(part: Part) -> str:
-    """Return the select list that gives every upstream column its declared type; what cannot be cast is null."""
-    return ", ".join(f"try_cast({identifier(name)} as {kind}) as {identifier(name)}" for name, kind in part.columns.items())
+def _parquet_relation(con: duckdb.DuckDBPyConnection, part: Part, path: Path, part_on: date | None, tally: Tally) -> None:
+    """Make the relation of the sound rows of a Parquet part, and count the others."""
+    fix = "nothing was stored; compare its schema with `columns` in source.yml, then fetch or add it again."
+    try:
+        names, n_listed = set(pq.read_schema(path).names), pq.read_metadata(path).num_rows
+        if missing := [name for name in part.columns if name not in names]:
+            raise SourceChangedError(f"the Parquet has no column {', '.join(missing)}", path.name, fix)
+        con.execute(f"create view _file as from read_parquet({literal_path(path)}, hive_partitioning = false)")
+        con.execute(f"create view _checked as {checked(part, part_on, '_file')}")
+        n_read, n_bad, first = con.sql(f"select count(*), count({WHY}), any_value({WHY}) from _checked").fetchall()[0]
+    except (pa.ArrowException, OSError, duckdb.Error) as failure:
+        raise SourceChangedError(f"the Parquet cannot be read: {shown(failure, 200)}", path.name, fix) from failure
+    if n_read != n_listed:
+        raise SourceChangedError(f"the Parquet lists {n_listed:,} rows and {n_read:,} were read", path.name, fix)
+    con.execute(f"create view {RELATION} as select * exclude ({WHY}) from _checked where {WHY} is null")
+    tally.n_listed, tally.header = n_listed - n_bad, list(part.columns)
+    if n_bad:
+        tally.reject(n_bad, f"{path.name}: {shown(first, 160)}")
 
 
 def _verify(source: Source, part: Part, counts: pa.Table, tally: Tally, file: PartFile) -> int:
@@ -202,6 +196,8 @@ def _verify(source: Source, part: Part, counts: pa.Table, tally: Tally, file: Pa
         ContentError: Other columns, an empty or repeated key, or a total that is not the rows read.
     """
     where = str(source.folder / "counts.sql")
+    if not tally.n_listed:
+        raise SourceChangedError("it has a header and no row", file.name, "nothing was stored; fetch or add it again.")
     if counts.column_names != list(part.counts):
         raise ContentError(f"counts.sql yields {counts.column_names}", where, f"declared are {list(part.counts)}.")
     if tally.n_rejected > MOST_REJECTED * max(tally.n_listed, 1):
@@ -224,7 +220,9 @@ def _verify(source: Source, part: Part, counts: pa.Table, tally: Tally, file: Pa
         ).fetchall()[0]
         if any(bad):
             raise ContentError(
-                f"{bad[0]} rows of counts have an empty key and {bad[1]} a repeated one", where, f"group by {keys}."
+                f"{bad[0]} rows of counts of {file.name} have an empty key and {bad[1]} a repeated one",
+                where,
+                f"group by {keys}; a column that makes a key belongs to `required` in source.yml.",
             )
         for sentence, condition in part.refuse.items():
             n_bad = con.sql(f"select count(*) from counts where {condition}").fetchall()[0][0]

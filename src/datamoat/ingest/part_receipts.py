@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from datamoat.errors import ContentError
+from datamoat.project.part import PART_STAMPS
 from datamoat.project.sources import Source
 from datamoat.project.sql import parsed, split_header, tables_in
 from datamoat.settings import Settings
@@ -66,7 +67,7 @@ class PartReceipt:
     @property
     def snapshot_id(self) -> str:
         """The id of this vintage of the part, as in `meta.snapshots`."""
-        return f"{self.source_id}/{self.request}/{self.captured_on}/{self.sha256[:12]}-{self.definition[:8]}"
+        return f"{self.source_id}/{self.request}/{self.captured_on}/{self.counts.removesuffix('.parquet')[11:]}"
 
 
 def counts_sql(source: Source) -> str:
@@ -90,7 +91,13 @@ def definition_of(source: Source) -> str:
     assert source.part is not None  # noqa: S101  (the caller has a streamed source)
     part = source.part
     declared = [list(part.columns.items()), part.required, list(part.counts.items()), part.grain, part.total, part.cut_at]
-    return hashlib.sha256((counts_sql(source) + json.dumps(declared)).encode()).hexdigest()
+    rules = [list(part.refuse.items()), list(part.reject.items()), part.is_exact, part.counts_every_row, list(PART_STAMPS)]
+    return hashlib.sha256((counts_sql(source) + json.dumps([declared, rules])).encode()).hexdigest()
+
+
+def key_of(name: str, label: str | None, licence: str | None) -> str:
+    """Return what tells captures of equal bytes apart: a hash of the part's name and its labels."""
+    return hashlib.sha256(json.dumps([name, label, licence]).encode()).hexdigest()[:8]
 
 
 def folder_of(settings: Settings, source_id: str) -> Path:
@@ -109,19 +116,33 @@ def read_receipts(settings: Settings, source: Source) -> list[PartReceipt]:
 
 
 def served(settings: Settings, source: Source) -> Iterator[PartReceipt]:
-    """Yield the receipts whose counts are served: of the current definition, the last capture of a part on one day."""
+    """Yield the receipts whose counts are served: of the current definition, one for the same bytes under the same label.
+
+    What is about a day has one for each day of capture and name; which of several files of a day counts is for staging.
+    """
     receipts = read_receipts(settings, source)
     if receipts:
         definition = definition_of(source)
-        current = {(one.part, one.label, one.captured_on): one for one in receipts if one.definition == definition}
+        current = {
+            (one.label, one.sha256, *(() if one.part_on is None else (one.part, one.captured_on))): one
+            for one in receipts
+            if one.definition == definition
+        }
         yield from current.values()
+
+
+def stale(settings: Settings, source: Source) -> list[PartReceipt]:
+    """Return the last receipt of every part that was counted under another definition only."""
+    receipts = read_receipts(settings, source)
+    current = {(one.part, one.label) for one in served(settings, source)}
+    return list({(one.part, one.label): one for one in receipts if (one.part, one.label) not in current}.values())
 
 
 def counts_paths(settings: Settings, source: Source) -> list[Path]:
     """Return the Parquet files of counts that are served.
 
     Raises:
-        ContentError: A file is missing.
+        ContentError: A file is missing, or is not what was stored.
     """
     paths = []
     for receipt in served(settings, source):
@@ -129,6 +150,12 @@ def counts_paths(settings: Settings, source: Source) -> list[Path]:
         if not path.is_file():
             raise ContentError(
                 f"the counts of {receipt.part} are missing",
+                f"data/snapshots/{source.id}/parts/{receipt.counts}",
+                "restore data/snapshots from its archive, or delete the receipt beside it and count the part again.",
+            )
+        if hashlib.sha256(path.read_bytes()).hexdigest() != receipt.counts_sha256:
+            raise ContentError(
+                f"the counts of {receipt.part} are not what was stored",
                 f"data/snapshots/{source.id}/parts/{receipt.counts}",
                 "restore data/snapshots from its archive, or delete the receipt beside it and count the part again.",
             )
@@ -168,7 +195,7 @@ def _reason(one: PartReceipt, *, is_served: bool) -> str:
     if one.n_rejected:
         notes.append(f"{one.n_rejected:,} of {one.n_listed:,} rows rejected, the first: {one.first_bad}")
     if not is_served:
-        notes.append("counted under another definition, or a later capture of the day is served")
+        notes.append("counted under another definition, or again later")
     return "; ".join(notes)
 
 

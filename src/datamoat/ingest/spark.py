@@ -7,6 +7,7 @@ first, which the workers must then see too.
 import logging
 import socket
 import warnings
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ import pyarrow as pa
 from datamoat.errors import SourceChangedError, SourceUnavailableError
 from datamoat.ingest.archives import Tally, format_of
 from datamoat.ingest.part_receipts import RELATION
+from datamoat.ingest.part_rows import WHY, checked
 from datamoat.parsing import shown
 from datamoat.project.part import Part
 
@@ -24,13 +26,16 @@ PORT = 15002  # of a Spark Connect server, where the address names none
 INSTALL = "install the extra: pip install 'datamoat[spark]'; start a server with sbin/start-connect-server.sh."
 
 
-def count_on_spark(sql: str, part: Part, path: str, work: Path, tally: Tally, remote: str | None) -> pa.Table:
+def count_on_spark(
+    sql: str, part: Part, path: str, part_on: date | None, work: Path, tally: Tally, remote: str | None
+) -> pa.Table:
     """Return the counts of one part, by a Spark Connect server.
 
     Args:
         sql: The SELECT of `counts.sql`, in DuckDB's dialect.
         part: What the source declares.
         path: A file, or a folder or address of Parquet files.
+        part_on: The day the part is about.
         work: A folder for Parquet made of an archive; Spark's workers must see it.
         tally: Is filled.
         remote: `sc://host:15002`.
@@ -43,7 +48,7 @@ def count_on_spark(sql: str, part: Part, path: str, work: Path, tally: Tally, re
     if local and Path(path).is_file() and format_of(Path(path)) != "parquet":
         from datamoat.ingest.counting import to_parquet
 
-        to_parquet(part, Path(path), work / "part.parquet", tally)
+        to_parquet(part, Path(path), part_on, work / "part.parquet", tally)
         path = str(work / "part.parquet")
         made = True
     else:
@@ -51,15 +56,14 @@ def count_on_spark(sql: str, part: Part, path: str, work: Path, tally: Tally, re
     session = connect(remote)
     try:
         frame = session.read.parquet(_address(path))
-        casts = [f"try_cast(`{name}` as {_type(kind)}) as `{name}`" for name, kind in part.columns.items()]
-        complete = " and ".join(f"`{name}` is not null" for name in part.required) or "true"
+        frame.createOrReplaceTempView("_file")
+        rows = session.sql(to_spark(checked(part, part_on, "_file")))
+        rows.where(f"{WHY} is null").drop(WHY).createOrReplaceTempView(RELATION)
         if not made:
-            n_listed = frame.count()
-            n_complete = frame.where(complete).count() if part.required else n_listed
-            tally.n_listed = n_complete
-            if n_listed > n_complete:
-                tally.reject(n_listed - n_complete, f"{path}: one of {', '.join(part.required)} is missing")
-        frame.where(complete).selectExpr(*casts).createOrReplaceTempView(RELATION)
+            n_listed, n_bad, first = rows.selectExpr("count(*)", f"count({WHY})", f"any_value({WHY}, true)").first()
+            tally.n_listed = n_listed - n_bad
+            if n_bad:
+                tally.reject(n_bad, f"{path}: {shown(first, 160)}")
         return session.sql(to_spark(sql)).toArrow()
     except _spark_errors() as failure:
         raise SourceChangedError(
@@ -139,7 +143,3 @@ def _spark_errors() -> tuple[type[Exception], ...]:
 
 def _address(path: str) -> str:
     return path if "://" in path else Path(path).resolve().as_uri()
-
-
-def _type(kind: str) -> str:
-    return {"VARCHAR": "string"}.get(kind, kind.lower())

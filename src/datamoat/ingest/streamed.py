@@ -282,6 +282,8 @@ def add_file(
         day = on or _day_in(name)
         if day is not None and day > now.astimezone(UTC).date():
             raise UsageError(f"{day} is in the future", name, "give the day the part is about, with --on YYYY-MM-DD.")
+        if day is None and part.first_on is not None:
+            raise UsageError("its name has no day", name, "give the day the part is about, with --on YYYY-MM-DD.")
         file = PartFile(request, one, name, f"file:{name}", day, checksum, label, licence)
         receipts.append(count_part(settings, source, file, now, engine=engine, remote=remote))
     return receipts
@@ -291,7 +293,14 @@ def _checksum_beside(path: Path) -> str | None:
     """Return the publisher's checksum where a person put its file beside the part."""
     for ending, pattern in CHECKSUMS.items():
         beside = path.with_name(path.name + ending)
-        if beside.is_file() and (match := pattern.search(beside.read_text(errors="replace"))):
+        if beside.is_file():
+            match = pattern.search(beside.read_text(errors="replace"))
+            if match is None:
+                raise UsageError(
+                    "the checksum file holds no checksum",
+                    beside.name,
+                    "fetch it again, or remove it to count the part unchecked.",
+                )
             return f"{ending.removeprefix('.')}:{match[0].lower()}"
     return None
 

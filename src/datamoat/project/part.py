@@ -16,6 +16,7 @@ ColumnType = Annotated[str, AfterValidator(check_type)]
 PART_STAMPS = {
     "_part": "VARCHAR", "_part_on": "DATE", "_captured_on": "DATE", "_n_listed": "BIGINT", "_is_cut": "BOOLEAN",
     "_label": "VARCHAR", "_licence": "VARCHAR",
+    "_capture": "VARCHAR",  # instant, name and hash: orders the captures of one day
 }  # fmt: skip
 
 
@@ -23,9 +24,11 @@ class Part(Strict):
     """The parts of a streamed source: large files of which only counts are stored, one Parquet file for each part.
 
     Attributes:
-        columns: The upstream columns that `counts.sql` may read, with the type each is cast to; what cannot be cast is null.
+        columns: The upstream columns that `counts.sql` may read, with the type each is cast to; a row with a present value that
+            cannot be cast is rejected.
         is_exact: Whether a header must be exactly these columns in this order.
         required: Columns that a row must have; a row without one is rejected and counted.
+        reject: A sentence for each condition on an upstream row (SQL, may use `_part_on`) under which it is rejected.
         counts: The columns that `counts.sql` yields.
         grain: What one row of counts is, within one part.
         total: The column of counts whose sum is what was counted.
@@ -44,6 +47,7 @@ class Part(Strict):
     columns: Annotated[Mapping[ColumnName, ColumnType], Field(min_length=1), Frozen]
     is_exact: bool = False
     required: tuple[str, ...] = ()
+    reject: Annotated[Mapping[Sentence, str], Frozen] = Field(default_factory=dict)
     counts: Annotated[Mapping[ColumnName, ColumnType], Field(min_length=1), Frozen]
     grain: tuple[str, ...]
     total: str

@@ -1,6 +1,7 @@
 /*---
 description: >
-  Decisions of moderation by platform, day and kind, each day from its newest vintage; the totals of all platforms stand
+  Decisions of moderation by platform, day and kind, each day of the aggregates, and each day and platform
+  of the single decisions, from its newest vintage; the totals of all platforms stand
   under the platform all.
 grain: [platform_id, received_on, content_kind, decision_kind, found_by, moderation_basis]
 nullable: [captured_on, first_week_share, citation_id]
@@ -53,32 +54,31 @@ statements as (
 ),
 
 newest as (
-    select
-        moderation_basis,
-        received_on,
-        max(captured_on) as captured_on
+    select *
     from statements
-    group by all
+    qualify
+        captured_on = max(captured_on) over (
+            partition by moderation_basis, received_on, case when moderation_basis = 'dump' then platform_name end
+        )
 )
 
 select
     coalesce(
         names.platform_id,
-        'unmatched:eu_dsa:' || regexp_replace(lower(statements.platform_name), '[^a-z0-9]+', '-', 'g')
+        'unmatched:eu_dsa:' || regexp_replace(lower(newest.platform_name), '[^a-z0-9]+', '-', 'g')
     ) as platform_id,
-    statements.received_on,
-    statements.content_kind,
-    statements.decision_kind,
-    case when statements.is_detected_by_machine then 'machine' else 'person' end as found_by,
-    statements.moderation_basis,
-    statements.captured_on,
-    statements.n_statements,
-    statements.is_lower_bound,
-    statements.first_week_share,
+    newest.received_on,
+    newest.content_kind,
+    newest.decision_kind,
+    case when newest.is_detected_by_machine then 'machine' else 'person' end as found_by,
+    newest.moderation_basis,
+    newest.captured_on,
+    newest.n_statements,
+    newest.is_lower_bound,
+    newest.first_week_share,
     null::varchar as citation_id
-from statements
-inner join newest using (moderation_basis, received_on, captured_on)
-left join names on lower(statements.platform_name) = names.name
+from newest
+left join names on lower(newest.platform_name) = names.name
 
 union all
 

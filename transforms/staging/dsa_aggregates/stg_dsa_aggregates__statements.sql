@@ -15,3 +15,4 @@ select
     n_statements,
     _is_cut as is_lower_bound
 from raw.dsa_aggregates__counts
+qualify _capture = max(_capture) over (partition by received_on, _captured_on)

@@ -19,7 +19,7 @@ select
         when decision_account is not null then 'account'
         else 'none'
     end as decision_kind,
-    coalesce(automated_detection = 'Yes', false) as is_detected_by_machine,
+    automated_detection = 'Yes' as is_detected_by_machine,
     case
         when content_date is null then 'unknown'
         when cast(content_date as date) < date '2005-01-01' then 'impossible'

@@ -3,7 +3,7 @@ description: Decisions by platform, day, kind of content and of decision, counte
 grain: [platform_name, received_on, content_kind, decision_kind, is_detected_by_machine, content_age_bucket, captured_on]
 caveats:
   - A decision is not an upload; no estimate of hours reads this table.
-  - A day is counted once for each capture whatever number of files it came in.
+  - Of several files of one platform and day that were captured on one day, the last one added counts.
 ---*/
 
 select
@@ -14,7 +14,7 @@ select
     is_detected_by_machine,
     content_age_bucket,
     _captured_on as captured_on,
-    sum(n_statements)::bigint as n_statements,
-    sum(n_late)::bigint as n_late
+    n_statements,
+    n_late
 from raw.dsa_statements__counts
-group by all
+qualify _capture = max(_capture) over (partition by platform_name, received_on, _captured_on)
