@@ -96,7 +96,7 @@ def definition_of(source: Source) -> str:
 
 
 def key_of(name: str, label: str | None, licence: str | None) -> str:
-    """Return what tells captures of equal bytes apart: a hash of the part's name and its labels."""
+    """Return what keeps captures of equal bytes apart: a hash of the part's name and its labels."""
     return hashlib.sha256(json.dumps([name, label, licence]).encode()).hexdigest()[:8]
 
 
