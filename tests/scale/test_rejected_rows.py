@@ -88,6 +88,15 @@ def test_a_detection_that_is_neither_is_rejected(
         add_file(settings, aggregates, str(path), NOW)
 
 
+@pytest.mark.parametrize(("column", "value"), [(2, "-1"), (2, "1e20"), (4, "-3")])
+def test_a_length_or_views_that_no_post_has_are_rejected(
+    settings: Settings, posts: Source, tmp_path: Path, column: int, value: str
+) -> None:
+    path = edited(posts, tmp_path, lambda fields: fields.__setitem__(column, value))
+    with pytest.raises(SourceChangedError, match="is negative"):
+        add_file(settings, posts, str(path), NOW, **ABOUT)
+
+
 def parquet_of(source: Source, path: Path) -> pl.DataFrame:
     assert source.part is not None
     return pl.concat([pl.DataFrame(pl.from_arrow(batch)) for batch in archives.batches_of(path, source.part, archives.Tally())])
@@ -178,7 +187,7 @@ def test_count_names_the_stale_parts_of_a_source_that_is_never_fetched(
     monkeypatch.setattr("datamoat.cli.streamed.read_settings", lambda: settings)
     result = CliRunner().invoke(app, ["count", "video_posts"])
     assert result.exit_code == 1
-    assert "posts.csv: counted under another definition; add the file again" in result.output
+    assert result.output == "posts.csv: counted under another definition; add the file again\n"
     add_file(settings, posts, sample, NOW, **ABOUT)
     assert CliRunner().invoke(app, ["count", "video_posts"]).exit_code == 0
     assert len(read_receipts(settings, posts)) == 2

@@ -90,7 +90,7 @@ def test_the_command_fetches_a_day_and_counts_it_on_spark(
     (there,) = read_receipts(Settings(CHECKOUT, tmp_path / "data"), aggregates)
     other = Settings(CHECKOUT, tmp_path / "other")
     here = add_file(other, aggregates, str(tmp_path / f"aggregates-{DAY}.csv"), NOW)[0]
-    stamps = ["_captured_on"]  # the day of the command
+    stamps = ["_captured_on", "_capture"]  # the moment of the command
     assert counts_of(Settings(CHECKOUT, tmp_path / "data"), there).drop(stamps).equals(counts_of(other, here).drop(stamps))
 
 
@@ -133,6 +133,22 @@ def test_posts_give_the_same_counts_on_both(settings: Settings, posts: Source, t
     )
     assert first.height > 200
     assert first.equals(second)
+
+
+def test_what_does_not_cast_is_rejected_by_both(settings: Settings, posts: Source, tmp_path: Path, remote: str) -> None:
+    frame = made_posts(4_000).with_columns(pl.col("n_views", "duration_s").cast(pl.String))
+    row = pl.int_range(pl.len())
+    frame = frame.with_columns(
+        n_views=pl.when(row == 7).then(pl.lit("1.2K")).otherwise("n_views"),
+        duration_s=pl.when(row == 9).then(pl.lit("-3")).when(row == 11).then(pl.lit("inf")).otherwise("duration_s"),
+    )
+    frame.write_parquet(tmp_path / "posts.parquet")
+    about = {"label": "made", "licence": "made for a test"}
+    first = add_file(settings, posts, str(tmp_path / "posts.parquet"), NOW, **about)[0]
+    other = Settings(CHECKOUT, tmp_path / "other")
+    second = add_file(other, posts, str(tmp_path / "posts.parquet"), NOW, engine="spark", remote=remote, **about)[0]
+    assert (first.n_listed, first.n_rejected) == (second.n_listed, second.n_rejected) == (4_000, 3)
+    assert counts_of(settings, first).equals(counts_of(other, second))
 
 
 def plain(frame: pl.DataFrame) -> pl.DataFrame:

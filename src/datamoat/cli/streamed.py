@@ -66,7 +66,8 @@ def count(
             missing.append(f"{entry.part_on}: {failure.what}")
     if one.part is not None and one.part.max_gigabytes == 0:
         missing += [f"{part.part}: counted under another definition; add the file again" for part in stale(settings, one)]
-    _print(counted, as_json=as_json)
+    if counted or as_json or not missing:
+        _print(counted, as_json=as_json)
     for line in missing:
         typer.echo(line, err=True)
     raise typer.Exit(1 if missing else 0)

@@ -160,7 +160,7 @@ def count_on_duckdb(sql: str, part: Part, path: Path, part_on: date | None, work
             ) from failure
 
 
-def to_parquet(part: Part, path: Path, part_on: date | None, to: Path, tally: Tally) -> None:
+def to_parquet(part: Part, path: Path, to: Path, tally: Tally, part_on: date | None = None) -> None:
     """Write the declared columns of a CSV or ZIP part as Parquet, for an engine that reads no archives."""
     schema = pa.schema([(name, pa.string()) for name in part.columns])
     with pq.ParquetWriter(to, schema, compression="zstd") as writer:

@@ -48,7 +48,7 @@ def count_on_spark(
     if local and Path(path).is_file() and format_of(Path(path)) != "parquet":
         from datamoat.ingest.counting import to_parquet
 
-        to_parquet(part, Path(path), part_on, work / "part.parquet", tally)
+        to_parquet(part, Path(path), work / "part.parquet", tally, part_on)
         path = str(work / "part.parquet")
         made = True
     else:
