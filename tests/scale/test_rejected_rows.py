@@ -6,9 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
-from tests.scale.conftest import NOW, cells_of, counts_of, left_behind
+from tests.scale.conftest import CHECKOUT, NOW, cells_of, counts_of, left_behind
 from tests.scale.publisher_days import aggregate_day, write_day
 from tests.scale.test_streamed import DAY, aggregate
 from typer.testing import CliRunner
@@ -19,6 +20,7 @@ from datamoat.ingest import archives
 from datamoat.ingest.landings import landing_rows, raw_relations
 from datamoat.ingest.part_receipts import definition_of, read_receipts, served
 from datamoat.ingest.streamed import add_file
+from datamoat.project.read import read_model
 from datamoat.project.sources import Source
 from datamoat.settings import Settings
 from datamoat.storage.snapshots import examine_snapshots
@@ -138,6 +140,35 @@ def test_equal_bytes_under_another_label_are_another_set_and_on_a_later_day_noth
     raw = pl.read_parquet(raw_relations(settings, [posts])["video_posts__counts"].paths)
     assert raw.group_by("_label").agg(pl.col("n_posts").sum()).sort("_label").rows() == [("census", 40), ("made", 40)]
     assert len({row["snapshot_id"] for row in landing_rows(settings, [posts])}) == 2
+
+
+def test_a_set_added_again_under_another_licence_counts_once_and_has_the_last_licence(settings: Settings, posts: Source) -> None:
+    path = str(posts.folder / "sample" / "posts.csv")
+    for days, licence in ((0, "CC BY"), (0, "CC BY-NC"), (1, "CC BY-ND")):
+        add_file(settings, posts, path, NOW + timedelta(days=days), label="made", licence=licence)
+    assert [one.licence for one in served(settings, posts)] == ["CC BY-ND"]
+    assert len(read_receipts(settings, posts)) == 3
+
+
+def test_copies_of_a_day_and_a_platforms_own_file_are_counted_once(
+    settings: Settings, statements: Source, tmp_path: Path
+) -> None:
+    made = write_day(tmp_path, DAY, 2_000)
+    frame = parquet_of(statements, made.path)
+    frame.write_csv(tmp_path / f"copy-{DAY}.csv", line_terminator="\r\n")
+    own = frame.filter(pl.col("platform_name") == "TikTok").head(100)
+    own.write_csv(tmp_path / f"tiktok-{DAY}.csv")
+    for hours, path in enumerate((made.path, tmp_path / f"copy-{DAY}.csv", tmp_path / f"tiktok-{DAY}.csv")):
+        add_file(settings, statements, str(path), NOW + timedelta(hours=hours))
+    raw = pl.read_parquet(raw_relations(settings, [statements])["dsa_statements__counts"].paths)
+    model = read_model(statements.folder / "stg_dsa_statements__statements.sql", CHECKOUT / "transforms")
+    with duckdb.connect() as con:
+        con.register("counts", raw)
+        con.execute("create schema raw; create view raw.dsa_statements__counts as from counts")
+        found = con.sql(model.text).pl()
+    assert raw.height > found.height == found.select(found.columns[:7]).n_unique()
+    others = frame.filter(pl.col("platform_name") != "TikTok").height
+    assert found["n_statements"].sum() == others + 100
 
 
 def test_files_of_one_name_in_two_folders_are_both_counted(settings: Settings, posts: Source, tmp_path: Path) -> None:
