@@ -327,7 +327,10 @@ def test_f14_every_line_of_a_lock_is_one_version_with_its_hashes(name: str) -> N
 def test_f14_every_name_in_the_lock_is_declared_or_needed_by_one_that_is() -> None:
     """A name that nothing asks for, such as a misspelt one, has no way into the lock."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    asked = [*project["dependencies"], *project["optional-dependencies"]["reports"]]
+    asked = [
+        *project["dependencies"],
+        *(text for extra in ("build", "agents", "reports") for text in project["optional-dependencies"][extra]),
+    ]
     declared = {re.split(r"[\[<>=;~! ]", text)[0].lower().replace("_", "-") for text in asked}
     entries = re.split(r"\n(?=[a-z0-9])", (CHECKOUT / "requirements.lock").read_text(encoding="utf-8"))
     reasons = {

@@ -148,7 +148,8 @@ def test_a_number_in_a_sentence_is_the_exact_value_rounded(read: Page) -> None:
             shown = float(shown_text.replace("−", "-").replace(",", ""))
             assert shown == pytest.approx(
                 float(value),
-                abs=max(0.5 * 10 ** -len(shown_text.partition(".")[2]), 0.5 * 10 ** (floor(log10(abs(float(value)) or 1)) - 1)),
+                abs=1e-9
+                + max(0.5 * 10 ** -len(shown_text.partition(".")[2]), 0.5 * 10 ** (floor(log10(abs(float(value)) or 1)) - 1)),
             ), name
 
 

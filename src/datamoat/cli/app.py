@@ -14,7 +14,7 @@ from datamoat.cli.options import with_program
 from datamoat.errors import DatamoatError, UsageError
 from datamoat.log import Form, in_json, log, show_log
 
-EXTRA = re.compile(r"(?P<name>[\w.-]+).*; extra == ['\"](?P<extra>[\w-]+)['\"]")
+EXTRA = re.compile(r"(?P<name>[\w.-]++)[^;]*+; extra == ['\"](?P<extra>[\w-]+)['\"]")
 LOG_OPTIONS = "The options of the log may follow too: --log-format json|text, and --verbose."
 
 
