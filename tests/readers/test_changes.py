@@ -52,15 +52,20 @@ def test_the_first_build_has_no_differences(made: Settings) -> None:
 
 
 def test_a_column_that_came_is_a_difference(fresh: Settings, publish: Publish) -> None:
-    edit(fresh, "transforms/marts/volume/lab_volume.sql", "select *", "select *, uploads as views")
-    edit(fresh, "transforms/columns.yml", "n_seen:", "views: {type: DOUBLE, unit: views, description: The same again.}\nn_seen:")
+    edit(fresh, "transforms/marts/volume/lab_volume.sql", "select *", "select *, uploads as uploads_again")
+    edit(
+        fresh,
+        "transforms/columns.yml",
+        "n_seen:",
+        "uploads_again: {type: DOUBLE, unit: videos per day, description: The same again.}\nn_seen:",
+    )
     publish(fresh)
     current, earlier = retained_builds(fresh)[:2]
     with duckdb.connect() as con:
         attach(con, "before", earlier.path)
         attach(con, "after", current.path)
         found = {difference.table_name: difference for difference in differences(con)}
-    assert (found["lab_volume"].summary, found["lab_volume"].is_none) == ("+views", False)
+    assert (found["lab_volume"].summary, found["lab_volume"].is_none) == ("+uploads_again", False)
     assert found["source_freshness"].is_none
 
 

@@ -9,9 +9,9 @@ from datamoat.views.panels import Panel
 from datamoat.views.site import Extra, Kind, Page
 
 CLAIMS = """
-    select claim_id, min(claim_text) as claim_text, min(claim_origin) as origin, min(how_decided) as how_decided, any_value(sql) as decides,
-        bool_or(board_id <> 'no_board') as is_about_boards
-    from marts.claim_check group by claim_id order by origin <> 'story', claim_id
+    select claim_id, claim_text, claim_origin as origin, how_decided, sql as decides,
+        exists (from marts.claim_check as found where found.claim_id = claim.claim_id and found.board_id <> 'no_board') as is_about_boards
+    from marts.claim as claim order by origin <> 'story', claim_id
 """
 ROWS = """
     select board_id, captured_on, verdict, evidence from marts.claim_check where claim_id = '{claim}' and (verdict <> 'no_data' or board_id = 'no_board')

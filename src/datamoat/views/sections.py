@@ -113,7 +113,7 @@ def as_markdown(sections: list[Section]) -> str:
         parts.append(
             _prose(section.sentences, bullets=bool(number))
             if section.sentences is not None
-            else markdown(section.columns, section.rows)
+            else markdown([name.replace("_", " ") for name in section.columns], section.rows)
         )
     return "\n\n".join(parts) + "\n"
 

@@ -151,6 +151,7 @@ class Draws:
         push = self._push(factors, missing, np.arange(self.n_draws))
         self._move(nonlinear, push, np.arange(self.n_draws))
         moving = np.arange(self.n_draws if nonlinear else 0)
+        started, first = {key: self._states[key].copy() for key in nonlinear}, push.copy()
         sd = np.zeros((n_rows, self.n_draws))
         for solution, at in self.points:
             sd[:, at] = np.sqrt(solution.noise)[:, None]
@@ -166,7 +167,10 @@ class Draws:
             push[:, moving] += step
             self._move(nonlinear, step, moving)
             moving = moving[(np.abs(change) > CONVERGED * sd[:, moving]).any(axis=0)]
-        for draw in moving:
+        for draw in moving:  # from where it started: the steps before may have led out of what can be computed
+            for key in nonlinear:
+                self._states[key][:, draw] = started[key][:, draw]
+            self._error[:, draw], push[:, draw] = 0.0, first[:, draw]
             push[:, draw] += self._newton(nonlinear, int(draw), sd[:, draw])
         self._move([key for key in model.series if key not in nonlinear], push, np.arange(self.n_draws))
 
@@ -178,8 +182,8 @@ class Draws:
         cross = {key: solution.cross(key) for key in keys}
         one = np.array([draw])
         pulled: Floats = np.zeros(len(model.rows))
-        ahead: Floats = np.zeros(len(model.rows))
-        nearest = np.inf
+        step: Floats = np.zeros(len(model.rows))
+        nearest, best = np.inf, pulled.copy()
         for _ in range(STEPS):
             missing, slopes = np.zeros(len(model.rows)), linear.copy()
             for key in keys:
@@ -189,18 +193,22 @@ class Draws:
                 gradients = np.array([evaluate(model.series[key], model.rows[k], z, model.loss)[1] for k in ks])
                 slopes[ks] = gradients @ cross[key] + np.diag(solution.noise)[ks]
             away = float(np.linalg.norm(missing / sd))
-            if away < CONVERGED:
-                break
             if away < nearest:
-                step = ahead = np.asarray(np.linalg.solve(slopes, missing), dtype=np.float64)
-                nearest = away
-            else:  # half of the last step back
-                ahead = ahead / 2
-                step = -ahead
+                nearest, best = away, pulled.copy()
+                if away < CONVERGED or not np.isfinite(slopes).all():
+                    break
+                step = np.asarray(np.linalg.solve(slopes, missing), dtype=np.float64)
+            else:  # back by half
+                step = -step / 2
+            self._pull(keys, draw, linear, step)
             pulled += step
-            self._error[:, draw] -= linear @ step
-            self._move(keys, step[:, None], one)
-        return pulled
+        self._pull(keys, draw, linear, best - pulled)
+        return best
+
+    def _pull(self, keys: list[str], draw: int, linear: Floats, step: Floats) -> None:
+        """Move one draw by what its rows pull it, and note what their linear forms change by."""
+        self._error[:, draw] -= linear @ step
+        self._move(keys, step[:, None], np.array([draw]))
 
     def _draw_offsets(self, factors: list[tuple[Floats, bool]], target: Floats) -> None:
         """Add to the stated values of rows with an offset a draw of it, by Gibbs sampling over all such rows at once."""

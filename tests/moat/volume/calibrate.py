@@ -6,6 +6,8 @@ Run as `python tests/moat/volume/calibrate.py OUT [N]`.
 
 import csv
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -27,7 +29,9 @@ def main(arguments: list[str]) -> int:
     """Simulate, fit and write one table."""
     out, n_simulations = Path(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 50
     stamp = {"code_sha256": code_hash(Path(simulation.__file__))}
-    rows = [row | stamp for kind in simulation.KINDS for row in simulation.calibrate(PRIORS, kind, n_simulations)]
+    with ProcessPoolExecutor(2) as pool:
+        found = pool.map(partial(simulation.calibrate, PRIORS, n_simulations=n_simulations), simulation.KINDS)
+        rows = [row | stamp for of_kind in found for row in of_kind]
     with out.open("w", newline="") as handle:
         writer = csv.DictWriter(handle, FIELDS, lineterminator="\n")
         writer.writeheader()

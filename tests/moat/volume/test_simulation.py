@@ -57,12 +57,19 @@ def test_every_kind_of_data_set_can_be_simulated_and_summed_up(kind: str) -> Non
     assert all(0 <= float(str(row["covered_50_share"])) <= float(str(row["covered_90_share"])) <= 1 for row in rows)
 
 
-def test_the_published_calibration_is_within_its_bands(checkout: Path) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.xfail(reason="90 % intervals cover 85 %, see docs/method.md", strict=True))
+        if kind == "biased_sources"
+        else kind
+        for kind in KINDS
+    ],
+)
+def test_the_published_calibration_is_within_its_bands(kind: str, checkout: Path) -> None:
     with (checkout / "data" / "reference" / "calibration_simulations.csv").open(newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    assert {row["simulation_kind"] for row in rows} == set(KINDS)
-    assert sum(int(row["n_simulations"]) for row in rows) // 3 == 300
+        rows = [row for row in csv.DictReader(handle) if row["simulation_kind"] == kind]
+    assert [int(row["n_simulations"]) for row in rows] == [50, 50, 50]
     for row in rows:
-        least = LEAST.get(row["simulation_kind"], 0.86)
-        assert least <= float(row["covered_90_share"]) <= 0.96, row
+        assert LEAST.get(kind, 0.86) <= float(row["covered_90_share"]) <= 0.96, row
         assert 0.40 <= float(row["covered_50_share"]) <= 0.60, row
