@@ -155,23 +155,24 @@ class Draws:
         sd = np.zeros((n_rows, self.n_draws))
         for solution, at in self.points:
             sd[:, at] = np.sqrt(solution.noise)[:, None]
-        for _ in range(ROUNDS):  # exact values of nonlinear rows stand in for linear ones, draw by draw
-            if not len(moving):
-                break
-            change = np.zeros((n_rows, len(moving)))
-            for key in nonlinear:
-                ks = [k for _, k in self.nonlinear[key]]
-                change[ks] = self._nonlinearity(key, self._states[key][:, moving], moving) - self._error[np.ix_(ks, moving)]
-            self._error[:, moving] += change
-            step = self._push(factors, -change, moving)
-            push[:, moving] += step
-            self._move(nonlinear, step, moving)
-            moving = moving[(np.abs(change) > CONVERGED * sd[:, moving]).any(axis=0)]
-        for draw in moving:  # from where it started: the steps before may have led out of what can be computed
-            for key in nonlinear:
-                self._states[key][:, draw] = started[key][:, draw]
-            self._error[:, draw], push[:, draw] = 0.0, first[:, draw]
-            push[:, draw] += self._newton(nonlinear, int(draw), sd[:, draw])
+        with np.errstate(over="ignore", invalid="ignore"):  # a step may lead out of what can be computed; such draws start again
+            for _ in range(ROUNDS):  # exact values of nonlinear rows stand in for linear ones, draw by draw
+                if not len(moving):
+                    break
+                change = np.zeros((n_rows, len(moving)))
+                for key in nonlinear:
+                    ks = [k for _, k in self.nonlinear[key]]
+                    change[ks] = self._nonlinearity(key, self._states[key][:, moving], moving) - self._error[np.ix_(ks, moving)]
+                self._error[:, moving] += change
+                step = self._push(factors, -change, moving)
+                push[:, moving] += step
+                self._move(nonlinear, step, moving)
+                moving = moving[~(np.abs(change) <= CONVERGED * sd[:, moving]).all(axis=0)]  # what is not finite is not near
+            for draw in moving:  # from where it started: the steps before may have led out of what can be computed
+                for key in nonlinear:
+                    self._states[key][:, draw] = started[key][:, draw]
+                self._error[:, draw], push[:, draw] = 0.0, first[:, draw]
+                push[:, draw] += self._newton(nonlinear, int(draw), sd[:, draw])
         self._move([key for key in model.series if key not in nonlinear], push, np.arange(self.n_draws))
 
     def _newton(self, keys: list[str], draw: int, sd: Floats) -> Floats:
