@@ -168,48 +168,69 @@ class Draws:
                 push[:, moving] += step
                 self._move(nonlinear, step, moving)
                 moving = moving[~(np.abs(change) <= CONVERGED * sd[:, moving]).all(axis=0)]  # what is not finite is not near
-            for draw in moving:  # from where it started: the steps before may have led out of what can be computed
-                for key in nonlinear:
-                    self._states[key][:, draw] = started[key][:, draw]
-                self._error[:, draw], push[:, draw] = 0.0, first[:, draw]
-                push[:, draw] += self._newton(nonlinear, int(draw), sd[:, draw])
+            for key in nonlinear:  # from where they started: the steps before may have led out of what can be computed
+                self._states[key][:, moving] = started[key][:, moving]
+            self._error[:, moving], push[:, moving] = 0.0, first[:, moving]
+            for j, here, _ in self._split(moving):
+                push[:, here] += self._newton(nonlinear, j, factors[j], here, sd)
         self._move([key for key in model.series if key not in nonlinear], push, np.arange(self.n_draws))
 
-    def _newton(self, keys: list[str], draw: int, sd: Floats) -> Floats:
-        """Bring one draw to its observations by the slopes at its own state, with halved steps; return what the rows pull it by."""
-        model = self.fit.model
-        solution = next(found for found, at in self.points if draw in at)
-        linear = solution.covariance + np.diag(solution.noise)
-        cross = {key: solution.cross(key) for key in keys}
-        one = np.array([draw])
-        pulled: Floats = np.zeros(len(model.rows))
-        step: Floats = np.zeros(len(model.rows))
-        nearest, best = np.inf, pulled.copy()
-        for _ in range(STEPS):
-            missing, slopes = np.zeros(len(model.rows)), linear.copy()
-            for key in keys:
-                ks = [k for _, k in self.nonlinear[key]]
-                missing[ks] = self._error[ks, draw] - self._nonlinearity(key, self._states[key][:, one], one)[:, 0]
-                z = self._states[key][:, draw]
-                gradients = np.array([evaluate(model.series[key], model.rows[k], z, model.loss)[1] for k in ks])
-                slopes[ks] = gradients @ cross[key] + np.diag(solution.noise)[ks]
-            away = float(np.linalg.norm(missing / sd))
-            if away < nearest:
-                nearest, best = away, pulled.copy()
-                if away < CONVERGED or not np.isfinite(slopes).all():
-                    break
-                step = np.asarray(np.linalg.solve(slopes, missing), dtype=np.float64)
-            else:  # back by half
-                step = -step / 2
-            self._pull(keys, draw, linear, step)
-            pulled += step
-        self._pull(keys, draw, linear, best - pulled)
-        return best
+    def _newton(self, keys: list[str], point: int, factor: tuple[Floats, bool], draws: Ints, sd: Floats) -> Floats:
+        """Bring draws of one point to their observations by the slopes at their own states, with halved steps.
 
-    def _pull(self, keys: list[str], draw: int, linear: Floats, step: Floats) -> None:
-        """Move one draw by what its rows pull it, and note what their linear forms change by."""
-        self._error[:, draw] -= linear @ step
-        self._move(keys, step[:, None], np.array([draw]))
+        Only the nonlinear rows K' pull, and only their slopes differ from those of the linear form A: with P the columns of A's
+        inverse for K', a step is P M^-1 (what they miss), M = slopes (cross covariance P) + noise P, of the size of K'.
+
+        Returns:
+            What the rows pull the draws by, shape (K, len(draws)).
+        """
+        model, solution = self.fit.model, self.points[point][0]
+        rows = {key: [k for _, k in self.nonlinear[key]] for key in keys}
+        ks = np.concatenate([rows[key] for key in keys])
+        unit = np.zeros((len(model.rows), len(ks)))
+        unit[ks, np.arange(len(ks))] = 1.0
+        pull = np.asarray(cho_solve(factor, unit, check_finite=False))
+        towards = {key: solution.cross(key) @ pull for key in keys}
+        noisy = solution.noise[ks, None] * pull[ks]
+        noise = sd[np.ix_(ks, draws)]
+        pulled, best, whole = (np.zeros((len(ks), len(draws))) for _ in range(3))
+        nearest, reach = np.full(len(draws), np.inf), np.ones(len(draws))
+        active = np.arange(len(draws))
+        for _ in range(STEPS):
+            at = draws[active]
+            found = [self._error[np.ix_(rows[key], at)] - self._nonlinearity(key, self._states[key][:, at], at) for key in keys]
+            missing = np.concatenate(found)
+            away = np.linalg.norm(missing / noise[:, active], axis=0)
+            closer = away < nearest[active]
+            nearest[active[closer]] = away[closer]
+            best[:, active[closer]] = pulled[:, active[closer]]
+            going = ~(np.abs(missing) <= CONVERGED * noise[:, active]).all(axis=0)
+            step = np.zeros((len(ks), len(active)))
+            for i in np.flatnonzero(going):
+                n = active[i]
+                if closer[i]:
+                    slopes = [
+                        evaluate(model.series[key], model.rows[k], self._states[key][:, at[i]], model.loss)[1] @ towards[key]
+                        for key in keys
+                        for k in rows[key]
+                    ]
+                    whole[:, n], reach[n] = np.linalg.solve(np.array(slopes) + noisy, missing[:, i]), 1.0
+                    step[:, i] = whole[:, n]
+                else:  # too far: half of the way back to the nearest
+                    reach[n] /= 2
+                    step[:, i] = -reach[n] * whole[:, n]
+            self._pull(keys, at, pull @ step, solution)
+            pulled[:, active] += step
+            active = active[going]
+            if not len(active):
+                break
+        self._pull(keys, draws, pull @ (best - pulled), solution)
+        return np.asarray(pull @ best)
+
+    def _pull(self, keys: list[str], draws: Ints, step: Floats, solution: Solution) -> None:
+        """Move draws of one point by what their rows pull them, and note what the linear forms change by."""
+        self._error[:, draws] -= solution.covariance @ step + solution.noise[:, None] * step
+        self._move(keys, step, draws)
 
     def _draw_offsets(self, factors: list[tuple[Floats, bool]], target: Floats) -> None:
         """Add to the stated values of rows with an offset a draw of it, by Gibbs sampling over all such rows at once."""

@@ -308,3 +308,18 @@ def test_e06_draws_are_the_same_bytes_on_one_thread_and_on_two(pytestconfig: pyt
         for threads in ("1", "2")
     }  # fmt: skip
     assert len(seen) == 1
+
+
+def test_draws_that_the_slopes_of_the_mean_lead_astray_are_brought_home_by_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    years = np.arange(60) / 12
+    series = Series("p", (Process("users", 0 * years, own={"level": 1 + 0 * years, "growth": 6 * years}),))
+    rows = [Row("a", "p", np.log(60), (LogSum(("users",), 0, 60),), "A", 0.05, 0.0)]
+    solution = at_mode(Model([series], rows))
+
+    def missed() -> float:
+        draws = Draws(Fit(solution.model, solution, [solution], np.ones(1), solution.evidence), seed=3, n_draws=500)
+        return draws.observation_error("p")["a"]
+
+    assert missed() < 0.01
+    monkeypatch.setattr("moat.volume.draws.STEPS", 0)
+    assert missed() > 1
