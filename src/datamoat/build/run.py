@@ -26,6 +26,7 @@ from datamoat.build import meta_tables
 from datamoat.build.cache import CachedResult, cache_key, folder_of
 from datamoat.build.inputs import LEFT_OUT_AFTER, constants_of, fingerprint, input_hashes, make_raw_tables, newest_date
 from datamoat.build.lineage import lineage
+from datamoat.build.polars_models import SecondProcess, run_polars
 from datamoat.build.record import BUILD_FILE, Build, read_build
 from datamoat.errors import DatamoatError, ModelFailedError
 from datamoat.ingest.land import land_all
@@ -33,7 +34,6 @@ from datamoat.ingest.landings import landing_rows, raw_folder
 from datamoat.log import log, step
 from datamoat.project.fingerprint import unfit_versions
 from datamoat.project.model import LAYERS, Model, Project, Table
-from datamoat.project.python_models import load
 from datamoat.project.reference import input_rows, read_reference
 from datamoat.project.sources import read_sources
 from datamoat.settings import Settings
@@ -70,7 +70,10 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
     sources = read_sources(project.content)
     land_all(settings, sources)
     facts = read_reference(settings.reference)
-    with lake_connection(settings) as con:
+    with (
+        lake_connection(settings) as con,
+        SecondProcess(settings.lake, is_wanted=settings.threads > 1) as second,
+    ):
         for schema in ("raw", "meta", *LAYERS):
             con.execute(f"create schema {schema}")
         with one_lander(raw_folder(settings)):  # what is read here is all of one state
@@ -91,9 +94,10 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
         contents = JsonCache(settings.lake / "cache" / "contents.json")
         for n, model in enumerate(project.models, start=1):
             name = f"{model.layer}.{model.name}"
+            _start_ahead(settings, project.models[n:], constants, hashes, second)
             with step("model", model=name, n=n, of=len(project.models)) as logged, _failures_named(settings, model):
                 began = time.perf_counter()
-                is_cached = _run(con, settings, project, model, constants, hashes, recorded, cached)
+                is_cached = _run(con, settings, project, model, constants, hashes, recorded, cached, second)
                 seconds = round(time.perf_counter() - began, 3)
                 for table in model.tables:
                     tables[table.id] = _measure(con, settings.lake, table, seconds, hashes[table.id], contents)
@@ -170,6 +174,7 @@ def _run(
     hashes: dict[str, str],
     recorded: dict[str, dict[str, str]],
     taken_from: dict[str, dict[str, str]],
+    second: SecondProcess,
 ) -> bool:
     """Run one model, or take its cached result, and let its tables' names stand for the files. Return whether it was cached."""
     lake = settings.lake
@@ -186,8 +191,8 @@ def _run(
         paths = {table.name: cached.file(table.name) if cached else path_of(lake, table.id) for table in model.tables}
         if model.is_sql:
             _copy_ordered(con, paths[model.name], model.tables[0], f"({model.text})")
-        else:
-            _run_polars(settings, model, taken, paths)
+        elif not second.has_made(model):
+            run_polars(lake, model, taken, paths)
         stated = {name: sha256_of(path) for name, path in paths.items()}
         if cached:
             cached.save(stated)
@@ -201,6 +206,18 @@ def _run(
         if not model.is_sql:
             check_declared(project, table, columns_of(con, table.id), model.path)
     return is_cached
+
+
+def _start_ahead(
+    settings: Settings, later: tuple[Model, ...], constants: dict[str, Any], hashes: dict[str, str], second: SecondProcess
+) -> None:
+    """Let the second process compute an expensive model whose tables are there and whose result is not: the one whose turn is last."""
+    for model in reversed(later):
+        if model.is_cached and not model.is_sql and hashes.keys() >= set(model.reads) and second.may_start(model):
+            taken = _taken(model, constants)
+            cached = CachedResult(folder_of(settings.lake, model, cache_key(model, taken, hashes)))
+            if not cached.hashes()[0]:
+                second.start(model, taken, {table.name: cached.file(table.name) for table in model.tables})
 
 
 def _recorded(lake: Path) -> dict[str, dict[str, str]]:
@@ -218,56 +235,6 @@ def _copy_ordered(con: duckdb.DuckDBPyConnection, path: Path, table: Table, rela
     order = ", ".join(identifier(column) for column in table.grain)
     con.execute(f"copy (select * from {relation} order by {order}) to {quoted(str(part))} (format parquet, compression zstd)")
     put_in_place(part, path)
-
-
-def _run_polars(settings: Settings, model: Model, taken: dict[str, Any], paths: dict[str, Path]) -> None:
-    """Call a Polars model and store what it returns, in the order of the grain."""
-    given: dict[str, Any] = {
-        read.split(".")[1]: pl.scan_parquet(path_of(settings.lake, read), glob=False) for read in model.reads
-    }
-    try:
-        result = load(model.path).model(**given, **taken)
-    except (DatamoatError, OSError, duckdb.Error, pl.exceptions.PolarsError, pa.ArrowException):
-        raise
-    except Exception as failure:
-        raise ModelFailedError(
-            f"{model.layer}.{model.name} did not run: {type(failure).__name__}: {failure}", str(model.path), "correct the model."
-        ) from failure
-    frames = result if isinstance(result, dict) else {model.tables[0].name: result}
-    if set(frames) != {table.name for table in model.tables}:
-        raise ModelFailedError(
-            f"{model.name} returned {sorted(frames)}, and its header promises {sorted(t.name for t in model.tables)}",
-            str(model.path),
-            "return one frame for each table.",
-        )
-    for table in model.tables:
-        path = paths[table.name]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = part_of(path)
-        frame = frames.pop(table.name)
-        if isinstance(frame, pa.Table):
-            pq.write_table(frame.sort_by([(name, "ascending") for name in table.grain]), part, compression="zstd")
-        else:
-            frame = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
-            missing = [name for name in table.grain if name not in frame.columns]
-            if missing:
-                raise ModelFailedError(
-                    f"{table.id} has no column {missing[0]!r}, which its grain names",
-                    str(model.path),
-                    f"columns: {frame.columns}.",
-                )
-            ordered = frame if _in_order(frame, table.grain) else frame.sort(table.grain, maintain_order=True)
-            ordered.write_parquet(part, compression="zstd")
-        put_in_place(part, path)
-
-
-def _in_order(frame: pl.DataFrame, grain: tuple[str, ...]) -> bool:
-    """Return whether the rows already stand in the order of the grain: sorting would copy millions of them for nothing."""
-    later = pl.lit(value=False)
-    for name in reversed(grain):
-        this, before = pl.col(name), pl.col(name).shift(1)
-        later = (this > before) | ((this == before) & later)
-    return frame.height < 2 or bool(frame.select(later.slice(1).all()).item())  # noqa: PLR2004
 
 
 def _taken(model: Model, constants: dict[str, Any]) -> dict[str, Any]:

@@ -174,12 +174,21 @@ def _file_of(module: str) -> Path | None:
 def _shape_of(path: Path) -> str:
     """Return the syntax tree of a file as text, the same on every supported Python; imports of ours by what they bind."""
     bound = sorted(
-        f"{name}={hashlib.sha256(_shape(_parsed(file)).encode()).hexdigest()}"
+        f"{name}={hashlib.sha256(_text_of(file).encode()).hexdigest()}"
         for node in ast.walk(_parsed(path))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for file, name in _imports_of(path, node)
     )
-    return _shape(_parsed(path)) + "\n".join(bound)
+    return _text_of(path) + "\n".join(bound)
+
+
+def _text_of(path: Path) -> str:
+    return _text(path, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _text(path: Path, modified: int) -> str:
+    return _shape(_tree(path, modified))
 
 
 def _shape(node: object) -> str:

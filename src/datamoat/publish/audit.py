@@ -8,6 +8,7 @@ one file for each table. A *check* is a SELECT across tables; every row it retur
 import functools
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import duckdb
@@ -31,11 +32,24 @@ def audit_build(settings: Settings, project: Project, worker: Worker | None = No
         ModelFailedError: A file of the lake is not what was built.
         AuditFailedError: A critical check failed; the message names the table, the rows and the reason.
     """
+    if worker is None:
+        with Worker() as own:
+            return audit_build(settings, project, own)
     began = time.perf_counter()
     build = read_build(settings.lake)
     (settings.lake / AUDIT_FILE).unlink(missing_ok=True)
     check_lake(settings.lake, build)
-    with lake_connection(settings) as con:
+    jobs = [
+        {
+            "table": f"{path.parent.name}.{path.stem}",
+            "parquet": str(path_of(settings.lake, f"{path.parent.name}.{path.stem}")),
+            "expectations": str(path),
+            "keys": list(project.tables[f"{path.parent.name}.{path.stem}"].grain),
+        }
+        for path in project.expectations
+    ]
+    with ThreadPoolExecutor(1) as beside, lake_connection(settings) as con:
+        validated = beside.submit(worker.validate, jobs)  # in its own process, while contracts and checks run in this one
         for schema in ("meta", *LAYERS):
             con.execute(f"create schema {schema}")
         for name in build.meta:
@@ -52,20 +66,7 @@ def audit_build(settings: Settings, project: Project, worker: Worker | None = No
         contracts.save()
         results += compared_with_published(settings, build)
         results += [_check(con, snippet.name, snippet.sql, snippet.header) for snippet in project.checks]
-    jobs = [
-        {
-            "table": f"{path.parent.name}.{path.stem}",
-            "parquet": str(path_of(settings.lake, f"{path.parent.name}.{path.stem}")),
-            "expectations": str(path),
-            "keys": list(project.tables[f"{path.parent.name}.{path.stem}"].grain),
-        }
-        for path in project.expectations
-    ]
-    if worker is None:
-        with Worker() as own:
-            results += own.validate(jobs)
-    else:
-        results += worker.validate(jobs)
+    results += validated.result()
     audit = Audit(build.build_id, tuple(results))
     write_audit(settings, audit)
     _log(audit, time.perf_counter() - began)
