@@ -40,6 +40,7 @@ test: .venv/dev  ## the software tests; no network beyond the package registries
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not celery and not spark and not site" $(PYTEST)
 
 test-slow: .venv/dev .venv/rocrate  ## the tests that take minutes
+	@$(BIN)/python -c 'import numpyro' 2>/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check 'numpyro==0.22.0'
 	@$(BIN)/python -m pytest -m slow
 
 test-anywhere:  ## the tests as another user, in a path with spaces and brackets, from another folder; PYTHON=… as for setup

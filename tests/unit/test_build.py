@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -13,10 +14,12 @@ import pytest
 
 from datamoat.build import cache, inputs
 from datamoat.build import run as build
+from datamoat.build.polars_models import run_polars
 from datamoat.build.record import BUILD_FILE, Build, read_build
 from datamoat.build.run import build_models
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError, PublishRefusedError
 from datamoat.project.fingerprint import NUMERIC_STACK, versions
+from datamoat.project.model import Model
 from datamoat.project.read import read_project
 from datamoat.settings import Settings
 from datamoat.storage.lake import path_of
@@ -41,6 +44,42 @@ def test_the_same_inputs_give_the_same_build_whatever_the_threads(settings: Sett
     second = built(replace(settings, threads=1))
     assert (first.build_id, first.inputs, hashes(first)) == (second.build_id, second.inputs, hashes(second))
     assert first.as_of == date(2026, 5, 1)
+
+
+@pytest.fixture
+def two_expensive(tree: Path) -> tuple[str, str]:
+    """Two cached models that read the same table: the second waits for nothing that the first makes."""
+    text = (tree / POLARS).read_text().replace("GRAIN", "CACHE = True\nGRAIN")
+    for name in ("int_lab__uploads", "int_lab__users"):
+        (tree / POLARS).with_name(f"{name}.py").write_text(text)
+    return "int_lab__uploads", "int_lab__users"
+
+
+def test_the_same_bytes_come_from_one_process_and_from_two(
+    settings: Settings, two_expensive: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed_here: list[str] = []
+
+    def noted(lake: Path, model: Model, taken: dict[str, Any], paths: dict[str, Path]) -> None:
+        computed_here.append(model.name)
+        run_polars(lake, model, taken, paths)
+
+    monkeypatch.setattr(build, "run_polars", noted)
+    with_two = built(replace(settings, threads=2))
+    assert computed_here == [two_expensive[0]]
+    shutil.rmtree(settings.lake)
+    with_one = built(replace(settings, threads=1))
+    assert computed_here == [two_expensive[0], *two_expensive]
+    assert {name: table["sha256"] for name, table in with_two.tables.items()} == {
+        name: table["sha256"] for name, table in with_one.tables.items()
+    }
+
+
+@pytest.mark.usefixtures("two_expensive")
+def test_a_model_that_fails_in_the_second_process_is_reported_in_its_turn(settings: Settings, edit: Edit) -> None:
+    edit(POLARS.replace("uploads", "users"), "return stg", "raise ValueError('no users')\n    return stg")
+    with pytest.raises(ModelFailedError, match=r"int_lab__users did not run: ValueError: no users"):
+        built(replace(settings, threads=2))
 
 
 def test_a_changed_fact_changes_the_build_and_the_mart(settings: Settings, edit: Edit) -> None:

@@ -119,8 +119,12 @@ class SecondProcess:
     def start(self, model: Model, taken: dict[str, Any], paths: dict[str, Path]) -> None:
         """Let a model be computed; arguments as of `run_polars`."""
         if self._process is None:
-            words = [sys.executable, "-m", "datamoat.build.polars_models"]
-            self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "datamoat.build.polars_models"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
         self._computing = model.name
         try:
             pickle.dump((self._lake, model, taken, paths), self._stream("stdin"))
