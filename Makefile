@@ -65,7 +65,7 @@ test-spark: .venv/dev  ## counts.sql and marts on Spark against DuckDB, row by r
 test-site: .venv/dev site-engine  ## the site in headless Chromium without a network: bars, what-if, SQL, accessibility
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
 	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/python -m pip install -qq --disable-pip-version-check 'playwright==1.65.2'
-	@$(BIN)/python -m pytest -m site -s
+	@$(BIN)/python -m pytest tests/site -s
 
 bench-scale: .venv/dev  ## CPU and memory of counting: DuckDB, plain Python and, where it is installed, Spark; 5 and 50 million rows with FULL=1
 	@$(BIN)/python tests/scale/bench.py $(if $(FULL),--full)

@@ -95,6 +95,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
             CITATIONS,
             HEADINGS,
             draw,
+            has_hover=True,
         )
     ]
 
@@ -110,7 +111,13 @@ def bands(rows: list[dict[str, Any]], style: Any, own: int, is_wide: bool) -> An
         taken: list[tuple[float, float]] = []  # stretches of the line above the bars that hold a name
         for row in sorted((row for row in rows if row["board_id"] == board), key=lambda row: row["since"] - row["until"]):
             until = max(row["until"], row["since"] + timedelta(days=max(1, days // 220)))
-            data.append({"at": n, "from": row["since"].isoformat(), "to": until.isoformat(), "kind": row["owns_platform"]})
+            dates = f"{row['since']}" + (f" to {row['until']}" if row["until"] > row["since"] else "")
+            about = f"{row['company_name']}, {dates}: {row['entries']}" + (
+                f", {row['highest_rating']:,.0f} at most" if row["highest_rating"] else ""
+            )
+            data.append(
+                {"at": n, "from": row["since"].isoformat(), "to": until.isoformat(), "kind": row["owns_platform"], "about": about}
+            )
             start, long = ((day - first).days / days * own for day in (row["since"], until))
             name = style.short(row["company_name"])
             wide = len(name) * 6.2 + 8
@@ -134,7 +141,7 @@ def bands(rows: list[dict[str, Any]], style: Any, own: int, is_wide: bool) -> An
     bars = (
         alt.Chart(alt.Data(values=data))
         .mark_bar(height=18, stroke="white", strokeWidth=0.6)
-        .encode(x=x, x2="to:T", y=y, color=colour)
+        .encode(x=x, x2="to:T", y=y, color=colour, description="about:N")
     )
     placed = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, own], nice=False, zero=False))
     labels = [

@@ -15,15 +15,16 @@ $('day').addEventListener('change', async () => {
   for (const row of document.querySelectorAll('#leaders tbody tr')) {
     const found = leaders.filter(([board, on]) => board === row.dataset.board && on <= day).pop(), cells = row.querySelectorAll('td');
     n += !!found;
-    [found?.[1] ?? 'no capture yet', found?.[2] ?? '–', found ? Math.round(found[4]).toLocaleString('en') : '–', found ? new Date(Date.parse(found[1]) + 30 * 864e5).toISOString().slice(0, 10) : '–'].forEach((text, i) => { cells[i].textContent = text; });
+    [found?.[1] ?? 'no capture yet', found?.[2] ?? '–', found ? Math.round(found[4]).toLocaleString('en') : '–', found ? new Date(Date.parse(found[1]) + row.dataset.bound * 864e5).toISOString().slice(0, 10) : '–'].forEach((text, i) => { cells[i].textContent = text; });
   }
   $('day-note').textContent = `${n} boards had a capture on or before ${day}`;
 });
 
 // ---- what if
 const LARGE = [[1e9, 'billion'], [1e6, 'million'], [1e3, 'thousand']];
-const two = x => x === 0 ? '0' : x.toLocaleString('en', {minimumSignificantDigits: 2, maximumSignificantDigits: 2}).replace('-', '−');
-const many = x => { for (const [size, name] of LARGE) if (Math.abs(x) >= size) return `${two(x / size)} ${name}`; return two(x); };
+// two significant digits, or whole where it is larger; large numbers have two and a word, as everywhere (views/panels.py)
+const two = x => x === 0 ? '0' : (Math.abs(x) < 10 ? x.toLocaleString('en', {minimumSignificantDigits: 2, maximumSignificantDigits: 2}) : Math.round(x).toLocaleString('en')).replace('-', '−');
+const many = x => { const rounded = Number(x.toPrecision(2)); for (const [size, name] of LARGE) if (Math.abs(rounded) >= size) return `${two(rounded / size)} ${name}`; return two(rounded); };
 const signed = x => (x > 0 ? '+' : '') + two(x);
 const plainWord = word => word.replaceAll('_', ' ');
 const WORDS = {amount: 'Among owners, does more video go with a higher rating?', short: 'Is it short video that counts?'};

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from datamoat.errors import ContentError
 from datamoat.project.yaml_files import read_yaml
@@ -20,6 +22,7 @@ from datamoat.storage.warehouse import open_published
 from datamoat.views.panels import SURE, Filled, Panel, exact_text, fill_panel, read_panels, words
 from datamoat.views.picture import OURS
 from datamoat.views.report import SHOWN_ROWS, write_report
+from moat.link.rule import two_digits
 
 pytest.importorskip("altair")
 pytest.importorskip("vl_convert")
@@ -302,6 +305,11 @@ def test_a_chart_of_a_source_that_may_not_be_plotted_is_refused(con: duckdb.Duck
         fill_panel(con, replace(panels[0], citations="select []::varchar[] as citation_ids"))
 
 
+def test_a_query_that_does_not_run_is_named(con: duckdb.DuckDBPyConnection, panels: list[Panel]) -> None:
+    with pytest.raises(ContentError, match=r"questions does not run.*no_such_column"):
+        fill_panel(con, replace(panels[0], sql="select no_such_column from marts.moat_answer"))
+
+
 def test_the_same_file_gives_the_same_page(published: Settings, page: Path, tmp_path: Path) -> None:
     again = write_report(published, tmp_path).page
     assert again.read_bytes() == page.read_bytes()
@@ -319,11 +327,17 @@ def test_no_chart_draws_a_line_across_a_change_of_scale(panels: list[Panel]) -> 
         (3_212_345.0, "many", "3.2 million"), (72e6, "many", "72 million"), (501.6e6, "many", "500 million"), (2.65e9, "many", "2.6 billion"),
         (999.6e6, "many", "1.0 billion"), (999.0, "many", "1,000"), (0.0, "many", "0"), (0.456, "share", "46 %"), (1.0, "share", "100 %"), (1.0, "p", "> 99.9 %"), (0.0, "p", "< 0.1 %"), (0.5, "p", "50 %"),
         (0.99994, "share", "> 99.9 %"), (0.996, "share", "99.6 %"), (0.0001, "share", "< 0.1 %"), (62.46, "e", "+62"), (-5.04, "e", "−5.0"),
-        (0.0106, "two", "0.011"), (101.7, "two", "100"), (-0.2, "r2", "−0.20"), (1322.4, "n", "1,322"), (None, "n", "unknown"), ("<b>", "", "<b>"),
+        (0.0106, "two", "0.011"), (101.7, "two", "102"), (4.2e-5, "two", "0.000042"), (-0.2, "r2", "−0.20"), (1322.4, "n", "1,322"), (None, "n", "unknown"), ("<b>", "", "<b>"),
     ],
 )  # fmt: skip
 def test_values_are_written_as_people_write_them(value: object, form: str, text: str) -> None:
     assert words(value, form) == text
+
+
+@given(st.floats(-1e5, 1e5).filter(lambda value: value == 0 or abs(value) > 1e-6))
+def test_pages_and_verdicts_round_alike(value: float) -> None:
+    for form, sign in (("two", "-"), ("e", "+")):
+        assert words(value, form).replace("−", "-").replace(",", "") == two_digits(value, sign)
 
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{0}"

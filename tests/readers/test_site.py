@@ -24,6 +24,9 @@ def test_every_page_has_its_own_address_and_names_its_sources(published: Setting
             ids = [page.panel.id for page in kind.pages]
             assert len(set(ids)) == len(ids) > 5
             assert all(re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) for name in ids), ids
+            for page in kind.pages:
+                for extra in page.extras:
+                    assert len(con.sql(extra.sql).columns) == len(extra.headings), (page.panel.id, extra.title)
         for page in (page for kind in kinds for page in kind.pages[:6]):
             words = words_of(fill_panel(con, page.panel), "")
             assert words.title and words.unit and words.credits, page.panel.id  # noqa: PT018

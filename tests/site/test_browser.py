@@ -13,6 +13,7 @@ import pytest
 from datamoat.scenarios.whatif import Change, whatif
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import open_published
+from datamoat.views.panels import fill_panel, read_panels
 from datamoat.views.site import Site, read_questions
 
 pytestmark = pytest.mark.site
@@ -191,18 +192,41 @@ def test_leaders_can_be_seen_as_of_a_day(browser: Any, address: str, published: 
     page, _ = opened(browser, address, "index.html")
     page.fill("#day", "2026-05-14")
     page.locator("#day-note:not(:empty)").wait_for()
-    shown = dict(
-        page.evaluate(
-            "[...document.querySelectorAll('#leaders tbody tr')].map(row => [row.dataset.board, row.cells[2].textContent])"
-        )
+    shown = page.evaluate(
+        "[...document.querySelectorAll('#leaders tbody tr')].map(row => [row.dataset.board, row.cells[2].textContent, row.cells[4].textContent])"
     )
     with open_published(published) as con:
         wanted = con.sql(
-            "select board_id, arg_max(leader_entry_name, captured_on) from marts.board_status"
+            "select board_id, arg_max(leader_entry_name, captured_on), (max(captured_on) + any_value(stale_after_days)::integer)::date::varchar"
+            " from marts.board_status join marts.series_freshness on series_kind = 'board' and series_id = board_id"
             " where leader_entry_name is not null and captured_on <= date '2026-05-14' group by 1"
         ).fetchall()
-    assert wanted
-    assert {board: shown[board] for board, _ in wanted} == dict(wanted)
+    assert len(wanted) > 3
+    assert set(wanted) <= {tuple(row) for row in shown}
+
+
+@pytest.mark.parametrize("screen", ["1280", "390"])
+def test_a_stretch_of_leading_names_company_days_and_entries_under_the_pointer(
+    browser: Any, address: str, published: Settings, screen: str
+) -> None:
+    page, seen = opened(browser, address, "index.html", SCREENS[screen])
+    under = (
+        "() => { const svg = [...document.querySelectorAll('#leads svg')].filter(x => x.getClientRects().length && !x.parentElement.closest('svg'))[0];"
+        " return [...svg.querySelectorAll('path > title')].map(title => { title.parentElement.scrollIntoView({block: 'center'});"
+        " const box = title.parentElement.getBoundingClientRect();"
+        " const found = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);"
+        " return [title.textContent, found.querySelector('title')?.textContent ?? '']; }); }"
+    )
+    found = page.evaluate(under)
+    assert [named for title, named in found if named != title] == []
+    assert not [line for line in seen if line.startswith("error")], seen
+    with open_published(published) as con:
+        (leaders,) = [panel for panel in read_panels(published.content, con) if panel.id == "leaders"]
+        rows = fill_panel(con, leaders)
+    at = {name: n for n, name in enumerate(rows.columns)}
+    wanted = [(row[at["company_name"]], str(row[at["since"]]), row[at["entries"]]) for row in rows.rows]
+    assert len(wanted) == len(found) > 20
+    assert all(any(all(part in title for part in parts) for title, _ in found) for parts in wanted)
 
 
 def test_the_twelve_questions_give_the_rows_of_the_published_file(

@@ -107,17 +107,19 @@ def test_the_twelve_questions_are_links_with_their_sql_in_the_address(site: Site
     assert all(re.match(r"(?i)(select|with|from)\b", unquote(unescape(sql))) for sql, _ in found)
 
 
-def test_stale_boards_are_marked(site: Site, published: Settings) -> None:
+def test_a_board_is_stale_from_the_day_that_its_own_bound_gives(site: Site, published: Settings) -> None:
     with open_published(published) as con:
         boards = con.sql(
-            "select board_id, captured_on + 30 as stale_on, captured_on + 30 < (select as_of from meta.build)"
-            " from marts.board_status where is_latest_usable"
+            "select series_id, newest_on, stale_since_on, stale_since_on <= (select built_at::date from meta.build)"
+            " from marts.series_freshness where series_kind = 'board'"
         ).fetchall()
+    assert len({stale_on - newest_on for _, newest_on, stale_on, _ in boards}) > 2  # the bounds differ
     text = (site.folder / "index.html").read_text(encoding="utf-8")
-    for board, stale_on, is_stale in boards:
-        row = re.search(rf'<tr data-board="{board}">.*?</tr>', text, flags=re.DOTALL)
+    assert set(re.findall(r'<tr data-board="([^"]+)"', text)) == {board for board, *_ in boards}
+    for board, newest_on, stale_on, is_stale in boards:
+        row = re.search(rf'<tr data-board="{board}".*?</tr>', text, flags=re.DOTALL)
         assert row is not None
-        assert str(stale_on)[:10] in row[0]
+        assert re.findall(r"<td>(\d{4}-\d\d-\d\d)\b", row[0]) == [str(newest_on), str(stale_on)]
         assert ("<strong>stale</strong>" in row[0]) == is_stale
 
 

@@ -22,7 +22,8 @@ FACTS = """
     select
         s.captured_on, s.captured_on as as_of_on, s.leader_entry_name, s.leader_rating, s.n_ranked, s.scale_id, 1.0 as title_probability,
         (select min(captured_on) from marts.board_status where board_id = '{board}' and status in ('ok', 'unchanged')) as since,
-        (select count(*) from marts.board_status where board_id = '{board}' and status in ('ok', 'unchanged')) as n_complete
+        (select count(*) from marts.board_status where board_id = '{board}' and status in ('ok', 'unchanged')) as n_complete,
+        (select stale_since_on from marts.series_freshness where series_kind = 'board' and series_id = '{board}') as stale_since_on
     from marts.board_status as s where s.board_id = '{board}' and s.is_latest_usable
 """
 LED = """
@@ -85,7 +86,8 @@ def _page(con: Any, style: Any, board: str, day: Any, n_ranked: int, entry: str,
         (
             (
                 "On {captured_on:day}, the newest day on which the board is known whole, it ranks {n_ranked:n} entries, and {leader_entry_name} is"
-                " first with {leader_rating:n}. There are {n_complete:n} complete captures since {since:day}."
+                " first with {leader_rating:n}. There are {n_complete:n} complete captures since {since:day}. It is stale from"
+                " {stale_since_on:day} on, unless a newer one comes."
             ),
             "Ratings of different boards, or from before and after a change of scale, are not comparable. This capture is on the scale {scale_id}.",
         ),

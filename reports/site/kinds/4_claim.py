@@ -113,5 +113,5 @@ def _page(
         ("board|word", "day", "verdict|word", "evidence"),
         draw,
     )
-    asked = Extra("The query that decides it", f"select sql from marts.claim_check where claim_id = '{claim}' limit 1", ("SQL",))
+    asked = Extra("The query that decides it", f"select sql from marts.claim where claim_id = '{claim}'", ("SQL",))
     return Page(panel, text, word, (asked,))

@@ -9,6 +9,7 @@ import string
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from math import floor, log10
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ class Panel:
         citations: SQL that yields the citation_ids of what is drawn.
         headings: What the columns of that table are called, in order; a form may follow a bar, as in `hours|many`.
         draw: Returns the chart at a width.
+        has_hover: Whether its marks have a `description` that a page shows when the pointer is on one.
     """
 
     id: str
@@ -63,6 +65,7 @@ class Panel:
     citations: str
     headings: tuple[str, ...]
     draw: Callable[[int], Any] = field(hash=False)
+    has_hover: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,14 +164,14 @@ def fill_panel(con: duckdb.DuckDBPyConnection, panel: Panel) -> Filled:
     """Return a panel with its facts, its title, its table and its credits.
 
     Raises:
-        ContentError: A fact is missing, the headings do not fit, or a source may not be plotted.
+        ContentError: A query does not run, a fact is missing, the headings do not fit, or a source may not be plotted.
     """
     facts = read_facts(con, panel.facts, panel.id)
     for name in ("title_probability", "as_of_on"):
         if facts.get(name) is None:
             raise ContentError(f"{panel.id} has no fact {name}", panel.id, f"let its facts yield {name}.")
     title = panel.title if facts["title_probability"] >= SURE else panel.unclear
-    relation = con.sql(panel.sql)
+    relation = queried(con, panel.sql, panel.id)
     if len(panel.headings) != len(relation.columns):
         raise ContentError(
             f"{panel.id} has {len(relation.columns)} columns and {len(panel.headings)} headings", panel.id, "name each."
@@ -185,7 +188,7 @@ def read_credits(con: duckdb.DuckDBPyConnection, panel: Panel) -> tuple[Credit, 
     Raises:
         ContentError: There is none, or one of them may not be plotted.
     """
-    relation = con.sql(CREDITS.format(sql=panel.citations))
+    relation = queried(con, CREDITS.format(sql=panel.citations), panel.id)
     found = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
     barred = [row["source_id"] for row in found if row["may_plot"] != "yes"]
     if barred or not found:
@@ -196,13 +199,25 @@ def read_credits(con: duckdb.DuckDBPyConnection, panel: Panel) -> tuple[Credit, 
     )
 
 
+def queried(con: duckdb.DuckDBPyConnection, sql: str, where: str) -> duckdb.DuckDBPyRelation:
+    """Return what a query of the content yields.
+
+    Raises:
+        ContentError: The tables do not have what it names.
+    """
+    try:
+        return con.sql(sql)
+    except duckdb.Error as failure:
+        raise ContentError(f"a query of {where} does not run: {failure}", where, "compare it with `datamoat show`.") from failure
+
+
 def read_facts(con: duckdb.DuckDBPyConnection, sql: str, where: str) -> dict[str, Any]:
     """Return the one row of facts.
 
     Raises:
-        ContentError: The query yields another number of rows.
+        ContentError: The query does not run, or yields another number of rows.
     """
-    relation = con.sql(sql)
+    relation = queried(con, sql, where)
     found = relation.fetchall()
     if len(found) != 1:
         raise ContentError(f"the facts of {where} are {len(found)} rows", where, "make the query yield exactly one.")
@@ -235,9 +250,9 @@ def words(value: object, form: str = "") -> str:
 
     Args:
         value: A number, text, date or None.
-        form: `share` as a percentage, `p` as a probability in per cent, `many` with two significant digits, million and billion, `two` with two significant digits, `e`
-            the same with its sign, `r2` with two decimals, `n` as a whole number with separators, `day` and `month` for
-            dates; nothing for text as it is.
+        form: `share` as a percentage, `p` as a probability in per cent, `many` with two significant digits, million and billion,
+            `two` with two significant digits or whole where it is larger, `e` the same with its sign, `r2` with two decimals,
+            `n` as a whole number with separators, `day` and `month` for dates; nothing for text as it is.
     """
     if value is None:
         return "unknown"
@@ -257,10 +272,8 @@ def _number(value: float, form: str) -> str:
     if form.startswith("r") and form[1:].isdecimal():
         return f"{value:.{form[1:]}f}"
     if form == "many":
-        for size, name in LARGE:
-            if abs(float(_two(value).replace(",", ""))) >= size:
-                return f"{_two(value / size)} {name}"
-        return _two(value)
+        rounded = float(f"{value:.2g}")
+        return next((f"{_two(rounded / size)} {name}" for size, name in LARGE if abs(rounded) >= size), _two(rounded))
     return f"{value:,.0f}"
 
 
@@ -272,11 +285,12 @@ def _share(value: float, *, is_certain: bool) -> str:
 
 
 def _two(value: float) -> str:
-    """Return a number with two significant digits and separators."""
-    rounded = float(f"{value:.2g}")
-    if abs(rounded) >= 10 or rounded == 0:  # noqa: PLR2004
-        return f"{rounded:,.0f}"
-    return f"{rounded:#.2g}" if abs(rounded) >= 1e-4 else f"{rounded:.1e}"  # noqa: PLR2004
+    """Return a number with two significant digits, or whole where it is larger, with separators; never with an exponent."""
+    if value == 0:
+        return "0"
+    places = max(1 - floor(log10(abs(value))), 0)
+    rounded = round(value, places)
+    return f"{rounded:,.{places}f}" if rounded else "0"
 
 
 def exact_text(value: object) -> str:

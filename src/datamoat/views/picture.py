@@ -105,7 +105,7 @@ def draw_svg(chart: Any, words: Words, width: int) -> str:  # noqa: ANN401  (an 
         f' font-family="Liberation Sans, Arial, Helvetica, sans-serif">'
         f"<title>{escape(words.title)}</title><desc>{escape(words.text)}</desc>"
         f"<metadata>{escape(json.dumps(words.record, ensure_ascii=False), quote=False)}</metadata>"
-        f"<style>{_dark()}</style>"
+        f"<style>{dark_rules()}</style>"
         f'<rect width="{whole}" height="{height}" fill="{PAPER}"/>{"".join(lines)}{inside}</svg>'
     )
 
@@ -115,10 +115,21 @@ def _text(line: str, y: float, size: int, colour: str, weight: str = "normal") -
     return f'<text x="{EDGE}" y="{y:g}" font-size="{size}" font-weight="{weight}" fill="{colour}">{escape(line)}</text>'
 
 
-def _dark() -> str:
-    """Return the rules that make the chart readable on a dark page."""
+def dark_rules() -> str:
+    """Return the rules that make a chart readable on a dark page."""
     rules = "".join(f'[fill="{a}"]{{fill:{b}}}[stroke="{a}"]{{stroke:{b}}}' for a, b in DARK.items())
     return f"@media (prefers-color-scheme:dark){{{rules}}}"
+
+
+def with_hover(svg: str) -> str:
+    """Return a chart whose marks show their description when the pointer is on them."""
+    mark = r'<path aria-label="([^"]*)" (role="graphics-symbol" aria-roledescription="bar" [^>]*)/>'
+    return re.sub(mark, r"<path \2><title>\1</title></path>", svg)
+
+
+def inside_a_page(svg: str) -> str:
+    """Return a chart as a part of a page, whose style sheets have the rules of `dark_rules`."""
+    return re.sub(r"<(metadata|style)>.*?</\1>", "", svg, flags=re.DOTALL)
 
 
 def draw_png(svg: str, words: Words) -> bytes:

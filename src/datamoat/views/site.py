@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from markupsafe import Markup
 
 from datamoat.errors import ContentError, UsageError
 from datamoat.log import step
@@ -26,8 +27,19 @@ from datamoat.project.yaml_files import read_yaml
 from datamoat.release.tables import checked_target
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import open_published, retained_file
-from datamoat.views.panels import Filled, Panel, exact_text, fill_panel, filled, read_facts, read_panels
-from datamoat.views.picture import NARROW, OURS, WIDE, Words, draw_png, draw_svg, words_of
+from datamoat.views.panels import Filled, Panel, exact_text, fill_panel, filled, queried, read_facts, read_panels
+from datamoat.views.picture import (
+    NARROW,
+    OURS,
+    WIDE,
+    Words,
+    dark_rules,
+    draw_png,
+    draw_svg,
+    inside_a_page,
+    with_hover,
+    words_of,
+)
 from datamoat.views.render import fill
 from datamoat.views.report import check_drawing, put, report_page
 
@@ -168,6 +180,8 @@ def _write_kind(writer: _Writer, kind: Kind) -> Iterator[tuple[str, dict[str, An
             words = words_of(found, writer.shared["build"]["build_id"])
             base = f"{kind.id}/{page.panel.id}"
             pictures = {width: draw_svg(page.panel.draw(width), words, width) for width in (WIDE, NARROW)}
+            if page.panel.has_hover:
+                pictures = {width: with_hover(svg) for width, svg in pictures.items()}
             writer.file(f"{base}.svg", pictures[WIDE])
             writer.file(f"{base}-narrow.svg", pictures[NARROW])
             writer.file(f"{base}.png", draw_png(pictures[WIDE], words))
@@ -188,12 +202,13 @@ def _shown(found: Filled, words: Words, base: str, pictures: dict[int, str]) -> 
         "base": base, "title": found.title, "heading": words.title, "alternative": words.text, "text": found.text, "unit": words.unit,
         "as_of": words.as_of, "credits": found.credits, "headings": found.headings, "rows": found.cells, "n_rows": len(found.rows),
         "wide": sizes[WIDE], "narrow": sizes[NARROW],
+        "inside": [Markup(inside_a_page(pictures[width])) for width in (WIDE, NARROW)] if found.panel.has_hover else [],  # noqa: S704  (drawn here)
     }  # fmt: skip
 
 
 def _extra(con: duckdb.DuckDBPyConnection, extra: Extra, where: str) -> dict[str, Any]:
     """Return one more table with its cells."""
-    relation = con.sql(extra.sql)
+    relation = queried(con, extra.sql, where)
     if len(relation.columns) != len(extra.headings):
         raise ContentError(f"{where}: {extra.title} has {len(relation.columns)} columns", where, "give a heading for each.")
     plain = Panel(where, "", "", "", (), "", extra.sql, "", extra.headings, _nothing)
@@ -227,6 +242,7 @@ def _write_scripts(writer: _Writer, source: Path, about: dict[str, Any]) -> None
     for path in sorted(source.iterdir()):
         if path.suffix in PACKED:
             writer.file(path.name, path.read_bytes())
+    writer.file("charts.css", dark_rules())
     if (source / "data.py").is_file():
         for name, body in load(source / "data.py").files(writer.con).items():
             writer.file(name, body)
