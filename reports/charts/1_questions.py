@@ -107,7 +107,7 @@ def _group(
                 "at": names.index(row["question"]) + (-1 if is_new else 1) * (GAP if is_wide else GAP / 2) + (0.0 if is_wide else 0.2),
                 "x": row["estimate"], "low": row["estimate_p05"], "high": row["estimate_p95"], "is_new": is_new,
                 "label": found if is_wide else f"{'now' if is_new else 'story day'} {found}",
-                "day": f"{KINDS[row['as_of_kind']]}, {row['as_of_on'].isoformat()}",
+                "title": f"{KINDS[row['as_of_kind']]}, {row['as_of_on'].isoformat()}",
             }
         )  # fmt: skip
     scale = alt.Scale(domain=[-reach[0] * smallest, reach[1] * smallest], nice=False, zero=False)
@@ -167,7 +167,7 @@ def _group(
         layers += [
             key.transform_filter(f"datum.is_new === {str(is_new).lower()}")
             .mark_text(align="left", baseline="middle", dy=-12 if is_new else 13, fontSize=11)
-            .encode(x=alt.X("low:Q", scale=scale), y=y, text="day:N", color=strong)
+            .encode(x=alt.X("low:Q", scale=scale), y=y, text="title:N", color=strong)
             for is_new in (True, False)
         ]
     return alt.layer(*layers).properties(width=own, height=(54 if is_wide else 96) * len(names))

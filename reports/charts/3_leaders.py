@@ -122,12 +122,12 @@ def bands(rows: list[dict[str, Any]], style: Any, own: int, is_wide: bool) -> An
             name = style.short(row["company_name"])
             wide = len(name) * 6.2 + 8
             if long - start > wide:
-                names.append({"at": n, "x": start + 5, "name": name, "kind": row["owns_platform"], "is_inside": True})
+                names.append({"at": n, "label_at": start + 5, "name": name, "kind": row["owns_platform"], "is_inside": True})
                 continue
             start = min(start, own - wide)
             if all(start + wide < low or start > high for low, high in taken):
                 taken.append((start, start + wide))
-                names.append({"at": n, "x": start, "name": name, "kind": row["owns_platform"], "is_inside": False})
+                names.append({"at": n, "label_at": start, "name": name, "kind": row["owns_platform"], "is_inside": False})
     titles = [{"at": n, "title": style.board(board, 1000)} for n, board in enumerate(boards)]
     y_scale = alt.Scale(domain=[-0.75, len(boards) - 0.6], reverse=True, nice=False, zero=False)
     y = alt.Y("at:Q", scale=y_scale, axis=None)
@@ -143,7 +143,7 @@ def bands(rows: list[dict[str, Any]], style: Any, own: int, is_wide: bool) -> An
         .mark_bar(height=18, stroke="white", strokeWidth=0.6)
         .encode(x=x, x2="to:T", y=y, color=colour, description="about:N")
     )
-    placed = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, own], nice=False, zero=False))
+    placed = alt.X("label_at:Q", axis=None, scale=alt.Scale(domain=[0, own], nice=False, zero=False))
     labels = [
         alt.Chart(alt.Data(values=[row for row in names if row["is_inside"] == is_inside]))
         .mark_text(align="left", baseline="middle" if is_inside else "bottom", dy=1 if is_inside else -11, fontSize=11)
@@ -155,10 +155,10 @@ def bands(rows: list[dict[str, Any]], style: Any, own: int, is_wide: bool) -> An
     )  # fmt: skip
     layers = [bars, heads]
     if first < STORY < last:
-        at = alt.Chart(alt.Data(values=[{"day": STORY.isoformat()}]))
+        at = alt.Chart(alt.Data(values=[{"story": STORY.isoformat()}]))
         layers += [
-            at.mark_rule(color=style.INK, strokeDash=[3, 3]).encode(x=alt.X("day:T", scale=x_scale)),
-            at.mark_text(text="story", align="right", dx=-3, baseline="top", fontSize=11, color=style.INK).encode(x=alt.X("day:T", scale=x_scale), y=alt.value(0)),
+            at.mark_rule(color=style.INK, strokeDash=[3, 3]).encode(x=alt.X("story:T", scale=x_scale)),
+            at.mark_text(text="story", align="right", dx=-3, baseline="top", fontSize=11, color=style.INK).encode(x=alt.X("story:T", scale=x_scale), y=alt.value(0)),
         ]  # fmt: skip
     timed = alt.layer(*layers)
     return alt.layer(timed, *labels).resolve_scale(x="independent").properties(width=own, height=66 * len(boards))

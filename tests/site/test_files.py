@@ -3,16 +3,18 @@
 import csv
 import json
 import re
-import struct
 from datetime import date
 from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from tests import pictures
 
+from datamoat.project.python_models import load
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import open_published
+from datamoat.views.picture import NARROW, WIDE
 from datamoat.views.site import Site
 
 pytestmark = pytest.mark.site
@@ -22,18 +24,6 @@ FORMS = (".csv", ".json", ".svg", "-narrow.svg", ".png")
 def things(site: Site) -> list[Path]:
     """Return the pages of things, without lists."""
     return sorted(path for path in site.folder.glob("*/*.html") if path.name != "index.html")
-
-
-def chunks(path: Path) -> dict[str, str]:
-    """Return the texts in a PNG."""
-    body, at, found = path.read_bytes(), 8, {}
-    while at < len(body):
-        size, kind = struct.unpack(">I4s", body[at : at + 8])
-        if kind == b"iTXt":
-            key, _, rest = body[at + 8 : at + 8 + size].partition(b"\0")
-            found[key.decode()] = rest[4:].decode()
-        at += size + 12
-    return found
 
 
 def test_there_is_a_page_for_every_board_platform_claim_and_company(site: Site, published: Settings) -> None:
@@ -70,12 +60,42 @@ def test_every_page_stands_beside_its_other_forms_with_unit_source_licence_and_d
         text = page.read_text(encoding="utf-8")
         for source in record["sources"]:
             assert source["credit"] in unescape(text), (page, source["credit"])
-        for end in (".svg", "-narrow.svg"):
-            svg = forms[end].read_text(encoding="utf-8")
-            found = json.loads(unescape(re.search(r"<metadata>(.*?)</metadata>", svg)[1]))  # type: ignore[index]
-            assert found == {key: record[key] for key in found}, page
-        texts = chunks(forms[".png"])
-        assert json.loads(texts["Record"]) == {key: record[key] for key in json.loads(texts["Record"])}, page
+        for end in (".svg", "-narrow.svg", ".png"):
+            carried = json.loads(pictures.texts(forms[end])["Record"])
+            assert carried["sources"], (page, end)
+            assert carried == {key: record[key] for key in carried}, (page, end)
+
+
+def test_every_number_that_a_picture_draws_is_in_the_table_behind_it(site: Site, published: Settings) -> None:
+    style = load(published.content / "reports" / "style.py")
+    n_compared, n_edges = 0, 0
+    for page in (page for page in things(site) if page.parent.name != "chart"):  # charts are read in tests/readers/test_report.py
+        table = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))["rows"]
+        rows = [tuple(map(as_day, row.values())) for row in table]
+        for end, width in ((".svg", WIDE), ("-narrow.svg", NARROW)):
+            svg = page.with_name(page.stem + end).read_text(encoding="utf-8")
+            wrong, n_numbers = pictures.misfits(svg, rows, {board: style.board(board, width) for board in style.BOARDS})
+            assert wrong == [], (page, end)
+            n_compared += n_numbers
+            for line in pictures.lines(svg):
+                assert any(
+                    runs_in(line, [row[name] for row in sorted(table, key=lambda row: str(row.get("month")))])
+                    for name in table[0]
+                ), (page, end, line[:3])
+                n_edges += 1
+    assert n_compared > 2000
+    assert n_edges > 100
+
+
+def as_day(value: object) -> object:
+    """Return a day of JSON as a day."""
+    return date.fromisoformat(value) if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value) else value
+
+
+def runs_in(line: list[float], column: list[object]) -> bool:
+    """Return whether the values follow each other in a column; a picture is exact to a thousandth of a pixel."""
+    values = [value if isinstance(value, int | float) else float("nan") for value in column]
+    return any(line == pytest.approx(values[at : at + len(line)], rel=1e-3) for at in range(len(values) - len(line) + 1))
 
 
 def test_every_link_leads_to_a_file_or_a_place_in_it(site: Site) -> None:
