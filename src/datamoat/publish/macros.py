@@ -16,6 +16,8 @@ HEAD = re.compile(r"create or replace macro (?P<name>marts\.\w+)\((?P<parameters
 TABLE = re.compile(r"\b(?:from|join)\s+(?=(?:marts|meta)\.[\w\"])")
 PIECE = re.compile(r"(?P<text>'(?:[^']|'')*')|(?P<comment>--[^\n]*)|(?P<word>\b[A-Za-z_]\w*)")
 ALIAS = """coalesce('"' || replace(db, '"', '""') || '".', case current_database() when 'memory' then '"{name}".' else '' end)"""
+# Ends the comment of each macro.
+ELSEWHERE = "Where the file is attached under another name, add `db := 'NAME'`, or `use NAME` first."
 VALUE = "coalesce('''' || replace({name}::varchar, '''', '''''') || '''::' || typeof({name}), 'null')"
 
 

@@ -20,7 +20,7 @@ from datamoat.errors import PublishRefusedError, UsageError
 from datamoat.log import log
 from datamoat.project.model import Project, Table
 from datamoat.publish.changes import write_change
-from datamoat.publish.macros import stored_macro
+from datamoat.publish.macros import ELSEWHERE, stored_macro
 from datamoat.publish.results import read_audit
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, part_of, sha256_of
@@ -176,7 +176,8 @@ def _write(settings: Settings, project: Project, build: Build, previous: Publish
         write_change(con, previous.path if previous else None, project.build)
         for macro in project.macros:
             con.execute(stored_macro(macro, settings.published.stem))
-            con.execute(f"comment on macro table marts.{macro.name} is {quoted(' '.join(macro.description.split()))}")
+            about = f"{' '.join(macro.description.split())} {ELSEWHERE}"
+            con.execute(f"comment on macro table marts.{macro.name} is {quoted(about)}")
         con.execute("use memory")
         con.execute("checkpoint warehouse")
         con.execute("detach warehouse")
