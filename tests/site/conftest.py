@@ -60,7 +60,8 @@ class Handler(SimpleHTTPRequestHandler):
         self.send_header("Accept-Ranges", "bytes")
         if wanted:
             self.send_header("Content-Range", f"bytes {start}-{end}/{size}")
-        if path.suffix in {".html", ".css", ".js", ".json", ".svg"} and with_body and not wanted:
+        takes = "gzip" in self.headers.get("Accept-Encoding", "")
+        if takes and path.suffix in {".html", ".css", ".js", ".json", ".svg"} and with_body and not wanted:
             body = gzip.compress(body, 6)
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body) if with_body else end - start + 1))
