@@ -60,6 +60,10 @@ def files(con: Any) -> dict[str, bytes]:
     body += np.array([public_hours[pair] for pair in kept], dtype="<f4").tobytes()
     panel = con.sql(ENTRIES).pl()
     field = read_field(panel, read_hours(con.sql(DRAWS).pl()))
+    panel, field = (
+        panel.filter(field.has_hours),
+        field.only(field.has_hours),
+    )  # the questions of volume leave out owners of unknown hours
     owner = panel["company_id"].to_list()
     about = {
         "n_draws": len(assumptions[0][2]),

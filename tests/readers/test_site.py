@@ -1,5 +1,6 @@
 """The pages of the site, without a browser: each has an address of its own, a title from facts, and sources that may be shown."""
 
+import json
 import re
 from html import unescape
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from datamoat.errors import ContentError, UsageError
+from datamoat.project.python_models import load
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import open_published
 from datamoat.views.panels import fill_panel
@@ -56,3 +58,15 @@ def test_the_questions_are_read_from_the_page_that_shows_them(checkout: Path, tm
     empty.write_text("# Nothing\n")
     with pytest.raises(ContentError, match="no numbered question"):
         read_questions(empty)
+
+
+def test_the_page_has_draws_for_every_owner_of_the_questions_of_volume(published: Settings) -> None:
+    with open_published(published) as con:
+        files = load(published.content / "reports" / "site" / "data.py").files(con)
+        n_companies, n_owners = con.sql(
+            "select n_companies, n_owners from marts.moat_answer where as_of_kind = 'newest' and question_id = 'amount'"
+        ).fetchall()[0]
+    about = json.loads(files["whatif.json"])
+    owners = set(about["entries"]["owner"]) - {None}
+    assert owners <= {company for company, _ in about["known"]}
+    assert (len(set(about["entries"]["company"])), len(owners)) == (n_companies, n_owners)
