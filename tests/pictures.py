@@ -16,14 +16,14 @@ from pathlib import Path
 
 from datamoat.views.panels import words
 
-NUMBER = re.compile(r"(?<![\w.])[−+-]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?%?(?!\w)")
+NUMBER = re.compile(r"(?<![\w.])[−+-]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?: ?%)?(?!\w)")
 MARK = re.compile(
     r'<(?:path|text|line) aria-label="([^"]*)" role="graphics-symbol" aria-roledescription="(?:point|circle|square|tick|bar|rule mark|text mark)"'
     r"[^>]*?(?:/>|>(?:<title>[^<]*</title>)?([^<]*)</)"
 )
 # Fields of places of labels and of rules of reference, words that stand for how a mark is drawn, and what is written on it anyhow.
 LAYOUT = {
-    "at", "label_at", "point", "elbow", "zero", "evidence", "reach", "status", "since", "title", "story", "text", "label", "month",
+    "at", "end", "label_at", "point", "elbow", "zero", "evidence", "reach", "status", "since", "title", "story", "text", "label", "month",
 }  # fmt: skip
 SIZES = {"k": 1e3, "m": 1e6, "bn": 1e9}
 
@@ -106,8 +106,11 @@ def lines(svg: str) -> Iterator[list[float]]:
     axis = re.search(r"aria-label=\"Y-axis [^\"]*? for a (log|linear) scale .*?role-axis-domain", svg, flags=re.DOTALL)
     if axis is None:
         return
-    heights = [float(y) for y in re.findall(r'<line transform="translate\(0,([\d.]+)\)" x2="-5"', axis[0])]
-    ticks = [_tick(text) for text in re.findall(r">([^<>]+)</text>", axis[0])[: len(heights)]]
+    labels = re.findall(
+        r'transform="translate\(-?[\d.]+,([\d.]+)\)" font-family="[^"]*" font-size="(\d+)px"[^>]*>([^<>]+)</text>', axis[0]
+    )
+    heights = [float(y) - round(0.3 * int(size)) for y, size, _ in labels]  # Vega centres a label so; ticks are on whole pixels
+    ticks = [_tick(text) for *_, text in labels]
     is_log = axis[1] == "log"
     at = [log10(tick) if is_log else tick for tick in ticks]
     slope = (at[-1] - at[0]) / (heights[-1] - heights[0])
@@ -162,8 +165,8 @@ class _Row:
 
     def _is_number(self, shown: str) -> bool:
         text = shown.replace("−", "-").replace(",", "").removeprefix("+")
-        value = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
-        half = 0.5 * 10.0 ** -len(text.rstrip("%").partition(".")[2]) / (100 if text.endswith("%") else 1)
+        value = float(text.rstrip(" %")) / (100 if text.endswith("%") else 1)
+        half = 0.5 * 10.0 ** -len(text.rstrip(" %").partition(".")[2]) / (100 if text.endswith("%") else 1)
         near = [number for number in self.numbers if abs(number - value) <= max(half, 1e-9 * abs(value)) * (1 + 1e-9)]
         return bool(near) or any(words(number, "two").replace("−", "-").replace(",", "") == text for number in self.numbers)
 

@@ -127,12 +127,13 @@ def _group(
     y = alt.Y("at:Q", scale=y_scale, axis=None)
     ink = alt.condition("datum.is_new", alt.value(style.INK), alt.value(style.QUIET))
     strong = alt.condition("datum.is_new", alt.value(style.ACCENT), alt.value(style.GREY))
-    band = alt.Chart(alt.Data(values=[{"from": -smallest, "to": smallest}])).mark_rect(color=style.SHADE, opacity=1).encode(
-        x=alt.X("from:Q", scale=scale), x2="to:Q"
-    )  # fmt: skip
-    zero = (
-        alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=style.INK, strokeWidth=1).encode(x=alt.X("zero:Q", scale=scale))
+    # On a phone the words of a question stand above its marks: shade and zero are drawn beside the marks alone.
+    rows_of_marks = [(-0.5, len(names) - 0.5)] if is_wide else [(n + 0.02, n + 0.4) for n in range(len(names))]
+    behind = alt.Chart(
+        alt.Data(values=[{"from": -smallest, "to": smallest, "zero": 0, "at": at, "end": end} for at, end in rows_of_marks])
     )
+    band = behind.mark_rect(color=style.SHADE, opacity=1).encode(x=alt.X("from:Q", scale=scale), x2="to:Q", y=y, y2="end:Q")
+    zero = behind.mark_rule(color=style.INK, strokeWidth=1).encode(x=alt.X("zero:Q", scale=scale), y=y, y2="end:Q")
     spread = base.mark_rule().encode(
         x=alt.X("low:Q", scale=scale), x2="high:Q", y=y, color=strong,
         strokeWidth=alt.condition("datum.is_new", alt.value(3.5), alt.value(1.5)),

@@ -199,4 +199,4 @@ def evidence_bars(data: list[dict[str, Any]], style: Any, own: int, title: str) 
         x=alt.value(own + 3), y=y, text="since:N"
     )
     head = alt.TitleParams(title, subtitle="right: projected since", subtitleFontSize=10, subtitleColor=style.QUIET)
-    return (lines + marks + notes).properties(width=own, height=alt.Step(28), title=head)
+    return (lines + marks + notes).properties(width=own, height=alt.Step(32), title=head)

@@ -44,7 +44,7 @@ FACTS = f"""
         (select count(*) from scales) as n_scales, (select count(distinct captured_on) from seen) as n_days
     from now, then_
 """
-CITATIONS = f"select citation_ids from marts.company_moat where board_id = '{BOARD}' and scenario_id = 'baseline'"
+CITATIONS = f"select citation_ids from marts.leaderboard where board_id = '{BOARD}' union all select citation_ids from marts.board_status where board_id = '{BOARD}'"
 HEADINGS = ("company", "day", "best rating|n", "entry", "scale")
 
 

@@ -57,6 +57,8 @@ HEADINGS = (
     "expected reduction by one more official statistic|share",
 )
 
+LEAST = 0.0095  # a smaller share has a decimal
+
 
 def panels(con: Any, style: Any) -> list[Panel]:
     """Return the panel."""
@@ -68,7 +70,12 @@ def panels(con: Any, style: Any) -> list[Panel]:
         charts = []
         for name in dict.fromkeys(row["company_name"] for row in rows):
             own = [
-                {**row, "reach": REACH[row["is_common"]], "lines": style.broken(row["input_title"], 48 if is_wide else 24)}
+                {
+                    **row,
+                    "reach": REACH[row["is_common"]],
+                    "lines": style.broken(row["input_title"], 48 if is_wide else 24),
+                    "label": f"{100 * row['variance_share']:.{0 if row['variance_share'] >= LEAST else 1}f} %",
+                }
                 for row in rows
                 if row["company_name"] == name
             ]
@@ -88,9 +95,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
                 scale=alt.Scale(domain=list(REACH.values()), range=[style.GREY, style.ACCENT]),
             )  # fmt: skip
             bars = base.mark_bar(height=15).encode(x=x, y=y, color=colour)
-            labels = base.mark_text(align="left", dx=4, fontSize=12, color=style.INK).encode(
-                x=x, y=y, text=alt.Text("variance_share:Q", format=".0%")
-            )
+            labels = base.mark_text(align="left", dx=4, fontSize=12, color=style.INK).encode(x=x, y=y, text="label:N")
             charts.append(
                 (bars + labels).properties(
                     width=width - (345 if is_wide else 180), height=alt.Step(36 if is_wide else 62), title=style.short(name)

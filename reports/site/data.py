@@ -12,7 +12,7 @@ import numpy as np
 from moat.link.tables import read_field, read_hours
 
 LEADERS = """
-    select board_id, captured_on, leader_entry_name, leader_company_id, round(leader_rating) as rating, status from marts.board_status
+    select board_id, captured_on, leader_entry_name, leader_company_id, round(leader_rating, 2) as rating, status from marts.board_status
     where leader_entry_name is not null order by board_id, captured_on
 """
 ENTRIES = "from marts.moat_entry where as_of_kind = 'newest' order by board_id, entry_key"
@@ -30,6 +30,7 @@ POOLS = """
         and (month = (select max(month) from marts.company_volume) or (company_id, month) in (select (company_id, month) from marts.company_moat_draws))
     order by 1, 2
 """
+PLATFORMS = "select platform_id, min(platform_name) as name from marts.platform_volume group by platform_id order by 1"
 NAMES = "select company_id, min(company_name) as name from marts.company_volume group by company_id order by 1"
 KNOBS = """
     select a.name, a.p05, a.p50, a.p95, a.unit, a.distribution, a.reason from meta.assumptions as a
@@ -74,6 +75,7 @@ def files(con: Any) -> dict[str, bytes]:
         "known": [list(row) for row in con.sql(KNOWN).fetchall()],
         "month": max(row["month"] for row in owned),
         "companies": dict(con.sql(NAMES).fetchall()),
+        "platforms": dict(con.sql(PLATFORMS).fetchall()),
         "knobs": _records(con, KNOBS),
         "entries": {
             "company": field.groups.company.tolist(), "model": field.groups.model.tolist(), "board": field.groups.spread.tolist(),

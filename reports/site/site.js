@@ -2,6 +2,7 @@
 import {read, volumes, questions} from './whatif.js';
 
 const $ = id => document.getElementById(id);
+const rating = x => x.toLocaleString('en', {maximumFractionDigits: x >= 1000 ? 0 : 2});
 const cell = (row, text, kind) => { const td = document.createElement('td'); td.textContent = text; if (kind) td.className = kind; row.append(td); return td; };
 
 // ---- who led on a day
@@ -15,13 +16,13 @@ $('day').addEventListener('change', async () => {
   for (const row of document.querySelectorAll('#leaders tbody tr')) {
     const found = leaders.filter(([board, on]) => board === row.dataset.board && on <= day).pop(), cells = row.querySelectorAll('td');
     n += !!found;
-    [found?.[1] ?? 'no capture yet', found?.[2] ?? '–', found ? Math.round(found[4]).toLocaleString('en') : '–', found ? new Date(Date.parse(found[1]) + row.dataset.bound * 864e5).toISOString().slice(0, 10) : '–'].forEach((text, i) => { cells[i].textContent = text; });
+    [found?.[1] ?? 'no capture yet', found?.[2] ?? '–', found ? rating(found[4]) : '–', found ? new Date(Date.parse(found[1]) + row.dataset.bound * 864e5).toISOString().slice(0, 10) : '–'].forEach((text, i) => { cells[i].textContent = text; });
   }
   $('day-note').textContent = `${n} boards had a capture on or before ${day}`;
 });
 
 // ---- what if
-const LARGE = [[1e9, 'billion'], [1e6, 'million'], [1e3, 'thousand']];
+const LARGE = [[1e12, 'trillion'], [1e9, 'billion'], [1e6, 'million']];
 // two significant digits, or whole where it is larger; large numbers have two and a word, as everywhere (views/panels.py)
 const two = x => x === 0 ? '0' : (Math.abs(x) < 10 ? x.toLocaleString('en', {minimumSignificantDigits: 2, maximumSignificantDigits: 2}) : Math.round(x).toLocaleString('en')).replace('-', '−');
 const many = x => { const rounded = Number(x.toPrecision(2)); for (const [size, name] of LARGE) if (Math.abs(rounded) >= size) return `${two(rounded / size)} ${name}`; return two(rounded); };
@@ -98,7 +99,7 @@ async function open() {
   const own = [...new Set(about.entries.owner.filter(Boolean))];
   for (const row of about.owned.filter(r => r.month === about.month && r.is_in_totals && own.includes(r.company_id))) {
     const name = `access.${row.company_id}.${row.platform_id}`;
-    knobs[name] = knob(name, `${about.companies[row.company_id]} may use of ${row.platform_id}`, 0, 1, false, 'From none to all.');
+    knobs[name] = knob(name, `${about.companies[row.company_id]} may use of ${model.about.platforms[row.platform_id]}`, 0, 1, false, 'From none to all.');
   }
   for (const [name, number] of new URLSearchParams(location.hash.replace(/^#whatif&?/, ''))) if (knobs[name] && number !== '' && isFinite(number)) {
     const {input, output} = knobs[name];

@@ -20,7 +20,8 @@ ROWS = """
 """
 FACTS = """
     select
-        s.captured_on, s.captured_on as as_of_on, s.leader_entry_name, s.leader_rating, s.n_ranked, s.scale_id, 1.0 as title_probability,
+        s.captured_on, s.captured_on as as_of_on, s.leader_entry_name,
+        case when s.leader_rating >= 1000 then format('{{:,.0f}}', s.leader_rating) else format('{{:.4g}}', s.leader_rating) end as rating_text, s.n_ranked, s.scale_id, 1.0 as title_probability,
         (select min(captured_on) from marts.board_status where board_id = '{board}' and status in ('ok', 'unchanged')) as since,
         (select count(*) from marts.board_status where board_id = '{board}' and status in ('ok', 'unchanged')) as n_complete,
         (select stale_since_on from marts.series_freshness where series_kind = 'board' and series_id = '{board}') as stale_since_on
@@ -80,13 +81,13 @@ def _page(con: Any, style: Any, board: str, day: Any, n_ranked: int, entry: str,
 
     panel = Panel(
         board.replace("_", "-"),
-        f"{name}: {{leader_entry_name}} is listed first with {{leader_rating:n}}",
+        f"{name}: {{leader_entry_name}} is listed first with {{rating_text}}",
         "",
         f"Ratings of the {min(SHOWN, len(rows))} highest ranked entries",
         (
             (
                 "On {captured_on:day}, the newest day on which the board is known whole, it ranks {n_ranked:n} entries, and {leader_entry_name} is"
-                " first with {leader_rating:n}. There are {n_complete:n} complete captures since {since:day}. It is stale from"
+                " first with {rating_text}. There are {n_complete:n} complete captures since {since:day}. It is stale from"
                 " {stale_since_on:day} on, unless a newer one comes."
             ),
             "Ratings of different boards, or from before and after a change of scale, are not comparable. This capture is on the scale {scale_id}.",

@@ -39,7 +39,7 @@ FACTS = """
     select
         v.*, (select as_of from meta.build) as as_of_on, 1.0 as title_probability, (select count(*) filter (where moment = 'newest') from ranked) as n_boards,
         coalesce((
-            select 'ranks ' || arg_min(company_rank || ' of ' || n_companies || ' on ' || replace(board_id, '_', ' '), company_rank)
+            select 'ranks ' || arg_min(company_rank || ' of ' || n_companies || ' on ' || replace(replace(board_id, 'arena_', 'Arena: '), 'aa_', 'Artificial Analysis: ').replace('_', ' '), company_rank)
                 || case when count(*) > 1 then ', its best of ' || count(*) || ' boards' else '' end
             from ranked where moment = 'newest' having count(*) > 0
         ), 'is on no board with a complete capture') as ranks

@@ -95,7 +95,9 @@ def check_published(settings: Settings) -> Published:
         PublishRefusedError: Nothing is published, or the file is not what was published.
     """
     if not settings.published.is_file():
-        raise PublishRefusedError("nothing is published yet", str(settings.published), "run `datamoat run`, or fetch a release with `datamoat pull`.")
+        raise PublishRefusedError(
+            "nothing is published yet", str(settings.published), "run `datamoat run`, or fetch a release with `datamoat pull`."
+        )
     build = published_build(settings)
     if build is None and (without := _without_manifest(settings)) is not None:
         raise PublishRefusedError(

@@ -124,7 +124,7 @@ class Filled:
 
     @property
     def cells(self) -> list[list[dict[str, Any]]]:
-        """The table as a page shows it: for each cell its exact value, its text, and whether it is a number."""
+        """The table as a page shows it: for each cell its exact value, its text, and whether it is a number or a day."""
         forms = [name.partition("|")[2] for name in self.panel.headings]
         return [[_cell(value, form) for value, form in zip(row, forms, strict=True)] for row in self.rows]
 
@@ -299,15 +299,16 @@ def exact_text(value: object) -> str:
 
 
 def _cell(value: object, form: str) -> dict[str, Any]:
-    """Return one cell: its exact value, its text, and whether it is a number."""
+    """Return one cell: its exact value, its text, and whether it is a number or a day."""
     if isinstance(value, bool):
-        return {"exact": str(value), "shown": "yes" if value else "no", "is_number": False}
+        return {"exact": str(value), "shown": "yes" if value else "no", "is_number": False, "is_day": False}
     if isinstance(value, int | float):
         shown = words(value, form or ("n" if abs(value) >= 100 or value == int(value) else "e")).removeprefix("+")  # noqa: PLR2004
-        return {"exact": exact_text(value), "shown": shown, "is_number": True}
+        return {"exact": exact_text(value), "shown": shown, "is_number": True, "is_day": False}
     text = "–" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return {
         "exact": "None" if value is None else text,
         "shown": text.replace("_", " ") if form == "word" else text,
         "is_number": False,
+        "is_day": isinstance(value, date),
     }
