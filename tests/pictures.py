@@ -21,7 +21,7 @@ MARK = re.compile(
     r'<(?:path|text|line) aria-label="([^"]*)" role="graphics-symbol" aria-roledescription="(?:point|circle|square|tick|bar|rule mark|text mark)"'
     r"[^>]*?(?:/>|>(?:<title>[^<]*</title>)?([^<]*)</)"
 )
-# Fields of places of labels and of rules of reference, words that stand for how a mark is drawn, and what is written on it anyhow.
+# Fields of places of labels and of rules of reference, words that represent how a mark is drawn, and what is written on it anyhow.
 LAYOUT = {
     "at", "end", "label_at", "point", "elbow", "zero", "evidence", "reach", "status", "since", "title", "story", "text", "label", "month",
 }  # fmt: skip
@@ -60,7 +60,7 @@ class Mark:
 
 
 def marks(svg: str) -> Iterator[Mark]:
-    """Yield the marks of a picture that stand for values; a description in prose is what is written on its mark."""
+    """Yield the marks of a picture that represent values; a description in prose is what is written on its mark."""
     for label, written in MARK.findall(svg):
         if re.match(r"\w+: ", label) is None:
             yield Mark((), unescape(label))
@@ -89,7 +89,7 @@ def misfits(svg: str, rows: Iterable[tuple[object, ...]], known: dict[str, str])
 
 
 def with_a_change(svg: str) -> str:
-    """Return the picture with two digits changed in the name of the first mark that stands for a value."""
+    """Return the picture with two digits changed in the name of the first mark that represents a value."""
     for label, _ in MARK.findall(svg):
         prose = re.match(r"\w+: ", label) is None
         for part in [label] if prose else label.split("; "):
@@ -98,7 +98,7 @@ def with_a_change(svg: str) -> str:
             ):
                 other = f"{part[: digits.start()]}{(int(digits[0]) + 37) % 100:02d}{part[digits.end() :]}"
                 return svg.replace(f'aria-label="{label}"', f'aria-label="{label.replace(part, other)}"')
-    raise AssertionError("no mark stands for a number")
+    raise AssertionError("no mark represents a number")
 
 
 def lines(svg: str) -> Iterator[list[float]]:
