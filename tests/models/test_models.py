@@ -1,6 +1,6 @@
 """Data in, data out: every `tests/models/<model>.yml` names a model, tables to give it and rows to expect.
 
-The cells of a table are separated by `|`; an empty cell is null; types come from the dictionary. `expect` compares only
+The cells of a table are separated by `|`; an empty cell is null, `[]` an empty list; types come from the dictionary. `expect` compares only
 the columns it names, in the order of the model's rows after sorting by them.
 """
 
@@ -41,7 +41,7 @@ def typed(con: duckdb.DuckDBPyConnection, project: Project, text: str) -> pl.Dat
     if records:
         con.executemany(f"insert into _given values ({', '.join('?' * len(names))})", records)
     casts = [
-        f"case when {identifier(n)} is null then null else string_split({identifier(n)}, ';') end AS {identifier(n)}"
+        f"case {identifier(n)} when '[]' then []::varchar[] else string_split({identifier(n)}, ';') end AS {identifier(n)}"
         if types[n] == "VARCHAR[]"
         else f"{identifier(n)}::{types[n]} AS {identifier(n)}"
         for n in names

@@ -48,4 +48,4 @@ inner join intermediate.int_company__evidence as evidence
         volumes.company_id = evidence.company_id
         and volumes.month = evidence.month
         and volumes.scenario_id = evidence.scenario_id
-where disclosures.verification <> 'UNVERIFIED'
+where disclosures.verification <> 'UNVERIFIED' and releases.released_on is not null
