@@ -57,6 +57,16 @@ def test_a_set_that_covers_every_group_alike_is_left_as_it_is() -> None:
     assert mean.low < mean.weighted < mean.high
 
 
+def test_groups_of_few_posts_are_joined_with_the_next_and_the_last_with_the_one_before() -> None:
+    census, n = np.array([50.0, 100.0, 300.0, 40.0]), np.array([9.0, 1.0, 30.0, 9.0])
+    total, square = n * np.array([10.0, 40.0, 20.0, 5.0]), n * np.array([150.0, 1_700.0, 500.0, 50.0])
+    joined = [np.array([one[:2].sum(), one[2:].sum()]) for one in (census, n, n, total, square)]
+    one, other = weighted_mean(census, n, n, total, square), weighted_mean(*joined)
+    shares = joined[0] / joined[0].sum()
+    assert one.weighted == pytest.approx(other.weighted)
+    assert one.weighted == pytest.approx(float(shares @ (joined[3] / joined[1])))
+
+
 def test_without_a_census_there_is_no_weighted_mean() -> None:
     n = np.array([100.0, 50.0])
     mean = weighted_mean(np.zeros(2), np.zeros(2), n, n * 12, n * 150)

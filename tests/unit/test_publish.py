@@ -25,6 +25,7 @@ from datamoat.publish import audit as auditing
 from datamoat.publish import refresh as refreshing
 from datamoat.publish import warehouse as publishing
 from datamoat.publish.audit import audit_build
+from datamoat.publish.diff import Difference, differences
 from datamoat.publish.gx_worker import Worker
 from datamoat.publish.results import Audit, Result
 from datamoat.publish.warehouse import publish_warehouse, rollback
@@ -478,3 +479,14 @@ def test_a_rollback_goes_to_an_earlier_build_also_where_a_later_one_is_retained(
     assert rollback(settings) == second
     assert rollback(settings) == first
     assert rollback(settings, third.build_id) == third
+
+
+def test_a_mart_that_came_or_went_counts_all_its_rows() -> None:
+    with duckdb.connect() as con:
+        for side, name, n in (("before", "gone", 3), ("after", "come", 2)):
+            con.execute(f"attach ':memory:' as {side}; create schema {side}.marts; create schema {side}.meta")
+            con.execute(f"create table {side}.marts.{name} as select range as k from range({n})")
+            con.execute(f"create table {side}.meta.models as select 'marts' as layer, '{name}' as table_name, ['k'] as grain")
+        come, gone = differences(con)
+    assert come == Difference("come", 0, 2, 2, 0, 0, {})
+    assert gone == Difference("gone", 3, 0, 0, 3, 0, {})

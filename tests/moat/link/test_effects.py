@@ -9,7 +9,17 @@ from fields import made_field, ratings
 from scipy import stats
 from scipy.special import logsumexp
 
-from moat.link.effects import Drawn, _subsets, coefficient, independent, permute_labels, permute_paths, sign_flips
+from moat.link.effects import (
+    Drawn,
+    _statistic,
+    _subset_statistic,
+    _subsets,
+    coefficient,
+    independent,
+    permute_labels,
+    permute_paths,
+    sign_flips,
+)
 from moat.link.mixed import Floats, Projection, reml
 
 
@@ -145,3 +155,25 @@ def test_amounts_of_six_owners_have_720_orders() -> None:
 def test_signs_of_four_families_cannot_go_below_one_eighth() -> None:
     found = sign_flips(np.array([1.0, 2.0, 3.0, 4.0]), 99, np.random.default_rng(0))
     assert (found.p, found.min_p) == (2 / 16, 2 / 16)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_the_statistic_of_a_subset_is_that_of_its_indicator(k: int) -> None:
+    rng = np.random.default_rng(k)
+    root = rng.normal(size=(7, 7))
+    score, spread = rng.normal(size=7), root @ root.T
+    chosen = _subsets(7, k).astype(np.intp)
+    rows = np.zeros((len(chosen), 7))
+    np.put_along_axis(rows, chosen, 1.0, axis=1)
+    assert _subset_statistic(chosen, score, spread) == pytest.approx(_statistic(rows, score, spread))
+    by_hand = abs(score[chosen[-1]].sum()) / np.sqrt(spread[np.ix_(chosen[-1], chosen[-1])].sum())
+    assert _subset_statistic(chosen, score, spread)[-1] == pytest.approx(by_hand)
+
+
+def test_amounts_of_eight_owners_are_tried_in_random_orders_and_the_observed_one_counts() -> None:
+    field = made_field(12, n_owners=8)
+    base = np.hstack([field.base, field.owns[:, None]])
+    found = permute_paths(reml(field.groups, base, field.rating), field.member, field.paths(field.hours.log_hours), 99, seed=1)
+    assert (found.n_orders, found.min_p) == (99, 1 / 100)
+    assert found.p * 100 == pytest.approx(round(found.p * 100))
+    assert 1 <= round(found.p * 100) <= 100
