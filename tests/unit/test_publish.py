@@ -481,7 +481,7 @@ def test_a_rollback_goes_to_an_earlier_build_also_where_a_later_one_is_retained(
     assert rollback(settings, third.build_id) == third
 
 
-def test_a_mart_that_came_or_went_counts_all_its_rows() -> None:
+def test_a_mart_that_was_added_or_removed_counts_all_its_rows() -> None:
     with duckdb.connect() as con:
         for side, name, n in (("before", "gone", 3), ("after", "come", 2)):
             con.execute(f"attach ':memory:' as {side}; create schema {side}.marts; create schema {side}.meta")
