@@ -10,12 +10,20 @@ with differing as (
         answers.verdict,
         case
             when answers.estimate is null then 'cannot_tell'
-            when answers.verdict_reason = 'vanishes_with_size' then 'not_supported'
+            when
+                answers.verdict_reason = 'vanishes_with_size'
+                and coalesce(answers.estimate < answers.estimate_without_size / 3, answers.question_id = 'prediction')
+                then 'not_supported'
             when answers.estimate_p05 > 0 and answers.p_permutation < 0.05 then 'supported'
             when answers.estimate_p95 < answers.smallest_effect then 'not_supported'
             else 'cannot_tell'
         end as verdict_alone,
-        count(perturbed.perturbation) filter (where perturbed.verdict <> answers.verdict) as n_other
+        count(perturbed.perturbation) as n_rows,
+        count(perturbed.perturbation) filter (
+            where perturbed.verdict <> answers.verdict
+            or answers.verdict = 'supported'
+            and not coalesce(perturbed.estimate_p05 > 0 and perturbed.p_permutation < 0.05, false)
+        ) as n_other
     from marts.moat_answer as answers
     left join marts.moat_robustness as perturbed
         on
@@ -31,6 +39,9 @@ select
     question_id,
     verdict,
     verdict_alone,
+    n_rows,
     n_other
 from differing
-where verdict <> 'cannot_tell' and (verdict <> verdict_alone or n_other > 0)
+where
+    verdict <> 'cannot_tell'
+    and (verdict <> verdict_alone or n_other > 0 or n_rows = 0 and question_id <> 'dose')

@@ -1,4 +1,4 @@
-"""Best rating of each company against the hours it could use, both with their intervals; companies without a platform apart."""
+"""Best rating of each company against the hours it could use, both with their intervals; companies without hours of their own apart."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from datamoat.views.panels import Panel
 BOARDS = (("aa_text_to_video", "Artificial Analysis, text to video"), ("arena_text_to_video", "Arena, text to video"))
 ROWS = """
     select
-        company_name, company_rank, has_platform, best_entry_name, best_rating, best_rating_low, best_rating_high,
+        company_name, company_rank, owns_platform, has_platform, best_entry_name, best_rating, best_rating_low, best_rating_high,
         usable_hours_p05, usable_hours_p50, usable_hours_p95, basis
     from marts.company_moat
     where board_id = '{board}' and scenario_id = 'baseline'
@@ -25,7 +25,7 @@ FACTS = """
         where e.as_of_kind = 'newest' and e.board_id = '{board}' and e.specification_id = 'amount'
     ),
     most as (from now where has_platform and basis <> 'prior_only' order by usable_hours_p50 desc, company_id limit 1),
-    free as (from now where not has_platform order by company_rank, company_id limit 1),
+    free as (from now where not owns_platform order by company_rank, company_id limit 1),
     first as (from now order by company_rank, company_id limit 1)
     select
         test.captured_on, test.n_companies, test.n_owners, test.estimate, test.p_permutation, test.estimate_p05,
@@ -48,6 +48,7 @@ HEADINGS = (
     "company",
     "rank",
     "owns a platform",
+    "its hours can be estimated",
     "best entry",
     "rating|n",
     "rating, low|n",
@@ -100,8 +101,8 @@ def _panel(con: Any, style: Any, board: str, name: str) -> Panel:
                 " boards: {verdict_text}"
             ),
             (
-                "Companies without a platform share the public web and licences, so their hours have one wide interval; they are in a"
-                " strip of their own, by rating alone."
+                "Companies without a platform, and owners of platforms without a statistic, have only hours of the public web and licences"
+                " that can be estimated, with one wide interval; they are in a strip of their own, by rating alone."
             ),
         ),
         FACTS.format(board=board),
@@ -137,7 +138,7 @@ def _apart(
 
 
 def _scatter(rows: list[dict[str, Any]], style: Any, scale: Any, width: float, rating: str) -> Any:
-    """Return companies with a platform: rating by hours after filtering."""
+    """Return companies whose platforms have hours: rating by hours after filtering."""
     base = alt.Chart(alt.Data(values=rows))
     x = alt.X(
         "usable_hours_p50:Q",
@@ -160,11 +161,11 @@ def _scatter(rows: list[dict[str, Any]], style: Any, scale: Any, width: float, r
     names = base.mark_text(align="left", dx=9, dy=-9, fontSize=12, fontWeight="bold", color=style.INK).encode(
         x=x, y=alt.Y("label_at:Q", scale=scale, axis=alt.Axis(title=rating)), text="name:N"
     )
-    return (across + down + points + names).properties(width=width, height=430, title="Companies with a platform")
+    return (across + down + points + names).properties(width=width, height=430, title="Companies with hours of their own")
 
 
 def _strip(rows: list[dict[str, Any]], style: Any, scale: Any, width: float, rating: str | None) -> Any:
-    """Return companies without a platform: rating alone, each named."""
+    """Return companies without hours of their own: rating alone, each named."""
     base = alt.Chart(alt.Data(values=rows)).transform_calculate(point="0.04", elbow="0.16", text="0.18")
     place = alt.Scale(domain=[0, 1])
     axis = alt.Axis(title=rating) if rating else alt.Axis(title=None, labels=False, ticks=False)
@@ -178,4 +179,4 @@ def _strip(rows: list[dict[str, Any]], style: Any, scale: Any, width: float, rat
     names = base.mark_text(align="left", fontSize=12, color=style.INK).encode(
         x=alt.X("text:Q", scale=place, axis=None), y=alt.Y("label_at:Q", scale=scale, axis=axis), text="name:N"
     )
-    return (down + lines + points + names).properties(width=max(width, 150), height=430, title="Without a platform")
+    return (down + lines + points + names).properties(width=max(width, 150), height=430, title="Without hours of their own")

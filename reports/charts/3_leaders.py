@@ -12,7 +12,7 @@ BOARDS = "('aa_text_to_video', 'aa_image_to_video', 'arena_text_to_video', 'aren
 LED = f"""
     select s.board_id, s.captured_on, s.leader_company_id, c.company_name, c.owns, s.leader_entry_name, s.leader_rating, s.n_leaders, s.citation_ids
     from marts.board_status as s
-    inner join (select company_id, min(company_name) as company_name, bool_or(has_platform) as owns from marts.company_volume group by company_id) as c
+    inner join (select company_id, min(company_name) as company_name, bool_or(owns_platform) as owns from marts.company_volume group by company_id) as c
         on s.leader_company_id = c.company_id
     where s.leader_entry_name is not null and s.board_id in {BOARDS}
 """

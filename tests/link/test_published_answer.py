@@ -99,6 +99,61 @@ def test_every_verdict_is_that_of_every_row_of_robustness(con: duckdb.DuckDBPyCo
         assert stated in {"cannot_tell", verdict}, reason
 
 
+CHANGES = {
+    "a row of robustness with another verdict": "update moat_robustness set verdict = 'cannot_tell' where {row} and perturbation = (select max(perturbation) from moat_robustness where {row})",
+    "a row of robustness whose interval reaches zero": "update moat_robustness set estimate_p05 = -1 where {row} and perturbation = (select min(perturbation) from moat_robustness where {row})",
+    "a row of robustness that chance explains": "update moat_robustness set p_permutation = 0.06 where {row} and perturbation = (select min(perturbation) from moat_robustness where {row})",
+    "no robustness at all": "delete from moat_robustness where {row}",
+    "an interval of its own that reaches zero": "update moat_answer set estimate_p05 = -1 where {row}",
+    "a p of its own that is too large": "update moat_answer set p_permutation = 0.06 where {row}",
+}
+SUPPORTED = "as_of_kind = 'story' and question_id = 'owning'"
+
+
+@pytest.mark.parametrize("change", [None, *CHANGES])
+def test_a_verdict_that_a_row_of_robustness_or_its_own_numbers_contradict_is_found(
+    published: Settings, con: duckdb.DuckDBPyConnection, change: str | None
+) -> None:
+    found = rows_of_check(published, con, "verdicts_follow_the_rule", CHANGES[change].format(row=SUPPORTED) if change else "")
+    assert found == ([(("story", "owning"))] if change else [])
+
+
+@pytest.mark.parametrize(
+    ("change", "n_found"),
+    [
+        ("", 0),
+        ("update moat_answer set verdict = 'cannot_tell' where " + SUPPORTED, 1),
+        ("update moat_answer set sentence = replace(sentence, 'support one', 'support none') where as_of_kind = 'story'", 1),
+        ("update moat_answer set sentence = 'Something else.' where " + SUPPORTED, 1),
+        ("delete from moat_answer where " + SUPPORTED, 1),
+    ],
+)
+def test_a_sentence_that_contradicts_its_table_is_found(
+    published: Settings, con: duckdb.DuckDBPyConnection, change: str, n_found: int
+) -> None:
+    assert len(rows_of_check(published, con, "no_sentence_contradicts_its_table", change)) == n_found
+
+
+def rows_of_check(published: Settings, con: duckdb.DuckDBPyConnection, name: str, change: str) -> list[tuple[str, str]]:
+    """Return kind and question, or kind and day, of the rows that a check finds after a change of the published tables."""
+    sql = (published.content / "expectations" / "checks" / f"{name}.sql").read_text(encoding="utf-8")
+    tables = {table: con.sql(f"from marts.{table}").arrow() for table in ("moat_answer", "moat_robustness")}
+    with duckdb.connect() as copy:
+        copy.execute("create schema marts")
+        for table, frame in tables.items():
+            copy.register("frame", frame)
+            copy.execute(f"create table marts.{table} as from frame")
+        if change:
+            before = copy.execute(
+                f"select count(*) from marts.moat_answer where {SUPPORTED} and verdict = 'supported'"
+            ).fetchall()
+            assert before == [(1,)], "the verdict that the changes are made to is not there any more: name another"
+            assert copy.execute(change.replace("moat_", "marts.moat_")).fetchall()[0][0] > 0
+        found = copy.sql(sql)
+        place = found.columns.index("question_id") if "question_id" in found.columns else 1
+        return [(row[0], str(row[place])) for row in found.fetchall()]
+
+
 def test_quantiles_for_other_tools_are_those_of_the_forecasts_and_have_their_ratings(con: duckdb.DuckDBPyConnection) -> None:
     frame = con.sql(
         """

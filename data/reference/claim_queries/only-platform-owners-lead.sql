@@ -13,7 +13,7 @@ leaders as (
     select
         board_id,
         captured_on,
-        bool_or(has_platform) as is_led_by_owner,
+        bool_or(owns_platform) as is_led_by_owner,
         min(company_name) as company_name,
         max(best_rating) as rating
     from marts.company_moat

@@ -1,7 +1,7 @@
 with owners as (
     select distinct company_name
     from marts.company_moat
-    where scenario_id = 'baseline' and country = 'US' and has_platform
+    where scenario_id = 'baseline' and country = 'US' and owns_platform
 )
 
 select

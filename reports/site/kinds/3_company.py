@@ -8,14 +8,14 @@ from datamoat.views.panels import Panel
 from datamoat.views.site import Extra, Kind, Page
 
 COMPANIES = """
-    select v.company_id, v.company_name, v.has_platform, v.basis, coalesce(b.best, 999) as best
+    select v.company_id, v.company_name, v.owns_platform, v.basis, coalesce(b.best, 999) as best
     from (from marts.company_volume where scenario_id = 'baseline' and month = (select max(month) from marts.company_volume)) as v
     left join (
         select company_id, min(company_rank) as best from marts.company_moat
         where scenario_id = 'baseline' and (board_id, captured_on) in (select (board_id, max(captured_on)) from marts.company_moat group by board_id)
         group by company_id
     ) as b using (company_id)
-    where v.has_platform or b.best is not null
+    where v.owns_platform or b.best is not null
     order by best, v.company_name
 """
 ROWS = """

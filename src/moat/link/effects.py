@@ -230,7 +230,7 @@ def _label_orders(n: int, k: int, n_random: int, seed: int) -> Indices:
     return np.nonzero(drawn)[1].reshape(n_random, k)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _subsets(n: int, k: int) -> npt.NDArray[np.uint8]:
     """Return every subset of k of the indices 0 to n - 1, shape (n_subsets, k)."""
     rows = np.arange(n - k + 1, dtype=np.uint8)[:, None]

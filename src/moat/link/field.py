@@ -1,7 +1,8 @@
 """The entries of some captures with what is known about each at its release: the data behind every question."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -154,23 +155,14 @@ class Field:
         is_owner = self.owner >= 0
         return float(values[self.owner[is_owner], self.month[is_owner]].mean())
 
+    @property
+    def by_entry(self) -> dict[str, Any]:
+        """Every array that has one row an entry, by its name."""
+        return {part.name: getattr(self, part.name) for part in fields(self) if part.name != "hours"}
+
     def only(self, chosen: Flags) -> "Field":
         """Return the chosen entries."""
-        names = (
-            "company",
-            "model",
-            "board",
-            "rating",
-            "se",
-            "day",
-            "controls",
-            "is_owner",
-            "owner",
-            "month",
-            "log_size",
-            "is_funding",
-        )
-        return replace(self, **{name: getattr(self, name)[chosen] for name in names})
+        return replace(self, **{name: values[chosen] for name, values in self.by_entry.items()})
 
     def best_of_company(self) -> "Field":
         """Return the highest rated entry of each company on each board."""

@@ -1,6 +1,7 @@
 """Predictive distributions of ratings in the order of release, and their scores."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import scoringrules
@@ -102,10 +103,8 @@ def ahead(predictor: str, field: Field, entries: Field) -> Predicted:
         field: The entries of today.
         entries: Entries to come, with companies and boards numbered as in `field`; their models are new, their ratings unknown.
     """
-    both = Field(**{
-        name: np.concatenate([getattr(field, name), getattr(entries, name)])
-        for name in ("company", "model", "board", "rating", "se", "day", "controls", "is_owner", "owner", "month", "log_size", "is_funding")
-    }, hours=field.hours)  # fmt: skip
+    joined: dict[str, Any] = {name: np.concatenate([values, entries.by_entry[name]]) for name, values in field.by_entry.items()}
+    both = replace(field, **joined)
     x = _design(both, columns(predictor, both))
     known = np.arange(len(x)) < len(field.rating)
     new = ~known

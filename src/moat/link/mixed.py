@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 from scipy.optimize import minimize
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -46,6 +46,11 @@ class Groups:
     def order(self) -> Indices:
         """Entries sorted by company, then by model."""
         return np.lexsort((self.model, self.company))
+
+    @cached_property
+    def place(self) -> Indices:
+        """The place of each entry among the sorted ones."""
+        return np.argsort(self.order)
 
     @cached_property
     def _cuts(self) -> tuple[Indices, Indices]:
@@ -130,6 +135,17 @@ class Covariance:
         """Sorted rows of the inverse without companies, summed over the model of each."""
         return self.precision / self._steps[0][self.groups.model_of]
 
+    @property
+    def sorted_inverse(self) -> Floats:
+        """V^-1 in sorted order, shape (n_entries, n_entries)."""
+        groups, (inflation, _, _, shrinkage) = self.groups, self._steps
+        company = groups.company_of[groups.model_of]
+        out = np.where(company[:, None] == company, np.outer(-self.ones * shrinkage[company], self.ones), 0.0)
+        shared = np.outer(-self.precision * (self.variances[1] / inflation)[groups.model_of], self.precision)
+        out += np.where(groups.model_of[:, None] == groups.model_of, shared, 0.0)
+        out[np.diag_indices_from(out)] += self.precision
+        return np.asarray(out)
+
     @cached_property
     def log_determinant(self) -> float:
         """Logarithm of the determinant of V."""
@@ -141,31 +157,27 @@ class Covariance:
         """Return V^-1 z for z of shape (n_entries, k), in the order of the entries."""
         groups = self.groups
         inflation, _, _, shrinkage = self._steps
-        weighted = self.precision[:, None] * z[groups.order]
-        sums = groups.per_model(weighted)
-        companies = groups.per_company(sums / inflation[:, None])
-        weighted -= self.precision[:, None] * (self.variances[1] / inflation[:, None] * sums)[groups.model_of]
-        weighted -= self.ones[:, None] * (shrinkage[:, None] * companies)[groups.company_of][groups.model_of]
-        out = np.empty_like(weighted)
-        out[groups.order] = weighted
-        return out
+        weighted = self.precision[:, None] * z.take(groups.order, axis=0)
+        within = groups.per_model(weighted) / inflation[:, None]
+        companies = shrinkage[:, None] * groups.per_company(within)
+        # A model's share of the company is its own sum of precisions over the inflation: one row a model serves both steps.
+        shared = self.variances[1] * within + companies.take(groups.company_of, axis=0) / inflation[:, None]
+        weighted -= self.precision[:, None] * shared.take(groups.model_of, axis=0)
+        return np.asarray(weighted.take(groups.place, axis=0))
 
     def quadratics(self, a: Floats) -> Floats:
         """Return a' V_k a for every component k and every column of `a`, shape (n_components, k); a is in entry order."""
-        models = self.groups.per_model(a[self.groups.order])
+        models = self.groups.per_model(a.take(self.groups.order, axis=0))
         companies = self.groups.per_company(models)
         return np.vstack([(companies**2).sum(axis=0), (models**2).sum(axis=0), self.groups.in_spread @ a**2])
 
     def times_components(self, a: Floats) -> Floats:
         """Return V_k a for every component k, shape (n_entries, n_components), for `a` of shape (n_entries,)."""
         groups = self.groups
-        models = groups.per_model(a[groups.order])
-        companies = groups.per_company(models)
-        out = np.zeros((len(a), 2 + groups.n_spreads))
-        out[groups.order, 0] = companies[groups.company_of][groups.model_of]
-        out[groups.order, 1] = models[groups.model_of]
-        out[np.arange(len(a)), 2 + groups.spread] = a
-        return np.asarray(out)
+        models = groups.per_model(a.take(groups.order))
+        companies = groups.per_company(models).take(groups.company_of)
+        shared = np.column_stack([companies, models]).take(groups.model_of, axis=0).take(groups.place, axis=0)
+        return np.hstack([shared, groups.in_spread.T * a[:, None]])
 
     @cached_property
     def traces(self) -> Floats:
@@ -240,8 +252,9 @@ class Projection:
     @cached_property
     def gradient(self) -> Floats:
         """Return the derivatives of the covariance with respect to the logarithm of each standard deviation."""
-        traces = self.v.traces - self.v.quadratics(self.solved_x @ np.linalg.cholesky(self.cov)).sum(axis=1)
-        return np.asarray(self.v.variances * (traces - self.v.quadratics(self.py[:, None])[:, 0]))
+        root = dtrtri(self._solved[2])[0]  # root root' = cov
+        parts = self.v.quadratics(np.column_stack([self.solved_x @ root, self.py]))
+        return np.asarray(self.v.variances * (self.v.traces - parts.sum(axis=1)))
 
     @cached_property
     def average_information(self) -> Floats:
@@ -253,17 +266,16 @@ class Projection:
     def information(self) -> Floats:
         """Expected information on the variances, half the traces of P V_j P V_k."""
         groups = self.v.groups
-        full = self.p(np.eye(len(self.y)))[np.ix_(groups.order, groups.order)]
-        starts = groups.model_cuts[groups.company_cuts]
-        spread = np.eye(groups.n_spreads)[groups.spread[groups.order]]
-        by_model = np.add.reduceat(full, groups.model_cuts, axis=0)
-        by_company = np.add.reduceat(full, starts, axis=0)
-        parts = (by_company, by_model)
+        solved = self.solved_x[groups.order]
+        full = self.v.sorted_inverse - solved @ self._inverse_times(solved.T)
+        spread = groups.in_spread[:, groups.order].T
+        by_model = groups.per_model(full)
+        by_company = groups.per_company(by_model)
         k = 2 + groups.n_spreads
         out = np.zeros((k, k))
-        for i, part in enumerate(parts):
-            out[i, 0] = (np.add.reduceat(part, starts, axis=1) ** 2).sum()
-            out[i, 1] = (np.add.reduceat(part, groups.model_cuts, axis=1) ** 2).sum()
+        for i, part in enumerate((by_company, by_model)):
+            of_models = groups.per_model(part.T)
+            out[i, :2] = (groups.per_company(of_models) ** 2).sum(), (of_models**2).sum()
             out[i, 2:] = out[2:, i] = (part**2).sum(axis=0) @ spread
         out[2:, 2:] = spread.T @ full**2 @ spread
         return out / 2

@@ -58,6 +58,7 @@ select
     volume.scenario_id,
     companies.name as company_name,
     companies.country,
+    evidence.owns_platform,
     evidence.has_platform,
     volume.first_party_short_stock_hours_p50 is not null as has_short_platform,
     evidence.basis,

@@ -22,19 +22,18 @@ COLUMNS = (
 def model(
     int_moat__entry: pl.LazyFrame,
     int_moat__board: pl.LazyFrame,
-    int_company__platform_access: pl.LazyFrame,
-    stg_reference__volume_series: pl.LazyFrame,
+    int_company__evidence: pl.LazyFrame,
     int_company__size: pl.LazyFrame,
     stg_reference__company_resources: pl.LazyFrame,
 ) -> pl.DataFrame:
     """Return the panel."""
-    # Owning is a fact; whether the platform's volume can be estimated is another.
-    platforms = stg_reference__volume_series.filter("is_in_totals").select("platform_id")
-    owned = int_company__platform_access.join(platforms, on="platform_id").select("company_id", volume_month="month").unique()
+    owned = int_company__evidence.filter(pl.col("scenario_id") == "baseline").select(
+        "company_id", "owns_platform", volume_month="month"
+    )
     entries = (
         int_moat__entry.join(int_moat__board.select("board_id", "board_role"), on="board_id")
         .filter(pl.col("board_role") != "secondary")
-        .join(owned.with_columns(owns_platform=pl.lit(value=True)), on=["company_id", "volume_month"], how="left")
+        .join(owned, on=["company_id", "volume_month"], how="left")
         .with_columns(
             panel_model=pl.concat_str("company_id", pl.coalesce("model_id", "entry_key"), separator="/"),
             owns_platform=pl.col("owns_platform").fill_null(value=False),

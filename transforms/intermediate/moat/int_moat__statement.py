@@ -198,12 +198,16 @@ def what_would_change_it(row: dict[str, Any]) -> str:
 
 
 def sentence(rows: list[dict[str, Any]]) -> str:
-    """Return one sentence over the questions of one choice of captures."""
+    """Return one sentence over the questions of one choice of captures.
+
+    Statements left open are counted and not quoted: out of its sentence each would read as a finding.
+    """
     ordered = sorted(rows, key=lambda row: list(ASKED).index(row["question_id"]))
     counted = {word: [ASKED[row["question_id"]][1] for row in ordered if row["verdict"] == word] for word in VERDICTS}
     parts = [
-        f"{verb} {NUMBERS[len(found)]}" + (f" ({'; '.join(found)})" if found else "")
-        for verb, found in zip(("support", "speak against", "leave open"), counted.values(), strict=True)
+        f"{verb} {NUMBERS[len(counted[word])]}"
+        + (f" (that {'; that '.join(counted[word])})" if counted[word] and word != "cannot_tell" else "")
+        for word, verb in (("supported", "support"), ("not_supported", "speak against"), ("cannot_tell", "leave open"))
     ]
     kind, day = rows[0]["as_of_kind"], rows[0]["as_of_on"]
     return f"Of six statements about owning video and rating well, {DAY[kind]} ({day}) {parts[0]}, {parts[1]} and {parts[2]}."

@@ -49,6 +49,7 @@ select
     scenario_id,
     company_name,
     country,
+    owns_platform,
     has_platform,
     has_short_platform,
     basis,

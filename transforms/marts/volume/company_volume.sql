@@ -27,6 +27,7 @@ select
     q.month,
     q.scenario_id,
     c.name as company_name,
+    e.owns_platform,
     e.has_platform,
     e.n_platforms,
     e.access_kinds,
