@@ -2,7 +2,8 @@
 description: >
   Every capture of every board, transcribed or live, with its quality: how many of its entries have a rating, an interval
   and votes, and which one serves its day. Of two captures of one board and day one serves, whole: a complete one before a
-  partial one, then the one with more cells filled, then a live one before a transcribed one, then by route. Two fits are never mixed.
+  partial one, then the publisher's later one, then one that shows retired entries, then the one with more cells filled, then a live one
+  before a transcribed one, then by route. Two fits are never mixed.
   A capture that is unverified, empty or an error never serves; nor does a live response that only repeats an earlier publication (unchanged).
 grain: [capture_id]
 nullable: [n_listed, board_published_on, note]
