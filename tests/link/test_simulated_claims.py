@@ -73,6 +73,28 @@ def test_a_lead_grows_only_where_there_is_one(
     assert verdicts(con, checkout, "gap-widened") == ["not_testable", given]
 
 
+def test_the_leader_owns_by_the_ownership_table_and_a_leader_of_unknown_company_decides_nothing(
+    con: duckdb.DuckDBPyConnection, checkout: Path
+) -> None:
+    con.execute("alter table marts.company_moat add column company_name varchar")
+    for column, kind in (("company_rank", "integer"), ("owns_platform", "boolean"), ("has_platform", "boolean")):
+        con.execute(f"alter table marts.company_moat add column {column} {kind}")
+    for day, leader in (
+        ("2026-04-01", "alibaba"),
+        ("2026-04-02", "openai"),
+        ("2026-04-03", "unmatched:someone"),
+        ("2026-04-04", None),
+    ):
+        con.execute("insert into marts.board_status values ('b', 'video', ?, 'ok', 'entry', ?)", [day, leader])
+        first = leader if leader in {"alibaba", "openai"} else "alibaba"  # the best of the known companies
+        con.execute(
+            "insert into marts.company_moat by name select 'b' as board_id, ?::date as captured_on, 'baseline' as scenario_id,"
+            " ? as company_id, ? as company_name, 1 as company_rank, ? as owns_platform, false as has_platform",
+            [day, first, first, first == "alibaba"],
+        )
+    assert verdicts(con, checkout, "only-platform-owners-lead") == ["true", "false", "not_testable", "not_testable"]
+
+
 @pytest.mark.parametrize(
     ("stated", "given"),
     [

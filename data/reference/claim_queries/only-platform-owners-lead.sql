@@ -15,7 +15,7 @@ leaders as (
         captured_on,
         bool_or(owns_platform) as is_led_by_owner,
         min(company_name) as company_name,
-        max(best_rating) as rating
+        list(company_id) as company_ids
     from marts.company_moat
     where scenario_id = 'baseline' and company_rank = 1
     group by board_id, captured_on
@@ -26,7 +26,7 @@ select
     days.captured_on,
     case
         when days.status not in ('ok', 'unchanged') then 'no_data'
-        when leaders.is_led_by_owner is null then 'not_testable'
+        when not coalesce(list_contains(leaders.company_ids, days.leader_company_id), false) then 'not_testable'
         when leaders.is_led_by_owner then 'true'
         else 'false'
     end as verdict,
@@ -35,7 +35,8 @@ select
         when days.status = 'partial' then 'a partial list that day'
         else 'no complete capture that day: ' || days.status
     end
-        when leaders.is_led_by_owner is null then 'no company on this board is known'
+        when not coalesce(list_contains(leaders.company_ids, days.leader_company_id), false)
+            then 'the company of the first entry is unknown'
         else leaders.company_name || ' leads'
     end as evidence,
     null::double as gap_to_leader,
