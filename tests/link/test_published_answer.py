@@ -137,7 +137,7 @@ def test_a_sentence_that_contradicts_its_table_is_found(
 def rows_of_check(published: Settings, con: duckdb.DuckDBPyConnection, name: str, change: str) -> list[tuple[str, str]]:
     """Return kind and question, or kind and day, of the rows that a check finds after a change of the published tables."""
     sql = (published.content / "expectations" / "checks" / f"{name}.sql").read_text(encoding="utf-8")
-    tables = {table: con.sql(f"from marts.{table}").arrow() for table in ("moat_answer", "moat_robustness")}
+    tables = {table: con.sql(f"from marts.{table}").pl() for table in ("moat_answer", "moat_robustness")}
     with duckdb.connect() as copy:
         copy.execute("create schema marts")
         for table, frame in tables.items():
