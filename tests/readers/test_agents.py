@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ import psutil
 import pytest
 from mcp import Client, StdioServerParameters
 
-from datamoat.errors import UsageError
+from datamoat.errors import PublishRefusedError, UsageError
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import open_published
 from datamoat.views.agent import MOST_BYTES, Agent
@@ -241,7 +242,11 @@ def test_why_leads_to_pages_and_what_if_to_other_hours(settings: Settings, con: 
         row="company_id=kuaishou; month=2026-05-01; scenario_id=baseline",
     )
     assert any(str(row["url"]).startswith("https://") for row in found["rows"])
-    assert "name every column" in call(settings, "why", table="company_volume", column="x", row="company_id=nobody")["fix"]
+    for column, row, named in (
+        ("usable_hours_p5", "company_id=kuaishou", "usable_hours_p5"),
+        ("usable_hours_p50", "company_id=x", "no row"),
+    ):
+        assert named in call(settings, "why", table="company_volume", column=column, row=row)["error"]
     (row,) = call(settings, "what_if", settings={"usable_share": 0.1}, only="kuaishou")["rows"]
     wanted = con.sql(
         "select usable_hours_p05, usable_hours_p50, usable_hours_p95 from marts.moat_whatif(usable_share := 0.1) where company_id = 'kuaishou'"
@@ -258,7 +263,37 @@ def test_cite_names_the_build_and_the_pages_behind_ids(settings: Settings, con: 
     (row,) = call(settings, "cite")["rows"]
     assert row["credit_lines"]
     one, url = con.sql("select citation_id, url from meta.citations where url is not null order by 1 limit 1").fetchall()[0]
-    assert [row["url"] for row in call(settings, "cite", ids=[one, "'; drop table x"])["rows"]] == [url]
+    assert [row["url"] for row in call(settings, "cite", ids=[one])["rows"]] == [url]
+    assert "C99999" in call(settings, "cite", ids=[one, "C99999"])["error"]
+    assert "'; drop table x" in call(settings, "cite", ids=[one, "'; drop table x"])["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "error"),
+    [
+        ("nope", {}, "there is no tool 'nope'"),
+        ("cite", {"id": "C1174"}, "cite has no argument 'id'"),
+        ("find", {}, "find needs words"),
+        ("why", {"table": "company_volume"}, "why needs column, row"),
+        ("what_if", {"settings": {"usable_share": "much"}}, "settings"),
+    ],
+)
+def test_a_call_of_another_shape_is_refused_like_any_other(
+    settings: Settings, name: str, arguments: dict[str, Any], error: str
+) -> None:
+    reply = call(settings, name, **arguments)
+    assert error in reply["error"] + reply["fix"]
+    assert reply["fix"]
+    assert "pydantic" not in reply["error"]
+
+
+@pytest.mark.usefixtures("settings")
+def test_nothing_is_served_before_anything_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datamoat.cli.agents import mcp
+
+    monkeypatch.setenv("DATAMOAT_DATA", str(tmp_path))
+    with pytest.raises(PublishRefusedError, match="nothing is published yet"):
+        mcp(http=True, port=8765)
 
 
 def test_a_long_reply_is_shortened_and_says_so(settings: Settings) -> None:

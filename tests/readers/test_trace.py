@@ -99,12 +99,25 @@ def test_rows_of_every_mart_and_kind_have_reasons_in_under_a_second(con: duckdb.
         for key in keys:
             began = time.process_time()
             row = "; ".join(f"{column}={value}" for column, value in zip(grain, key, strict=True))
-            found = con.execute("select count(*) as n from marts.why(?, 'any', ?)", [name, row]).fetchall()[0][0]
+            found = con.execute("select count(*) as n from marts.why(?, ?, ?)", [name, grain[0], row]).fetchall()[0][0]
             slowest = max(slowest, time.process_time() - began)
             assert found > 0, (name, row)
             n_traced += 1
     assert n_traced > 100
     assert slowest < 1
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "named"),
+    [
+        ("usable_hours_p5", "company_id=kuaishou; month=2026-05-01; scenario_id=baseline", "usable_hours_p5"),
+        ("usable_hours_p50", "company_id=kuaishu", "no row of company_volume has company_id=kuaishu"),
+        ("usable_hours_p50", "company=kuaishou", "company"),
+    ],
+)
+def test_a_number_that_does_not_exist_has_no_reasons(con: duckdb.DuckDBPyConnection, column: str, row: str, named: str) -> None:
+    with pytest.raises(duckdb.Error, match=named):
+        con.execute("from marts.why('company_volume', ?, ?)", [column, row])
 
 
 def test_an_entry_that_left_leads_to_the_reading_it_was_last_on(con: duckdb.DuckDBPyConnection) -> None:

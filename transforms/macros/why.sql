@@ -2,7 +2,8 @@
 description: >
   The evidence behind one number: why(table_name, column_name, row_key), with the key as 'company_id=kuaishou; month=2026-05-01'.
   One row for each page, statistic and assumption it rests on, with the value as stated, the address, the day it was read, how
-  it was verified, the hash of the page where one was kept, and its share of the variance where that was computed.
+  it was verified, the hash of the page where one was kept, and its share of the variance where that was computed. A table,
+  column or row that does not exist is an error.
 ---*/
 create or replace macro marts.why(table_name, column_name, row_key) as table
 with chosen as (
@@ -13,7 +14,8 @@ with chosen as (
         || ' null::varchar as company_b, null::varchar as board_a, null::varchar as board_b, null::varchar as fact_id,'
         || ' null::varchar as claim_id, null::varchar as citation_id, null::varchar as assumption_id,'
         || ' null::varchar as figure_as_stated, null::varchar as evidence, null::varchar[] as citation_ids, null::varchar[] as assumption_ids where false'
-        || ' union all by name select * from marts."' || replace(table_name, '"', '""') || '" where true ' || regexp_replace(
+        || ' union all by name select *, "' || replace(column_name, '"', '""') || '" as asked from marts."' || replace(table_name, '"', '""')
+        || '" where true ' || regexp_replace(
             replace(row_key, '''', ''''''), '\s*([A-Za-z0-9_]+)\s*=\s*([^;]*?)\s*(;|$)', ' and "\1"::varchar = ''\2''', 'g'
         )
     )
@@ -251,4 +253,9 @@ from (
     union all
     select * from others
 )
+where
+    case
+        when exists (select 1 from keys) then true
+        else error('no row of ' || table_name || ' has ' || row_key || ': name columns of its key')
+    end
 order by coalesce(variance_share, -1) desc, kind, id, parent_id

@@ -23,11 +23,14 @@ def mcp(
 
     Example: datamoat mcp --http --port 8765
     """
+    from datamoat.storage.warehouse import check_published
     from datamoat.views.agent_server import make_server
 
     if not 1 <= port <= 65535:  # noqa: PLR2004
         raise UsageError(f"{port} is not a port", "--port", "take one from 1024 to 65535.")
-    server = make_server(read_settings())
+    settings = read_settings()
+    check_published(settings)
+    server = make_server(settings)
     if http:
         server.run("streamable-http", host="127.0.0.1", port=port, stateless_http=True, json_response=True)
     else:

@@ -1,9 +1,11 @@
 """The program: its options, its commands, its exit codes: 0 good, 1 degraded or refused, 2 usage."""
 
 import importlib.metadata
+import json
 import re
 import sys
 from typing import Annotated, Any, NoReturn
+from urllib.parse import unquote, urlsplit
 
 import typer
 from typer.core import TyperGroup
@@ -81,11 +83,7 @@ def main() -> None:
         extra = _extra_of(missing.name or "")
         if extra is None:
             raise
-        _fail(
-            UsageError(
-                f"this needs {missing.name}, which is not installed", "the environment", f"pip install 'datamoat[{extra}]'"
-            )
-        )
+        _fail(UsageError(f"this needs {missing.name}, which is not installed", "the environment", _install(extra)))
     except DatamoatError as failure:
         _fail(failure)
 
@@ -97,6 +95,14 @@ def _extra_of(module: str) -> str | None:
         if found and found["name"].replace("-", "_").lower() == module.split(".", maxsplit=1)[0]:
             return found["extra"]
     return None
+
+
+def _install(extra: str) -> str:
+    """Return the command that adds an extra to this installation, from where the package came."""
+    origin = json.loads(importlib.metadata.distribution("datamoat").read_text("direct_url.json") or "{}")
+    if origin.get("dir_info", {}).get("editable"):
+        return f"pip install -e '{unquote(urlsplit(origin['url']).path)}[{extra}]'"
+    return f"pip install 'datamoat[{extra}]{' @ ' + origin['url'] if origin else ''}'"
 
 
 def _fail(failure: DatamoatError) -> NoReturn:

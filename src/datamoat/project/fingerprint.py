@@ -12,8 +12,6 @@ import json
 import platform
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
 from datamoat.errors import ContentError
 
 OWN = ("datamoat", "moat")  # the packages whose modules are followed
@@ -29,6 +27,8 @@ def versions() -> dict[str, str]:
 
 def unfit_versions() -> list[str]:
     """Return what is installed here that the package does not declare fit: each with what it needs."""
+    from packaging.requirements import Requirement  # what only reads the published file is installed without it
+
     found = []
     for text in importlib.metadata.requires("datamoat") or ():
         needed = Requirement(text)

@@ -110,7 +110,7 @@ def check_published(settings: Settings) -> Published:
         raise PublishRefusedError(
             "the published file is damaged or was changed: its bytes are those of no build that was published here",
             str(settings.published),
-            "run `datamoat run` to publish it again"
+            "`datamoat run` publishes it again, `datamoat pull FOLDER-OR-ADDRESS` fetches a release"
             + (f", or `datamoat rollback BUILD` with one of {retained}." if retained else "."),
         )
     return build

@@ -142,14 +142,28 @@ class Agent:
         Args:
             ids: Ids of citations and assumptions.
         """
-        listed = ", ".join(quoted(str(one)) for one in ids)
+        wanted = sorted({str(one) for one in ids})
+        listed = ", ".join(quoted(one) for one in wanted)
         found = (
             "select citation_id as id, title, publisher, url, published_on, read_on::varchar as read_on, verification, null as reason"
             f" from meta.citations where citation_id in ({listed}) union all"
             " select assumption_id, description, null, null, null, null, basis, reason"
             f" from meta.assumptions where assumption_id in ({listed})"
         )
-        return self._reply(lambda: self._rows(found if listed else self.declared.cite))
+        return self._reply(lambda: self._cited(found, wanted) if wanted else self._rows(self.declared.cite))
+
+    def refuse(self, what: str, fix: str) -> tuple[str, bool]:
+        """Return the reply to a call that cannot be taken.
+
+        Args:
+            what: What is wrong with it.
+            fix: What to do.
+        """
+
+        def call() -> dict[str, Any]:
+            raise UsageError(what, "the call", fix)
+
+        return self._reply(call)
 
     def _reply(self, call: Callable[[], dict[str, Any]]) -> tuple[str, bool]:
         """Return the text of a reply; an error raised on purpose is one too."""
@@ -177,6 +191,18 @@ class Agent:
             raise UsageError("there is nothing", "the published file", needs)
         rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows[:MOST_ROWS]]
         return {"n_rows": len(rows), "has_more": len(found.rows) > MOST_ROWS, "rows": rows}
+
+    def _cited(self, sql: str, wanted: list[str]) -> dict[str, Any]:
+        """Return the pages and assumptions of some ids, all of which exist."""
+        found = self._rows(sql)
+        missing = sorted(set(wanted) - {row["id"] for row in found["rows"]})
+        if missing and not found["has_more"]:
+            raise UsageError(
+                f"there is no citation or assumption {', '.join(missing)}",
+                "ids",
+                "take ids from citation_ids and assumption_ids.",
+            )
+        return found
 
     def _scenario(self, settings: Mapping[str, float], only: str | None) -> str:
         known = self.declared.what_if["parameters"]

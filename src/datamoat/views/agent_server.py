@@ -2,12 +2,13 @@
 
 import importlib.metadata
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio
 import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import Field
 
 from datamoat.settings import Settings
@@ -17,6 +18,44 @@ AT_ONCE = 2  # calls that run at the same time: each is a process with the memor
 READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
 
+class Server(MCPServer):
+    """A server that answers a call it cannot take like any other error: what, and what to do; the SDK leaves out names it does not know."""
+
+    agent: Agent
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> CallToolResult | InputRequiredResult:  # noqa: ANN401
+        """Call a tool whose name and arguments are those it declares."""
+        tools = {tool.name: tool.input_schema for tool in await self.list_tools()}
+        refused = _refused(name, arguments, tools)
+        if refused:
+            return _result(self.agent.refuse(*refused))
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as failure:
+            kinds = {key: str(one.get("description", "")) for key, one in tools[name]["properties"].items()}
+            first = str(failure).splitlines()[0]
+            return _result(self.agent.refuse(first, "; ".join(f"{key}: {about}" for key, about in kinds.items())))
+
+
+def _refused(name: str, arguments: dict[str, Any], tools: dict[str, dict[str, Any]]) -> tuple[str, str] | None:
+    """Return what is wrong with the names of a call and what to do; None where nothing is."""
+    if name not in tools:
+        return f"there is no tool {name!r}", f"take one of {', '.join(tools)}."
+    known, needed = tools[name].get("properties", {}), tools[name].get("required", [])
+    takes = f"{name} takes {', '.join(known) or 'nothing'}."
+    if unknown := sorted(set(arguments) - set(known)):
+        return f"{name} has no argument {unknown[0]!r}", takes
+    if missing := [one for one in needed if one not in arguments]:
+        return f"{name} needs {', '.join(missing)}", takes
+    return None
+
+
+def _result(reply: tuple[str, bool]) -> CallToolResult:
+    """Return a reply as the result of a tool."""
+    text, is_good = reply
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=not is_good)
+
+
 def make_server(settings: Settings) -> MCPServer:
     """Return a server of the six calls on the published file.
 
@@ -24,19 +63,19 @@ def make_server(settings: Settings) -> MCPServer:
         settings: Where the content and the published file are.
     """
     agent = Agent(settings)
-    server = MCPServer(
+    server = Server(
         "datamoat",
         version=importlib.metadata.version("datamoat"),
         instructions=" ".join(agent.declared.instructions.split()),
         log_level="WARNING",
     )
+    server.agent = agent
     limit: list[anyio.CapacityLimiter] = []
 
     async def run(call: Callable[[], tuple[str, bool]]) -> CallToolResult:
         if not limit:  # made where the event loop runs
             limit.append(anyio.CapacityLimiter(AT_ONCE))
-        text, is_good = await anyio.to_thread.run_sync(call, limiter=limit[0])
-        return CallToolResult(content=[TextContent(type="text", text=text)], is_error=not is_good)
+        return _result(await anyio.to_thread.run_sync(call, limiter=limit[0]))
 
     inputs = "; ".join(
         f"{n}: {one['about']}, {one['low']} to {one['high']}" for n, one in agent.declared.what_if["parameters"].items()
