@@ -212,7 +212,7 @@ def test_a_stretch_of_leading_names_company_days_and_entries_under_the_pointer(
     page, seen = opened(browser, address, "index.html", SCREENS[screen])
     under = (
         "() => { const svg = [...document.querySelectorAll('#leads svg')].filter(x => x.getClientRects().length && !x.parentElement.closest('svg'))[0];"
-        " return [...svg.querySelectorAll('path > title')].map(title => { title.parentElement.scrollIntoView({block: 'center'});"
+        " return [...svg.querySelectorAll('path > title')].map(title => { title.parentElement.scrollIntoView({block: 'center', behavior: 'instant'});"
         " const box = title.parentElement.getBoundingClientRect();"
         " const found = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);"
         " return [title.textContent, found.querySelector('title')?.textContent ?? '']; }); }"
