@@ -21,7 +21,7 @@ FACTS = """
     )
     select
         o.estimate as owning, o.estimate_p05 as owning_low, o.estimate_p95 as owning_high, o.n_owners, o.n_companies, o.as_of_on, o.sentence,
-        s.estimate as sized, s.estimate_p05 as sized_low, s.estimate_p95 as sized_high,
+        s.estimate as sized, s.estimate_p05 as sized_low, s.estimate_p95 as sized_high, s.estimate_without_size as unsized, s.n_companies as n_sized,
         (select count(*) filter (where verdict <> 'cannot_tell') from now) as n_decided,
         (select count(*) from now) as n_questions,
         1 / (1 + exp(-1.702 * o.estimate / o.se)) as title_probability,
@@ -77,8 +77,9 @@ def panels(con: Any, style: Any) -> list[Panel]:
                 (
                     "Each row is one question. The dark mark is the newest captures, the light one the day of the story; lines are 90 %"
                     " intervals. One model over all ranked entries of the four primary boards: {n_companies:n} companies, of which"
-                    " {n_owners:n} own a platform. Owners are {owning:e} points ahead ({owning_low:e} to {owning_high:e}), beside"
-                    " companies of their size {sized:e} ({sized_low:e} to {sized_high:e}). Release date, open weights, sound, speed tier and"
+                    " {n_owners:n} own a platform. Owners are {owning:e} points ahead ({owning_low:e} to {owning_high:e}); over"
+                    " the {n_sized:n} companies whose size is known {unsized:e}, and beside others of their size {sized:e} ({sized_low:e} to"
+                    " {sized_high:e}). Release date, open weights, sound, speed tier and"
                     " resolution are controlled for. {n_decided:n} of {n_questions:n} verdicts are other than cannot tell; such a verdict is"
                     " the same under every perturbation of marts.moat_robustness."
                 ),
