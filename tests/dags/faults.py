@@ -113,10 +113,10 @@ class Site:
         facts = self.world.content / "data" / "reference" / "facts.csv"
         facts.write_text(f"{facts.read_text().rstrip()}\n{line}\n")
 
-    def builder(self, known: set[int]) -> int | None:
-        """Return the process that builds at the moment, if it is not one of those known."""
+    def builder(self, known: set[int], data: Path | None = None) -> int | None:
+        """Return the process that builds in a folder of data at the moment, if it is not one of those known."""
         try:
-            note = json.loads((self.world.data / ".writer.json").read_text())
+            note = json.loads(((data or self.world.data) / ".writer.json").read_text())
         except (OSError, ValueError):
             return None
         pid = int(note["pid"])

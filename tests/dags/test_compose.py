@@ -251,7 +251,8 @@ def test_the_page_of_operations_shows_the_table_of_alerts_and_each_fault_in_it_i
     page = (checkout / "docs" / "operations.md").read_text(encoding="utf-8")
     assert refreshed(page) == page, "run `python tests/dags/alert_table.py`"
     tests = [
-        Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in ("faults", "test_faults", "test_celery")
+        Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+        for name in ("faults", "test_faults", "test_celery", "test_two_hosts")
     ]
     faults = {row["fault"] for row in rows()} - {""}
     assert len(faults) >= 8

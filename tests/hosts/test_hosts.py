@@ -131,12 +131,12 @@ def test_a_release_and_a_decision_are_in_the_bucket_for_every_host(cluster: Any)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", ["fetch", "land", "publish", "release"])
+@pytest.mark.parametrize("step", ["fetch", "land", "build", "audit", "publish", "release"])
 def test_a_worker_killed_at_any_request_to_the_bucket_leaves_nothing_that_a_second_try_does_not_mend(
     cluster: Any, step: str, record_property: Any
 ) -> None:
     """Kill a step before and after each request it sends, try again, and compare with what was never killed."""
-    before = {"fetch": "", "land": "", "publish": "land+build+audit", "release": RUN}[step]
+    before = {"fetch": "", "land": "", "build": "land", "audit": "land+build", "publish": "land+build+audit", "release": RUN}[step]
     template, other = cluster.host("template", "template"), cluster.host("other", "template")
     given = other.run("fetch") if step != "fetch" else None
     given = template.run(before, given) if before else given
@@ -148,8 +148,9 @@ def test_a_worker_killed_at_any_request_to_the_bucket_leaves_nothing_that_a_seco
 
     def state(host: Any, done: dict[str, Any]) -> Any:
         """Return what follows from the step on this host, and check that another host sees it."""
-        if step in {"fetch", "land"}:
-            assert "build_id" in host.run("land+build" if step == "fetch" else "build")
+        if step in {"fetch", "land", "build", "audit"}:
+            if step in {"fetch", "land"}:
+                assert "build_id" in host.run("land+build" if step == "fetch" else "build")
             return {name: value for name, value in contents(host.data).items() if name != "snapshots"}  # it has the time
         reader = cluster.host(f"{host.data.name}-reader", host.data.name)
         seen = reader.run("pull" if step == "publish" else "pull+release")
