@@ -15,8 +15,8 @@ pytest.importorskip("airflow")
 psutil = pytest.importorskip("psutil")  # Airflow brings it
 pytest.importorskip("s3fs")
 pytest.importorskip("moto")
-from faults import write_sources
-from stack import WORKERS, Stack, alone, exported, services
+from faults import write_sources  # noqa: E402
+from stack import WORKERS, Stack, alone, exported, services  # noqa: E402
 
 pytestmark = [pytest.mark.celery, pytest.mark.xdist_group("airflow")]
 WRITER, FETCHER = WORKERS
