@@ -27,6 +27,7 @@ from datamoat.project.scaffold import write_source
 from datamoat.project.sources import find_source
 
 PATIENCE = 400.0
+ENDED = {"success", "failed"}
 QUIET = 15.0  # how long nothing more may arrive after an alert
 MANY, SILENT = "example_many", "example_silent"
 REQUESTS = ("one", "two", "three", "four")
@@ -78,13 +79,30 @@ class Site:
     def ended(self, dag: str, run: str) -> str:
         def state() -> str | None:
             known = str(self.call(f"dags/{dag}/dagRuns/{run}")["state"])
-            return known if known in {"success", "failed"} else None
+            return known if known in ENDED else None
 
         return str(self.until(f"{dag} {run} ended", state))
 
-    def is_idle(self) -> bool:
+    def standing(self) -> set[tuple[str, str, str]]:
+        """Return the newest hundred runs with their states."""
         runs = self.call("dags/~/dagRuns?limit=100&order_by=-run_after")["dag_runs"]
-        return all(run["state"] in {"success", "failed"} for run in runs)
+        return {(run["dag_id"], run["dag_run_id"], run["state"]) for run in runs}
+
+    def is_idle(self) -> bool:
+        """Return whether nothing runs and nothing waits to run.
+
+        An event waits in a queue from the moment its task ends until the run it sets off is made. So when all runs have
+        ended, both queues are empty, and there are the same runs as before, there is nothing more to come.
+        """
+        before = self.standing()
+        if any(state not in ENDED for *_, state in before):
+            return False
+        queued = [self.call(f"dags/{dag}/assets/queuedEvents")["total_entries"] for dag in ("build_warehouse", "export_tables")]
+        return queued == [0, 0] and self.standing() == before
+
+    def wait_until_idle(self) -> None:
+        """Wait until nothing runs and nothing waits to run."""
+        self.until("nothing runs and nothing waits", self.is_idle)
 
     def new_alerts(self) -> list[str]:
         """Return the alerts that were not taken yet."""
@@ -125,7 +143,7 @@ class Site:
     @contextlib.contextmanager
     def build_that_waits(self, line: str) -> Iterator[None]:
         """Set off a build that does not get further than its first model in Python, until the end."""
-        self.until("nothing runs", self.is_idle)
+        self.wait_until_idle()
         self.world.hold.touch()
         self.change_facts(line)
         self.trigger("ingest__reference")
@@ -178,7 +196,7 @@ class Faults:
     """The faults, for a module with the fixtures `site` and `room`."""
 
     def test_an_exception_is_one_alert(self, site: Site) -> None:
-        site.until("nothing runs", site.is_idle)
+        site.wait_until_idle()
         facts = site.world.content / "data" / "reference" / "facts.csv"
         good = facts.read_text()
         site.change_facts("youtube,many,2026-06-01")
@@ -224,7 +242,7 @@ class Faults:
 
     def test_a_source_that_is_silent_for_two_intervals_is_one_alert_and_good_again(self, site: Site) -> None:
         world = site.world
-        site.until("nothing runs", site.is_idle)
+        site.wait_until_idle()
         source = find_source(world.content, SILENT)
         path = world.content / "old.json"
         path.write_bytes(world.listing(3))
@@ -236,14 +254,14 @@ class Faults:
         site.one_alert("silent_source", began)
         site.switch(f"ingest__{SILENT}", is_on=True)
         site.until("it was fetched", lambda: site.call(f"dags/ingest__{SILENT}/dagRuns")["total_entries"])
-        site.until("nothing runs", site.is_idle)
+        site.wait_until_idle()
         site.trigger("watch_state")
         site.good_again(f"source {SILENT}")
 
     def test_a_disk_that_fills_is_one_alert_while_there_is_room_and_good_again(self, site: Site, room: Path | None) -> None:
         if room is None:
             pytest.skip("no small disk can be mounted here")
-        site.until("nothing runs", site.is_idle)
+        site.wait_until_idle()
         with room.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, 900_000_000)
         site.change_facts("bilibili,3.0,2026-06-01")

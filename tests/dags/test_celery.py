@@ -116,7 +116,7 @@ class TestInContainers(Faults):
     """With workers, in the networks of the file."""
 
     def test_a_broker_that_is_gone_is_one_alert_for_the_run_that_was_due(self, site: Stack) -> None:
-        site.until("nothing runs", site.is_idle)
+        site.wait_until_idle()
         redis = site.running.pop("redis")
         redis.kill()
         redis.wait(30)

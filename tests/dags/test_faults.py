@@ -60,7 +60,7 @@ def site(world: Any, room: Path | None, free_port: Callable[[], int], api_of: Ca
         made.token = made.until("a login", api.token)
         made.until("every DAG is read", lambda: made.call("dags?limit=100")["total_entries"] >= 12)
         made.until("the first build is exported", lambda: made.call("dags/export_tables/dagRuns")["total_entries"] >= 1)
-        made.until("nothing runs", made.is_idle)
+        made.wait_until_idle()
         assert made.new_alerts() == []
         yield made
     finally:

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,46 +25,36 @@ from datamoat.settings import Settings
 
 pytest.importorskip("airflow")
 psutil = pytest.importorskip("psutil")  # Airflow brings it
+from faults import Site  # noqa: E402
 
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
-PATIENCE = 300.0  # this machine may be shared; what it took is printed
-ENDED = {"success", "failed"}
 
 
 @dataclass
-class Scheduler:
-    """A running Airflow and the world it works in."""
+class Scheduler(Site):
+    """A running Airflow whose processes a test knows."""
 
-    airflow: local.Airflow
-    api: Any
-    parts: dict[str, Any]
-    stack: contextlib.ExitStack
-    world: Any
-    token: str
-    began: float
-    healthy_after: float
+    home: Path = Path()
+    parts: dict[str, Any] = field(default_factory=dict)
+    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    began: float = 0.0
+    healthy_after: float = 0.0
     exported_after: float = 0.0
 
-    def get(self, path: str) -> Any:
-        return self.api.call(f"/api/v2/{path}", token=self.token)
+    def dead(self) -> list[str]:
+        ended = [name for name, part in self.parts.items() if part.poll() is not None]
+        return [f"{name}: {(self.home / 'logs' / f'{name}.log').read_text()[-3000:]}" for name in ended]
 
     def runs(self, dag: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.get(f"dags/{dag}/dagRuns?order_by=run_after&limit=100")["dag_runs"]
+        found: list[dict[str, Any]] = self.call(f"dags/{dag}/dagRuns?order_by=run_after&limit=100")["dag_runs"]
         return found
 
-    def trigger(self, dag: str) -> str:
-        made = self.api.call(f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None}, self.token)
-        return str(made["dag_run_id"])
-
-    def switch(self, dag: str, *, is_on: bool) -> None:
-        self.api.call(f"/api/v2/dags/{dag}", {"is_paused": not is_on}, self.token, method="PATCH")
-
     def tasks(self, dag: str, run: str) -> dict[str, str]:
-        found = self.get(f"dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
+        found = self.call(f"dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
         return {one["task_id"]: one["state"] for one in found}
 
     def log(self, dag: str, run: str, task: str) -> str:
-        return str(self.get(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/1?full_content=true"))
+        return str(self.call(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/1?full_content=true"))
 
     def processes(self) -> list[Any]:
         """Return every process of this Airflow: what was started, and what that started."""
@@ -72,52 +62,6 @@ class Scheduler:
         for part in self.parts.values():
             found += [psutil.Process(part.pid), *psutil.Process(part.pid).children(recursive=True)]
         return found
-
-    def until(self, what: str, true: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-        """Wait until something is true; a request without a response is sent again, a process that ended fails at once."""
-        end, refused = time.monotonic() + seconds, ""
-        while time.monotonic() < end:
-            try:
-                found = true()
-            except OSError as failure:
-                found, refused = None, f"; {failure}"
-            if found:
-                return found
-            for name in [name for name, part in self.parts.items() if part.poll() is not None]:
-                pytest.fail(f"{name} ended: {(self.airflow.home / 'logs' / f'{name}.log').read_text()[-3000:]}")
-            time.sleep(0.5)
-        return pytest.fail(f"not after {seconds:g} s: {what}{refused}; {sorted(self.standing())}")
-
-    def ended(self, dag: str, run: str) -> str:
-        def state() -> str | None:
-            known = str(self.get(f"dags/{dag}/dagRuns/{run}")["state"])
-            return known if known in ENDED else None
-
-        return str(self.until(f"{dag} {run} ended", state))
-
-    def standing(self) -> set[tuple[str, str, str]]:
-        """Return every run of every DAG with its state."""
-        found = self.get("dags/~/dagRuns?limit=100")
-        assert found["total_entries"] <= 100
-        return {(run["dag_id"], run["dag_run_id"], run["state"]) for run in found["dag_runs"]}
-
-    def wait_until_idle(self) -> None:
-        """Wait until nothing runs and nothing waits to run.
-
-        An event waits in a queue from the moment its task ends until the run it sets off is made. So when all runs have
-        ended, both queues are empty, and there are the same runs as before, there is nothing more to come.
-        """
-
-        def is_idle() -> bool:
-            before = self.standing()
-            if any(state not in ENDED for *_, state in before):
-                return False
-            queued = [
-                self.get(f"dags/{dag}/assets/queuedEvents")["total_entries"] for dag in ("build_warehouse", "export_tables")
-            ]
-            return queued == [0, 0] and self.standing() == before
-
-        self.until("nothing runs and nothing waits", is_idle)
 
 
 def published(world: Any) -> str:
@@ -153,8 +97,9 @@ def started(read_only_content: Any, free_port: Callable[[], int], api_of: Callab
         with contextlib.ExitStack() as stack:
             parts = stack.enter_context(local.running(airflow))
             api = api_of(airflow.address, lambda: airflow.password)
-            made = Scheduler(airflow, api, parts, stack, world, api.token(), began, time.monotonic() - began)
-            made.until("every DAG is read", lambda: made.get("dags?limit=100")["total_entries"] >= 7)
+            made = Scheduler(world, api, api.token(), home=airflow.home, parts=parts, stack=stack, began=began)
+            made.healthy_after = time.monotonic() - began
+            made.until("every DAG is read", lambda: made.call("dags?limit=100")["total_entries"] >= 7)
             yield made
 
 
@@ -190,7 +135,7 @@ def test_a_scheduled_ingest_leads_to_a_published_file_and_an_export(
     assert (run["run_type"], run["state"]) == ("scheduled", "success")
     builds = scheduler.runs("build_warehouse")
     assert {(one["run_type"], one["state"]) for one in builds} == {("asset_triggered", "success")}
-    events = scheduler.get("assets/events?limit=100")["asset_events"]
+    events = scheduler.call("assets/events?limit=100")["asset_events"]
     landed = next(one["extra"] for one in events if one["source_dag_id"] == "ingest__example_board")
     assert landed["n_rows"] == 3
     assert landed["statuses"] == {"ok": 1}
@@ -285,7 +230,7 @@ def test_a_worker_killed_in_the_middle_of_a_build_leaves_the_old_file_and_the_ne
     world = scheduler.world
     assert killed["after"] == killed["before"]
     assert killed["state"] == "success"
-    tasks = scheduler.get(f"dags/build_warehouse/dagRuns/{killed['run']}/taskInstances")["task_instances"]
+    tasks = scheduler.call(f"dags/build_warehouse/dagRuns/{killed['run']}/taskInstances")["task_instances"]
     assert {one["task_id"]: one["try_number"] for one in tasks} == {"build": 2, "audit": 1, "publish": 1}
     with duckdb.connect(str(world.settings.published), read_only=True) as con:
         assert con.sql("select count(*) from marts.lab_volume").fetchall() == [(3,)]
@@ -363,7 +308,7 @@ def test_a_backfill_that_would_send_requests_is_refused(scheduler: Scheduler) ->
         "reprocess_behavior": "none", "max_active_runs": 1, "run_backwards": False, "dag_run_conf": {},
     }  # fmt: skip
     with pytest.raises(urllib.error.HTTPError, match=r"HTTP Error 4\d\d"):
-        scheduler.api.call("/api/v2/backfills", wanted, scheduler.token)
+        scheduler.call("backfills", wanted)
 
 
 def test_a_failed_run_can_be_cleared_within_its_deadline(scheduler: Scheduler) -> None:
@@ -373,7 +318,7 @@ def test_a_failed_run_can_be_cleared_within_its_deadline(scheduler: Scheduler) -
     assert scheduler.ended("ingest__example_board", run) == "failed"
     scheduler.world.upstream.status = 200
     cleared = {"dag_run_id": run, "dry_run": False, "only_failed": False}
-    scheduler.api.call("/api/v2/dags/ingest__example_board/clearTaskInstances", cleared, scheduler.token)
+    scheduler.call("dags/ingest__example_board/clearTaskInstances", cleared)
     assert scheduler.ended("ingest__example_board", run) == "success"
 
 
@@ -387,7 +332,7 @@ def test_one_answer_leads_from_a_quarantine_to_a_published_file_though_the_conte
     asked = "dags/~/dagRuns/~/hitlDetails?response_received=false"
 
     def waiting() -> Any:
-        return scheduler.get(asked)["hitl_details"]
+        return scheduler.call(asked)["hitl_details"]
 
     (detail,) = scheduler.until("a person is called", waiting)
     assert detail["task_instance"]["dag_id"] == "quarantine"
@@ -396,9 +341,9 @@ def test_one_answer_leads_from_a_quarantine_to_a_published_file_though_the_conte
     assert scheduler.ended(dag, scheduler.trigger(dag)) == "failed"
     scheduler.until("it is tried again", lambda: len(scheduler.runs("quarantine")) == 1 and waiting() == [detail])
     before, run = published(world), detail["task_instance"]["dag_run_id"]
-    path = f"/api/v2/dags/quarantine/dagRuns/{run}/taskInstances/decision/-1/hitlDetails"
+    path = f"dags/quarantine/dagRuns/{run}/taskInstances/decision/-1/hitlDetails"
     answer = {"chosen_options": ["Accept"], "params_input": {"reason": "their list is longer since the weekend"}}
-    scheduler.api.call(path, answer, scheduler.token, method="PATCH")
+    scheduler.call(path, answer, "PATCH")
     scheduler.until("it is published", lambda: listed(world)[0] and published(world) != before)
     scheduler.wait_until_idle()
     wanted = (
@@ -432,13 +377,13 @@ def test_one_answer_leads_from_a_quarantine_to_a_published_file_though_the_conte
 def test_no_secret_reaches_a_log_a_template_an_event_a_receipt_or_an_export(scheduler: Scheduler) -> None:
     world = scheduler.world
     secret = {"connection_id": "canary", "conn_type": "http", "host": "example.org", "password": f"{world.canary}-connection"}
-    scheduler.api.call("/api/v2/connections", secret, scheduler.token)
+    scheduler.call("connections", secret)
     assert {asked["x-api-key"] for asked in world.upstream.asked} == {f"{world.canary}-key"}  # it was there to be leaked
     assert any("token" not in posted for posted in world.upstream.posted)
     for path in ("connections", "assets/events", "eventLogs", "variables"):
-        assert world.canary not in json.dumps(scheduler.get(path))
+        assert world.canary not in json.dumps(scheduler.call(path))
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        scheduler.get("config")
+        scheduler.call("config")
     scheduler.wait_until_idle()
     needle = world.canary.encode()
     searched = [path for root in (world.home, world.data, world.content) for path in root.rglob("*") if path.is_file()]
