@@ -120,6 +120,13 @@ def test_whatever_sends_an_alert_has_the_channel_and_a_way_out(compose: dict[str
     }
 
 
+def test_the_database_is_on_the_network_of_those_that_have_its_password(compose: dict[str, Any]) -> None:
+    assert compose["networks"]["storage"]["internal"] is True
+    on = {name for name, service in compose["services"].items() if "storage" in service["networks"]}
+    assert on == NEEDED["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] | ONE_SHOT | {"postgres"}
+    assert compose["services"]["postgres"]["networks"] == ["storage"]
+
+
 def test_whoever_runs_tasks_waits_for_a_healthy_api_server(compose: dict[str, Any]) -> None:
     for name in ("scheduler", "worker"):
         assert compose["services"][name]["depends_on"]["api-server"]["condition"] == "service_healthy"
