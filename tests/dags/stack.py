@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from faults import HURRY, Site
 
 from datamoat.orchestration import notify
 
+RESTARTS = 40  # of a process, before a test fails
 WORKERS, ALL_QUEUES = ("worker1", "worker2"), "default,writer"
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
 GIVEN = {
@@ -48,14 +50,20 @@ class Stack(Site):
     compose: dict[str, Any] = field(default_factory=dict)
     net: Any = None
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    restarts: Counter[str] = field(default_factory=Counter)
     more: dict[str, dict[str, str]] = field(default_factory=dict)  # environment by process, beside the file's
 
     def executors(self) -> list[Any]:
         return [psutil.Process(self.running[name].pid) for name in WORKERS]
 
     def dead(self) -> list[str]:
-        ended = [name for name, process in self.running.items() if process.poll() is not None]
-        return [f"{name}: {(self.folder / f'{name}.log').read_text()[-1500:]}" for name in ended]
+        """Start what ended again, as Docker does by `restart: unless-stopped`; return the end of the log of what ends every time."""
+        for name in [name for name, process in self.running.items() if process.poll() is not None]:
+            self.restarts[name] += 1
+            self.start(name)
+        return [
+            f"{name}: {(self.folder / f'{name}.log').read_text()[-1500:]}" for name, n in self.restarts.items() if n > RESTARTS
+        ]
 
     def data(self, name: str) -> str:
         """Return the folder that a process has as `/data`."""

@@ -127,6 +127,20 @@ class TestInContainers(Faults):
         site.start("redis")
         assert site.ended("watch_state", site.trigger("watch_state")) == "success"
 
+    def test_a_broker_that_is_gone_while_a_task_runs_is_one_alert_and_the_run_goes_on(self, site: Stack) -> None:
+        """Airflow's scheduler ends then, and again each time Docker starts it, until Redis is there."""
+        with site.build_that_waits("kuaishou,11.0,2026-05-01"):
+            site.until("a build is under way", lambda: site.builder(set()))
+            redis = site.running.pop("redis")
+            redis.kill()
+            redis.wait(30)
+            site.one_alert("scheduler_dead", time.monotonic())
+            site.start("redis")
+            site.good_again("Airflow's scheduler")
+        site.wait_until_idle()
+        assert site.call("dags/build_warehouse/dagRuns?order_by=-run_after&limit=1")["dag_runs"][0]["state"] == "success"
+        assert site.new_alerts() == []
+
     def test_a_scheduler_that_is_dead_is_one_alert_and_good_again(self, site: Stack) -> None:
         scheduler = site.running.pop("scheduler")
         os.killpg(scheduler.pid, signal.SIGKILL)

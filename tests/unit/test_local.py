@@ -89,14 +89,15 @@ def test_a_part_that_is_not_healthy_twice_is_one_alert_and_one_line_when_it_is_a
     bad = good | {"scheduler": {"status": "unhealthy"}}
     watcher = local.Watcher(f"http://127.0.0.1:{httpserver.port}")
     assert here.home.parent.is_dir()
-    seen = []
-    for answer in (good, bad, good, bad, bad, bad, good, good):
+    sent = []
+    once, dead, starts_again_and_again = (bad, good), (bad, bad, bad), (good, good, bad, bad, good, bad)
+    for number, answer in enumerate((*once, *dead, *starts_again_and_again, good, good, good, good, good, good)):
         httpserver.clear()
         httpserver.expect_request("/api/v2/monitor/health").respond_with_json(answer)
         watcher.look()
-        seen.append([event["alert"] for event in events if event["event"] == "alert"][-1:])
-    down = "Airflow's scheduler: not healthy; read its log, and start it again"
-    assert seen == [[], [], [], [], [down], [down], ["Airflow's scheduler: good again"], ["Airflow's scheduler: good again"]]
+        sent += [(number, event["alert"]) for event in events if event["event"] == "alert"][len(sent) :]
+    down, up = "Airflow's scheduler: not healthy; read its log, and start it again", "Airflow's scheduler: good again"
+    assert sent == [(3, down), (15, up)]
 
 
 def test_words_that_are_no_command_print_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:

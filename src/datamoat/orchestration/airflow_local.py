@@ -46,7 +46,9 @@ SECRETS = {  # what containers need, and the shortest that is accepted
 USER = "admin"
 PORT = 8080
 PARTS = ("metadatabase", "scheduler", "dag_processor")  # what an alert is sent about when it is not healthy
-WATCH_SECONDS = float(os.environ.get("DATAMOAT_WATCH_SECONDS") or 30)  # between two looks; two bad ones in a row are an alert
+WATCH_SECONDS = float(os.environ.get("DATAMOAT_WATCH_SECONDS") or 30)  # between two looks
+# Looks in a row before a line is sent: one bad look is a restart, and a part that ends again and again is healthy for a while each time.
+BAD_LOOKS, GOOD_LOOKS = 2, 5
 WATCHED = Path(os.environ.get("TMPDIR") or "/tmp") / "datamoat-watched"  # noqa: S108  (touched after each look: the watcher's own health)
 START_SECONDS = 300.0
 STOP_SECONDS = 30.0
@@ -172,7 +174,7 @@ def is_healthy(address: str, part: str | None = None) -> bool:
 
 
 class Watcher:
-    """Sends one alert when a part of Airflow is not healthy twice in a row, and one line when it is again.
+    """Sends one alert when a part of Airflow is not healthy twice in a row, and one line when it is for good again.
 
     Airflow reports nothing about itself: a scheduler that is dead runs no callback.
     """
@@ -180,16 +182,17 @@ class Watcher:
     def __init__(self, address: str) -> None:
         """Watch the Airflow at an address; nothing is known of it yet."""
         self.address = address
-        self._bad: set[str] = set()
+        self._seen: dict[str, tuple[bool, int]] = {}  # of each part: whether it is bad, and since how many looks
 
     def look(self) -> None:
         """Check every part once."""
-        bad = {part for part in PARTS if not is_healthy(self.address, part)}
         for part in PARTS:
-            if part in bad and part not in self._bad:
-                continue  # once is a restart, or a machine that is busy
-            notify.condition(f"Airflow's {part}", "not healthy; read its log, and start it again" if part in bad else None)
-        self._bad = bad
+            is_bad = not is_healthy(self.address, part)
+            before, n_looks = self._seen.get(part, (is_bad, 0))
+            n_looks = n_looks + 1 if is_bad == before else 1
+            self._seen[part] = is_bad, n_looks
+            if n_looks >= (BAD_LOOKS if is_bad else GOOD_LOOKS):
+                notify.condition(f"Airflow's {part}", "not healthy; read its log, and start it again" if is_bad else None)
 
 
 def main(words: list[str]) -> int:
