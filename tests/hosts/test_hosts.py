@@ -135,8 +135,13 @@ def test_a_release_and_a_decision_are_in_the_bucket_for_every_host(cluster: Any)
 def test_a_worker_killed_at_any_request_to_the_bucket_leaves_nothing_that_a_second_try_does_not_mend(
     cluster: Any, step: str, record_property: Any
 ) -> None:
-    """Kill a step before and after each request it sends, try again, and compare with what was never killed."""
-    before = {"fetch": "", "land": "", "build": "land", "audit": "land+build", "publish": "land+build+audit", "release": RUN}[step]
+    """Kill a step before and after each request it sends, try again, and compare with what was never killed.
+
+    Of more than four requests of a kind in one folder, as a release has, the first two and the last two stand for the others.
+    """
+    before = {"fetch": "", "land": "", "build": "land", "audit": "land+build", "publish": "land+build+audit", "release": RUN}[
+        step
+    ]
     template, other = cluster.host("template", "template"), cluster.host("other", "template")
     given = other.run("fetch") if step != "fetch" else None
     given = template.run(before, given) if before else given
@@ -163,12 +168,15 @@ def test_a_worker_killed_at_any_request_to_the_bucket_leaves_nothing_that_a_seco
     done = clean.run(step, given)
     requests = cluster.bucket.control("state")["seen"]
     wanted, n_killed = state(clean, done), 0
-    for n, request in enumerate(requests, start=1):
+    kinds = [request.rpartition("/")[0] for request in requests]
+    alike = {kind: [n for n, other in enumerate(kinds, start=1) if other == kind] for kind in kinds}
+    tried = {n for numbers in alike.values() for n in (*numbers[:2], *numbers[-2:])}
+    for n, request in ((n, request) for n, request in enumerate(requests, start=1) if n in tried):
         for when in ("before", "after") if not request.startswith(("GET", "HEAD")) else ("before",):
             host = try_out(f"{step}-{n}-{when}")
             n_killed += host.killed(step, given, cluster.bucket, n, when)
             again = host.run(step, given)
             assert "error" not in again, (request, when, again)
             assert state(host, again) == wanted, (request, when)
-    assert n_killed >= len(requests)
-    record_property("measured", f"{step}: {len(requests)} requests, killed {n_killed} times")
+    assert n_killed >= len(tried)
+    record_property("measured", f"{step}: {len(requests)} requests, killed {n_killed} times at {len(tried)} of them")
