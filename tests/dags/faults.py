@@ -161,7 +161,7 @@ class Site:
 
 
 def write_sources(world: Any) -> None:
-    """Write two more sources into a world: one with four requests, and one that will be silent."""
+    """Write two more sources: one with four requests, and one that will be silent."""
     for name in (MANY, SILENT):
         path = write_source(world.settings, name) / "source.yml"
         world.environment[f"DATAMOAT_UPSTREAM_{name.upper()}"] = f"http://127.0.0.1:{world.upstream.port}"
