@@ -1,5 +1,6 @@
 """Every number in the report is the mart's, and the page loads, runs and hides nothing."""
 
+import importlib.util
 import json
 import re
 import shutil
@@ -15,14 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests import pictures
 
-from datamoat.errors import ContentError
+from datamoat.errors import ContentError, UsageError
 from datamoat.project.python_models import load
 from datamoat.project.yaml_files import read_yaml
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import open_published
 from datamoat.views.panels import SURE, Filled, Panel, exact_text, fill_panel, read_panels, words
 from datamoat.views.picture import NARROW, OURS, WIDE, draw_png, words_of
-from datamoat.views.report import SHOWN_ROWS, write_report
+from datamoat.views.report import SHOWN_ROWS, check_drawing, write_report
 from moat.link.rule import two_digits
 
 pytest.importorskip("altair")
@@ -392,3 +393,11 @@ def test_a_broken_panel_is_named(
         read_panels(replace(published, content=tmp_path).content, con)
     assert message in str(failure.value)
     assert "1_broken.py" in str(failure.value)
+
+
+@pytest.mark.parametrize("missing", ["altair", "vl_convert"])
+def test_without_either_library_that_draws_the_step_to_take_is_named(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else found(name))
+    with pytest.raises(UsageError, match=r"install datamoat\[reports\]"):
+        check_drawing()

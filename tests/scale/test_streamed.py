@@ -1,6 +1,7 @@
 """Parts of streamed sources: counted exactly, in whatever state they come, and nothing stored of what is not right."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -24,7 +25,7 @@ from tests.scale.publisher_days import FULL, aggregate_day, write_day
 
 from datamoat.errors import ContentError, PublishRefusedError, SourceChangedError, SourceUnavailableError, UsageError
 from datamoat.ingest import archives, streamed
-from datamoat.ingest.counting import PartFile, count_part
+from datamoat.ingest.counting import PartFile, _identity, count_part
 from datamoat.ingest.landings import landing_rows, raw_relations
 from datamoat.ingest.part_receipts import counts_sql, read_receipts, served
 from datamoat.ingest.streamed import Due, add_file, fetch_and_count, parts_due
@@ -502,3 +503,15 @@ def test_counts_that_are_missing_are_named(settings: Settings, aggregates: Sourc
     with pytest.raises(ContentError, match=f"counts of {path.name} are missing"):
         raw_relations(settings, [aggregates])
     assert replace(receipt, n_listed=1).snapshot_id == receipt.snapshot_id
+
+
+def test_an_address_is_for_spark_and_a_file_that_is_none_is_named(tmp_path: Path) -> None:
+    def part(path: str) -> PartFile:
+        return PartFile("day", path, "part", "file:part", None, None)
+
+    with pytest.raises(UsageError, match=r"(?s)only Spark reads an address.*--engine spark --remote"):
+        _identity(part("s3://bucket/part"), None, "")
+    with pytest.raises(UsageError, match="no such file"):
+        _identity(part(str(tmp_path / "none")), None, "")
+    (tmp_path / "part").write_bytes(b"abc")
+    assert _identity(part(str(tmp_path / "part")), None, "") == (hashlib.sha256(b"abc").hexdigest(), 3)

@@ -53,6 +53,7 @@ BOARD = (1000.0, 1010.0, 1020.0, 1030.0, 1040.0, 1050.0, 1060.0, 1070.0, 1080.0,
 
 def test_all_ratings_at_one_value_are_gone_from_three_entries_on() -> None:
     assert "every rating is 1000: the ratings are gone" in scored(rated(1000, 1100, 1200), rated(1000, 1000, 1000)).reason
+    assert "every rating is 1000: the ratings are gone" in scored(rated(1000, 1000.5, 1001), rated(1000, 1000, 1000)).reason
     assert "gone" not in scored(rated(1000, 1005), rated(1002, 1002)).reason
     assert "gone" not in scored(rated(1000, 1000, 1000), rated(1000, 1000, 1000)).reason
     assert "gone" not in scored(rated(1000, 1100, 1200), rated(1000, 1100, 1200.5)).reason

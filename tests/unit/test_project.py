@@ -11,7 +11,7 @@ import yaml
 from datamoat.build.bind import bind_models
 from datamoat.build.run import build_models
 from datamoat.errors import ContentError, ModelFailedError
-from datamoat.project.read import read_project
+from datamoat.project.read import content_hash, read_project
 from datamoat.project.reference import read_reference
 from datamoat.project.sources import read_source, read_sources
 from datamoat.publish.audit import check_tables_exist
@@ -117,3 +117,12 @@ def test_a_check_of_no_table_is_refused(tree: Path, edit: Edit) -> None:
     edit("expectations/checks/no_lab_is_nameless.sql", "marts.lab_volume", "marts.lab_volumes")
     with pytest.raises(ContentError, match=r"reads marts\.lab_volumes"):
         check_tables_exist(read_project(tree))
+
+
+@pytest.mark.parametrize("name", [MART, STAGING, POLARS, "transforms/columns.yml", "transforms/build.yml"])
+def test_the_hash_of_the_content_is_of_every_file_that_can_change_a_number(tree: Path, name: str) -> None:
+    before = content_hash(read_project(tree))
+    assert content_hash(read_project(tree)) == before
+    with (tree / name).open("a") as handle:
+        handle.write("# more\n" if not name.endswith(".sql") else "-- more\n")
+    assert content_hash(read_project(tree)) != before
