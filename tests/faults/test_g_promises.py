@@ -18,12 +18,13 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from datamoat.build.record import read_build
 from datamoat.build.run import build_models
 from datamoat.cli.app import app
-from datamoat.errors import ContentError, DatamoatError, ModelFailedError, PublishRefusedError
-from datamoat.ingest.decisions import Choice, Decision, write_decision
+from datamoat.errors import ContentError, DatamoatError, ModelFailedError, PublishRefusedError, UsageError
+from datamoat.ingest.decisions import read_decisions
 from datamoat.ingest.page_monitor import watch_pages
 from datamoat.ingest.terms import changed_terms
 from datamoat.parsing import shown
@@ -101,7 +102,19 @@ def test_a24_changed_terms_are_an_alarm_and_pause_exports_until_a_person_has_rea
     ):
         export_tables(settings, replace=True)
     (receipt,) = changed_terms(settings).values()
-    write_decision(settings, Decision(receipt.snapshot_id, receipt.sha256, Choice.ACCEPT, moment, "ann", "read"))
+    monkeypatch.setenv("DATAMOAT_ROOT", str(settings.content))
+    monkeypatch.setenv("DATAMOAT_DATA", str(settings.data))
+    accept = ["accept", "watched_pages", receipt.snapshot_id, "--by", "ann"]
+    with pytest.raises(UsageError, match="a decision needs a reason"):
+        CliRunner().invoke(app, accept, catch_exceptions=False)
+    with pytest.raises(UsageError, match=rf"no changed page of terms(?s:.*)take one of: {receipt.snapshot_id}"):
+        CliRunner().invoke(app, ["accept", "watched_pages", "other", "--reason", "read"], catch_exceptions=False)
+    assert list(changed_terms(settings)) == ["example_board"]
+    accepted = CliRunner().invoke(app, [*accept, "--reason", "still allowed"])
+    assert accepted.exit_code == 0
+    assert f"the terms in {receipt.snapshot_id} are agreed to" in accepted.stdout
+    (decision,) = read_decisions(settings, "watched_pages").values()
+    assert (decision.sha256, decision.decided_by, decision.reason) == (receipt.sha256, "ann", "still allowed")
     assert changed_terms(settings) == {}
     export_tables(settings, replace=True)
 
