@@ -60,3 +60,13 @@ def test_a_short_or_empty_series_has_no_shift() -> None:
     assert level_shifts(np.array([])) == ()
     assert level_shifts(made(27, 1)) == ()
     assert np.isnan(level(np.full(20, np.nan)))
+
+
+@pytest.mark.parametrize(("apart", "n_found"), [(20, 1), (21, 2)])
+def test_a_smaller_shift_nearer_than_the_gap_to_a_larger_one_is_left_out(apart: int, n_found: int) -> None:
+    values = np.ones(150)
+    values[60:] *= 2
+    values[60 + apart :] *= 5
+    found = level_shifts(values, window=7, gap=21)
+    assert len(found) == n_found
+    assert found[-1].factor == pytest.approx(5)
