@@ -34,6 +34,7 @@ def test_equal_draws_are_combined_by_the_formulas_of_rubin() -> None:
     total = variances.mean() + (1 + 1 / len(estimates)) * estimates.var()
     assert found.se == pytest.approx(np.sqrt(total))
     assert sum(found.interval) / 2 == pytest.approx(found.estimate)
+    assert found.interval[1] - found.estimate == pytest.approx(stats.t.ppf(0.95, found.df) * np.sqrt(total))
 
 
 def alone(base: Floats, y: Floats, fit: Projection, tested: Drawn) -> tuple[Floats, Floats, Floats]:
@@ -62,6 +63,16 @@ def test_the_interval_holds_what_the_likelihood_integrated_over_draws_does_not_r
     assert found.estimate == pytest.approx(at[likelihood.argmax(), 0], abs=0.02)
     inside = at[likelihood >= likelihood.max() - 0.5 * stats.t.ppf(0.95, found.df) ** 2, 0]
     assert found.interval == pytest.approx((inside[0], inside[-1]), abs=0.03)
+
+    def at_one(value: float) -> Floats:
+        return np.asarray(highest - 0.5 * (value - estimates) ** 2 / variances)
+
+    # The delta method: every draw moves the highest point by its share times its slope over the curvature.
+    best, step = found.estimate, 1e-2
+    shares = np.exp(at_one(best) - logsumexp(at_one(best)))
+    slopes = (estimates - best) / variances
+    curvature = -float(np.diff([logsumexp(at_one(best + k * step)) for k in (-1, 0, 1)], 2)[0]) / step**2
+    assert found.mc_se == pytest.approx(float(np.sqrt((shares**2 * slopes**2).sum())) / curvature, rel=1e-3)
     assert 0 < found.mc_se < found.se
 
 
@@ -118,7 +129,7 @@ def test_p_of_permuted_ownership_is_uniform() -> None:
     assert ((counts - 40) ** 2 / 40).sum() < 27.9  # chi-squared with 9 degrees of freedom, 0.1 %
 
 
-def test_random_orders_agree_with_every_order() -> None:
+def test_random_orders_agree_with_every_order(monkeypatch: pytest.MonkeyPatch) -> None:
     field = made_field(10, n_companies=18, n_owners=5)
     null = reml(field.groups, field.base, field.rating)
     labels = (np.arange(18) < 5).astype(float)
@@ -127,6 +138,13 @@ def test_random_orders_agree_with_every_order() -> None:
     assert every.min_p == pytest.approx(1 / 8568)
     again = permute_labels(null, labels[::-1].copy(), 10, seed=2)
     assert again.n_orders == 8568
+    features = np.eye(18)[null.v.groups.company]
+    score, spread = features.T @ null.py, features.T @ null.p(features)
+    rows = np.array([np.isin(np.arange(18), chosen) for chosen in combinations(range(18), 5)], dtype=float)
+    reached = _statistic(rows, score, spread) >= _statistic(labels[None], score, spread) - 1e-9
+    assert every.p == pytest.approx(float(reached.mean()))
+    monkeypatch.setattr("moat.link.effects.CHUNK", 1000)
+    assert permute_labels(null, labels, 10, seed=1) == every
 
 
 def test_the_smallest_p_of_random_orders_is_one_of_all_that_were_tried() -> None:
