@@ -2,6 +2,10 @@
 
 import importlib.util
 import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import duckdb
@@ -10,9 +14,12 @@ import polars as pl
 import pytest
 from scipy import stats
 
+from datamoat.release.bundle import make_release
+from datamoat.release.verify import verify_bundle
 from datamoat.settings import Settings
+from datamoat.storage.files import sha256_of
 from datamoat.storage.warehouse import open_published
-from datamoat.views.sections import as_markdown, read_answer, read_answer_object
+from datamoat.views.sections import FORECAST, as_markdown, read_answer, read_answer_object, read_sections
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +205,36 @@ def test_issued_forecasts_are_for_every_company_on_a_board_and_name_no_listed_mo
     assert con.sql(
         "select count(*) from marts.forecast where not is_retrospective and (model_id is not null or rating is not null)"
     ).fetchall() == [(0,)]
+
+
+def test_a_released_forecast_is_the_printed_one_and_nobody_alters_it_unnoticed(published: Settings, tmp_path: Path) -> None:
+    settings = replace(published, data=tmp_path / "data")
+    shutil.copytree(published.warehouse, settings.warehouse, copy_function=os.link)
+    entry, bundle = make_release(settings, to=tmp_path / "released")
+    forecasts = bundle / "parquet" / "forecast.parquet"
+    with open_published(settings) as con:
+        printed = read_sections(con, settings.content / FORECAST)[0].records
+    knowing = pl.col("forecast_model") == printed[0]["knowing"]
+    released = pl.read_parquet(forecasts).filter(~pl.col("is_retrospective"), knowing).sort("board_id", "company_id")
+    shown = pl.DataFrame(printed).sort("board_id", "company_id")
+    assert released.height == shown.height > 50
+    for quantile in ("p05", "p50", "p95"):
+        np.testing.assert_allclose(released[f"forecast_{quantile}"], shown[f"rating_{quantile}"], atol=0.501)
+    np.testing.assert_allclose(released["leads_probability"], shown["chance_to_lead"], atol=0.00501)
+    assert verify_bundle(settings, bundle).is_good
+    # Another rating in the file, and then its new hash in the list too: each time what was altered is named.
+    pl.read_parquet(forecasts).with_columns(pl.col("forecast_p50") + 50).write_parquet(tmp_path / "altered.parquet")
+    forecasts.unlink()
+    shutil.copyfile(tmp_path / "altered.parquet", forecasts)
+    assert [finding.path for finding in verify_bundle(settings, bundle).findings] == ["parquet/forecast.parquet"]
+    sums = bundle / "SHA256SUMS"
+    lines = [
+        f"{sha256_of(forecasts)}{line[64:]}" if line.endswith("/forecast.parquet") else line
+        for line in sums.read_text().splitlines()
+    ]
+    sums.unlink()
+    sums.write_text("\n".join(lines) + "\n")
+    assert {finding.path for finding in verify_bundle(settings, bundle, entry.checksum).findings} == {"SHA256SUMS"}
 
 
 def test_no_verdict_depends_on_whether_400_or_all_draws_are_used(con: duckdb.DuckDBPyConnection) -> None:
