@@ -167,13 +167,15 @@ def test_a_flipped_sign_in_the_page_is_noticed(
             " fetch('whatif.bin').then(r => r.arrayBuffer())]); window.read = moat.read(about, buffer); }"
         )
         page.evaluate("() => { Object.defineProperty(moat, 'model', {value: window.read}); }")
-        found = []
+        noticed = False
         for set_, wanted in commanded[:6]:
             try:
-                found.append(largest_difference(page, set_, wanted))
-            except Exception as failure:  # noqa: BLE001  (a matrix that cannot be inverted is noticed too)
-                found.append(float("inf") if failure else 0.0)
-    assert not all(difference <= SAME for difference in found)
+                noticed = not largest_difference(page, set_, wanted) <= SAME
+            except Exception:  # noqa: BLE001  (a matrix that cannot be inverted is noticed too)
+                noticed = True
+            if noticed:
+                break
+    assert noticed
 
 
 def test_a_link_keeps_the_setting_and_the_table_moves(browser: Any, address: str) -> None:
