@@ -35,8 +35,8 @@ FACTS = """
             when count(*) filter (where moment = 'now' and verdict = 'true') = count(*) filter (where moment = 'now') then 'true'
             when count(*) filter (where moment = 'now' and verdict = 'false') = count(*) filter (where moment = 'now') then 'false'
             when count(*) filter (where moment = 'now' and verdict in ('true', 'false')) = 0 then 'cannot tell'
-            when count(*) filter (where moment = 'now' and verdict = 'true') = 0 then 'false wherever it can be decided'
-            when count(*) filter (where moment = 'now' and verdict = 'false') = 0 then 'true wherever it can be decided'
+            when count(*) filter (where moment = 'now' and verdict = 'true') = 0 then 'false now wherever it can be decided'
+            when count(*) filter (where moment = 'now' and verdict = 'false') = 0 then 'true now wherever it can be decided'
             else 'differs by board'
         end as now_word,
         max(evidence) filter (where moment = 'now') as evidence
