@@ -108,8 +108,8 @@ docs: run  ## regenerate the generated pages of docs/
 diff: .venv/core  ## compare the published marts with the build before
 	@$(BIN)/datamoat diff
 
-bench: .venv/dev  ## time and memory of the main jobs, medians of 5, in one run
-	@$(BIN)/python tests/bench.py
+bench: .venv/dev  ## time and memory of the main jobs, medians of 5 (RUNS=3 for 3), in one run
+	@RUNS=$(or $(RUNS),5) $(BIN)/python tests/bench.py
 
 lock: pyproject.toml  ## resolve the pinned versions again
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra build --extra agents --extra reports pyproject.toml -o requirements.lock

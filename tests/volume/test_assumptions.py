@@ -11,14 +11,22 @@ from datetime import date
 from itertools import product
 from pathlib import Path
 
+import duckdb
 import numpy as np
+import polars as pl
+import polars.selectors as cs
 import pytest
 
+from datamoat.build.record import read_build
 from datamoat.build.run import build_models
+from datamoat.errors import UsageError
+from datamoat.project.model import Model as ProjectModel
 from datamoat.project.model import Project
+from datamoat.project.python_models import load
 from datamoat.project.read import read_project
 from datamoat.scenarios.rebuild import leading_to
 from datamoat.settings import Settings
+from datamoat.storage.lake import parquet, path_of, view
 from moat.uncertainty.quantiles import Split
 from moat.volume.uploads import Event, Platform, build_loss, build_series, theta_sds
 
@@ -31,6 +39,11 @@ THRESHOLDS = (
 )  # fmt: skip
 # Read, but of today's record no row needs it: no statistic of volume of tier 1 is on record but pairs of removals, whose bias is A053.
 WITHOUT_ROWS = ("obs_bias_volume_t1",)
+ASSUMPTIONS, PRIORS = "staging.stg_reference__assumptions", "intermediate.int_volume__priors"
+OF_THE_FIT = ("int_platform__fit", "int_volume__held_out", "int_volume__priors")
+# Their percentiles reach the fit by the test above; those that only the fit's own file reads are moved by the slow builds below.
+THROUGH_THE_FIT = ("prior_", "obs_", "early_loss", "late_loss", "wide_factor", "reels_share", "dur_mean_reels")
+N_FEW = 48  # draws
 
 
 def assumptions(folder: Path) -> list[dict[str, str]]:
@@ -132,6 +145,103 @@ def test_what_only_one_number_is_read_of_is_fixed(checkout: Path) -> None:
             assert row["distribution"] == "fixed", row["name"]
         if row["distribution"] == "fixed":
             assert row["p05"] == row["p50"] == row["p95"], row["name"]
+
+
+class Readers:
+    """The models that read the table of assumptions besides the fit, each run again with another table on the published lake."""
+
+    def __init__(self, published: Settings) -> None:
+        project = read_project(published.content)
+        self.lake, self.con = published.lake, duckdb.connect()
+        self.models = [model for model in project.models if ASSUMPTIONS in model.reads or PRIORS in model.reads]
+        self.models = [model for model in self.models if model.name not in OF_THE_FIT]
+        as_of = read_build(published.lake).as_of
+        self.taken = {"settings": {**project.build, "n_draws": N_FEW}, "as_of": as_of}
+        self.con.execute(f"set variable as_of = date '{as_of}'")
+        for schema in ("staging", "intermediate", "marts"):
+            self.con.execute(f"create schema {schema}")
+        for name in sorted({read for model in self.models for read in model.reads} - {ASSUMPTIONS, PRIORS}):
+            view(self.con, name, path_of(self.lake, name))
+        self.con.execute(f"create table {ASSUMPTIONS} as from {parquet(path_of(self.lake, ASSUMPTIONS))}")
+        self.con.execute(f"create view {PRIORS} as {next(m.text for m in project.models if m.tables[0].id == PRIORS)}")
+        for model in self.models:
+            assert any(
+                table.layer == "marts" for target in project.models for table in target.tables if leads(project, model, target)
+            )
+        self.before = {model.name: self.result(model) for model in self.models}
+
+    def result(self, model: ProjectModel) -> str:
+        """Return a hash of what a model returns."""
+        if model.is_sql:
+            rows = self.con.execute(f"select bit_xor(md5_number(t::varchar)) as digest from ({model.text}) as t").fetchall()
+            return str(rows)
+        given = {read.split(".")[1]: self.few(read) for read in model.reads}
+        found = load(model.path).model(**given, **{name: self.taken[name] for name in model.constants})
+        frames = found if isinstance(found, dict) else {model.name: found}
+        return str([(name, frame.lazy().collect().hash_rows(0).sum()) for name, frame in sorted(frames.items())])
+
+    def few(self, read: str) -> pl.LazyFrame:
+        """Return a table as a model gets it, with the first of its draws alone."""
+        frame = (
+            self.con.sql(f"from {read}").pl().lazy()
+            if read in {ASSUMPTIONS, PRIORS}
+            else pl.scan_parquet(path_of(self.lake, read))
+        )
+        return frame.with_columns(cs.ends_with("_draws").list.head(N_FEW))
+
+    def changed(self, assumption: str, found: Split) -> bool:
+        """Whether some model returns something else with another distribution."""
+        self.con.execute(f"update {ASSUMPTIONS} set p05 = ?, p50 = ?, p95 = ? where name = ?", [*found[1:], assumption])
+        text = f"\b{assumption}\b"
+        likely = sorted(self.models, key=lambda model: (not re.search(text, model.text), not model.is_sql))
+        return any(self.result(model) != self.before[model.name] for model in likely)
+
+    def restore(self, assumption: str, was: Split) -> None:
+        """Set a distribution back."""
+        self.con.execute(f"update {ASSUMPTIONS} set p05 = ?, p50 = ?, p95 = ? where name = ?", [*was[1:], assumption])
+
+
+def leads(project: Project, model: ProjectModel, target: ProjectModel) -> bool:
+    """Whether a model is among those that a table of another depends on."""
+    return model in leading_to(project, target.tables[0].id).models
+
+
+@pytest.mark.slow
+def test_a_tenth_more_of_any_percentile_changes_what_a_model_returns_that_leads_to_a_mart(published: Settings) -> None:
+    readers, still = Readers(published), []
+    for row in assumptions(published.reference):
+        if row["is_read"] == "false" or row["name"].startswith(THROUGH_THE_FIT):
+            continue
+        was = Split(row["distribution"], *(float(row[end]) for end in ENDS))
+        for end in ENDS if row["distribution"] != "fixed" else ("p50",):
+            if row["name"].startswith(THRESHOLDS):  # moved to a tenth and to ten times
+                tried = [Split("fixed", *(value * factor for value in was[1:])) for factor in (0.1, 10.0)]
+            else:
+                tried = [moved(was, end)]
+            if not any(readers.changed(row["name"], found) for found in tried):
+                still.append(f"{row['name']}.{end}")
+            readers.restore(row["name"], was)
+    assert still == []
+
+
+def test_whatif_writes_every_percentile_that_a_model_reads_and_refuses_the_others(checkout: Path, tmp_path: Path) -> None:
+    volumes = load(checkout / "reports" / "whatif" / "volumes.py")
+    source = checkout / "data" / "reference" / "assumptions.csv"
+    before = assumptions(source.parent)
+    with duckdb.connect() as con:
+        for row in before:
+            for end in ENDS:
+                found = moved(Split(row["distribution"], *(float(row[e]) for e in ENDS)), end)
+                shutil.copyfile(source, tmp_path / source.name)
+                numbers = {row["assumption_id"]: ",".join(map(repr, found[1:]))}
+                if row["is_read"] == "false":
+                    with pytest.raises(UsageError, match=f"no model reads {row['assumption_id']}"):
+                        volumes.change_inputs(tmp_path, numbers, (), con)
+                    continue
+                assert volumes.change_inputs(tmp_path, numbers, (), con) == ["assumptions"]
+                differ = [(a, b) for a, b in zip(before, assumptions(tmp_path), strict=True) if a != b]
+                assert [a["assumption_id"] for a, _ in differ] == [row["assumption_id"]]
+                assert [float(differ[0][1][e]) for e in ENDS] == [float(value) for value in found[1:]]
 
 
 @pytest.fixture(scope="module")
