@@ -1,4 +1,4 @@
-"""What `datamoat whatif` says changes is what changes when the table of assumptions is edited and everything is built again."""
+"""The rows that `datamoat whatif` reports as changed are those that change when the table of assumptions is edited and all is built."""
 
 import csv
 import json
