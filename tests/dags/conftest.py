@@ -269,7 +269,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> World
         "DATAMOAT_ALLOW_LOOPBACK": "1",
         **{f"DATAMOAT_UPSTREAM_{name.upper()}": here for name in (*BOARDS, "watched_pages")},
         "DATAMOAT_WEBHOOK": f"{here}/hook?token={CANARY}-hook",
-        "DATAMOAT_LATE_MINUTES": "0.3",
+        "DATAMOAT_LATE_MINUTES": "1",
         "EXAMPLE_API_KEY": f"{CANARY}-key",
         "AIRFLOW_CONN_PUBLISHER": f"https://reader:{CANARY}-userinfo@example.org/?token={CANARY}-query",
         "AIRFLOW_HOME": str(root / "airflow"),
