@@ -17,7 +17,6 @@ caveats:
 with constants as (
     select
         max(p50) filter (where name = 'limit_users') as limit_users,
-        max(p50) filter (where name = 'limit_uploads_per_user_per_day') as limit_rate,
         max(p50) filter (where name = 'limit_duration_seconds') as limit_duration,
         max(p50) filter (where name = 'about_extra_sd') as about_sd,
         max(p50) filter (where name = 'works_extra_sd') as works_sd,
