@@ -21,6 +21,7 @@ SAME = 1e-9  # two statistics that differ by less are the same but for rounding
 STATIC = 1e-10
 NEGLIGIBLE = 40.0  # a draw whose likelihood is exp(-40) of the best one does not matter
 FINE = 1e-9  # estimates and ends of intervals are found to this share of a standard error
+APART = 1e-8  # share of a regressor's information that the others of its draw must leave
 SMALL = 1e-7  # a column of length one that adds less than this is a combination of others
 
 
@@ -124,7 +125,8 @@ class _Draws:
     Attributes:
         coefficient: Its generalised least squares estimate.
         variance: The variance of that.
-        log_mass: Logarithm of the likelihood integrated over all tested coefficients, up to a constant.
+        log_mass: Logarithm of the likelihood integrated over all tested coefficients, up to a constant; minus infinity where the
+            tested regressors of a draw are one number, which decides neither coefficient.
     """
 
     coefficient: Floats
@@ -138,10 +140,15 @@ class _Draws:
         left = np.tensordot(tested.basis.T @ controlled.p(tested.basis), tested.values, 1)
         gram = np.einsum("rmk,rml->mkl", tested.values, left)
         score = np.tensordot(tested.basis.T @ controlled.py, tested.values, 1)
+        size = np.sqrt(np.maximum(np.einsum("mkk->mk", gram), STATIC))
+        are_one = np.linalg.det(gram / (size[:, :, None] * size[:, None, :])) < APART
+        if are_one.all():
+            raise np.linalg.LinAlgError("no draw separates the tested regressors: test one of them")
+        gram[are_one] = np.eye(gram.shape[1])
         covariances = np.linalg.inv(gram)
         drawn = np.einsum("mkl,ml->mk", covariances, score)
         log_mass = 0.5 * (np.einsum("mk,mk->m", drawn, score) - np.linalg.slogdet(gram)[1])
-        return cls(drawn[:, -1], covariances[:, -1, -1], log_mass)
+        return cls(drawn[:, -1], covariances[:, -1, -1], np.where(are_one, -np.inf, log_mass))
 
     @cached_property
     def weights(self) -> Floats:
@@ -203,9 +210,10 @@ def _integrated(draws: _Draws, df: float) -> Effect:
 
 def _counted_equally(draws: _Draws, df: float) -> Effect:
     """Combine draws by Rubin's rules (1987), with the degrees of freedom of Barnard and Rubin (1999)."""
-    n = len(draws.coefficient)
-    estimate, within = float(draws.coefficient.mean()), float(draws.variance.mean())
-    between = float(draws.coefficient.var())
+    counts = np.isfinite(draws.log_mass)
+    coefficient, n = draws.coefficient[counts], int(counts.sum())
+    estimate, within = float(coefficient.mean()), float(draws.variance[counts].mean())
+    between = float(coefficient.var())
     df = _combined_df(df, within, between, n)
     half = float(stats.t.ppf(0.95, df) * np.sqrt(within + (1 + 1 / n) * between))
     sd = float(np.sqrt(between))

@@ -50,6 +50,31 @@ def alone(base: Floats, y: Floats, fit: Projection, tested: Drawn) -> tuple[Floa
     return estimates, variances, highest
 
 
+@pytest.mark.parametrize("is_integrated", [True, False])
+@pytest.mark.parametrize("left", [0.0, 1e-9])
+def test_a_draw_in_which_hours_and_shares_are_one_number_says_nothing(is_integrated: bool, left: float) -> None:
+    field = made_field(1)
+    field = replace(field, rating=ratings(field, np.random.default_rng(5), amount=30.0))
+    tested = field.drawn(field.hours.log_hours, field.hours.log_share)
+    base = np.hstack([field.base, field.owns[:, None]])
+    values = tested.values.copy()
+    values[:, 0, 1] = 2 * values[:, 0, 0] + left * values[:, 0, 1]
+    found, _ = coefficient(field.groups, base, field.rating, Drawn(tested.basis, values), is_integrated=is_integrated)
+    without, _ = coefficient(field.groups, base, field.rating, Drawn(tested.basis, values[:, 1:]), is_integrated=is_integrated)
+    close = 0.1 * without.se
+    assert (found.estimate, *found.interval) == pytest.approx((without.estimate, *without.interval), abs=close)
+    assert found.se == pytest.approx(without.se, rel=0.05)
+
+
+def test_regressors_that_are_one_number_in_every_draw_are_refused() -> None:
+    field = made_field(1)
+    hours = field.drawn(field.hours.log_hours).values
+    twice = Drawn(field.drawn(field.hours.log_hours).basis, np.concatenate([hours, 2 * hours], axis=2))
+    base = np.hstack([field.base, field.owns[:, None]])
+    with pytest.raises(np.linalg.LinAlgError):
+        coefficient(field.groups, base, field.rating, twice)
+
+
 def test_the_interval_holds_what_the_likelihood_integrated_over_draws_does_not_rule_out() -> None:
     # By brute force: the likelihood of 20,001 values in every draw, with full matrices.
     field = made_field(1, n_owners=8)
