@@ -79,7 +79,11 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Permuted:
-    """A permutation test: two-sided p, the smallest p that so few companies allow, and how many orders were tried."""
+    """A permutation test: two-sided p, the smallest p that any order has, and how many orders were tried.
+
+    Where all orders are tried, those that tie for the largest statistic count together: companies whose amounts are alike
+    can be exchanged without a change, so that the smallest p is above one order in all.
+    """
 
     p: float
     min_p: float
@@ -283,11 +287,11 @@ def permute_labels(null: Projection, labels: Floats, n_random: int, seed: int) -
         p = (int((_subset_statistic(orders, score, spread) >= observed - SAME).sum()) + 1) / (n_random + 1)
         if abs(p - LIMIT) > NEAR or n_orders > MOST_SUBSETS:
             return Permuted(p, max(1 / n_orders, 1 / (n_random + 1)), n_random)
-    reached, subsets = 0, _subsets(n, k)
+    subsets, statistics = _subsets(n, k), np.empty(n_orders)
     for start in range(0, n_orders, CHUNK):
         chosen = subsets[start : start + CHUNK].astype(np.intp)
-        reached += int((_subset_statistic(chosen, score, spread) >= observed - SAME).sum())
-    return Permuted(reached / n_orders, 1 / n_orders, n_orders)
+        statistics[start : start + CHUNK] = _subset_statistic(chosen, score, spread)
+    return _of_every_order(statistics, observed)
 
 
 def permute_paths(null: Projection, member: Indices, paths: Floats, n_random: int, seed: int) -> Permuted:
@@ -308,10 +312,17 @@ def permute_paths(null: Projection, member: Indices, paths: Floats, n_random: in
     score, spread = features.T @ null.py, features.T @ null.p(features)
     orders, n_orders = _path_orders(k, n_random, seed), factorial(k)
     observed = _statistic(np.eye(k).reshape(1, -1), score, spread)[0]
-    reached = int((_statistic(orders, score, spread) >= observed - SAME).sum())
+    statistics = _statistic(orders, score, spread)
     if n_orders <= MOST_ORDERS:
-        return Permuted(reached / n_orders, 1 / n_orders, n_orders)
+        return _of_every_order(statistics, observed)
+    reached = int((statistics >= observed - SAME).sum())
     return Permuted((reached + 1) / (n_random + 1), 1 / (n_random + 1), n_random)
+
+
+def _of_every_order(statistics: Floats, observed: float) -> Permuted:
+    """Return the test whose statistic is that of every order."""
+    n = len(statistics)
+    return Permuted(int((statistics >= observed - SAME).sum()) / n, int((statistics >= statistics.max() - SAME).sum()) / n, n)
 
 
 def _statistic(rows: Floats, score: Floats, spread: Floats) -> Floats:
@@ -345,8 +356,8 @@ def sign_flips(totals: Floats, n_random: int, rng: np.random.Generator) -> Permu
         signs = 1.0 - 2.0 * ((np.arange(n_orders)[:, None] >> np.arange(len(totals))) & 1)
     else:
         signs = rng.choice([-1.0, 1.0], size=(n_random, len(totals)))
-    reached = int((np.abs(signs @ totals) >= abs(totals.sum()) - SAME).sum())
-    is_complete = n_orders <= MOST_ORDERS
-    return Permuted(
-        reached / n_orders if is_complete else (reached + 1) / (n_random + 1), max(2 / n_orders, 1 / (n_random + 1)), len(signs)
-    )
+    statistics, observed = np.abs(signs @ totals), abs(float(totals.sum()))
+    if n_orders <= MOST_ORDERS:
+        return _of_every_order(statistics, observed)
+    reached = int((statistics >= observed - SAME).sum())
+    return Permuted((reached + 1) / (n_random + 1), max(2 / n_orders, 1 / (n_random + 1)), n_random)

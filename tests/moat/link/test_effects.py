@@ -195,6 +195,21 @@ def test_amounts_of_six_owners_have_720_orders() -> None:
     assert 1 / 720 <= found.p <= 1
 
 
+def test_owners_whose_amounts_are_alike_make_the_smallest_p_larger() -> None:
+    field = made_field(11)
+    base = np.hstack([field.base, field.owns[:, None]])
+    paths = field.paths(field.hours.log_hours).copy()
+    paths[:, [0, 2, 4]] = paths[:, [0]]  # six orders of three owners are one
+    found = permute_paths(reml(field.groups, base, field.rating), field.member, paths, 99, seed=1)
+    assert found.min_p == pytest.approx(6 / 720)
+    assert found.p * 120 == pytest.approx(round(found.p * 120))
+
+
+def test_a_family_without_a_dose_does_not_make_the_smallest_p_smaller() -> None:
+    found = sign_flips(np.array([1.0, 2.0, 3.0, 0.0]), 99, np.random.default_rng(0))
+    assert (found.p, found.min_p) == (4 / 16, 4 / 16)
+
+
 def test_signs_of_four_families_cannot_go_below_one_eighth() -> None:
     found = sign_flips(np.array([1.0, 2.0, 3.0, 4.0]), 99, np.random.default_rng(0))
     assert (found.p, found.min_p) == (2 / 16, 2 / 16)
