@@ -12,7 +12,10 @@ with differing as (
             when answers.estimate is null then 'cannot_tell'
             when
                 answers.verdict_reason = 'vanishes_with_size'
-                and coalesce(answers.estimate < answers.estimate_without_size / 3, answers.question_id = 'prediction')
+                and coalesce(
+                    answers.estimate < answers.estimate_without_size / 3 and sized.estimate_p05 > 0 and sized.p_permutation < 0.05,
+                    answers.question_id = 'prediction' and answers.estimate_p05 > 0 and answers.p_permutation < 0.05
+                )
                 then 'not_supported'
             when answers.estimate_p05 > 0 and answers.p_permutation < 0.05 then 'supported'
             when answers.estimate_p95 < answers.smallest_effect then 'not_supported'
@@ -23,8 +26,16 @@ with differing as (
             where perturbed.verdict <> answers.verdict
             or answers.verdict = 'supported'
             and not coalesce(perturbed.estimate_p05 > 0 and perturbed.p_permutation < 0.05, false)
-        ) as n_other
+        ) as n_other,
+        count(perturbed.perturbation) filter (where perturbed.verdict <> verdict_alone) as n_differing
     from marts.moat_answer as answers
+    left join marts.moat_effect as sized
+        on
+            answers.as_of_kind = sized.as_of_kind
+            and answers.as_of_on = sized.as_of_on
+            and answers.question_id = 'size'
+            and sized.board_id = 'all'
+            and sized.specification_id = 'owning_where_size_is_known'
     left join marts.moat_robustness as perturbed
         on
             answers.as_of_kind = perturbed.as_of_kind
@@ -45,3 +56,6 @@ from differing
 where
     verdict <> 'cannot_tell'
     and (verdict <> verdict_alone or n_other > 0 or n_rows = 0 and question_id <> 'dose')
+    or verdict = 'cannot_tell'
+    and verdict_alone <> 'cannot_tell'
+    and n_differing = 0

@@ -1,5 +1,5 @@
 /*---
-description: Forecasts of the next entry on each board, issued before it is listed; the chance that it is rated above every entry listed on that day
+description: Forecasts of the next entry on each board, from captures up to captured_until and frozen by the release; the chance that it is rated above every entry listed on that day
 ---*/
 
 select
@@ -9,7 +9,7 @@ select
     round(forecast_p50)::integer as rating,
     round(forecast_p05)::integer || ' to ' || round(forecast_p95)::integer as interval_90,
     round(100 * leads_probability)::integer as leads_percent,
-    issued_on
+    captured_until
 from marts.forecast
 where not is_retrospective and forecast_model = (
         select forecast_model from marts.forecast_score

@@ -8,7 +8,7 @@ from datamoat.views.panels import Panel, words
 
 ROWS = """
     select
-        question, as_of_kind, as_of_on, unit, smallest_effect, estimate, estimate_p05, estimate_p95, p_permutation, verdict, n_companies,
+        question_id, question, as_of_kind, as_of_on, unit, smallest_effect, estimate, estimate_p05, estimate_p95, p_permutation, verdict, n_companies,
         n_owners
     from marts.moat_answer
     where as_of_kind in ('newest', 'story') and estimate is not null
@@ -16,24 +16,31 @@ ROWS = """
 """
 FACTS = """
     with now as (from marts.moat_answer where as_of_kind = 'newest'),
-    owning as (
-        select *, greatest((estimate_p95 - estimate_p05) / 3.29, 1e-9) as se from now where question_id = 'owning'
+    sized as (
+        from marts.moat_effect where as_of_kind = 'newest' and board_id = 'all' and specification_id = 'owning_where_size_is_known'
     )
     select
         o.estimate as owning, o.estimate_p05 as owning_low, o.estimate_p95 as owning_high, o.n_owners, o.n_companies, o.as_of_on, o.sentence,
-        s.estimate as sized, s.estimate_p05 as sized_low, s.estimate_p95 as sized_high, s.estimate_without_size as unsized, s.n_companies as n_sized,
+        s.estimate as sized, s.estimate_p05 as sized_low, s.estimate_p95 as sized_high, s.n_companies as n_sized,
+        e.estimate as unsized, e.estimate_p05 as unsized_low, e.estimate_p95 as unsized_high,
         (select count(*) filter (where verdict <> 'cannot_tell') from now) as n_decided,
         (select count(*) from now) as n_questions,
-        1 / (1 + exp(-1.702 * o.estimate / o.se)) as title_probability,
+        (o.verdict <> 'cannot_tell')::double as title_probability,
         case
             when a.verdict = 'supported' and s.verdict = 'supported' then 'and more video goes with higher ratings'
             else 'but whether video is the reason is unclear'
         end as reason
-    from owning as o, (from now where question_id = 'size') as s, (from now where question_id = 'amount') as a
+    from (from now where question_id = 'owning') as o, (from now where question_id = 'size') as s,
+        (from now where question_id = 'amount') as a, sized as e
 """
+TITLES = {  # by the verdict on the newest captures
+    "supported": "Owners of video platforms rate {owning:two} points higher, {reason}",
+    "not_supported": "Owners of video platforms do not rate higher by an amount that matters",
+    "cannot_tell": "Whether owners of video platforms rate higher is unclear",
+}
 CITATIONS = "select citation_ids from marts.moat_answer where as_of_kind in ('newest', 'story')"
 HEADINGS = (
-    "question", "captures", "as of", "unit", "smallest effect of interest", "estimate|e", "5 %|e", "95 %|e", "p|e", "verdict|word", "companies",
+    "question id", "question", "captures", "as of", "unit", "smallest effect of interest", "estimate|e", "5 %|e", "95 %|e", "p|e", "verdict|word", "companies",
     "owners",
 )  # fmt: skip
 KINDS = {"newest": "newest captures", "story": "day of the story"}
@@ -44,6 +51,9 @@ def panels(con: Any, style: Any) -> list[Panel]:
     """Return the panel."""
     relation = con.sql(ROWS)
     rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+    verdict = next(
+        (row["verdict"] for row in rows if row["as_of_kind"] == "newest" and row["question_id"] == "owning"), "cannot_tell"
+    )
     reach = max(max(-row["estimate_p05"], row["estimate_p95"]) / row["smallest_effect"] for row in rows) * 1.04
     low = max(-row["estimate_p05"] / row["smallest_effect"] for row in rows) * 1.08
 
@@ -69,17 +79,18 @@ def panels(con: Any, style: Any) -> list[Panel]:
     return [
         Panel(
             "questions",
-            "Owners of video platforms rate {owning:two} points higher, {reason}",
-            "Whether owners of video platforms rate higher is unclear",
+            TITLES[verdict],
+            TITLES["cannot_tell"],
             "Estimates with 90 % intervals; shaded: smaller than the smallest effect of interest",
             (
                 "{sentence}",
                 (
                     "Each row is one question. The dark mark is the newest captures, the light one the day of the story; lines are 90 %"
                     " intervals. One model over all ranked entries of the four primary boards: {n_companies:n} companies, of which"
-                    " {n_owners:n} own a platform. Owners are {owning:e} points ahead ({owning_low:e} to {owning_high:e}); over"
-                    " the {n_sized:n} companies whose size is known {unsized:e}, and beside others of their size {sized:e} ({sized_low:e} to"
-                    " {sized_high:e}). Release date, open weights, sound, speed tier and"
+                    " {n_owners:n} own a platform. Estimates: owners are {owning:e} points ahead ({owning_low:e} to {owning_high:e}); over the"
+                    " {n_sized:n} companies whose size is known {unsized:e} ({unsized_low:e} to {unsized_high:e}), and beside others of"
+                    " their size {sized:e} ({sized_low:e} to {sized_high:e})."
+                    " Release date, open weights, sound, speed tier and"
                     " resolution are controlled for. {n_decided:n} of {n_questions:n} verdicts are other than cannot tell; such a verdict is"
                     " the same under every perturbation of marts.moat_robustness."
                 ),
@@ -108,7 +119,7 @@ def _group(
                 "at": names.index(row["question"]) + (-1 if is_new else 1) * (GAP if is_wide else GAP / 2) + (0.0 if is_wide else 0.2),
                 "x": row["estimate"], "low": row["estimate_p05"], "high": row["estimate_p95"], "is_new": is_new,
                 "label": found if is_wide else f"{'now' if is_new else 'story day'} {found}",
-                "title": f"{KINDS[row['as_of_kind']]}, {row['as_of_on'].isoformat()}",
+                "day": f"{KINDS[row['as_of_kind']]}, {row['as_of_on'].isoformat()}",
             }
         )  # fmt: skip
     scale = alt.Scale(domain=[-reach[0] * smallest, reach[1] * smallest], nice=False, zero=False)
@@ -128,13 +139,12 @@ def _group(
     y = alt.Y("at:Q", scale=y_scale, axis=None)
     ink = alt.condition("datum.is_new", alt.value(style.INK), alt.value(style.QUIET))
     strong = alt.condition("datum.is_new", alt.value(style.ACCENT), alt.value(style.GREY))
-    # On a phone the words of a question stand above its marks: shade and zero are drawn beside the marks alone.
-    rows_of_marks = [(-0.5, len(names) - 0.5)] if is_wide else [(n + 0.02, n + 0.4) for n in range(len(names))]
-    behind = alt.Chart(
-        alt.Data(values=[{"from": -smallest, "to": smallest, "zero": 0, "at": at, "end": end} for at, end in rows_of_marks])
+    band = alt.Chart(alt.Data(values=[{"from": -smallest, "to": smallest}])).mark_rect(color=style.SHADE, opacity=1).encode(
+        x=alt.X("from:Q", scale=scale), x2="to:Q"
+    )  # fmt: skip
+    zero = (
+        alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=style.INK, strokeWidth=1).encode(x=alt.X("zero:Q", scale=scale))
     )
-    band = behind.mark_rect(color=style.SHADE, opacity=1).encode(x=alt.X("from:Q", scale=scale), x2="to:Q", y=y, y2="end:Q")
-    zero = behind.mark_rule(color=style.INK, strokeWidth=1).encode(x=alt.X("zero:Q", scale=scale), y=y, y2="end:Q")
     spread = base.mark_rule().encode(
         x=alt.X("low:Q", scale=scale), x2="high:Q", y=y, color=strong,
         strokeWidth=alt.condition("datum.is_new", alt.value(3.5), alt.value(1.5)),
@@ -169,7 +179,7 @@ def _group(
         layers += [
             key.transform_filter(f"datum.is_new === {str(is_new).lower()}")
             .mark_text(align="left", baseline="middle", dy=-12 if is_new else 13, fontSize=11)
-            .encode(x=alt.X("low:Q", scale=scale), y=y, text="title:N", color=strong)
+            .encode(x=alt.X("low:Q", scale=scale), y=y, text="day:N", color=strong)
             for is_new in (True, False)
         ]
     return alt.layer(*layers).properties(width=own, height=(54 if is_wide else 96) * len(names))

@@ -1,12 +1,12 @@
 /*---
-description: Forecasts of the next entry of every company on each board, issued before it is listed, by the kind of knowledge that predicted best so far
+description: Forecasts of the next entry of every company on each board, from captures up to captured_until and frozen by the release, by the kind of knowledge that predicted best so far
 ---*/
 
 select
     board_id,
     company_id,
     forecast_model as knowing,
-    issued_on,
+    captured_until,
     round(forecast_p05)::integer as rating_p05,
     round(forecast_p50)::integer as rating_p50,
     round(forecast_p95)::integer as rating_p95,

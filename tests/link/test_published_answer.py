@@ -165,7 +165,7 @@ def test_quantiles_for_other_tools_are_those_of_the_forecasts_and_have_their_rat
     frame = con.sql(
         """
         select q.*, f.forecast_mean, f.forecast_scale, f.degrees_of_freedom, f.rating, o.oracle_value
-        from marts.forecast_quantile as q join marts.forecast as f using (forecast_model, board_id, entry_key, issued_on)
+        from marts.forecast_quantile as q join marts.forecast as f using (forecast_model, board_id, entry_key, captured_until)
         left join marts.forecast_oracle as o using (board_id, entry_key)
         """
     ).pl()

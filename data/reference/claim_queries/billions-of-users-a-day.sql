@@ -1,7 +1,7 @@
 with short as (
     select distinct platform_id
     from marts.platform_volume
-    where platform_class = 'short' and is_in_totals
+    where platform_class = 'short'
 ),
 
 newest as (

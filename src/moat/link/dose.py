@@ -20,7 +20,7 @@ class Dose:
         p05: Lower end of its 90 % interval, from t with one degree less than families.
         p95: Upper end.
         test: Test by turning the signs of families.
-        n_families: Families with a ratio of their data.
+        n_families: Families whose data changed.
     """
 
     estimate: float
@@ -31,7 +31,7 @@ class Dose:
 
 
 def slope(change: Floats, expected: Floats, doublings: Floats, family: Indices, seed: int) -> Dose | None:
-    """Return the slope of what the date trend does not explain on doublings of data, or None for fewer than three families.
+    """Return the slope of what the date trend does not explain on doublings of data, or None for fewer than three families whose data changed.
 
     Boards of a family are averaged, so that a family counts once.
 
@@ -42,6 +42,8 @@ def slope(change: Floats, expected: Floats, doublings: Floats, family: Indices, 
         family: Family of each pair, an index.
         seed: Of the random signs.
     """
+    changed = doublings != 0
+    change, expected, doublings, family = change[changed], expected[changed], doublings[changed], family[changed]
     names, index = np.unique(family, return_inverse=True)
     if len(names) < FEWEST_FAMILIES:
         return None

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 
@@ -10,8 +12,12 @@ from moat.link.field import Field, Flags, Hours
 from moat.link.mixed import Floats
 from moat.link.questions import Question
 
-ALL: tuple[Question, ...] = ("owning", "amount", "short", "size")
-VOLUME: tuple[Question, ...] = ("amount", "short")
+Asked = Question | Literal["prediction"]
+MODELLED: tuple[Asked, ...] = ("owning", "amount", "short", "size")
+ALL: tuple[Asked, ...] = (*MODELLED, "prediction")
+DRAWN: tuple[Asked, ...] = ("amount", "short")
+VOLUME: tuple[Asked, ...] = (*DRAWN, "prediction")
+SIZED: tuple[Asked, ...] = ("size", "prediction")
 REACHES = (0.1, 1.0)
 WEB_FACTORS = (10.0, 0.1)
 N_BLOCKS = 10
@@ -30,7 +36,7 @@ class Perturbation:
     """
 
     name: str
-    questions: tuple[Question, ...]
+    questions: tuple[Asked, ...]
     changed: Callable[[], Field]
 
 
@@ -50,6 +56,8 @@ class Context:
         first: Ratings and standard errors of the first capture of each entry on its scale, shape (n, 2).
         log_revenue: Base-10 logarithm of revenue at release, shape (n,); NaN where unknown.
         is_size_later: Whether the size became public after release only, shape (n,).
+        is_expense: Whether the size is a stated R&D expense, shape (n,).
+        is_contested: Whether a fair reader might count the company otherwise, as owner or as none, shape (n,).
     """
 
     companies: Sequence[str]
@@ -57,22 +65,28 @@ class Context:
     owners: Sequence[str]
     unobserved: Flags
     reached: Floats
-    contested: Mapping[str, tuple[Floats, bool]]
-    unverified: Mapping[str, Floats]
     first: Floats
     log_revenue: Floats
     is_size_later: Flags
+    is_expense: Flags
+    is_contested: Flags
+    contested: Mapping[str, tuple[Floats, bool]] = MappingProxyType({})
+    unverified: Mapping[str, Floats] = MappingProxyType({})
 
 
 def perturbations(field: Field, context: Context) -> Iterator[Perturbation]:
     """Return every perturbation that applies to a field, in a fixed order."""
     for company in np.unique(field.company):
-        yield Perturbation(f"without {context.companies[company]}", ALL, partial(field.only, field.company != company))
+        yield Perturbation(f"without {context.companies[company]}", MODELLED, partial(field.only, field.company != company))
     for board in np.unique(field.board):
-        yield Perturbation(f"without {context.boards[board]}", ALL, partial(field.only, field.board != board))
+        yield Perturbation(f"without {context.boards[board]}", MODELLED, partial(field.only, field.board != board))
     seen = field.has_hours & ~np.isin(field.owner, np.flatnonzero(context.unobserved))
     if not seen.all():
         yield Perturbation("without owners that have no observation", ALL, partial(field.only, seen))
+    for company in np.unique(field.company[context.is_contested]):
+        chosen = context.is_contested & (field.company == company)
+        other = "no owner" if field.is_owner[chosen].any() else "an owner"
+        yield Perturbation(f"{context.companies[company]} counts as {other} of a platform", ALL, partial(_flipped, field, chosen))
     for platform, share in context.unverified.items():
         if share[field.members].any():
             yield Perturbation(f"{platform} not owned (ownership unverified)", ALL, partial(_disowned, field, share))
@@ -81,13 +95,13 @@ def perturbations(field: Field, context: Context) -> Iterator[Perturbation]:
     yield Perturbation("first capture of each entry", ALL, partial(replace, field, **first))
     for name, hours, questions in _volumes(field, context):
         yield Perturbation(name, questions, partial(replace, field, hours=hours))
-    yield Perturbation("R&D expense only", ("size",), partial(field.only, ~field.is_funding))
+    yield Perturbation("R&D expense only", SIZED, partial(field.only, context.is_expense))
     revenue = {"log_size": context.log_revenue, "is_funding": np.zeros_like(field.is_funding)}
-    yield Perturbation("revenue for size", ("size",), partial(replace, field, **revenue))
-    yield Perturbation("sizes public before release only", ("size",), partial(field.only, ~context.is_size_later))
+    yield Perturbation("revenue for size", SIZED, partial(replace, field, **revenue))
+    yield Perturbation("sizes public before release only", SIZED, partial(field.only, ~context.is_size_later))
 
 
-def _volumes(field: Field, context: Context) -> Iterator[tuple[str, Hours, tuple[Question, ...]]]:
+def _volumes(field: Field, context: Context) -> Iterator[tuple[str, Hours, tuple[Asked, ...]]]:
     """Return the perturbations of hours: name, hours and the questions they can move."""
     hours = field.hours
     for owner in field.members:
@@ -105,8 +119,8 @@ def _volumes(field: Field, context: Context) -> Iterator[tuple[str, Hours, tuple
         yield f"public web times {factor:g}", replace(hours, other=hours.other * factor), VOLUME
     for block in range(N_BLOCKS):
         chosen = np.arange(block, hours.own.shape[2], N_BLOCKS)
-        yield f"draws: set {block + 1} of {N_BLOCKS}", hours.drawn(chosen), VOLUME
-    yield f"draws: the first {FEW_DRAWS}", hours.drawn(slice(0, FEW_DRAWS)), VOLUME
+        yield f"draws: set {block + 1} of {N_BLOCKS}", hours.drawn(chosen), DRAWN
+    yield f"draws: the first {FEW_DRAWS}", hours.drawn(slice(0, FEW_DRAWS)), DRAWN
 
 
 def _reaching(hours: Hours, reached: Floats, owner: int, reach: float) -> Hours:
@@ -120,6 +134,11 @@ def _reclassified(hours: Hours, moved: Floats) -> Hours:
     """Return hours where a share of the hours on own platforms moves to short video, or away from it where negative."""
     short = np.clip(hours.own_short + moved[:, :, None] * hours.own, 0.0, hours.own)
     return replace(hours, own_short=short)
+
+
+def _flipped(field: Field, chosen: Flags) -> Field:
+    """Return a field where the chosen entries are of owners if they were not, and the other way round; new owners have no known hours."""
+    return replace(field, is_owner=field.is_owner ^ chosen, owner=np.where(chosen, -1, field.owner))
 
 
 def _disowned(field: Field, share: Floats) -> Field:

@@ -2,15 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from moat.link.field import Field, Hours
 from moat.link.mixed import Floats
+from moat.link.perturb import Context
 
 DAYS_OF_YEAR = 365.25
 EPOCH = date(2026, 1, 1)  # release days are counted from here; any day would do
+MEASURES = (
+    "usable_hours",
+    "short_usable_hours",
+    "usable_first_party_hours",
+    "available_first_party_hours",
+    "first_party_stock_hours",
+)
 CONTROLS = ("is_open_weights", "has_sound", "is_fast_tier", "is_high_resolution")
 
 
@@ -99,3 +108,47 @@ def read_field(panel: pl.DataFrame, owned: Owned) -> Field:
 def names_of(panel: pl.DataFrame, column: str) -> list[str]:
     """Return the names behind the indices of a field."""
     return sorted(panel[column].unique())
+
+
+def known_of_owners(
+    owned: Owned, drawn: pl.DataFrame, evidence: pl.LazyFrame, assumed: pl.LazyFrame, last_month: date
+) -> dict[str, Any]:
+    """Return which owners have no observation and what share of the hours on its platforms each can use, for a context.
+
+    Args:
+        owned: Draws of the owners' hours.
+        drawn: The table they were read from, with all of `MEASURES`.
+        evidence: company_id, month, scenario_id and basis of companies.
+        assumed: assumption_name, draw and assumption_value of assumptions that act after the fit.
+        last_month: Month whose basis counts.
+    """
+    duplicates = (
+        assumed.filter(pl.col("assumption_name") == "dup_share_hours").sort("draw").collect()["assumption_value"].to_numpy()
+    )
+    basis = (
+        evidence.filter(pl.col("scenario_id") == "baseline", pl.col("month") == last_month)
+        .select("company_id", "basis")
+        .collect()
+    )
+    return {
+        "reached": owned.cube(drawn, MEASURES[3]) / (owned.cube(drawn, MEASURES[4]) * (1 - duplicates)),
+        "unobserved": np.array([dict(basis.iter_rows()).get(name) == "prior_only" for name in owned.owners]),
+    }
+
+
+def context_of(panel: pl.DataFrame, owned: Owned, common: dict[str, Any]) -> Context:
+    """Return what the perturbations of a panel need to know.
+
+    Args:
+        panel: Columns of marts.moat_entry, first_rating, first_rating_se and revenue_usd, one row an entry.
+        owned: Draws of the owners' hours.
+        common: What is the same for every choice of captures: fields of `Context`, by name.
+    """
+    entries = {
+        "first": panel.select("first_rating", "first_rating_se").to_numpy(),
+        "log_revenue": panel["revenue_usd"].log10().fill_null(float("nan")).to_numpy(),
+        "is_size_later": panel["is_size_later"].to_numpy(),
+        "is_expense": (panel["size_measure"] == "rd_expense").fill_null(value=False).to_numpy(),
+        "is_contested": panel["is_owner_contested"].to_numpy(),
+    }
+    return Context(names_of(panel, "company_id"), names_of(panel, "board_id"), owned.owners, **entries, **common)

@@ -61,16 +61,6 @@ elsewhere as (
     group by company_id
 ),
 
--- Owning is a fact of the ownership table; whether the platform's volume can be estimated is another.
-owners as (
-    select distinct
-        a.company_id,
-        a.month
-    from intermediate.int_company__platform_access as a
-    inner join staging.stg_reference__volume_series as s on a.platform_id = s.platform_id
-    where s.is_in_totals
-),
-
 common as (
     select
         list(assumption_id) as assumption_ids,
@@ -83,7 +73,7 @@ select
     g.company_id,
     g.month,
     g.scenario_id,
-    w.company_id is not null as owns_platform,
+    coalesce(w.owns_platform, false) as owns_platform,
     o.n_platforms is not null as has_platform,
     coalesce(o.n_platforms, 0) as n_platforms,
     list_sort(list_concat(
@@ -104,7 +94,7 @@ select
 from grid as g
 left join by_company as o
     on g.company_id = o.company_id and g.month = o.month and g.scenario_id = o.scenario_id
-left join owners as w on g.company_id = w.company_id and g.month = w.month
+left join intermediate.int_company__owner as w on g.company_id = w.company_id and g.month = w.month
 inner join elsewhere as e on g.company_id = e.company_id
 asof left join intermediate.int_company__disclosed_pool as d
     on g.company_id = d.company_id and g.month >= d.valid_from

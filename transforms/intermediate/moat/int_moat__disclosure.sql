@@ -1,8 +1,8 @@
 /*---
 description: >
   For each disclosed quantity of training data, what we estimate its company could reach in the month the model came out, and, where the value is in hours of video, how much of that it is.
-  Only verified values are compared, and only models whose release day is known. Raw pools in hours are lower bounds of that estimate and so
-  are compared with nothing.
+  Only verified values are compared, and only models whose release day is known. A raw pool in hours is the least that estimate can be from then on, so that
+  neither it nor any later value of that company is compared.
 grain: [disclosure_id]
 nullable: [value, disclosed_to_available_ratio_p50]
 ---*/
@@ -28,7 +28,7 @@ select
     case
         when
             disclosures.quantity = 'hours' and disclosures.value > 0
-            and (disclosures.stage_kind <> 'raw' or disclosures.bound = 'at_most')
+            and pools.company_id is null
             then disclosures.value / volumes.available_hours_p50
     end as disclosed_to_available_ratio_p50,
     evidence.citation_ids,
@@ -48,4 +48,6 @@ inner join intermediate.int_company__evidence as evidence
         volumes.company_id = evidence.company_id
         and volumes.month = evidence.month
         and volumes.scenario_id = evidence.scenario_id
+asof left join intermediate.int_company__disclosed_pool as pools
+    on disclosures.company_id = pools.company_id and volumes.month >= pools.valid_from
 where disclosures.verification <> 'UNVERIFIED' and releases.released_on is not null

@@ -1,4 +1,4 @@
-"""Pairs of generations of a family whose data are disclosed: the change of rating beyond the date trend, per doubling of the data.
+"""Pairs of generations of a family whose video data are disclosed: the change of rating beyond the date trend, per doubling of the data.
 
 `int_moat__dose` holds the pairs on each board of the newest captures, `int_moat__dosed` the finding of question `dose`.
 """
@@ -16,7 +16,14 @@ from moat.link.tables import CONTROLS, DAYS_OF_YEAR, EPOCH
 SMALLEST = 20.0  # smallest effect of interest, in points per doubling
 FEWEST_DOUBLINGS = 0.1
 DECIMALS = 4
-STAGES = {"pretrain": 0, "filtered": 1, "raw": 2, "finetune": 3, "unstated": 4}  # which disclosed stage counts, first to last
+VIDEO = ("hours", "clips", "videos")  # what counts as data of video; images do not
+STAGES = {
+    "pretrain": 0,
+    "filtered": 1,
+    "raw": 2,
+    "finetune": 3,
+    "unstated": 4,
+}  # of the stages disclosed for both the first counts
 KEY = ("as_of_kind", "as_of_on")
 TABLES = {"int_moat__dose": ("pair_id", "board_id", "captured_on"), "int_moat__dosed": ("as_of_kind", "as_of_on")}
 NULLABLE = ("change_per_doubling", "estimate", "estimate_p05", "estimate_p95", "p_permutation", "min_possible_p")
@@ -32,7 +39,7 @@ def model(
     """Find the pairs of every choice of captures."""
     panel = int_moat__panel.filter(pl.col("board_role") == "primary").sort("board_id", "entry_key").collect()
     pairs = (
-        stg_reference__dose_pairs.filter("is_usable", pl.col("dose_ratio").is_not_null())
+        stg_reference__dose_pairs.filter("is_usable", pl.col("dose_ratio").is_not_null(), pl.col("quantity").is_in(VIDEO))
         .sort(pl.col("stage_kind").replace_strict(STAGES, return_dtype=pl.Int8), "pair_id")
         .unique(["model_id_from", "model_id_to"], keep="first", maintain_order=True)
         .collect()
@@ -80,7 +87,8 @@ def joined_pairs(entries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def finding(joined: pl.DataFrame, seed: int) -> dict[str, Any]:
-    """Return the finding over families."""
+    """Return the finding over families whose data changed: one with as much data as before cannot show what more does."""
+    joined = joined.filter(pl.col("change_per_doubling").is_not_null())
     family = joined["family"].rank("dense").cast(pl.Int64).to_numpy()
     change, expected, doublings = (joined[name].to_numpy() for name in ("rating_change", "expected_change", "n_doublings"))
     found = dose.slope(change, expected, doublings, family, seed)

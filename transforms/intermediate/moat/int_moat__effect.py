@@ -15,20 +15,13 @@ from moat.link.field import Field
 from moat.link.mixed import Floats
 from moat.link.perturb import Context, perturbations
 from moat.link.questions import Finding, Question, design, find
-from moat.link.tables import Owned, names_of, read_field, read_hours
+from moat.link.tables import MEASURES, Owned, context_of, known_of_owners, read_field, read_hours
 
 CACHE = True
-CONTESTED = ("x", "taobao", "facebook")  # platforms that a fair reader might call short or not
+CONTESTED = ("x", "facebook")  # platforms that a fair reader might call short or not
 SMALLEST = 20.0  # smallest effect of interest, in points: about six weeks of progress
 N_RANDOM = 9_999  # random orders of companies, where there are too many to try all
 DECIMALS = 4
-MEASURES = (
-    "usable_hours",
-    "short_usable_hours",
-    "usable_first_party_hours",
-    "available_first_party_hours",
-    "first_party_stock_hours",
-)
 KEY = ("as_of_kind", "as_of_on")
 TABLES = {
     "int_moat__finding": ("as_of_kind", "as_of_on", "question_id"),
@@ -69,18 +62,12 @@ def model(
         .collect()
     )
     owned = read_hours(drawn)
-    dup = int_volume__assumption_draws.filter(pl.col("assumption_name") == "dup_share_hours").sort("draw").collect()
-    reached = owned.cube(drawn, MEASURES[3]) / (owned.cube(drawn, MEASURES[4]) * (1 - dup["assumption_value"].to_numpy()))
-    basis = int_company__evidence.filter(pl.col("scenario_id") == "baseline", pl.col("month") == months[1]).select(
-        "company_id", "basis"
-    )
     unverified = stg_reference__platform_ownership.filter(pl.col("kind") == "owner", pl.col("verification") == "UNVERIFIED")
     shares, short = shares_of_platforms(held, int_platform__volume_quantiles, owned)
-    common = {
-        "unobserved": np.array([dict(basis.collect().iter_rows()).get(name) == "prior_only" for name in owned.owners]), "reached": reached,
+    common = known_of_owners(owned, drawn, int_company__evidence, int_volume__assumption_draws, months[1]) | {
         "contested": {name: (shares[name], short[name]) for name in CONTESTED if name in shares},
         "unverified": {name: shares[name] for name in sorted(set(unverified.collect()["platform_id"]) & set(shares))},
-    }  # fmt: skip
+    }
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     done: dict[tuple[Any, ...], dict[str, list[dict[str, Any]]]] = {}
     order = pl.col("as_of_kind").replace_strict({"newest": 0, "story": 1, "quarter": 2}, return_dtype=pl.Int8)
@@ -112,16 +99,6 @@ def shares_of_platforms(access: pl.DataFrame, volumes: pl.LazyFrame, owned: Owne
     for platform, i, j, share in held.select("platform_id", "owner", "place", "share").iter_rows():
         shares[platform][i, j] = share
     return shares, dict(held.select("platform_id", "is_short").unique().iter_rows())
-
-
-def context_of(entries: pl.DataFrame, owned: Owned, common: dict[str, Any]) -> Context:
-    """Return what the perturbations need to know."""
-    revenue = entries["revenue_usd"].log10().fill_null(float("nan")).to_numpy()
-    first = entries.select("first_rating", "first_rating_se").to_numpy()
-    return Context(
-        names_of(entries, "company_id"), names_of(entries, "board_id"), owned.owners, first=first, log_revenue=revenue,
-        is_size_later=entries["is_size_later"].to_numpy(), **common,
-    )  # fmt: skip
 
 
 def ask(kind: str, entries: pl.DataFrame, owned: Owned, context: Context, seed: int) -> dict[str, list[dict[str, Any]]]:

@@ -1,6 +1,6 @@
-"""Forecasts of ratings in the order of release, their scores, and whether knowing the volume predicts the next model better.
+"""Forecasts of ratings in the order of release, their scores, and whether knowing owners and their hours predicts the next model better.
 
-`int_moat__forecast` holds retrospective forecasts of the newest captures and those issued now; `int_moat__forecast_score` their
+`int_moat__forecast` holds retrospective forecasts of the newest captures and those of models to come; `int_moat__forecast_score` their
 scores by quarter; `int_moat__predicted` the finding of question `prediction` and `int_moat__predicted_perturbed` its perturbations.
 """
 
@@ -16,7 +16,8 @@ from moat.link.effects import Permuted, sign_flips
 from moat.link.field import Field, Flags
 from moat.link.forecast import PREDICTORS, Predicted
 from moat.link.mixed import Floats
-from moat.link.tables import DAYS_OF_YEAR, EPOCH, names_of, read_field, read_hours
+from moat.link.perturb import Context, perturbations
+from moat.link.tables import DAYS_OF_YEAR, EPOCH, MEASURES, context_of, known_of_owners, names_of, read_field, read_hours
 
 CACHE = True
 SMALLEST = 0.05  # smallest gain of interest in log score per forecast
@@ -24,6 +25,7 @@ N_RANDOM = 9_999
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 DECIMALS = 4
 KEY = ("as_of_kind", "as_of_on")
+ESTIMATE = ("estimate", "estimate_p05", "estimate_p95", "p_permutation")
 TABLES = {
     "int_moat__forecast": ("board_id", "entry_key", "company_id", "forecast_model"),
     "int_moat__forecast_score": ("as_of_kind", "as_of_on", "forecast_model", "quarter_on"),
@@ -37,18 +39,24 @@ NULLABLE = (
 
 
 def model(
-    int_moat__panel: pl.LazyFrame, int_company__volume_draws: pl.LazyFrame, settings: dict[str, Any]
+    int_moat__panel: pl.LazyFrame,
+    int_company__volume_draws: pl.LazyFrame,
+    int_company__evidence: pl.LazyFrame,
+    int_volume__assumption_draws: pl.LazyFrame,
+    settings: dict[str, Any],
 ) -> dict[str, pl.DataFrame]:
-    """Walk through the days of release of every choice of captures, and issue forecasts from the newest."""
+    """Walk through the days of release of every choice of captures, and forecast models to come from the newest."""
     panel = int_moat__panel.filter(pl.col("board_role") == "primary").sort("board_id", "entry_key").collect()
     owners = panel.filter("owns_platform")["company_id"].unique()
     months = panel.select(first=pl.col("volume_month").min(), last=pl.col("volume_month").max()).row(0)
-    owned = read_hours(
+    drawn = (
         int_company__volume_draws.filter(pl.col("company_id").is_in(owners.implode()), pl.col("month").is_between(*months))
         .filter(pl.col("usable_first_party_hours").is_not_null())
-        .select("company_id", "month", "draw", "usable_hours", "short_usable_hours", "usable_first_party_hours")
+        .select("company_id", "month", "draw", *MEASURES)
         .collect()
     )
+    owned = read_hours(drawn)
+    common = known_of_owners(owned, drawn, int_company__evidence, int_volume__assumption_draws, months[1])
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     done: dict[tuple[Any, ...], dict[str, list[dict[str, Any]]]] = {}
     order = pl.col("as_of_kind").replace_strict({"newest": 0, "story": 1, "quarter": 2}, return_dtype=pl.Int8)
@@ -57,7 +65,7 @@ def model(
         captures = tuple(entries.select(pl.format("{} {}", "board_id", "captured_on").unique().sort()).to_series())
         if captures not in done:
             field = read_field(entries, owned)
-            done[captures] = predict(kind, entries, field, settings["seed"])
+            done[captures] = predict(kind, entries, field, context_of(entries, owned, common), settings["seed"])
             if kind == "newest":
                 rows["int_moat__forecast"] += done[captures].pop("int_moat__forecast") + issue(day, entries, field)
         for name in set(done[captures]) - ({"int_moat__forecast_score"} if kind == "quarter" else set()):
@@ -68,7 +76,7 @@ def model(
     }
 
 
-def predict(kind: str, entries: pl.DataFrame, field: Field, seed: int) -> dict[str, list[dict[str, Any]]]:
+def predict(kind: str, entries: pl.DataFrame, field: Field, context: Context, seed: int) -> dict[str, list[dict[str, Any]]]:
     """Forecast every entry from models released before it, score the forecasts, and find what volume adds."""
     walked = {name: forecast.walk(name, field) for name in PREDICTORS}
     scored: Flags = np.isfinite(sum(found.mean for found in walked.values()))
@@ -77,7 +85,7 @@ def predict(kind: str, entries: pl.DataFrame, field: Field, seed: int) -> dict[s
         "n_owners": len(np.unique(field.company[scored & field.is_owner])),
     }  # fmt: skip
     if scored.sum() < forecast.FEWEST_ENTRIES or counts["n_owners"] == 0:
-        empty = dict.fromkeys(("estimate", "estimate_p05", "estimate_p95", "p_permutation", "min_possible_p"))
+        empty = dict.fromkeys((*ESTIMATE, "min_possible_p"))
         undecided = {"smallest_effect": SMALLEST, "verdict": "cannot_tell", "verdict_reason": "too_few_companies"}
         return {"int_moat__predicted": [empty | counts | undecided]}
     logs = {name: found.log_score(field.rating) for name, found in walked.items()}
@@ -101,7 +109,24 @@ def predict(kind: str, entries: pl.DataFrame, field: Field, seed: int) -> dict[s
     for name, chosen in apart:
         again, _ = gain(field, logs, chosen, seed)
         rows["int_moat__predicted_perturbed"].append({"perturbation": name, "verdict": verdict(again)[0]} | estimate_of(again))
+    if kind != "quarter" or word != "cannot_tell":
+        rows["int_moat__predicted_perturbed"] += [
+            walked_again(change.name, change.changed(), seed)
+            for change in perturbations(field, context)
+            if "prediction" in change.questions
+        ]
     return rows
+
+
+def walked_again(name: str, changed: Field, seed: int) -> dict[str, Any]:
+    """Return the row of a perturbation that changes what the forecasts are made from."""
+    walked = {predictor: forecast.walk(predictor, changed) for predictor in ("date", "volume", "size", "size_and_volume")}
+    scored: Flags = np.isfinite(sum(found.mean for found in walked.values()))
+    if scored.sum() < forecast.FEWEST_ENTRIES or not (scored & changed.is_owner).any():
+        return {"perturbation": name, "verdict": "cannot_tell"} | dict.fromkeys(ESTIMATE)
+    logs = {predictor: found.log_score(changed.rating) for predictor, found in walked.items()}
+    again, _ = gain(changed, logs, scored, seed)
+    return {"perturbation": name, "verdict": verdict(again)[0]} | estimate_of(again)
 
 
 def gain(field: Field, logs: dict[str, Floats], chosen: Flags, seed: int) -> tuple[rule.Evidence, Permuted]:
@@ -146,7 +171,7 @@ def score_rows(
                 "forecast_model": name, "quarter_on": quarter.astype("datetime64[D]").item(), "n_forecasts": int(chosen.sum()),
                 "n_companies": len(np.unique(field.company[chosen])), "log_score": float(logs[name][chosen].mean()), "crps": float(crps[name][chosen].mean()),
             }  # fmt: skip
-            for other in ("date", "size"):
+            for other in ("date", "owning", "size"):
                 found = forecast.gain_interval((logs[name] - logs[other])[chosen], field.company[chosen], seed)
                 row |= dict(zip((f"gain_over_{other}", f"gain_over_{other}_p05", f"gain_over_{other}_p95"), found, strict=True))
             rows.append(row)
@@ -165,7 +190,7 @@ def entry_rows(entries: pl.DataFrame, field: Field, scored: Flags, name: str, fo
     """Return retrospective forecasts with their scores."""
     shapes = distributions(found)
     scores = {"pit": found.pit(field.rating), "log_score": found.log_score(field.rating), "crps": found.crps(field.rating)}
-    issued = entries["captured_on"].max()
+    until = entries["captured_on"].max()
     rows = []
     for i in np.flatnonzero(scored).tolist():
         row = entries.row(i, named=True)
@@ -182,13 +207,13 @@ def entry_rows(entries: pl.DataFrame, field: Field, scored: Flags, name: str, fo
                 "citation_ids",
             )
         }
-        issue = {"forecast_model": name, "issued_on": issued, "is_retrospective": True, "leads_probability": None}
-        rows.append(kept | issue | {key: float(values[i]) for key, values in scores.items()} | shapes[i])
+        made = {"forecast_model": name, "captured_until": until, "is_retrospective": True, "leads_probability": None}
+        rows.append(kept | made | {key: float(values[i]) for key, values in scores.items()} | shapes[i])
     return rows
 
 
 def issue(day: date, entries: pl.DataFrame, field: Field) -> list[dict[str, Any]]:
-    """Forecast the next entry of every company on every board, released on the day of issue and like its last in kind."""
+    """Forecast the next entry of every company on every board, released on the day of the newest capture and like its last in kind."""
     order = entries.with_row_index("i").sort("released_on", "rating", "entry_key")
     last = np.sort(order.group_by("board_id", "company_id", maintain_order=True).last()["i"].to_numpy())
     coming = replace(
@@ -208,7 +233,7 @@ def issue(day: date, entries: pl.DataFrame, field: Field) -> list[dict[str, Any]
             row = entries.row(i, named=True)
             rows.append({
                 "board_id": row["board_id"], "entry_key": f"next:{row['company_id']}", "company_id": row["company_id"], "model_id": None,
-                "forecast_model": name, "released_on": day, "issued_on": day, "is_retrospective": False, "rating": None, "rating_se": None,
+                "forecast_model": name, "released_on": day, "captured_until": day, "is_retrospective": False, "rating": None, "rating_se": None,
                 "leads_probability": chance, "citation_ids": row["citation_ids"], "pit": None, "log_score": None, "crps": None,
             } | shape)  # fmt: skip
     return rows

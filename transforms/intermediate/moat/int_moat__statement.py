@@ -3,6 +3,7 @@
 Every word is filled from the row itself, so that no sentence can contradict its table.
 """
 
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -31,10 +32,13 @@ ASKED = {
         "Do owners rate higher than other companies of their size?",
         "owners rate higher than other companies of their size",
     ),
-    "prediction": ("Does knowing the volume predict the next model better?", "knowing the volume predicts the next model better"),
+    "prediction": (
+        "Does knowing who owns a platform, and its hours, predict the next model better?",
+        "knowing who owns a platform, and its hours, predicts the next model better",
+    ),
     "dose": (
-        "Within a family of models, did more disclosed data go with more points?",
-        "within a family more disclosed data went with more points",
+        "Within a family of models, did more disclosed video go with more points?",
+        "within a family more disclosed video went with more points",
     ),
 }
 VERDICTS = {"supported": "supported", "not_supported": "not supported", "cannot_tell": "cannot tell"}
@@ -48,10 +52,10 @@ SHOWN = 3  # perturbations named in a sentence
 UNIT = {
     "owning": "points",
     "amount": "points per doubling of hours",
-    "short": "points per doubling of the share of short video",
+    "short": "points per doubling of the share of hours left with short video alone",
     "size": "points",
     "prediction": "log score per forecast",
-    "dose": "points per doubling of disclosed data",
+    "dose": "points per doubling of disclosed video",
 }
 EMPTY = {"estimate_without_size": pl.lit(None, pl.Float64), "n_owners_needed": pl.lit(None, pl.Int64)}
 
@@ -97,6 +101,7 @@ def model(
     by_choice: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
         by_choice.setdefault((row["as_of_kind"], row["as_of_on"]), []).append(row)
+    captured = {key[:2]: key[2:] for key in days_of(int_moat__panel).iter_rows()}
     texts = [
         {
             "question_number": list(ASKED).index(row["question_id"]) + 1,
@@ -104,7 +109,7 @@ def model(
             "interval_text": rule.interval_text(*(row[name] for name in ("estimate", "estimate_p05", "estimate_p95"))),
             "verdict_text": verdict_text(row),
             "what_would_change_it": what_would_change_it(row),
-            "sentence": sentence(by_choice[row["as_of_kind"], row["as_of_on"]]),
+            "sentence": sentence(by_choice[row["as_of_kind"], row["as_of_on"]], captured[row["as_of_kind"], row["as_of_on"]]),
         }
         for row in rows
     ]
@@ -188,7 +193,7 @@ def what_would_change_it(row: dict[str, Any]) -> str:
     if row["verdict"] != "cannot_tell":
         return "Captures or facts under which one perturbation of moat_robustness gives another verdict."
     if row["question_id"] == "dose":
-        return "More pairs of generations with disclosed data: the question needs at least three families, and five are the fewest whose signs can reach p < 0.1."
+        return "More pairs of generations with disclosed video data: the question needs at least three families whose data changed, and six are the fewest whose signs can reach p < 0.05."
     if row["verdict_reason"] == "changes_under_a_perturbation":
         alone = "supported" if row["estimate_p05"] > 0 else "not supported"
         return f"It would be {alone} if {number_of(len(other), 'perturbation')} of moat_robustness gave that verdict too."
@@ -197,8 +202,18 @@ def what_would_change_it(row: dict[str, Any]) -> str:
     return "More companies and models, or narrower hours (see input_importance)."
 
 
-def sentence(rows: list[dict[str, Any]]) -> str:
-    """Return one sentence over the questions of one choice of captures.
+def days_of(panel: pl.LazyFrame) -> pl.DataFrame:
+    """Return the first and the last day of the captures of each choice."""
+    entries = panel.filter(pl.col("board_role") == "primary")
+    return (
+        entries.group_by("as_of_kind", "as_of_on")
+        .agg(first=pl.col("captured_on").min(), last=pl.col("captured_on").max())
+        .collect()
+    )
+
+
+def sentence(rows: list[dict[str, Any]], days: tuple[date, ...]) -> str:
+    """Return one sentence over the questions of one choice of captures, with the first and the last day of those captures.
 
     Statements left open are counted and not quoted: out of its sentence each would read as a finding.
     """
@@ -209,5 +224,5 @@ def sentence(rows: list[dict[str, Any]]) -> str:
         + (f" (that {'; that '.join(counted[word])})" if counted[word] and word != "cannot_tell" else "")
         for word, verb in (("supported", "support"), ("not_supported", "speak against"), ("cannot_tell", "leave open"))
     ]
-    kind, day = rows[0]["as_of_kind"], rows[0]["as_of_on"]
-    return f"Of six statements about owning video and rating well, {DAY[kind]} ({day}) {parts[0]}, {parts[1]} and {parts[2]}."
+    kind, between = rows[0]["as_of_kind"], " to ".join(day.isoformat() for day in sorted(set(days)))
+    return f"Of six statements about owning video and rating well, {DAY[kind]} ({between}) {parts[0]}, {parts[1]} and {parts[2]}."

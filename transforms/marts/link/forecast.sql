@@ -1,13 +1,14 @@
 /*---
 description: >
-  Predictive distributions of ratings. Retrospective rows forecast each entry of the newest captures from models released before it; issued rows forecast the next entry of every company on each board,
-  made on issued_on and covered by the checksums of the release, before the model is listed.
+  Predictive distributions of ratings. Retrospective rows forecast each entry of the newest captures from models released before it; the others forecast the next entry of every company on each board,
+  from captures up to captured_until. They are frozen by the checksums of the release that first contains them.
 grain: [board_id, entry_key, company_id, forecast_model]
 nullable: [model_id, rating, rating_se, pit, log_score, crps, leads_probability]
 rows: {min: 100}
 caveats:
-  - Retrospective ratings are those of the newest capture, not of the day after release; only issued rows are forecasts of what nobody had seen.
-  - An issued row is for a model released on issued_on that is like the company's last one in openness, sound, speed tier and resolution.
+  - Retrospective ratings are those of the newest capture, not of the day after release; sizes are those of the time of release, public then or not. Only the others can be of what nobody had seen.
+  - A row that is not retrospective is a forecast only of models listed after the day of the release that first contains it, not after captured_until; models listed between the two days were there to see.
+  - It is for a model released on captured_until that is like the company's last one in openness, sound, speed tier and resolution.
 ---*/
 
 select
@@ -17,7 +18,7 @@ select
     model_id,
     forecast_model,
     released_on,
-    issued_on,
+    captured_until,
     is_retrospective,
     forecast_mean,
     forecast_scale,

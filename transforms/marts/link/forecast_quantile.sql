@@ -1,8 +1,8 @@
 /*---
 description: >
-  The forecasts of marts.forecast as quantiles in the layout of hubverse model output, for its tools (hubEvals, scoringutils): forecast_model is the model, board_id, entry_key and issued_on are the
+  The forecasts of marts.forecast as quantiles in the layout of hubverse model output, for its tools (hubEvals, scoringutils): forecast_model is the model, board_id, entry_key and captured_until are the
   task, the one target is the rating. Observed values are in forecast_oracle.
-grain: [forecast_model, board_id, entry_key, issued_on, output_type_id]
+grain: [forecast_model, board_id, entry_key, captured_until, output_type_id]
 rows: {min: 100}
 caveats:
   - hubUtils reads it with as_model_out_tbl(model_id_col = "forecast_model"); model_id is a video model here.
@@ -14,7 +14,7 @@ select
     forecasts.forecast_model,
     forecasts.board_id,
     forecasts.entry_key,
-    forecasts.issued_on,
+    forecasts.captured_until,
     'quantile' as output_type,
     levels.percent / 100 as output_type_id,
     case levels.percent
@@ -27,4 +27,4 @@ select
 from intermediate.int_moat__forecast as forecasts
 cross join levels
 order by
-    forecasts.forecast_model, forecasts.board_id, forecasts.entry_key, forecasts.issued_on, levels.percent
+    forecasts.forecast_model, forecasts.board_id, forecasts.entry_key, forecasts.captured_until, levels.percent

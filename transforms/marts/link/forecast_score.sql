@@ -1,7 +1,7 @@
 /*---
 description: >
-  How well each kind of knowledge predicts: mean log score and CRPS of all retrospective forecasts of models released up to the end of a quarter, and the gain in log score over date and openness, and
-  over size, with a 90 % interval from a bootstrap over companies.
+  How well each kind of knowledge predicts: mean log score and CRPS of all retrospective forecasts of models released up to the end of a quarter, and the gain in log score over date and openness, over
+  owning, and over size, with a 90 % interval from a bootstrap over companies.
 grain: [as_of_kind, as_of_on, forecast_model, quarter_on]
 rows: {min: 6}
 caveats:
@@ -20,6 +20,9 @@ select
     gain_over_date,
     gain_over_date_p05,
     gain_over_date_p95,
+    gain_over_owning,
+    gain_over_owning_p05,
+    gain_over_owning_p95,
     gain_over_size,
     gain_over_size_p05,
     gain_over_size_p95

@@ -28,6 +28,7 @@ select
     panel.is_fast_tier,
     panel.is_high_resolution,
     panel.owns_platform,
+    panel.is_owner_contested,
     volumes.usable_hours_p50,
     volumes.short_usable_hours_p50,
     panel.size_measure,
