@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as attribute
 from functools import partial
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -70,8 +70,8 @@ class Context:
     is_size_later: Flags
     is_expense: Flags
     is_contested: Flags
-    contested: Mapping[str, tuple[Floats, bool]] = MappingProxyType({})
-    unverified: Mapping[str, Floats] = MappingProxyType({})
+    contested: Mapping[str, tuple[Floats, bool]] = attribute(default_factory=dict)
+    unverified: Mapping[str, Floats] = attribute(default_factory=dict)
 
 
 def perturbations(field: Field, context: Context) -> Iterator[Perturbation]:

@@ -144,7 +144,7 @@ def context_of(panel: pl.DataFrame, owned: Owned, common: dict[str, Any]) -> Con
         owned: Draws of the owners' hours.
         common: What is the same for every choice of captures: fields of `Context`, by name.
     """
-    entries = {
+    entries: dict[str, Any] = {
         "first": panel.select("first_rating", "first_rating_se").to_numpy(),
         "log_revenue": panel["revenue_usd"].log10().fill_null(float("nan")).to_numpy(),
         "is_size_later": panel["is_size_later"].to_numpy(),

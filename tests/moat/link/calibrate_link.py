@@ -51,10 +51,10 @@ def field_of(n_draws: int) -> Field:
 
 def is_robust(question: Question, field: Field, word: str, seed: int) -> bool:
     """Return whether a verdict is the same without each company and board, with best models alone and in each set of draws."""
-    nothing = np.zeros(field.hours.own.shape[0], dtype=bool)
+    nothing, never = np.zeros(field.hours.own.shape[0], dtype=bool), np.zeros(len(field.rating), dtype=bool)
     context = Context(
         [str(i) for i in range(int(field.company.max()) + 1)], [str(i) for i in range(int(field.board.max()) + 1)], [str(i) for i in range(len(nothing))], nothing,
-        np.ones_like(field.hours.own), {}, {}, np.column_stack([field.rating, field.se]), field.log_size, nothing,
+        np.ones_like(field.hours.own), np.column_stack([field.rating, field.se]), field.log_size, never, never, never,
     )  # fmt: skip
     wanted = ("without", "best model", "draws")
     changes = (change for change in perturbations(field, context) if change.name.startswith(wanted))

@@ -13,7 +13,8 @@ with stated as (
         r.as_of_on,
         max(r.value_usd) as value_usd,
         min(case
-            when r.resource_basis in ('accounts', 'derived') and r.quantity in ('rd_expense', 'revenue') then r.as_of_on + 90
+            when r.resource_basis in ('accounts', 'derived') and r.quantity in ('rd_expense', 'revenue')
+                then r.as_of_on + 90
             when r.resource_basis = 'announcement' then r.as_of_on
             else greatest(r.as_of_on, coalesce(c.published_by_on, c.read_on::date))
         end) as published_on,

@@ -109,7 +109,7 @@ def ask(kind: str, entries: pl.DataFrame, owned: Owned, context: Context, seed: 
     wanted = {question for question in primary if kind != "quarter" or alone[question][0] != "cannot_tell"}
     perturbed = []
     for change in perturbations(field, context):
-        questions = [question for question in change.questions if question in wanted]
+        questions = [question for question in get_args(Question) if question in change.questions and question in wanted]
         changed = change.changed() if questions else field
         for question in questions:
             found = find(question, changed, seed, N_RANDOM, primary[question])
