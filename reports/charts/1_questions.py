@@ -89,8 +89,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
                     " intervals. One model over all ranked entries of the four primary boards: {n_companies:n} companies, of which"
                     " {n_owners:n} own a platform. Estimates: owners are {owning:e} points ahead ({owning_low:e} to {owning_high:e}); over the"
                     " {n_sized:n} companies whose size is known {unsized:e} ({unsized_low:e} to {unsized_high:e}), and beside others of"
-                    " their size {sized:e} ({sized_low:e} to {sized_high:e})."
-                    " Release date, open weights, sound, speed tier and"
+                    " their size {sized:e} ({sized_low:e} to {sized_high:e}). Release date, open weights, sound, speed tier and"
                     " resolution are controlled for. {n_decided:n} of {n_questions:n} verdicts are other than cannot tell; such a verdict is"
                     " the same under every perturbation of marts.moat_robustness."
                 ),
@@ -119,7 +118,7 @@ def _group(
                 "at": names.index(row["question"]) + (-1 if is_new else 1) * (GAP if is_wide else GAP / 2) + (0.0 if is_wide else 0.2),
                 "x": row["estimate"], "low": row["estimate_p05"], "high": row["estimate_p95"], "is_new": is_new,
                 "label": found if is_wide else f"{'now' if is_new else 'story day'} {found}",
-                "day": f"{KINDS[row['as_of_kind']]}, {row['as_of_on'].isoformat()}",
+                "title": f"{KINDS[row['as_of_kind']]}, {row['as_of_on'].isoformat()}",
             }
         )  # fmt: skip
     scale = alt.Scale(domain=[-reach[0] * smallest, reach[1] * smallest], nice=False, zero=False)
@@ -139,12 +138,13 @@ def _group(
     y = alt.Y("at:Q", scale=y_scale, axis=None)
     ink = alt.condition("datum.is_new", alt.value(style.INK), alt.value(style.QUIET))
     strong = alt.condition("datum.is_new", alt.value(style.ACCENT), alt.value(style.GREY))
-    band = alt.Chart(alt.Data(values=[{"from": -smallest, "to": smallest}])).mark_rect(color=style.SHADE, opacity=1).encode(
-        x=alt.X("from:Q", scale=scale), x2="to:Q"
-    )  # fmt: skip
-    zero = (
-        alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=style.INK, strokeWidth=1).encode(x=alt.X("zero:Q", scale=scale))
+    # On a phone the words of a question stand above its marks: shade and zero are drawn beside the marks alone.
+    rows_of_marks = [(-0.5, len(names) - 0.5)] if is_wide else [(n + 0.02, n + 0.4) for n in range(len(names))]
+    behind = alt.Chart(
+        alt.Data(values=[{"from": -smallest, "to": smallest, "zero": 0, "at": at, "end": end} for at, end in rows_of_marks])
     )
+    band = behind.mark_rect(color=style.SHADE, opacity=1).encode(x=alt.X("from:Q", scale=scale), x2="to:Q", y=y, y2="end:Q")
+    zero = behind.mark_rule(color=style.INK, strokeWidth=1).encode(x=alt.X("zero:Q", scale=scale), y=y, y2="end:Q")
     spread = base.mark_rule().encode(
         x=alt.X("low:Q", scale=scale), x2="high:Q", y=y, color=strong,
         strokeWidth=alt.condition("datum.is_new", alt.value(3.5), alt.value(1.5)),
@@ -179,7 +179,7 @@ def _group(
         layers += [
             key.transform_filter(f"datum.is_new === {str(is_new).lower()}")
             .mark_text(align="left", baseline="middle", dy=-12 if is_new else 13, fontSize=11)
-            .encode(x=alt.X("low:Q", scale=scale), y=y, text="day:N", color=strong)
+            .encode(x=alt.X("low:Q", scale=scale), y=y, text="title:N", color=strong)
             for is_new in (True, False)
         ]
     return alt.layer(*layers).properties(width=own, height=(54 if is_wide else 96) * len(names))

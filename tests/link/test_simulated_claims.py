@@ -115,3 +115,23 @@ def test_users_of_platforms_that_state_none_are_not_nought(
         row = [f"F{number}", platform, value, day]
         con.execute("insert into marts.platform_observation values (?, ?, 'daily_active_users', 'confirmed', ?, ?)", row)
     assert verdicts(con, checkout, "billions-of-users-a-day") == [given]
+
+
+def test_shorts_and_reels_are_among_the_short_videos_of_a_day(con: duckdb.DuckDBPyConnection, checkout: Path) -> None:
+    con.execute("alter table marts.platform_volume add column month date")
+    con.execute("alter table marts.platform_volume add column scenario_id varchar")
+    con.execute(
+        "create table marts.platform_volume_draws (platform_id varchar, month date, draw integer, uploads_per_day double)"
+    )
+    for platform, kind, is_in_totals, uploads in (
+        ("tiktok", "short", True, 1.2e9),
+        ("reels", "short", False, 0.9e9),
+        ("youtube", "long", True, 9e9),
+    ):
+        con.execute(
+            "insert into marts.platform_volume values (?, ?, ?, '2026-05-01', 'baseline')", [platform, kind, is_in_totals]
+        )
+        con.execute("insert into marts.platform_volume_draws values (?, '2026-05-01', 1, ?)", [platform, uploads])
+    assert verdicts(con, checkout, "billions-of-videos-a-day") == ["true"]
+    con.execute("update marts.platform_volume_draws set uploads_per_day = 0.7e9 where platform_id = 'reels'")
+    assert verdicts(con, checkout, "billions-of-videos-a-day") == ["false"]

@@ -21,7 +21,7 @@ from datamoat.project.python_models import load
 from datamoat.project.yaml_files import read_yaml
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import open_published
-from datamoat.views.panels import SURE, Filled, Panel, exact_text, fill_panel, read_panels, words
+from datamoat.views.panels import SURE, Filled, Panel, exact_text, fill_panel, panels_of, read_panels, words
 from datamoat.views.picture import NARROW, OURS, WIDE, draw_png, words_of
 from datamoat.views.report import SHOWN_ROWS, check_drawing, write_report
 from moat.link.rule import two_digits
@@ -284,6 +284,28 @@ def test_a_title_says_only_what_is_probable(drawn: list[Filled]) -> None:
         shown = found.title.striptags()
         literal = [part for part in re.split(r"\{[^}]*\}", template) if part]
         assert all(part in shown for part in literal), found.panel.id
+
+
+@pytest.mark.parametrize(
+    ("verdict", "beginning"),
+    [
+        ("supported", "Owners of video platforms rate "),
+        ("not_supported", "Owners of video platforms do not rate higher"),
+        ("cannot_tell", "Whether owners of video platforms rate higher is unclear"),
+    ],
+)
+def test_the_first_title_is_the_verdict_and_never_more(
+    con: duckdb.DuckDBPyConnection, checkout: Path, verdict: str, beginning: str
+) -> None:
+    with duckdb.connect() as copy:
+        for schema, tables in {"marts": ("moat_answer", "moat_effect"), "meta": ("citations", "sources")}.items():
+            copy.execute(f"create schema {schema}")
+            for table in tables:
+                copy.register("frame", con.sql(f"from {schema}.{table}").arrow())
+                copy.execute(f"create table {schema}.{table} as from frame")
+        copy.execute("update marts.moat_answer set verdict = ? where as_of_kind = 'newest' and question_id = 'owning'", [verdict])
+        (panel,) = panels_of(checkout / "reports" / "charts" / "1_questions.py", copy, load(checkout / "reports" / "style.py"))
+        assert fill_panel(copy, panel).title.striptags().startswith(beginning)
 
 
 def test_no_title_names_a_platform_without_data(drawn: list[Filled], con: duckdb.DuckDBPyConnection) -> None:
