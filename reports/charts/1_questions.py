@@ -86,7 +86,7 @@ def panels(con: Any, style: Any) -> list[Panel]:
                 "{sentence}",
                 (
                     "Each row is one question. The dark mark is the newest captures, the light one the day of the story; lines are 90 %"
-                    " intervals. One model over all ranked entries of the four primary boards: {n_companies:n} companies, of which"
+                    " intervals; a question that too few can answer has no mark. One model over all ranked entries of the four primary boards: {n_companies:n} companies, of which"
                     " {n_owners:n} own a platform. Estimates: owners are {owning:e} points ahead ({owning_low:e} to {owning_high:e}); over the"
                     " {n_sized:n} companies whose size is known {unsized:e} ({unsized_low:e} to {unsized_high:e}), and beside others of"
                     " their size {sized:e} ({sized_low:e} to {sized_high:e}). Release date, open weights, sound, speed tier and"

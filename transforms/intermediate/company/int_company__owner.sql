@@ -2,7 +2,7 @@
 description: >
   Which companies own a video platform in each month, by the ownership table and the kind of the platform, whatever statistics there are of it. A video platform is one where users
   publish filmed or live video: of class short, long or social. Films shown under licence and feeds of generated clips are none. Only contested platforms means that a fair reader might count the
-  company otherwise: video beside other posts (X, Taobao), live video of which most expires (Twitch), licensed or generated video (Youku, Sora app), or an unverified row of ownership.
+  company otherwise: video beside other posts (X, Taobao), live video of which most expires (Twitch), a platform that nothing is held about (Tudou), licensed or generated video (Youku, Sora app), or an unverified row of ownership.
 grain: [company_id, month]
 caveats:
   - The state on the month's last day counts.
@@ -17,7 +17,7 @@ platforms as (
     select
         p.platform_id,
         p.kind = 'platform' and p.class <> 'licensed' and p.content in ('filmed', 'live') as is_video_platform,
-        p.class in ('short', 'long') and p.content = 'filmed' as is_plain,
+        p.class in ('short', 'long') and p.content = 'filmed' and s.is_modelled as is_plain,
         coalesce(s.assumed_launch_on, p.launched_on) as launched_on,
         p.closed_on
     from staging.stg_reference__platforms as p
