@@ -13,7 +13,9 @@ with differing as (
             when
                 answers.verdict_reason = 'vanishes_with_size'
                 and coalesce(
-                    answers.estimate < answers.estimate_without_size / 3 and sized.estimate_p05 > 0 and sized.p_permutation < 0.05,
+                    answers.estimate < answers.estimate_without_size / 3
+                    and sized.estimate_p05 > 0
+                    and sized.p_permutation < 0.05,
                     answers.question_id = 'prediction' and answers.estimate_p05 > 0 and answers.p_permutation < 0.05
                 )
                 then 'not_supported'
