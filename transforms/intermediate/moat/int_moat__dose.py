@@ -26,7 +26,8 @@ STAGES = {
 }  # of the stages disclosed for both the first counts
 KEY = ("as_of_kind", "as_of_on")
 TABLES = {"int_moat__dose": ("pair_id", "board_id", "captured_on"), "int_moat__dosed": ("as_of_kind", "as_of_on")}
-NULLABLE = ("change_per_doubling", "estimate", "estimate_p05", "estimate_p95", "p_permutation", "min_possible_p")
+ESTIMATE = ("estimate", "estimate_p05", "estimate_p95", "p_permutation", "min_possible_p")
+NULLABLE = ("change_per_doubling", *ESTIMATE)
 PAIR_COLUMNS = (
     "pair_id", "board_id", "captured_on", "family", "model_id_from", "model_id_to", "quantity", "stage_kind", "dose_ratio", "dose_ratio_bound",
     "n_doublings", "rating_from", "rating_to", "rating_change", "expected_change", "change_per_doubling", "citation_ids",
@@ -52,7 +53,9 @@ def model(
             shown.append(joined.select(PAIR_COLUMNS))
     return {
         "int_moat__dose": pl.concat(shown).with_columns(pl.col(pl.Float64).round(DECIMALS)).sort(TABLES["int_moat__dose"]),
-        "int_moat__dosed": pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.col(pl.Float64).round(DECIMALS)),
+        "int_moat__dosed": pl.DataFrame(rows, schema_overrides=dict.fromkeys(ESTIMATE, pl.Float64)).with_columns(
+            pl.col(pl.Float64).round(DECIMALS)
+        ),
     }
 
 
@@ -98,7 +101,7 @@ def finding(joined: pl.DataFrame, seed: int) -> dict[str, Any]:
         "n_models": pl.concat([joined["model_id_from"], joined["model_id_to"]]).n_unique(),
     }
     if found is None:
-        empty = dict.fromkeys(("estimate", "estimate_p05", "estimate_p95", "p_permutation", "min_possible_p"))
+        empty = dict.fromkeys(ESTIMATE)
         return empty | counts | {"smallest_effect": SMALLEST, "verdict": "cannot_tell", "verdict_reason": "too_few_families"}
     word, reason = rule.verdict(rule.Evidence(found.estimate, found.p05, found.p95, found.test.p), SMALLEST)
     return counts | {
