@@ -27,7 +27,7 @@ STAGES = {
 KEY = ("as_of_kind", "as_of_on")
 TABLES = {"int_moat__dose": ("pair_id", "board_id", "captured_on"), "int_moat__dosed": ("as_of_kind", "as_of_on")}
 ESTIMATE = ("estimate", "estimate_p05", "estimate_p95", "p_permutation", "min_possible_p")
-NULLABLE = ("change_per_doubling", *ESTIMATE)
+NULLABLE = ("change_per_doubling", "estimate", "estimate_p05", "estimate_p95", "p_permutation", "min_possible_p")
 PAIR_COLUMNS = (
     "pair_id", "board_id", "captured_on", "family", "model_id_from", "model_id_to", "quantity", "stage_kind", "dose_ratio", "dose_ratio_bound",
     "n_doublings", "rating_from", "rating_to", "rating_change", "expected_change", "change_per_doubling", "citation_ids",
