@@ -55,7 +55,7 @@ N_ORDERS = 20_000
 
 
 def published(con: duckdb.DuckDBPyConnection, question: str, column: str = "estimate") -> float:
-    """Return a number of the newest answer."""
+    """Return a published number about the newest captures."""
     return float(con.execute(ANSWER.format(column=column), [question]).fetchall()[0][0])
 
 

@@ -47,7 +47,7 @@ def test_a_company_that_a_reader_might_count_otherwise_is_an_owner_or_none_in_tu
     assert (without.owner[field.company == 5] == -1).all()
     other = changed["c9 counts as an owner of a platform"]
     assert other.is_owner[field.company == 9].all()
-    assert not other.has_hours[field.company == 9].any()  # so that amounts are not asked of it
+    assert not other.has_hours[field.company == 9].any()  # so that it is left out of amount and short
     rest = ~np.isin(field.company, (5, 9))
     for found in (without, other):
         np.testing.assert_array_equal(found.is_owner[rest], field.is_owner[rest])
