@@ -38,8 +38,8 @@ THRESHOLDS = (
     "limit_", "unit_fault_factor", "contradiction_", "relay_log_distance", "measured_within_months",
 )  # fmt: skip
 # Read, but of today's record no row needs it: no statistic of volume of tier 1 is on record but pairs of removals, whose bias is A053,
-# and every rate that a text rounds repeats a pair that a file has exactly.
-WITHOUT_ROWS = ("obs_bias_volume_t1", "rate_half_width_about")
+# every rate that a text rounds repeats a pair that a file has exactly, and no study states a lower bound.
+WITHOUT_ROWS = ("obs_bias_volume_t1", "rate_half_width_about", "overshoot_study")
 ASSUMPTIONS, PRIORS = "staging.stg_reference__assumptions", "intermediate.int_volume__priors"
 OF_THE_FIT = ("int_platform__fit", "int_volume__held_out", "int_volume__priors")
 # Their percentiles reach the fit by the test above; those that only the fit's own file reads are moved by the slow builds below.
