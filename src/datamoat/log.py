@@ -91,7 +91,7 @@ class _Display(logging.Handler):
         self._with_bar = form is None and not verbose and sys.stderr.isatty()
         self._open: list[tuple[dict[str, Any], float]] = []  # steps that have begun and not ended, with the time
         self._written = time.monotonic()
-        self._closed = threading.Event()
+        self._ended = threading.Event()
         if not self._with_bar:
             threading.Thread(target=self._report_silence, name="datamoat-log", daemon=True).start()
 
@@ -118,7 +118,7 @@ class _Display(logging.Handler):
 
     def close(self) -> None:
         """Stop reporting."""
-        self._closed.set()
+        self._ended.set()
         self._end_bar()
         super().close()
 
@@ -165,7 +165,7 @@ class _Display(logging.Handler):
 
     def _report_silence(self) -> None:
         """Write where the program is whenever nothing was written for ten seconds while a step is open."""
-        while not self._closed.wait(1.0):
+        while not self._ended.wait(1.0):
             with self.lock or threading.RLock():
                 if not self._open or time.monotonic() - self._written < SILENCE:
                     continue

@@ -7,6 +7,8 @@ import pty
 import re
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from pytest_httpserver import HTTPServer
 from datamoat.build.run import build_models
 from datamoat.ingest.fetch import fetch_source
 from datamoat.ingest.land import land_source
-from datamoat.log import line_of, log, step
+from datamoat.log import line_of, log, show_log, step
 from datamoat.project.read import read_project
 from datamoat.project.scaffold import write_source
 from datamoat.project.sources import find_source
@@ -34,6 +36,19 @@ def run(tree: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "datamoat", *words], capture_output=True, text=True, check=False, env=environment
     )
+
+
+def test_the_thread_that_reports_silence_ends_with_its_display() -> None:
+    before = set(threading.enumerate())
+    show_log("text")
+    (reporter,) = {thread for thread in threading.enumerate() if thread.name == "datamoat-log"} - before
+    (display,) = logging.getLogger("datamoat").handlers
+    display.acquire()
+    time.sleep(1.3)  # the thread has woken and waits for the lock
+    show_log("text")  # closes the first display; an error in its thread fails this test
+    display.release()
+    reporter.join(5)
+    assert not reporter.is_alive()
 
 
 def test_a_run_logs_one_event_for_each_model_check_and_publication(settings: Settings, events: list[dict[str, Any]]) -> None:
