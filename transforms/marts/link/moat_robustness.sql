@@ -6,8 +6,9 @@ grain: [as_of_kind, as_of_on, question_id, perturbation]
 nullable: [estimate, estimate_p05, estimate_p95, p_permutation]
 rows: {min: 10}
 caveats:
-  - Quarters have rows only for questions whose primary specification alone has a verdict; a perturbation cannot make one where there is none.
-  - p_permutation is empty where the interval includes zero, because p could not change the verdict.
+  - A quarter in which the primary specification of a question has no verdict has few rows or none, unless its captures are the newest ones; a perturbation cannot make a verdict where there is none.
+  - p_permutation may be empty where the interval includes zero, because p could not change the verdict.
+  - Leaving out a company or a board from prediction leaves out its forecasts; those of others are made as before.
   - An empty estimate means that too few companies or owners are left to ask.
 ---*/
 
