@@ -98,6 +98,45 @@ def whole_file(table: str, change: Callable[[str], str]) -> Edit:
     return edit
 
 
+def cell(table: str, key: str, column: str, value: str | Callable[[str], str]) -> Edit:
+    """Change a cell of the first row that begins with a key."""
+
+    def edit(folder: Path) -> None:
+        rows = rows_of(folder / f"{table}.csv")
+        found, place = next(line for line in rows if line[0] == key), rows[0].index(column)
+        found[place] = value if isinstance(value, str) else value(found[place])
+        write(folder / f"{table}.csv", rows)
+
+    return edit
+
+
+def both(*edits: Edit) -> Edit:
+    def edit(folder: Path) -> None:
+        for step in edits:
+            step(folder)
+
+    return edit
+
+
+def in_capture(capture_id: str, columns: tuple[str, ...], change: Callable[[list[str]], list[str]]) -> Edit:
+    """Change columns of all entries of a capture of Arena."""
+
+    def edit(folder: Path) -> None:
+        path = folder / "leaderboard_entries_arena.csv"
+        rows = rows_of(path)
+        entries = [line for line in rows if line[0] == capture_id]
+        for place in map(rows[0].index, columns):
+            for line, value in zip(entries, change([line[place] for line in entries]), strict=True):
+                line[place] = value
+        write(path, rows)
+
+    return edit
+
+
+def times(factor: float) -> Callable[[str], str]:
+    return lambda text: str(float(text) * factor)
+
+
 def capture(n: int, ratings: tuple[float, ...], **values: str) -> Edit:
     """Add a capture with `n` entries listed in order, rated as given."""
 
@@ -155,6 +194,57 @@ MISTAKES: dict[str, tuple[Edit, str, str]] = {  # what is done, the file it is f
     "digits of another script": (fact(value="٣٠٧٠٠٠٠٠٠٠"), "platform_observations.csv", "is not a number"),
     "a day of another script": (fact(period_start_on="２０２３-12-01"), "platform_observations.csv", "is not a date"),
     "the year 1": (fact(period_start_on="0001-12-01"), "platform_observations.csv", "is not a date"),
+    "a digit lost in dollars": (cell("company_resources", "R001", "value_usd", "3156200000"), "company_resources.csv", "right would be value divided by usd_rate"),
+    "yuan at rate 1": (both(cell("company_resources", "R026", "usd_rate", "1"), cell("company_resources", "R026", "value_usd", "85000000000")), "company_resources.csv", "right would be a rate near 7"),
+    "a rate turned round": (both(cell("company_resources", "R026", "usd_rate", "0.14"), cell("company_resources", "R026", "value_usd", "607142857143")), "company_resources.csv", "right would be a rate near 7"),
+    "an amount in millions": (both(cell("company_resources", "R001", "value", "31562"), cell("company_resources", "R001", "value_usd", "31562")), "company_resources.csv", "is stated as '8,708+7,694"),
+    "accounts of 2030": (cell("company_resources", "R001", "as_of_on", "2030-12-31"), "company_resources.csv", "as_of_on is 2030-12-31"),
+    "a fiscal year turned round": (both(cell("company_resources", "R001", "period_start_on", "2021-12-31"), cell("company_resources", "R001", "as_of_on", "2021-01-01")), "company_resources.csv", "period_start_on 2021-12-31 is after as_of_on"),
+    "names shifted by one": (in_capture("ar-t2v-2026-07-24-dataset", ("entry_name", "creator_name"), lambda cells: cells[1:] + cells[:1]), "leaderboard_entries_arena.csv", "have a creator_name that they have in another capture"),
+    "a capture times 1000": (in_capture("ar-t2v-2026-07-24-dataset", ("rating", "rating_low", "rating_high"), lambda cells: [text and times(1000)(text) for text in cells]), "leaderboard_entries_arena.csv", "right would be between 200 and 2500"),
+    "a capture on another board": (cell("leaderboard_captures", "ar-t2v-2026-07-24-dataset", "board_id", "arena_image_to_video"), "leaderboard_captures.csv", "right would be arena_text_to_video"),
+    "a board published after its capture": (cell("leaderboard_captures", "ar-t2v-2026-07-24-dataset", "board_published_on", "2026-08-24"), "leaderboard_captures.csv", "is after captured_on"),
+    "a zero-width space in a key": (cell("entry_aliases", "arena", "entry_key", lambda text: text + "\u200bx"), "entry_aliases.csv", "cannot be seen"),
+    "a Cyrillic o in a key": (cell("entry_aliases", "arena", "entry_key", "vide\u043e-3"), "entry_aliases.csv", "a letter that looks like another"),
+    "a Cyrillic o in a name": (cell("platforms", "tiktok", "name", "TikT\u043ek"), "platforms.csv", "mixes letters of two scripts"),
+    "a NUL in a name": (cell("platforms", "tiktok", "name", "Tik\0Tok"), "platforms.csv", "cannot be seen"),
+    "a line break in a name": (cell("platforms", "tiktok", "name", "Tik\nTok"), "platforms.csv", "cannot be seen"),
+    "a bidi override in a name": (cell("platforms", "tiktok", "name", "Tik\u202eTok"), "platforms.csv", "cannot be seen"),
+    "a tag in a title": (cited(title="<script>alert(1)</script>"), "citations.csv", "has a tag"),
+    "a formula in a title": (cited(title="=cmd|' /C calc'!A0"), "citations.csv", "is a formula"),
+    "a formula with a plus": (cited(title="+cmd|' /C calc'!A0"), "citations.csv", "is a formula"),
+    "a call with an at sign": (cited(title="@SUM(A1)"), "citations.csv", "is a formula"),
+    "a lost reference": (cell("platforms", "tiktok", "note", "#REF!"), "platforms.csv", "is an error of a spreadsheet"),
+    "an unknown formula": (cell("platforms", "tiktok", "note", "#NAME?"), "platforms.csv", "is an error of a spreadsheet"),
+    "title and publisher exchanged": (cited(title="Kuaishou Technology", publisher="A report"), "citations.csv", "right would be the two exchanged"),
+    "a page read before it appeared": (cited(published_on="2026-11-20", read_on="2026-11-01"), "citations.csv", "published_on 2026-11-20 is after read_on"),
+    "hours written as 7e14": (cell("training_disclosures", "D001", "value", "7e14"), "training_disclosures.csv", "right would be 700000"),
+    "a value times 1000": (cell("platform_observations", "F0225", "value", times(0.001)), "platform_observations.csv", "right would be 271000000"),
+    "12 billion users": (fact(value="12000000000", figure_as_stated="12 billion"), "platform_observations.csv", "right would be at most 8300000000"),
+    "a day of 2,000 minutes": (fact(metric="minutes_per_daily_user_per_day", unit="minutes", value="2000", figure_as_stated="2,000 minutes"), "platform_observations.csv", "right would be at most 1440"),
+    "access that ends before it begins": (both(cell("company_access", "X001", "valid_from", "2026-02"), cell("company_access", "X001", "valid_to", "2026-01-31")), "company_access.csv", "valid_from 2026-02 is after valid_to"),
+    "evidence of 2031": (cell("company_access", "X001", "evidence_on", "2031"), "company_access.csv", "evidence_on is 2031"),
+    "a release of 2099": (in_capture("ar-t2v-2026-07-24-dataset", ("released_as_stated",), lambda cells: ["2099"] * len(cells)), "leaderboard_entries_arena.csv", "released_as_stated is 2099"),
+    "a model announced after its release": (cell("models", "firefly-video", "announced_on", "2025-03"), "models.csv", "announced_on 2025-03 is after released_on"),
+    "a model that is its predecessor": (cell("models", "firefly-video", "predecessor_model_id", "firefly-video"), "models.csv", "leads from firefly-video back"),
+    "two models that precede each other": (both(cell("models", "wan-2-1-14b", "base_model_id", "firefly-video"), cell("models", "firefly-video", "base_model_id", "wan-2-1-14b")), "models.csv", "base_model_id leads from"),
+    "a platform in itself": (cell("platforms", "tiktok", "parent_platform_id", "tiktok"), "platforms.csv", "leads from tiktok back"),
+    "a platform launched in 2031": (cell("platforms", "tiktok", "launched_on", "2031"), "platforms.csv", "launched_on is 2031"),
+    "a platform closed before its launch": (cell("platforms", "tiktok", "closed_on", "2016"), "platforms.csv", "launched_on 2017-09 is after closed_on 2016"),
+    "two owners at once": (row("platform_ownership", {"platform_id": "x", "company_id": "google", "geography": "global", "valid_from": "2026-01-01", "kind": "owner", "verification": "page_read", "citation_id": "C9901"}), "platform_ownership.csv", "xai and google own x at once"),
+    "shares beyond the whole": (row("platform_ownership", {"platform_id": "x", "company_id": "google", "geography": "global", "owner_share": "0.2", "kind": "minority", "verification": "page_read", "citation_id": "C9901"}), "platform_ownership.csv", "shares of at most 1"),
+    "an owner from a day after the last": (cell("platform_ownership", "tiktok", "valid_from", "2026-02"), "platform_ownership.csv", "valid_from 2026-02 is after valid_to"),
+    "an alias of 2031": (row("entry_aliases", ALIAS | {"entry_key": "new", "valid_from": "2031-01-01"}), "entry_aliases.csv", "valid_from is 2031-01-01"),
+    "an alias with another lab": (row("entry_aliases", ALIAS | {"entry_key": "new", "lab_id": "google"}), "entry_aliases.csv", "right would be bfl"),
+    "a disclosure of another company": (cell("training_disclosures", "D055", "company_id", "pinterest"), "training_disclosures.csv", "counts to pinterest"),
+    "quantiles out of order": (cell("assumptions", "A001", "p05", "25"), "assumptions.csv", "right would be this order"),
+    "a negative length": (cell("assumptions", "A001", "p05", "-17"), "assumptions.csv", "right would be"),
+    "a share in per cent": (cell("assumptions", "A056", "p95", "75"), "assumptions.csv", "right would be values between 0 and 1"),
+    "seconds as milliseconds": (both(*(cell("assumptions", "A001", column, times(1000)) for column in ("p05", "p50", "p95"))), "assumptions.csv", "lengths of at most three hours"),
+    "seconds as minutes": (cell("assumptions", "A001", "unit", "minutes"), "assumptions.csv", "is not one of"),
+    "a day of decisions times 1000": (cell("dsa_daily_totals", "2023-09-26", "n_statements_counted", "3119735000"), "dsa_daily_totals.csv", "right would be near each other"),
+    "parameters instead of billions": (cell("models", "wan-2-1-14b", "parameters_billion", "14000000000"), "models.csv", "is outside"),
+    "the letter O in a resolution": (cell("models", "firefly-video", "max_resolution", "1O80p"), "models.csv", "does not match"),
     "a word that is not allowed": (fact(metric="users_monthly"), "platform_observations.csv", "is not one of"),
 }  # fmt: skip
 
@@ -173,6 +263,11 @@ CORRECT: dict[str, Edit] = {
     "monthly users from a filing": fact(),
     "daily users from a statement": fact(platform_id="x", metric="daily_active_users", value="250000000", figure_as_stated="250 million", source_kind="official_statement", tier="2"),
     "a later quarter": fact(platform_id="tiktok", metric="videos_removed", unit="videos", value="190000000", figure_as_stated="190,000,000", source_kind="official_file"),
+    "a value in hundreds of millions": fact(value="307000000", figure_as_stated="3.07亿"),
+    "a decimal comma": fact(value="3070000000", figure_as_stated="3,07 miliardi"),
+    "the middle of a stated range": fact(value="3070000000", figure_as_stated="3.04 to 3.1 billion"),
+    "a title in Russian with a Latin name": cited(title="Отчёт TikTok за 2025 год"),
+    "a projection for 2030": both(cell("company_resources", "R009", "as_of_on", "2030-12-31"), cell("company_resources", "R009", "basis", "projection")),
     "a value within a printed range": fact(value_low="3000000000", value_high="3100000000"),
     "a correction of an older row": fact(supersedes_fact_id="F0001"),
     "a whole board": capture(5, ()),

@@ -1,62 +1,41 @@
 /*---
-description: Pages and boards are of days between 1990 and today.
+description: No day is before 1990 or after the last day on which a page was read; owners may be known two years ahead and projections five.
 fix: correct the year.
 ---*/
 
-with days as (
-    select
-        'citations' as file_name,
-        line,
-        'read_on' as column_name,
-        read_on::varchar as stated
+with latest as (
+    select max(read_on) as day
     from citations
-    union all
+    where read_on <= getvariable('today')
+),
+
+projections as (
+    select line
+    from company_resources
+    where basis = 'projection'
+),
+
+days as (
     select
-        'citations' as file_name,
-        line,
-        'published_on' as column_name,
-        published_on::varchar as stated
-    from citations
-    union all
-    select
-        'leaderboard_captures' as file_name,
-        line,
-        'captured_on' as column_name,
-        captured_on::varchar as stated
-    from leaderboard_captures
-    union all
-    select
-        'leaderboard_captures' as file_name,
-        line,
-        'board_published_on' as column_name,
-        board_published_on::varchar as stated
-    from leaderboard_captures
-    union all
-    select
-        'platform_observations' as file_name,
-        line,
-        'period_end_on' as column_name,
-        period_end_on::varchar as stated
-    from platform_observations
-    union all
-    select
-        'platform_observations' as file_name,
-        line,
-        'observed_on' as column_name,
-        observed_on::varchar as stated
-    from platform_observations
-    union all
-    select
-        'models' as file_name,
-        line,
-        'released_on' as column_name,
-        released_on::varchar as stated
-    from models
+        *,
+        case
+            when file_name in ('platform_ownership', 'company_access', 'labs') and column_name like 'valid_%' then 2
+            when
+                file_name = 'company_resources' and column_name = 'as_of_on'
+                and line in (select projections.line from projections) then 5
+            else 0
+        end as years_ahead
+    from cells
+    where
+        regexp_matches(column_name, '_on$|^valid_(from|to)$|^released_as_stated$')
+        and regexp_matches(stated, '^[0-9]{4}(-[0-9]{2}){0,2}$')
 )
 
 select
-    file_name,
-    line,
-    column_name || ' is ' || stated || '; right would be a day between 1990 and ' || getvariable('today') as wrong
+    days.file_name,
+    days.line,
+    days.column_name || ' is ' || days.stated || '; right would be a day between 1990 and '
+    || (latest.day + to_years(days.years_ahead))::date as wrong
 from days
-where stated < '1990' or stated > strftime(getvariable('today')::date, '%Y-%m-%d')
+cross join latest
+where days.stated < '1990' or days.stated > strftime(latest.day + to_years(days.years_ahead), '%Y-%m-%d')

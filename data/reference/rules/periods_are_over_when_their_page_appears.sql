@@ -1,16 +1,8 @@
 /*---
-description: A period ends after it starts, and before the page that speaks of it.
+description: A period is over when the page that speaks of it appears.
 fix: correct the days, or the citation's published_on.
 ---*/
 
-select
-    'platform_observations' as file_name,
-    line,
-    'period_end_on ' || period_end_on || ' is before period_start_on ' || period_start_on
-    || '; right would be the two exchanged' as wrong
-from platform_observations
-where period_end_on < period_start_on
-union all
 select
     'platform_observations' as file_name,
     observations.line,

@@ -15,7 +15,8 @@ SHOWN = 5
 def check_rules(folder: Path, facts: Iterable[ReferenceTable], today: date) -> int:
     """Run every rule over the facts and return how many there are.
 
-    A rule sees every reference table by its name, with a column `line` that counts lines of the CSV, and the variable
+    A rule sees every reference table by its name, with a column `line` that counts lines of the CSV; the table `cells`
+    with every filled cell of a text or a date as `file_name`, `line`, `column_name` and `stated`; and the variable
     `today`. It returns `file_name`, `line` and `wrong`, a sentence with the values that are wrong and what would be right.
 
     Args:
@@ -27,15 +28,21 @@ def check_rules(folder: Path, facts: Iterable[ReferenceTable], today: date) -> i
         ContentError: A row breaks a rule, or a rule is malformed.
     """
     import duckdb
+    from polars import selectors
 
     rules = [read_snippet(path, {"description", "fix"}) for path in sorted((folder / FOLDER).glob("*.sql"))]
     if not rules:
         return 0
     with duckdb.connect(config={"threads": "2", "enable_external_access": "false"}) as con:
+        con.execute("create table cells (file_name varchar, line bigint, column_name varchar, stated varchar)")
         for fact in facts:
-            con.register("incoming", fact.frame.with_row_index("line", 2).to_arrow())
+            frame = fact.frame.with_row_index("line", 2)
+            texts = frame.select("line", selectors.string(), selectors.date().dt.to_string("%Y-%m-%d"))
+            cells = texts.unpivot(index="line", variable_name="column_name", value_name="stated").drop_nulls("stated")
+            con.register("incoming", frame.to_arrow())
+            con.register("incoming_cells", cells.to_arrow())
             con.execute(f'create table "{fact.name}" as from incoming')
-            con.unregister("incoming")
+            con.execute("insert into cells select $file, line, column_name, stated from incoming_cells", {"file": fact.name})
         con.execute("set variable today = $today", {"today": today})
         for rule in rules:
             try:

@@ -1,0 +1,93 @@
+/*---
+description: No count of users exceeds mankind, no length a day, no rating its scale and no day of decisions its archive.
+fix: correct the power of ten or the unit.
+---*/
+
+with limits (unit, highest) as (
+    select
+        unnest(['users', 'accounts', 'creators', 'channels']) as unit,
+        p50 as highest
+    from assumptions
+    where name = 'limit_users'
+    union all
+    select
+        'seconds' as unit,
+        p50 as highest
+    from assumptions
+    where name = 'limit_duration_seconds'
+    union all
+    values ('fraction', 1.0), ('minutes', 24 * 60.0)
+),
+
+scales (scale_kind, lowest, highest) as (
+    values ('fitted_rating', 200, 2500), ('automatic_score', 0, 100)
+),
+
+entries as (
+    select
+        'leaderboard_entries_artificial_analysis' as file_name,
+        line,
+        capture_id,
+        entry_name,
+        unnest([rating, rating_low, rating_high]) as rating
+    from leaderboard_entries_artificial_analysis
+    union all
+    select
+        'leaderboard_entries_arena' as file_name,
+        line,
+        capture_id,
+        entry_name,
+        unnest([rating, rating_low, rating_high]) as rating
+    from leaderboard_entries_arena
+    union all
+    select
+        'leaderboard_entries_vbench' as file_name,
+        line,
+        capture_id,
+        entry_name,
+        unnest([rating, rating_low, rating_high]) as rating
+    from leaderboard_entries_vbench
+),
+
+days as (
+    select
+        *,
+        median(n_statements_counted) over () as usual
+    from dsa_daily_totals
+)
+
+select
+    'platform_observations' as file_name,
+    observations.line,
+    'value ' || observations.value || ' ' || observations.unit || ' is too large; right would be at most '
+    || limits.highest as wrong
+from platform_observations as observations
+inner join limits on observations.unit = limits.unit
+where greatest(observations.value, observations.value_high) > limits.highest
+union all
+select
+    entries.file_name,
+    entries.line,
+    entries.entry_name || ' is rated ' || entries.rating || ' in ' || entries.capture_id || '; right would be between '
+    || scales.lowest || ' and ' || scales.highest as wrong
+from entries
+inner join leaderboard_captures as captures on entries.capture_id = captures.capture_id
+inner join boards on captures.board_id = boards.board_id
+inner join scales on boards.scale_kind = scales.scale_kind
+where not entries.rating between scales.lowest and scales.highest
+union all
+select
+    'dsa_daily_totals' as file_name,
+    line,
+    n_statements_counted || ' decisions counted and ' || n_statements_listed || ' listed in ' || csv_bytes
+    || ' bytes, ' || zip_bytes || ' compressed; right would be near each other, at 300 to 3000 bytes a decision,'
+    || ' 5 to 50 times compressed' as wrong
+from days
+where
+    n_statements_listed > 0
+    and (
+        not n_statements_counted / n_statements_listed between 0.5 and 2
+        or not csv_bytes / n_statements_listed between 300 and 3000
+        or not csv_bytes / zip_bytes between 5 and 50
+        or not n_statements_counted / usual between 0.01 and 100
+    )
