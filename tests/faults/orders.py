@@ -32,7 +32,7 @@ from datamoat.publish.warehouse import publish_warehouse, rollback
 from datamoat.release.tables import export_tables
 from datamoat.settings import Settings
 from datamoat.storage.files import one_writer
-from datamoat.storage.warehouse import log_of, open_published, retained_builds
+from datamoat.storage.warehouse import logs_of, open_published, retained_builds
 
 FORK = multiprocessing.get_context("fork")
 ROWS = "select (select build_id from meta.build), (select list(uploads order by lab_id) from marts.lab_volume)"
@@ -176,7 +176,7 @@ class Order:
         if how == "through":
             self.current, self.made[what[0]] = what[0], what[1]
             self.is_edited = False
-            if log_of(self.settings.published).exists():
+            if logs_of(self.settings.published):
                 self.wrong.append(f"{action} left a log beside the published file")
             raw = apart(lambda: raw_rows(self.settings))
             if self.writer is None and raw != ("through", (self.current, self.made[self.current])):
@@ -241,7 +241,7 @@ class Order:
             os.kill(self.writer.process.pid, signal.SIGKILL)
             self.writer.process.join()
         else:
-            self.is_edited |= log_of(self.settings.published).exists()
+            self.is_edited |= bool(logs_of(self.settings.published))
             self.writer.end()
         self.writer = None
 

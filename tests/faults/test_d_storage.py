@@ -26,13 +26,13 @@ from datamoat.publish.gx_worker import Worker
 from datamoat.publish.results import examine_audit
 from datamoat.publish.warehouse import publish_warehouse, rollback
 from datamoat.settings import Settings
-from datamoat.storage.files import NO_LOCKS, one_writer, sha256_of
+from datamoat.storage.examine import examine_warehouse
+from datamoat.storage.files import NO_LOCKS, _checksum, one_writer, sha256_of, write_json
 from datamoat.storage.lake import path_of
 from datamoat.storage.snapshots import Snapshots, examine_snapshots
 from datamoat.storage.warehouse import (
     Published,
-    examine_warehouse,
-    log_of,
+    logs_of,
     open_published,
     published_build,
     remove_log,
@@ -259,8 +259,9 @@ def flip(path: Path, rng: random.Random) -> bytes:
 
 def put(path: Path, body: bytes) -> None:
     """Replace the bytes of a file, whatever its mode, without another file that is a link to it."""
-    beside = path.with_name("beside")
+    beside = path.with_name(".beside")
     beside.write_bytes(body)
+    shutil.copymode(path, beside)
     beside.replace(path)
 
 
@@ -409,7 +410,7 @@ def test_a_deleted_manifest_is_told_apart_from_damage(tree: Path) -> None:
     with pytest.raises(PublishRefusedError, match="the manifest of the published file was deleted") as refused:
         open_published(settings)
     assert refused.value.where == str(manifest)
-    assert any(f"{manifest.name} was deleted" in what for is_good, what, _ in examine_warehouse(settings) if not is_good)
+    assert any(f"was deleted: {manifest.name}" in what for is_good, what, _ in examine_warehouse(settings) if not is_good)
     assert not any("damaged" in what for is_good, what, _ in examine_warehouse(settings) if not is_good)
     publish(settings)
     assert all(is_good for is_good, *_ in examine_warehouse(settings))
@@ -523,7 +524,7 @@ def test_the_log_of_a_killed_client_is_set_aside_and_nobody_reads_its_edits(
 def test_of_the_files_of_clients_the_newest_ten_are_retained(tree: Path) -> None:
     settings = make_everything(tree)
     for number in range(13):
-        log_of(settings.published).write_bytes(b"edits %d" % number)
+        settings.published.with_name("datamoat.duckdb.wal").write_bytes(b"edits %d" % number)
         remove_log(settings)
     aside = sorted((settings.warehouse / "set-aside").iterdir(), key=lambda path: int(path.name.split("-")[0]))
     assert [path.read_bytes() for path in aside] == [b"edits %d" % number for number in range(3, 13)]
@@ -534,7 +535,7 @@ def test_a_clients_log_beside_a_retained_build_is_named_and_the_build_is_not_rea
     earlier = next(build for build in retained_builds(settings) if build.build_id != published(settings).build_id)
     call = [sys.executable, "-c", WRITER, str(earlier.path)]
     subprocess.run(call, input="\n", text=True, check=False, capture_output=True)
-    assert log_of(earlier.path).exists()
+    assert logs_of(earlier.path)
     with pytest.raises(PublishRefusedError, match="a client's log lies beside it"):
         rollback(settings)
     assert any(earlier.build_id in what for is_good, what, _ in examine_warehouse(settings) if not is_good)
@@ -546,7 +547,7 @@ def test_a_damaged_retained_build_is_made_again_from_the_published_file_before_t
     settings = make_everything(tree)
     retained = published(settings).path
     put(retained, b"damaged")
-    log_of(retained).write_bytes(b"edits")
+    retained.with_name(f"{retained.name}.wal").write_bytes(b"edits")
     edit("data/reference/facts.csv", "8.0", "9.0")
     publish(settings)
     with duckdb.connect(str(settings.published), read_only=True) as con:
@@ -564,6 +565,151 @@ def test_a_log_of_another_database_is_refused_by_any_client_of_duckdb(client: tu
     put(settings.published, earlier.path.read_bytes())  # a swap that leaves the log, as a copy by hand does
     with pytest.raises(duckdb.IOException, match="WAL does not match"):
         duckdb.connect(str(settings.published), read_only=True)
+
+
+def retained_other(settings: Settings) -> Published:
+    """Return the build that is retained and not published."""
+    return next(build for build in retained_builds(settings) if build.build_id != published(settings).build_id)
+
+
+def wrong(settings: Settings) -> str:
+    """Return what `doctor` has against the warehouse."""
+    return "\n".join(what for is_good, what, _ in examine_warehouse(settings) if not is_good)
+
+
+EXPOSED: dict[str, tuple[str, Callable[[Path, Path], object]]] = {
+    "mode 0666": ("has mode 0666", lambda path, _: path.chmod(0o666)),
+    "a link to the retained file": ("is a link to", lambda path, other: (path.unlink(), path.symlink_to(other))),
+    "the same file as the retained one": ("is one file under 2 names", lambda path, other: (path.unlink(), os.link(other, path))),
+}
+
+
+@pytest.mark.parametrize("how", EXPOSED)
+@pytest.mark.parametrize("is_published", [True, False])
+def test_a_file_that_one_write_could_damage_is_named_and_the_printed_command_protects_it(
+    tree: Path, how: str, is_published: bool
+) -> None:
+    settings = make_everything(tree)
+    files = (settings.published, published(settings).path)
+    path, other = files if is_published else files[::-1]
+    named, expose = EXPOSED[how]
+    expose(path, other)
+    (fix, *_) = [
+        fix for is_good, what, fix in examine_warehouse(settings) if not is_good and what.startswith(f"{path.name} {named}")
+    ]
+    subprocess.run(fix.removeprefix("put a copy in its place: "), shell=True, check=True)  # noqa: S602  (what doctor prints)
+    assert wrong(settings) == ""
+    assert published_build(settings) is not None
+
+
+def test_rollback_passes_over_a_damaged_build_and_only_intact_ones_are_offered(
+    tree: Path, edit: Callable[[str, str, str], Path]
+) -> None:
+    settings = make_everything(tree)
+    edit("data/reference/facts.csv", "8.0", "9.0")
+    publish(settings)
+    newest, damaged, oldest = retained_builds(settings)
+    put(damaged.path, b"damaged")
+    put(settings.published, b"damaged")
+    with pytest.raises(PublishRefusedError) as refused:
+        open_published(settings)
+    assert f"with one of {newest.build_id}, {oldest.build_id}." in refused.value.fix
+    shutil.copyfile(newest.path, settings.published.with_name("copy"))
+    settings.published.with_name("copy").replace(settings.published)
+    assert rollback(settings).build_id == oldest.build_id
+    with pytest.raises(PublishRefusedError, match=f"the retained file of build {damaged.build_id} is damaged"):
+        rollback(settings, damaged.build_id)
+
+
+@pytest.mark.parametrize("name", ["9 copy-datamoat.duckdb.wal", "5-datamoat.duckdb.wal/", "notes.txt"])
+def test_what_a_person_puts_into_the_folder_of_files_set_aside_stops_nothing(tree: Path, name: str) -> None:
+    settings = make_everything(tree)
+    aside = settings.warehouse / "set-aside" / name.rstrip("/")
+    aside.parent.mkdir()
+    aside.mkdir() if name.endswith("/") else aside.touch()
+    for number in range(12):
+        settings.published.with_name("datamoat.duckdb.wal").write_bytes(b"edits %d" % number)
+        rollback(settings)
+    assert aside.exists()
+    assert len(list(aside.parent.iterdir())) in {10, 11}
+
+
+def state(path: Path, **values: Any) -> None:
+    """Write a manifest with other values and the checksum of what it states then."""
+    stated = {name: value for name, value in json.loads(path.read_text()).items() if name != "checksum"} | values
+    write_json(path, {**stated, "checksum": _checksum(stated)})
+
+
+MANIFESTS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "nested without end": ("is damaged", lambda path: put(path, b"[" * 100_000)),
+    "a number as text": ("is damaged", lambda path: state(path, number="5")),
+    "tables without hashes": ("is damaged", lambda path: state(path, tables={"lab_volume": {"n_rows": 2}})),
+    "of a later format": ("a later version of datamoat wrote", lambda path: state(path, format=2)),
+    "of another build": ("states build", lambda path: state(path, build_id="20260101-0000aaaa")),
+    "a pipe": ("is damaged", lambda path: (path.unlink(), os.mkfifo(path))),
+}
+
+
+@pytest.mark.parametrize("how", MANIFESTS)
+def test_a_retained_manifest_that_cannot_be_read_is_named_and_shuts_out_no_other_build(tree: Path, how: str) -> None:
+    settings = make_everything(tree)
+    manifest = retained_other(settings).path.with_suffix(".json")
+    what, change = MANIFESTS[how]
+    change(manifest)
+    assert any(manifest.name in line and what in line for line in wrong(settings).splitlines())
+    assert retained_builds(settings) == [published(settings)]
+    with open_published(settings) as con:
+        assert con.sql("select max(uploads) from marts.lab_volume").fetchall() == [(8.0,)]
+
+
+def test_a_pipe_in_place_of_a_database_is_named_and_waited_for_by_nobody(tree: Path) -> None:
+    settings = make_everything(tree)
+    for path in (retained_other(settings).path, settings.published):
+        path.unlink()
+        os.mkfifo(path)
+    assert "published: the file is damaged" in wrong(settings)
+    assert "the file is damaged or missing" in wrong(settings)
+    publish(settings)
+    assert published_build(settings) is not None
+
+
+def test_an_older_build_under_the_names_of_the_published_one_is_named_and_the_published_file_not_called_damaged(
+    tree: Path,
+) -> None:
+    settings = make_everything(tree)
+    older_id, older, newer = retained_other(settings).build_id, retained_other(settings).path, published(settings).path
+    for suffix in (".duckdb", ".json"):
+        put(newer.with_suffix(suffix), older.with_suffix(suffix).read_bytes())
+    with pytest.raises(PublishRefusedError, match=f"{newer.stem}.json states build {older_id}, not the one it is named after"):
+        open_published(settings)
+    assert f"{newer.stem}.json states build {older_id}, not the one it is named after" in wrong(settings)
+    assert "damaged" not in wrong(settings)
+    assert [build.path for build in retained_builds(settings)] == [older]
+    publish(settings)
+    assert published_build(settings) is not None
+
+
+def test_a_file_that_a_later_version_published_is_not_replaced(tree: Path, edit: Callable[[str, str, str], Path]) -> None:
+    settings = make_everything(tree)
+    state(published(settings).path.with_suffix(".json"), format=2)
+    before = settings.published.read_bytes()
+    edit("data/reference/facts.csv", "8.0", "9.0")
+    for swap in (publish, rollback):
+        with pytest.raises(ContentError, match="a later version of datamoat wrote"):
+            swap(settings)
+    assert settings.published.read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", [".wal", ".wal.checkpoint", ".wal.recovery"])
+def test_every_log_of_a_client_is_named_and_set_aside(tree: Path, suffix: str) -> None:
+    settings = make_everything(tree)
+    retained = retained_other(settings)
+    for path in (settings.published, retained.path):
+        path.with_name(path.name + suffix).write_bytes(b"edits")
+    assert f"datamoat.duckdb{suffix}: edits of a client" in wrong(settings)
+    assert f"retained build {retained.build_id}" in wrong(settings)
+    publish(settings)
+    assert not settings.published.with_name(settings.published.name + suffix).exists()
 
 
 @pytest.mark.parametrize("code", sorted(NO_LOCKS))

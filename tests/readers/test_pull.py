@@ -11,18 +11,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 from pytest_httpserver import HTTPServer
+from typer.testing import CliRunner
 from werkzeug import Request, Response
 from werkzeug.utils import send_from_directory
 
 import datamoat
+from datamoat.cli.app import app
 from datamoat.errors import DatamoatError, PublishRefusedError, SourceUnavailableError, UsageError
 from datamoat.release.bundle import register
 from datamoat.release.layout import write_layout
 from datamoat.release.pull import pull
 from datamoat.release.verify import verify_bundle
 from datamoat.settings import Settings
+from datamoat.storage.lake import content_of
 from datamoat.storage.warehouse import check_published, open_published, retained_builds
 
 # A program like `datamoat`, in which what only building needs cannot be imported.
@@ -128,6 +132,62 @@ def test_the_checksum_of_a_release_note_is_compared(reader: Settings, released_b
     with pytest.raises(PublishRefusedError, match="not the one given"):
         pull(reader, str(released_bundle), "0" * 64)
     assert pull(reader, str(released_bundle), right).is_new
+
+
+def rehash(bundle: Path) -> None:
+    """Write the hashes that the files of a bundle have now into its list."""
+    listed = [line.split("  ") for line in (bundle / "SHA256SUMS").read_text().splitlines()]
+    lines = [f"{hashlib.sha256((bundle / name).read_bytes()).hexdigest()}  {name}\n" for _, name in listed]
+    (bundle / "SHA256SUMS").write_text("".join(lines))
+
+
+def forge(bundle: Path, **stated: object) -> None:
+    """Multiply the rows of a bundle's database by 1000 and write the hashes it has then; state other values in its manifest."""
+    with duckdb.connect(str(bundle / "datamoat.duckdb")) as con:
+        con.execute("update marts.lab_volume set uploads = uploads * 1000")
+        content = content_of(con, "marts.lab_volume")
+    if stated:
+        manifest = json.loads((bundle / "manifest.json").read_text())
+        manifest["tables"]["lab_volume"]["content_hash"] = content
+        (bundle / "manifest.json").write_text(json.dumps(manifest | stated))
+    rehash(bundle)
+
+
+def test_a_forged_release_is_refused_where_the_register_knows_it(fresh: Settings, bundle: Path) -> None:
+    before = fresh.published.read_bytes()
+    forge(bundle)
+    with pytest.raises(PublishRefusedError, match=r"the register of exports/ has [0-9a-f]{64}"):
+        pull(fresh, str(bundle))
+    assert fresh.published.read_bytes() == before
+
+
+def test_a_forged_release_under_another_name_is_refused_where_its_build_is_retained(fresh: Settings, bundle: Path) -> None:
+    (build,) = retained_builds(fresh)
+    renamed = bundle.rename(bundle.with_name("renamed"))
+    forge(renamed, release_id="renamed")
+    with pytest.raises(PublishRefusedError, match=f"build {build.build_id} is retained here with other rows in lab_volume"):
+        pull(fresh, str(renamed))
+    assert retained_builds(fresh) == [build]
+
+
+def test_rows_that_are_not_those_of_the_manifest_are_refused_in_an_empty_data_folder(reader: Settings, bundle: Path) -> None:
+    forge(bundle)
+    with pytest.raises(PublishRefusedError, match=r"marts\.lab_volume has not the rows that the manifest of the release states"):
+        pull(reader, str(bundle))
+    assert [path for path in reader.data.rglob("*") if path.is_file()] == []
+
+
+def test_a_checksum_that_nobody_knows_is_printed(
+    reader: Settings, fresh: Settings, released_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = hashlib.sha256((released_bundle / "SHA256SUMS").read_bytes()).hexdigest()
+    for settings, more, is_known in ((reader, [], False), (reader, ["--checksum", own], True), (fresh, [], True)):
+        monkeypatch.setenv("DATAMOAT_ROOT", str(settings.content))
+        monkeypatch.setenv("DATAMOAT_DATA", str(settings.data))
+        printed = CliRunner().invoke(app, ["pull", str(released_bundle), *more], catch_exceptions=False).stdout
+        assert (f"no register here knows its checksum {own}" in printed) is not is_known
+        printed = CliRunner().invoke(app, ["pull", str(released_bundle), *more, "--json"], catch_exceptions=False).stdout
+        assert json.loads(printed)["is_known"] is is_known
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from datamoat.release.tables import FORMULA, export_tables, read_back
 from datamoat.release.verify import rebuild_bundle, verify_bundle
 from datamoat.settings import Settings
 from datamoat.storage.lake import content_of, quoted
-from datamoat.storage.warehouse import log_of, open_published
+from datamoat.storage.warehouse import open_published
 
 TOP = {
     "catalogs",
@@ -191,7 +191,7 @@ def test_a_release_that_changed_is_not_opened(fresh: Settings) -> None:
 
 def test_a_release_with_a_clients_log_beside_it_is_not_opened(fresh: Settings) -> None:
     entry = register(fresh.exports)[0]
-    log_of(store(fresh) / entry.release_id / "datamoat.duckdb").write_bytes(b"edits")
+    (store(fresh) / entry.release_id / "datamoat.duckdb.wal").write_bytes(b"edits")
     with pytest.raises(PublishRefusedError, match="differ from its manifest"):
         open_release(fresh, entry)
 

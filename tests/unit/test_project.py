@@ -32,6 +32,16 @@ def test_models_come_after_what_they_read(tree: Path) -> None:
     assert next(m for m in project.models if m.name == "int_lab__uploads").reads == ("staging.stg_reference__facts",)
 
 
+@pytest.mark.parametrize("name", [MART, POLARS, "transforms/columns.yml", "data/reference/facts.csv"])
+@pytest.mark.parametrize(
+    ("body", "what"), [(b"\xff\xfea\x00", "is stored as UTF-16"), (b"caf\xe9", "is not UTF-8 text from byte 3")]
+)
+def test_a_file_in_another_encoding_is_named_with_the_encoding(tree: Path, name: str, body: bytes, what: str) -> None:
+    (tree / name).write_bytes(body)
+    with pytest.raises(ContentError, match=f"cannot read {Path(name).name}: it {what}"):
+        build_models(Settings(content=tree, data=tree / "data"), read_project(tree))
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "reported"),
     [

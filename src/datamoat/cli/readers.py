@@ -39,11 +39,14 @@ def pull(
     settings = read_settings()
     with one_writer(settings.data, "pull"):
         published = fetch_release(settings, source, checksum)
+    unknown = published.unknown_checksum
     say(
         f"build {published.build_id}, as of {published.as_of}, {published.n_bytes / 1e6:.0f} MB, is in {shown(settings.published)}"
         + ("" if published.is_new else " already")
+        + (f"\nno register here knows its checksum {unknown}: compare it with the one that was published" if unknown else "")
         + f"\nNext: {program()} answer, or {program()} show",
         as_json=as_json, build_id=published.build_id, as_of=published.as_of, path=settings.published, is_new=published.is_new,
+        is_known=not unknown,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from datamoat.errors import ContentError, UsageError
+from datamoat.errors import ContentError, UsageError, unreadable
 from datamoat.project.reference import DESCRIPTOR, TYPES, read_reference
 from datamoat.project.rules import check_rules
 from datamoat.storage.files import write_whole
@@ -106,7 +106,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     try:
         lines = _rows(path)
     except (OSError, UnicodeDecodeError, csv.Error) as failure:
-        raise UsageError(f"cannot read {path.name}: {failure}", str(path), "save it as CSV in UTF-8.") from failure
+        raise UsageError(f"cannot read {path.name}: {unreadable(failure)}", str(path), "save it as CSV in UTF-8.") from failure
     return [dict(zip(lines[0], line, strict=False)) for line in lines[1:]]
 
 

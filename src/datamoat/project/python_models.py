@@ -6,7 +6,7 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
-from datamoat.errors import ContentError
+from datamoat.errors import ContentError, unreadable
 from datamoat.project.model import Model, Table
 
 CONSTANTS = {"GRAIN", "NULLABLE", "CACHE", "TABLES", "CAVEATS", "ROWS"}
@@ -14,9 +14,11 @@ CONSTANTS = {"GRAIN", "NULLABLE", "CACHE", "TABLES", "CAVEATS", "ROWS"}
 
 def read_polars_model(path: Path, layer: str) -> Model:
     """Return a Polars model, read with `ast` and never imported here."""
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8")
         tree = ast.parse(text)
+    except UnicodeDecodeError as failure:
+        raise ContentError(f"cannot read {path.name}: {unreadable(failure)}", str(path), "store it as UTF-8 text.") from failure
     except SyntaxError as failure:
         raise ContentError(f"this is no Python: {failure}", str(path), "correct the file.") from failure
     values = {}

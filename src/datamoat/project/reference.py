@@ -21,7 +21,7 @@ from typing import Any
 
 import polars as pl
 
-from datamoat.errors import ContentError
+from datamoat.errors import ContentError, unreadable
 from datamoat.project.column_types import of_frictionless, polars_type
 
 DESCRIPTOR = "datapackage.json"
@@ -134,7 +134,7 @@ def _read_csv(path: Path, schema: dict[str, Any]) -> ReferenceTable:
             f"bring it back (`git checkout {path.name}`), or take it out of {DESCRIPTOR}.",
         ) from failure
     except UnicodeDecodeError as failure:
-        raise ContentError(f"cannot read {path.name}: {failure}", str(path), "store it as UTF-8 text.") from failure
+        raise ContentError(f"cannot read {path.name}: {unreadable(failure)}", str(path), "store it as UTF-8 text.") from failure
     if text.startswith("\ufeff") or "\r" in text:
         raise ContentError("a byte-order mark or carriage returns", str(path), "store it as UTF-8 with LF line ends.")
     reader = csv.reader(text.splitlines(keepends=True), strict=True)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from datamoat.errors import ContentError, UsageError
+from datamoat.errors import ContentError, UsageError, unreadable
 from datamoat.project.check_models import AnomalyChecks, Frozen, Sentence, Strict
 from datamoat.project.column_types import check_type
 from datamoat.project.part import Part
@@ -277,7 +277,9 @@ def read_source(folder: Path) -> Source:
     try:
         written = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)  # noqa: S506  (a subclass of SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as failure:
-        raise ContentError(f"not readable as YAML: {' '.join(str(failure).split())}", str(path), "fix the file.") from failure
+        raise ContentError(
+            f"not readable as YAML: {' '.join(unreadable(failure).split())}", str(path), "fix the file."
+        ) from failure
     if not isinstance(written, dict):
         raise ContentError("a source.yml is a mapping", str(path), "start from `datamoat new-source`.")
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from datamoat.errors import ContentError
+from datamoat.errors import ContentError, unreadable
 from datamoat.project.model import Snippet, Table
 
 if TYPE_CHECKING:
@@ -79,7 +79,10 @@ def tables_in(tree: dict[str, Any]) -> set[tuple[str, str]]:
 
 def split_header(path: Path) -> tuple[dict[str, Any], str]:
     """Return the YAML header and the SQL of a file."""
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as failure:
+        raise ContentError(f"cannot read {path.name}: {unreadable(failure)}", str(path), "store it as UTF-8 text.") from failure
     match = HEADER.match(text)
     if match is None:
         raise ContentError("no header", str(path), "begin the file with `/*---`, YAML with `description:`, and `---*/`.")

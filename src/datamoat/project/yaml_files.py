@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from datamoat.errors import ContentError
+from datamoat.errors import ContentError, unreadable
 
 MOST_NODES = 200_000  # with aliases written out: a file of a few lines may stand for billions of values
 
@@ -55,7 +55,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         value = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)  # noqa: S506  (a subclass of SafeLoader)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as failure:
-        raise ContentError(f"cannot read {path.name}: {failure}", str(path), "correct the YAML.") from failure
+        raise ContentError(f"cannot read {path.name}: {unreadable(failure)}", str(path), "correct the YAML.") from failure
     if not isinstance(value, dict):
         raise ContentError(f"{path.name} is not a mapping", str(path), "write `key: value` lines.")
     return value

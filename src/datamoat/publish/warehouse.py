@@ -30,6 +30,7 @@ from datamoat.storage.warehouse import (
     Published,
     check_retained,
     copy_read_only,
+    intact_ids,
     is_intact,
     next_number,
     published_build,
@@ -68,7 +69,7 @@ def rollback(settings: Settings, build_id: str | None = None) -> Published:
 
     Args:
         settings: Where things are.
-        build_id: Which build; None takes the newest that was published before the current one, or the newest if there is none.
+        build_id: Which build; None takes the newest intact one published before the current one, or of all if there is none.
 
     Raises:
         UsageError: That build is not retained, or there is no earlier one.
@@ -79,14 +80,17 @@ def rollback(settings: Settings, build_id: str | None = None) -> Published:
     current = published_build(settings)
     others = [build for build in retained_builds(settings) if current is None or build.build_id != current.build_id]
     earlier = [build for build in others if build_id or current is None or build.number < current.number] or others
-    wanted = next((build for build in earlier if build_id in (None, build.build_id)), None)
+    candidates = [build for build in earlier if build_id in (None, build.build_id)]
+    wanted = next(filter(is_intact, candidates), candidates[0] if candidates else None)
     if wanted is None:
         raise UsageError(
             f"build {build_id} is not retained" if build_id else "there is no earlier build to go back to",
             str(settings.warehouse / "builds"),
-            f"choose one of {[build.build_id for build in others]}.",
+            f"choose one of {[other for other in intact_ids(settings) if current is None or other != current.build_id]}.",
         )
     check_retained(wanted)
+    for build in candidates[: candidates.index(wanted)]:
+        log.warning("damaged", build_id=build.build_id, path=str(build.path), gone_back_to=wanted.build_id)
     announce(settings, wanted, RETAINED_BUILDS)
     _swap_in_copy(settings, wanted)
     return wanted

@@ -34,7 +34,7 @@ from datamoat.release.tables import (
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, sha256_of, write_json, write_whole
 from datamoat.storage.lake import identifier, quoted
-from datamoat.storage.warehouse import READ_ONLY, check_published, check_retained, log_of, open_published
+from datamoat.storage.warehouse import READ_ONLY, check_published, check_retained, logs_of, open_published
 
 ABOUT = "reports/release/release.yml"
 TEXTS = "reports/release/LICENSES"
@@ -146,7 +146,7 @@ def open_release(settings: Settings, entry: Entry) -> duckdb.DuckDBPyConnection:
     database = folder / "datamoat.duckdb"
     try:
         wanted = f"{sha256_of(database)}  {database.name}"
-        has_log = log_of(database).exists()  # a client's edits, which DuckDB would read with the file
+        has_log = bool(logs_of(database))  # a client's edits, which DuckDB would read with the file
         is_whole = (
             not has_log
             and checksum_of(folder) == entry.checksum

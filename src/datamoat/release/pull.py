@@ -13,16 +13,22 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+import duckdb
+
 from datamoat.errors import PublishRefusedError, SourceUnavailableError, UsageError
+from datamoat.release.register import compare
 from datamoat.release.sums import DATABASE, MANIFEST, SUMS, read_sums
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write
+from datamoat.storage.lake import content_of, identifier
 from datamoat.storage.warehouse import (
+    READ_ONLY,
     Published,
     copy_read_only,
     next_number,
@@ -49,12 +55,13 @@ def pull(settings: Settings, source: str, checksum: str | None = None) -> Publis
         checksum: The checksum of the manifest that somebody wrote down elsewhere, to compare with.
 
     Returns:
-        What is published; `is_new` is whether this call published it.
+        What is published; `is_new` is whether this call published it, `unknown_checksum` its checksum if nobody here knows it.
 
     Raises:
         UsageError: There is no release, or the source is neither a folder nor such an address.
         SourceUnavailableError: The address does not respond.
-        PublishRefusedError: A file is not what the list of hashes, or the list not what the checksum states.
+        PublishRefusedError: A file is not what the list of hashes, or the list not what the checksum or a register here states;
+            or its rows are not those of its manifest, or of the build of that id that is retained here.
     """
     base, sums = _find(source.rstrip("/"))
     own = hashlib.sha256(sums).hexdigest()
@@ -68,15 +75,21 @@ def pull(settings: Settings, source: str, checksum: str | None = None) -> Publis
         raise PublishRefusedError("the list of hashes is malformed or names no database", f"{base}/{SUMS}", "use another copy.")
     manifest = _read(f"{base}/{MANIFEST}", MOST_TEXT)
     _compare(hashlib.sha256(manifest).hexdigest(), wanted[MANIFEST], f"{base}/{MANIFEST}")
+    new, release_id = _described(settings, manifest, wanted[DATABASE], own)
+    registered_on, others = compare(settings, {release_id, base.rpartition("/")[2]}, own)
+    if others:
+        raise PublishRefusedError(f"it is not what was released: {others[0]}", f"{base}/{SUMS}", "use another copy.")
+    _check_known(settings, new)
+    unknown = own if checksum is None and registered_on is None else ""
     current = published_build(settings)
     if current is not None and current.sha256 == wanted[DATABASE]:
-        return Published(**{**vars(current), "is_new": False})
-    new = _described(settings, manifest, wanted[DATABASE], own)
+        return replace(current, is_new=False, unknown_checksum=unknown)
     with tempfile.TemporaryDirectory(prefix=".pull-", dir=_folder(settings.warehouse)) as scratch:
         part = Path(scratch) / DATABASE
         n_bytes = _download(f"{base}/{DATABASE}", part, wanted[DATABASE])
+        _check_rows(settings, part, new, f"{base}/{DATABASE}")
         known = next((build for build in retained_builds(settings) if build.sha256 == new.sha256), None)
-        published = Published(**{**vars(known or new), "n_bytes": n_bytes, "number": next_number(settings), "is_new": True})
+        published = replace(known or new, n_bytes=n_bytes, number=next_number(settings), unknown_checksum=unknown)
         try:
             _folder(published.path.parent)
             copy_read_only(part, published.path)
@@ -164,8 +177,8 @@ def _compare(own: str, wanted: str, path: str) -> None:
         )
 
 
-def _described(settings: Settings, manifest: bytes, sha256: str, checksum: str) -> Published:
-    """Return what the manifest of a release states, as a publication of this data folder."""
+def _described(settings: Settings, manifest: bytes, sha256: str, checksum: str) -> tuple[Published, str]:
+    """Return what the manifest of a release states, as a publication of this data folder, and the name of the release."""
     try:
         stated = json.loads(manifest)
         build_id = str(stated["build_id"])
@@ -174,9 +187,40 @@ def _described(settings: Settings, manifest: bytes, sha256: str, checksum: str) 
         return Published(
             build_id, date.fromisoformat(stated["as_of"]), 0, sha256, 0, f"release {checksum}", dict(stated["tables"]),
             settings.warehouse / "builds" / f"datamoat-{build_id}-{sha256[:8]}.duckdb",
-        )  # fmt: skip
-    except (ValueError, KeyError, TypeError) as failure:
+        ), str(stated.get("release_id"))  # fmt: skip
+    except (ValueError, KeyError, TypeError, RecursionError) as failure:
         raise PublishRefusedError(f"its manifest is malformed: {failure}", MANIFEST, "use another copy.") from failure
+
+
+def _check_known(settings: Settings, new: Published) -> None:
+    """Refuse a release of a build that is retained here with other rows."""
+    for build in retained_builds(settings):
+        if build.build_id == new.build_id and build.tables != new.tables:
+            tables = build.tables.keys() | new.tables.keys()
+            differ = sorted(name for name in tables if build.tables.get(name) != new.tables.get(name))
+            raise PublishRefusedError(
+                f"build {new.build_id} is retained here with other rows in {', '.join(differ[:5])}",
+                str(build.path),
+                f"find out which of the two is right; delete all {build.path.stem}.* if it is the release.",
+            )
+
+
+def _check_rows(settings: Settings, part: Path, new: Published, path: str) -> None:
+    """Compare the rows of a database with what the manifest of its release states."""
+    try:
+        with duckdb.connect(str(part), read_only=True, config={**READ_ONLY, "memory_limit": settings.memory_limit}) as con:
+            build_ids = [row[0] for row in con.sql("select build_id from meta.build").fetchall()]
+            rows = {name: content_of(con, f"marts.{identifier(name)}") for name in new.tables}
+    except duckdb.Error as failure:
+        what = " ".join(str(failure).split())
+        raise PublishRefusedError(f"it has not the tables its manifest states: {what}", path, "use another copy.") from failure
+    differ = [f"marts.{name}" for name, content in rows.items() if content != new.tables[name]["content_hash"]]
+    if differ or build_ids != [new.build_id]:
+        raise PublishRefusedError(
+            f"{', '.join(differ[:5]) or 'meta.build'} has not the rows that the manifest of the release states",
+            path,
+            "use another copy.",
+        )
 
 
 def _folder(path: Path) -> Path:

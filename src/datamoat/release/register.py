@@ -7,6 +7,7 @@ from pathlib import Path
 
 from datamoat.errors import ContentError, PublishRefusedError
 from datamoat.release.tables import csv_text
+from datamoat.settings import Settings
 from datamoat.storage.files import write_whole
 
 REGISTER = "releases.csv"
@@ -51,6 +52,27 @@ def register(folder: Path) -> list[Entry]:
             f"the register of releases is malformed: {failure}", str(path), f"its columns are {', '.join(COLUMNS)}."
         ) from failure
     return sorted(found, key=lambda entry: (entry.released_on, entry.release_id))
+
+
+def compare(settings: Settings, names: set[str], checksum: str) -> tuple[date | None, list[str]]:
+    """Compare the checksum of a release with the registers of the content and of the exports.
+
+    Args:
+        settings: Where they are.
+        names: The names the release goes by.
+        checksum: The checksum it has; empty if it has none.
+
+    Returns:
+        The day a register gives for the checksum, None where none knows it; and what a register has instead under such a name.
+    """
+    found: list[str] = []
+    for folder in (settings.content / "data", settings.exports):
+        for entry in register(folder):
+            if entry.checksum == checksum:
+                return entry.released_on, found
+            if entry.release_id in names:
+                found.append(f"its checksum is {checksum or 'absent'}, and the register of {folder.name}/ has {entry.checksum}")
+    return None, found
 
 
 def record(folder: Path, entry: Entry) -> None:

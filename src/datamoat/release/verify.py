@@ -10,7 +10,7 @@ import duckdb
 
 from datamoat.errors import UsageError
 from datamoat.release.bundle import checksum_of
-from datamoat.release.register import register
+from datamoat.release.register import compare
 from datamoat.release.sums import DATABASE, SUMS, read_sums
 from datamoat.release.tables import read_back
 from datamoat.settings import Settings
@@ -134,15 +134,8 @@ def _check_checksum(
         findings.append(Finding(SUMS, f"its checksum is {own or 'absent'}, not the one given"))
     if settings is None:
         return findings, None
-    for folder in (settings.content / "data", settings.exports):
-        for entry in register(folder):
-            if entry.checksum == own:
-                return findings, entry.released_on
-            if entry.release_id in names:
-                findings.append(
-                    Finding(SUMS, f"its checksum is {own or 'absent'}, and the register of {folder.name}/ has {entry.checksum}")
-                )
-    return findings, None
+    registered_on, others = compare(settings, names, own)
+    return [*findings, *(Finding(SUMS, what) for what in others)], registered_on
 
 
 def _check_rows(bundle: Path) -> tuple[list[Finding], int]:

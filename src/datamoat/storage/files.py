@@ -70,14 +70,18 @@ def read_record(path: Path) -> dict[str, Any]:
     """Return what `write_record` wrote.
 
     Raises:
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is a pipe, a folder or the like.
         ValueError: It is no such object, or a byte of it changed.
         ContentError: A later version of datamoat wrote it in another format.
     """
-    record = json.loads(path.read_bytes())
-    if not isinstance(record, dict) or record.pop(CHECKSUM, None) != _checksum(record):
-        message = f"{path.name} does not have the content it was written with"
-        raise ValueError(message)
+    _check_regular(path)
+    changed = f"{path.name} does not have the content it was written with"
+    try:
+        record = json.loads(path.read_bytes())
+        if not isinstance(record, dict) or record.pop(CHECKSUM, None) != _checksum(record):
+            raise ValueError(changed)
+    except RecursionError as failure:
+        raise ValueError(changed) from failure
     if (written := record.pop("format", FORMAT)) > FORMAT:
         raise ContentError(
             f"a later version of datamoat wrote {path.name}, in format {written}; this one reads up to {FORMAT}",
@@ -92,9 +96,20 @@ def _checksum(record: dict[str, Any]) -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
+    """Return the SHA-256 of a file.
+
+    Raises:
+        OSError: It cannot be read, or is a pipe, a folder or the like.
+    """
+    _check_regular(path)
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _check_regular(path: Path) -> None:
+    """Refuse what is no file of bytes: to open a pipe would wait for ever."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
 def cannot_write(path: Path, failure: OSError, n_bytes: int | None = None) -> PublishRefusedError:

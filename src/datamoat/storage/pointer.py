@@ -10,9 +10,17 @@ from typing import Any
 
 from datamoat.errors import PublishRefusedError
 from datamoat.settings import Settings
-from datamoat.storage.files import part_of, read_record, write_json
+from datamoat.storage.files import part_of, write_json
 from datamoat.storage.store import Store, open_store
-from datamoat.storage.warehouse import Published, check_retained, is_intact, published_build, retained_builds, swap_in
+from datamoat.storage.warehouse import (
+    Published,
+    check_retained,
+    is_intact,
+    published_build,
+    read_manifest,
+    retained_builds,
+    swap_in,
+)
 
 POINTER = "published.json"
 SEEN = ".seen.json"  # in the warehouse: the tag of the pointer that this host saw last
@@ -23,7 +31,8 @@ def pull_published(settings: Settings) -> None:
 
     Raises:
         StoreUnavailableError: The store cannot be reached.
-        PublishRefusedError: A build in the store is not what its manifest states.
+        PublishRefusedError: A build in the store is not what its manifest states, or that is damaged.
+        ContentError: A later version of datamoat published it.
         BusyError: A program holds the published file for writing.
     """
     store = open_store(settings)
@@ -33,7 +42,7 @@ def pull_published(settings: Settings) -> None:
     stated, tag = json.loads(found[0]), found[1]
     for stem in stated["builds"]:
         _bring(settings, store, stem)
-    current = next(build for build in retained_builds(settings) if build.path.stem == stated["current"])
+    current = read_manifest(settings.warehouse / "builds" / f"{stated['current']}.json")
     check_retained(current)
     here = published_build(settings)
     if here is None or here.sha256 != current.sha256:
@@ -58,11 +67,11 @@ def check_pointer(settings: Settings, build_id: str, tables: dict[str, Any]) -> 
         return
     current = json.loads(found[0])["current"]
     _bring(settings, store, current)
-    stated = read_record(settings.warehouse / "builds" / f"{current}.json")
-    if (stated["build_id"], stated["tables"]) == (build_id, tables):
+    there = read_manifest(settings.warehouse / "builds" / f"{current}.json")
+    if (there.build_id, there.tables) == (build_id, tables):
         pull_published(settings)
     elif found[1] != _seen(settings):
-        raise _beaten(store, str(stated["build_id"]))
+        raise _beaten(store, there.build_id)
 
 
 def announce(settings: Settings, build: Published, n_retained: int) -> None:

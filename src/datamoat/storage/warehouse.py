@@ -19,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from datamoat.errors import BusyError, PublishRefusedError
+from datamoat.errors import BusyError, ContentError, DatamoatError, PublishRefusedError
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, part_of, put_in_place, read_record, sha256_of, write_record
 
@@ -27,6 +27,9 @@ READ_ONLY = {"enable_external_access": "false", "lock_configuration": "true"}
 SETTLED_NS = 100_000_000  # a file that changed within this time may change again without another time stamp
 SET_ASIDE = 10  # so many files of clients are retained for a person to see; the oldest goes when another comes
 FLOCK = "hhqqi4x"  # struct flock: type, whence, start, length, pid
+STATED = {
+    "build_id": str, "as_of": date, "number": int, "sha256": str, "n_bytes": int, "made_from": str, "tables": dict
+}  # fmt: skip
 _hashes: dict[tuple[Any, ...], str] = {}
 
 
@@ -44,6 +47,7 @@ class Published:
         tables: Rows and content hash of each mart, by name.
         path: The retained file.
         is_new: Whether this call published it.
+        unknown_checksum: The checksum of the release that was fetched, where neither a register here nor the caller knows it.
     """
 
     build_id: str
@@ -55,21 +59,70 @@ class Published:
     tables: dict[str, dict[str, Any]] = field(hash=False)
     path: Path
     is_new: bool = True
+    unknown_checksum: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse values of another type, which a file may state.
+
+        Raises:
+            ValueError: One is.
+        """
+        wrong = [name for name, kind in STATED.items() if not isinstance(getattr(self, name), kind)]
+        if not wrong and not all(
+            isinstance(table, dict) and isinstance(table.get("n_rows"), int) and isinstance(table.get("content_hash"), str)
+            for table in self.tables.values()
+        ):
+            wrong = ["tables"]
+        if wrong:
+            message = f"{', '.join(wrong)} of another type"
+            raise ValueError(message)
 
     def write_manifest(self) -> None:
         """Write the manifest beside the retained file."""
-        stated = {name: value for name, value in self.__dict__.items() if name not in {"path", "is_new"}}
+        stated = {name: getattr(self, name) for name in STATED}
         write_record(self.path.with_suffix(".json"), {**stated, "as_of": self.as_of.isoformat()})
 
 
+def read_manifest(path: Path) -> Published:
+    """Return what a manifest states.
+
+    Raises:
+        PublishRefusedError: It is gone or damaged, or does not have the name of the build it states.
+        ContentError: A later version of datamoat wrote it in another format.
+    """
+    fix = "delete it and the file beside it; `datamoat run` publishes with a manifest again."
+    try:
+        stated = read_record(path)
+        build = Published(**{**stated, "as_of": date.fromisoformat(stated["as_of"])}, path=path.with_suffix(".duckdb"))
+    except (OSError, ValueError, TypeError, KeyError) as failure:
+        raise PublishRefusedError(f"the manifest {path.name} is damaged", str(path), fix) from failure
+    if path.stem != f"datamoat-{build.build_id}-{build.sha256[:8]}":
+        raise PublishRefusedError(
+            f"the manifest {path.name} states build {build.build_id}, not the one it is named after", str(path), fix
+        )
+    return build
+
+
+def manifests(settings: Settings) -> tuple[list[Published], dict[Path, DatamoatError]]:
+    """Return the builds whose manifest can be read, newest publication first, and why each other manifest cannot."""
+    found: list[Published] = []
+    failures: dict[Path, DatamoatError] = {}
+    for path in sorted((settings.warehouse / "builds").glob("*.json")):
+        try:
+            found.append(read_manifest(path))
+        except (PublishRefusedError, ContentError) as failure:
+            failures[path] = failure
+    return sorted(found, key=lambda build: -build.number), failures
+
+
 def retained_builds(settings: Settings) -> list[Published]:
-    """Return the builds retained for rollback, newest publication first; one whose manifest is damaged is left out."""
-    found = []
-    for path in (settings.warehouse / "builds").glob("datamoat-*.json"):
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            stated = read_record(path)
-            found.append(Published(**{**stated, "as_of": date.fromisoformat(stated["as_of"])}, path=path.with_suffix(".duckdb")))
-    return sorted(found, key=lambda build: -build.number)
+    """Return the builds retained for rollback, newest publication first; one whose manifest cannot be read is left out."""
+    return manifests(settings)[0]
+
+
+def intact_ids(settings: Settings) -> list[str]:
+    """Return each build that can be gone back to, newest publication first."""
+    return list(dict.fromkeys(build.build_id for build in retained_builds(settings) if is_intact(build)))
 
 
 def published_build(settings: Settings) -> Published | None:
@@ -99,14 +152,10 @@ def check_published(settings: Settings) -> Published:
             "nothing is published yet", str(settings.published), "run `datamoat run`, or fetch a release with `datamoat pull`."
         )
     build = published_build(settings)
-    if build is None and (without := _without_manifest(settings)) is not None:
-        raise PublishRefusedError(
-            f"the manifest of the published file was deleted: its bytes are those of {without.name}, which states no hash now",
-            str(without.with_suffix(".json")),
-            "`datamoat run` publishes the build in the lake with a manifest; or restore the manifest from a copy.",
-        )
+    if build is None and (failure := manifest_failure(settings)) is not None:
+        raise failure
     if build is None:
-        retained = ", ".join(build.build_id for build in retained_builds(settings))
+        retained = ", ".join(intact_ids(settings))
         raise PublishRefusedError(
             "the published file is damaged or was changed: its bytes are those of no build that was published here",
             str(settings.published),
@@ -144,7 +193,7 @@ def retained_file(settings: Settings) -> Path:
 def is_intact(build: Published) -> bool:
     """Return whether a retained file has the bytes its manifest states, and no client's log lies beside it."""
     try:
-        return known_sha256(build.path) == build.sha256 and not log_of(build.path).exists()
+        return known_sha256(build.path) == build.sha256 and not logs_of(build.path)
     except OSError:
         return False
 
@@ -165,10 +214,10 @@ def open_published(settings: Settings, *, is_closed: bool = True) -> duckdb.Duck
     for _ in range(3):
         checked = _signature(settings.published)
         build = check_published(settings)
-        if not log_of(settings.published).exists():
+        if not logs_of(settings.published):
             with contextlib.suppress(duckdb.IOException):
                 con = duckdb.connect(str(settings.published), read_only=True, config=config)
-                if _signature(settings.published) == checked and not log_of(settings.published).exists():
+                if _signature(settings.published) == checked and not logs_of(settings.published):
                     return con  # its lock keeps everybody from writing as long as it is open
                 con.close()
         if _signature(settings.published) == checked:
@@ -189,8 +238,11 @@ def swap_in(settings: Settings, part: Path) -> None:
 
     Raises:
         BusyError: A program holds the published file for writing.
+        ContentError: A later version of datamoat published what is there.
     """
     is_foreign = settings.published.is_file() and published_build(settings) is None
+    if is_foreign and isinstance(failure := manifest_failure(settings), ContentError):
+        raise failure
     with _no_writer(settings):  # no file is opened here: to close it again would give up the lock
         set_log_aside(settings)
         if is_foreign:
@@ -204,7 +256,7 @@ def swap_in(settings: Settings, part: Path) -> None:
 def restore_retained(settings: Settings, build: Published) -> None:
     """Make the retained file of the published build again from the published file, whose bytes were checked."""
     copy_read_only(settings.published, build.path)
-    _move_aside(settings, log_of(build.path))
+    _move_aside(settings, logs_of(build.path))
 
 
 def copy_read_only(source: Path, target: Path) -> None:
@@ -215,9 +267,9 @@ def copy_read_only(source: Path, target: Path) -> None:
     put_in_place(part, target, read_only=True)
 
 
-def log_of(path: Path) -> Path:
-    """Return where a client that writes to a database puts its log; beside a file of ours nothing of ours is ever there."""
-    return path.with_name(f"{path.name}.wal")
+def logs_of(path: Path) -> list[Path]:
+    """Return the logs of clients that wrote to a database (`.wal`, `.wal.checkpoint`, `.wal.recovery`); beside ours is none of ours."""
+    return sorted(path.parent.glob(f"{path.name}.wal*"))
 
 
 def remove_log(settings: Settings) -> None:
@@ -226,14 +278,14 @@ def remove_log(settings: Settings) -> None:
     Raises:
         BusyError: The client is still running.
     """
-    if log_of(settings.published).exists():
+    if logs_of(settings.published):
         with _no_writer(settings):
             set_log_aside(settings)
 
 
 def set_log_aside(settings: Settings) -> None:
     """Move a client's log aside; the caller knows that the client is gone."""
-    _move_aside(settings, log_of(settings.published))
+    _move_aside(settings, logs_of(settings.published))
 
 
 def writer_of(path: Path) -> int | None:
@@ -241,7 +293,7 @@ def writer_of(path: Path) -> int | None:
     with contextlib.suppress(OSError, ImportError):
         import fcntl  # not on Windows, which lets no two programs write one file
 
-        handle = os.open(path, os.O_RDONLY)
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for ever
         try:
             answer = fcntl.fcntl(handle, fcntl.F_GETLK, struct.pack(FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0))
         finally:
@@ -265,44 +317,22 @@ def known_sha256(path: Path) -> str:
     return _hashes[signature]
 
 
-def examine_warehouse(settings: Settings) -> list[tuple[bool, str, str]]:
-    """Return findings about the published file and the retained builds: whether good, what was seen, what to do."""
-    findings = []
-    retained = retained_builds(settings)
-    current = published_build(settings)
-    if current is not None:
-        findings.append((True, f"published: {current.build_id}, byte for byte as its manifest states", ""))
-    elif (without := _without_manifest(settings)) is not None:
-        what = f"published: the manifest {without.stem}.json was deleted; the file has the bytes of {without.name}"
-        findings.append((False, what, "`datamoat run` publishes with a manifest again; or restore the manifest from a copy"))
-    elif settings.published.exists():
-        what = "published: the file is damaged or was changed after it was published"
-        findings.append((False, what, "`datamoat run` publishes it again; `datamoat rollback BUILD` goes back"))
-    else:
-        findings.append((False, "published: nothing yet", "`datamoat run`"))
-    pid = writer_of(settings.published)
-    if pid is not None:
-        findings.append((False, f"process {pid} holds the published file for writing", "end it; open the file read-only"))
-    if log_of(settings.published).exists():
-        what = f"{log_of(settings.published).name}: edits of a client that opened the published file for writing; we do not read them"
-        findings.append((False, what, "end that client, then `datamoat run` or `datamoat rollback` moves the log aside"))
-    damaged = [build for build in retained if not is_intact(build)]
-    findings += [
-        (
-            False,
-            f"retained build {build.build_id}: the file is damaged or missing, or has a client's log",
-            f"delete all {build.path.stem}.*",
-        )
-        for build in damaged
-    ]
-    stated = {build.path.with_suffix(".json") for build in retained}
-    findings += [
-        (False, f"{path.name}: the manifest is damaged", "delete it and the file beside it")
-        for path in sorted((settings.warehouse / "builds").glob("*.json"))
-        if path not in stated
-    ]
-    findings.append((True, f"retained builds: {', '.join(b.build_id for b in retained if b not in damaged) or 'none'}", ""))
-    return findings
+def manifest_failure(settings: Settings) -> DatamoatError | None:
+    """Return why the manifest of a published file that is a build of ours cannot be read; None where the file is none."""
+    failures = manifests(settings)[1]
+    with contextlib.suppress(OSError):
+        own = known_sha256(settings.published)
+        for path in sorted((settings.warehouse / "builds").glob("datamoat-*.*")):
+            manifest = path.with_suffix(".json")
+            if path.suffix not in {".json", ".duckdb"} or (manifest.exists() and manifest not in failures):
+                continue
+            if path.stem.endswith(f"-{own[:8]}") or (path.is_file() and known_sha256(path) == own):
+                return failures.get(manifest) or PublishRefusedError(
+                    f"the manifest of the published file was deleted: {manifest.name}",
+                    str(manifest),
+                    "`datamoat run` publishes the build in the lake with a manifest; or restore the manifest from a copy.",
+                )
+    return None
 
 
 def next_number(settings: Settings) -> int:
@@ -321,6 +351,8 @@ def _no_writer(settings: Settings) -> Iterator[None]:
         with contextlib.suppress(ImportError, FileNotFoundError):
             import fcntl
 
+            if settings.published.exists() and not settings.published.is_file():  # a pipe would wait for ever
+                raise FileNotFoundError
             handle = stack.enter_context(settings.published.open("rb"))
             try:
                 fcntl.lockf(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -338,19 +370,9 @@ def _held(settings: Settings, pid: int | None) -> BusyError:
     )
 
 
-def _without_manifest(settings: Settings) -> Path | None:
-    """Return the retained file without a manifest that has the bytes of the published file."""
-    with contextlib.suppress(OSError):
-        own = known_sha256(settings.published)
-        for path in sorted((settings.warehouse / "builds").glob("datamoat-*.duckdb")):
-            if not path.with_suffix(".json").exists() and known_sha256(path) == own:
-                return path
-    return None
-
-
-def _move_aside(settings: Settings, path: Path) -> None:
-    """Move a file into `set-aside/` if it is there."""
-    if path.exists():
+def _move_aside(settings: Settings, paths: list[Path]) -> None:
+    """Move files into `set-aside/`."""
+    for path in paths:
         path.replace(_aside(settings, path.name))
 
 
@@ -359,9 +381,9 @@ def _aside(settings: Settings, name: str) -> Path:
     folder = settings.warehouse / "set-aside"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        older = {path: int(path.name.split("-")[0]) for path in folder.glob("[0-9]*-*")}
+        older = {path: int(first) for path in folder.iterdir() if (first := path.name.partition("-")[0]).isdecimal()}
         number = 1 + max(older.values(), default=0)
-        for path in sorted(older, key=older.__getitem__)[: 1 - SET_ASIDE]:
+        for path in sorted(filter(Path.is_file, older), key=older.__getitem__)[: 1 - SET_ASIDE]:
             path.unlink(missing_ok=True)
     except OSError as failure:
         raise cannot_write(folder, failure) from failure

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from datamoat import errors
-from datamoat.errors import DatamoatError, UsageError
+from datamoat.errors import DatamoatError, UsageError, unreadable
 from datamoat.log import in_json, show_log
 from datamoat.settings import Settings, read_settings
 
@@ -74,7 +74,7 @@ def statement_of(text: str, standard_input: Callable[[], str]) -> str:
             sql = Path(text).read_text(encoding="utf-8")
         except (OSError, ValueError) as failure:
             raise UsageError(
-                f"the file cannot be read: {failure}", text, "name a file of SQL, or write the statement."
+                f"the file cannot be read: {unreadable(failure)}", text, "name a file of SQL, or write the statement."
             ) from failure
     else:
         sql = text

@@ -15,8 +15,9 @@ from datamoat.errors import DatamoatError
 from datamoat.ingest.status import State
 from datamoat.project.sql import read_snippet
 from datamoat.settings import Settings
+from datamoat.storage.examine import examine_warehouse
 from datamoat.storage.files import TEMPORARY
-from datamoat.storage.warehouse import examine_warehouse, open_published, writer_of
+from datamoat.storage.warehouse import open_published, writer_of
 
 MOST_REASON = 120  # characters of a reason in a line; `datamoat diagnose` has all of it
 SOURCES = Path("reports") / "status" / "sources.sql"

@@ -1,0 +1,62 @@
+"""Is the published file what was published, are the retained builds whole, and can nobody change one by mistake?"""
+
+import shlex
+import stat
+from pathlib import Path
+
+from datamoat.errors import ContentError
+from datamoat.settings import Settings
+from datamoat.storage.warehouse import Published, is_intact, logs_of, manifest_failure, manifests, published_build, writer_of
+
+Finding = tuple[bool, str, str]
+
+
+def examine_warehouse(settings: Settings) -> list[Finding]:
+    """Return findings about the published file and the retained builds: whether good, what was seen, what to do."""
+    retained, failures = manifests(settings)
+    damaged = [build for build in retained if not is_intact(build)]
+    findings = [_published(settings, published_build(settings))]
+    pid = writer_of(settings.published)
+    if pid is not None:
+        findings.append((False, f"process {pid} holds the published file for writing", "end it; open the file read-only"))
+    for log in logs_of(settings.published):
+        what = f"{log.name}: edits of a client that opened the published file for writing; we do not read them"
+        findings.append((False, what, "end that client, then `datamoat run` or `datamoat rollback` moves the log aside"))
+    for build in damaged:
+        what = f"retained build {build.build_id}: the file is damaged or missing, or has a client's log"
+        findings.append((False, what, f"delete all {build.path.stem}.*"))
+    for path in (settings.published, *(build.path for build in retained)):
+        findings += _exposed(path)
+    for failure in failures.values():
+        later = "use that version, or " if isinstance(failure, ContentError) else ""
+        findings.append((False, failure.what, f"{later}delete it and the file beside it"))
+    findings.append((True, f"retained builds: {', '.join(b.build_id for b in retained if b not in damaged) or 'none'}", ""))
+    return findings
+
+
+def _published(settings: Settings, current: Published | None) -> Finding:
+    """Return whether the published file has the bytes that a manifest states."""
+    if current is not None:
+        return True, f"published: {current.build_id}, byte for byte as its manifest states", ""
+    if (failure := manifest_failure(settings)) is not None:
+        return False, f"published: {failure.what}", failure.fix
+    if settings.published.exists():
+        what = "published: the file is damaged or was changed after it was published"
+        return False, what, "`datamoat run` publishes it again; `datamoat rollback BUILD` goes back"
+    return False, "published: nothing yet", "`datamoat run`"
+
+
+def _exposed(path: Path) -> list[Finding]:
+    """Return how a file could be changed by mistake: it is a link, other names lead to it, or its mode lets it be written to."""
+    if not path.is_file():
+        return []
+    found, name = path.lstat(), shlex.quote(str(path))
+    copy = f"put a copy in its place: cp {name} {name}.copy && mv -f {name}.copy {name}"
+    if stat.S_ISLNK(found.st_mode):
+        return [(False, f"{path.name} is a link to {path.resolve().name}: one write damages both", copy)]
+    if found.st_nlink > 1:
+        return [(False, f"{path.name} is one file under {found.st_nlink} names: one write damages all of them", copy)]
+    if found.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        mode = stat.S_IMODE(found.st_mode)
+        return [(False, f"{path.name} has mode {mode:04o}: a client can write to it", f"chmod 444 {name}")]
+    return []
