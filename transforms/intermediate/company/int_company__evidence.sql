@@ -36,7 +36,8 @@ owned as (
             and e.scenario_id
             = case when x.scenario_id = 'with_prior_only_platforms' then 'baseline' else x.scenario_id end
     where
-        (a.is_in_totals or (a.is_prior_only and x.scenario_id = 'with_prior_only_platforms'))
+        (a.is_in_totals and (x.scenario_id != 'official_only' or e.basis != 'prior_only'))
+        or (a.is_prior_only and x.scenario_id = 'with_prior_only_platforms')
 ),
 
 by_company as (

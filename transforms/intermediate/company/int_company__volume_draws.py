@@ -134,6 +134,7 @@ def model(
     int_company__disclosed_pool: pl.LazyFrame,
     int_platform__loading: pl.LazyFrame,
     int_platform__gain: pl.LazyFrame,
+    int_platform__evidence: pl.LazyFrame,
     stg_reference__assumptions: pl.LazyFrame,
     settings: dict[str, Any],
 ) -> dict[str, pl.DataFrame]:
@@ -153,6 +154,8 @@ def model(
     del drawn  # the lists are a tenth of a gigabyte, and are arrays by now
     pools = int_company__disclosed_pool.sort("company_id", "valid_from").collect()
     companies = _companies(access, others, pools, months, named)
+    is_official = (pl.col("scenario_id") == "official_only") & (pl.col("n_observations") > 0)
+    official = set(int_platform__evidence.filter(is_official).select(pl.col("platform_id").unique()).collect().to_series())
     draws: list[pl.DataFrame] = []
     quantiles: list[pl.DataFrame] = []
     published: dict[str, Arrays] = {}
@@ -164,6 +167,8 @@ def model(
             mine = company
             if scenario == "with_prior_only_platforms":
                 mine = company._replace(owned=company.owned + company.prior_only)
+            elif scenario == "official_only":  # a platform without an official statistic is prior alone there
+                mine = company._replace(owned=tuple(one for one in company.owned if one.platform_id in official))
             if mine.owned or mine.is_licensed.any() or mine.pool.any():
                 found = _volumes(name, mine, platforms, len(months), given)
                 columns = quantile_columns(found, len(months), COMPARED)

@@ -54,7 +54,8 @@ select
     e.basis,
     e.n_observations,
     e.last_counted_on,
-    t.is_in_totals or (t.is_prior_only and shown.scenario_id = 'with_prior_only_platforms') as is_in_totals,
+    (t.is_in_totals and (shown.scenario_id != 'official_only' or e.n_observations > 0))
+    or (t.is_prior_only and shown.scenario_id = 'with_prior_only_platforms') as is_in_totals,
     e.citation_ids,
     e.assumption_ids
 from shown
