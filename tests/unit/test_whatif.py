@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from datamoat.build.run import build_models
-from datamoat.errors import UsageError
+from datamoat.errors import ModelFailedError, UsageError
 from datamoat.project.python_models import load
 from datamoat.project.read import read_project
 from datamoat.publish.audit import audit_build
@@ -135,6 +135,17 @@ def test_a_scenario_build_leaves_the_lake_and_its_cache_alone(settings: Settings
         assert path_of(lake, "marts.lab_volume").read_bytes() != before["marts.lab_volume"]
     assert {name: path_of(settings.lake, name).read_bytes() for name in build.tables} == before
     assert not list(settings.data.glob("whatif-*"))
+
+
+def test_a_scenario_is_not_compared_with_a_build_of_other_models(settings: Settings, tree: Path) -> None:
+    build_models(settings, read_project(tree))
+    model = next((tree / "transforms").rglob("lab_volume.sql"))
+    model.write_text(model.read_text() + "\n")
+    with (
+        pytest.raises(ModelFailedError, match="made from other facts, models or code"),
+        scenario_build(settings, lambda _: ["facts"], "marts.lab_volume"),
+    ):
+        pass
 
 
 def test_a_quantity_or_a_key_that_a_mart_does_not_have_is_refused(settings: Settings) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 
 import duckdb
 
+from datamoat.build.inputs import fingerprint
 from datamoat.build.record import check_lake, read_build
 from datamoat.build.run import build_models
-from datamoat.errors import UsageError
+from datamoat.errors import ModelFailedError, UsageError
 from datamoat.project.model import Project, Table
 from datamoat.project.read import read_project
 from datamoat.settings import Settings
@@ -37,11 +38,17 @@ def scenario_build(settings: Settings, change: Callable[[Path], list[str]], targ
 
     Raises:
         UsageError: A changed table does not lead to the mart.
-        ModelFailedError: There is no finished build to differ from.
+        ModelFailedError: There is no finished build to differ from, or it was made from other facts or code than those here.
     """
     current = read_build(settings.lake)
     check_lake(settings.lake, current)
     as_of = current.as_of
+    if current.made_from not in {fingerprint(settings), fingerprint(settings, as_of)}:
+        raise ModelFailedError(
+            "the build in the lake was made from other facts, models or code than those here: their effects would be mixed up",
+            str(settings.lake),
+            "run `datamoat build`.",
+        )
     settings.data.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="whatif-", dir=settings.data) as folder:
         content, data = Path(folder) / "content", Path(folder) / "data"

@@ -12,7 +12,8 @@ caveats:
     simulated data sets test those.
   - Of a platform that is left out, user counts stay known; all its statistics of volume and length are hidden at once.
   - A statistic counts once as a later one, predicted from what was known at the end of the year before it.
-  - Simulated data sets share the model's form except for what their kind breaks.
+  - Simulated data sets share the model's form except for what their kind breaks. They are drawn from the priors of the day they were
+    simulated (make calibrate); an assumption edited since does not change them.
 ---*/
 
 with left_out as (
