@@ -264,3 +264,15 @@ def test_the_page_of_operations_shows_the_table_of_alerts_and_each_fault_in_it_i
     faults = {row["fault"] for row in rows()} - {""}
     assert len(faults) >= 8
     assert faults == {name for text in tests for name in re.findall(r'one_alert\("(\w+)"', text)}
+
+
+def test_a_command_of_the_page_writes_into_a_folder_that_is_there_or_made(checkout: Path) -> None:
+    page = (checkout / "docs" / "operations.md").read_text(encoding="utf-8")
+    written = [
+        (block, Path(name).parent)
+        for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+        for name in re.findall(r" > (\S+)", block)
+    ]
+    assert written
+    for block, folder in written:
+        assert (checkout / folder).is_dir() or f"mkdir -p {folder}\n" in block, folder

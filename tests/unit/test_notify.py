@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import pytest
 from typer.testing import CliRunner
+from werkzeug import Response
 
 from datamoat.cli.app import app
 from datamoat.errors import NoRoomError
@@ -216,3 +217,78 @@ def test_at_its_deadline_a_failed_run_is_reported_if_nothing_reported_it(events:
     assert len(alerts(events)) == 1
     notify.late({"dag_run": run | {"dag_run_id": "r10"}}, dag_id="x", minutes=60)
     assert alerts(events)[1:] == ["x failed in run r10; nothing reported it until its deadline"]
+
+
+@pytest.fixture
+def hook(httpserver: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A webhook that refuses while `is_down`, and remembers what it took."""
+    taken: list[str] = []
+    state = SimpleNamespace(is_down=True, taken=taken)
+
+    def answer(request: Any) -> Response:
+        if state.is_down:
+            return Response("", 500)
+        taken.append(request.get_json()["text"].removeprefix("datamoat: "))
+        return Response("")
+
+    httpserver.expect_request("/hook", method="POST").respond_with_handler(answer)
+    monkeypatch.setenv(notify.WEBHOOK, httpserver.url_for("/hook"))
+    return state
+
+
+def test_an_alert_that_no_channel_took_is_sent_again_until_one_does(hook: Any) -> None:
+    assert notify.condition("free disk", "1 GB is free")
+    hook.is_down = False
+    assert notify.condition("free disk", "1 GB is free")
+    assert not notify.condition("free disk", "1 GB is free")
+    assert hook.taken == ["free disk: 1 GB is free"]
+
+
+def test_an_alert_that_nobody_received_has_no_good_again(hook: Any) -> None:
+    notify.condition("free disk", "1 GB is free")
+    hook.is_down = False
+    assert not notify.condition("free disk", None)
+    assert hook.taken == []
+    assert notify.condition("free disk", "1 GB is free")
+    assert hook.taken == ["free disk: 1 GB is free"]
+
+
+def test_a_good_again_that_no_channel_took_is_sent_again(hook: Any) -> None:
+    hook.is_down = False
+    notify.condition("free disk", "1 GB is free")
+    hook.is_down = True
+    notify.condition("free disk", None)
+    hook.is_down = False
+    notify.condition("free disk", None)
+    assert not notify.condition("free disk", None)
+    assert hook.taken == ["free disk: 1 GB is free", "free disk: good again"]
+
+
+def test_a_failed_run_that_no_channel_took_is_sent_with_its_reasons_at_its_deadline(hook: Any) -> None:
+    run = {"dag_run_id": "r", "state": "failed", "start_date": "2026-11-01T00:00:00Z"}
+    notify.run_failed(run_of(Task(left={"land": {"reason": "gone", "is_reported": False}})))
+    hook.is_down = False
+    for _ in range(2):
+        notify.late({"dag_run": run}, dag_id="x", minutes=60)
+    assert hook.taken == ["x failed in run r: land: gone"]
+
+
+def test_what_no_channel_took_is_sent_by_the_next_look_and_once(hook: Any) -> None:
+    for number in (1, 2):
+        notify.run_failed(run_of(None, f"2026-11-0{number}T00:00:00+00:00"))
+    notify.late({"dag_run": {"dag_run_id": "r9", "state": "running"}}, dag_id="x", minutes=60)
+    assert notify.send_again() == 0
+    hook.is_down = False
+    assert [notify.send_again(), notify.send_again()] == [3, 0]
+    late = "x has not ended 60 minutes after its usual time (run r9); it goes on"
+    assert sorted(hook.taken) == ["x failed in run r: task_failure"] * 2 + [late]
+
+
+def test_a_redirect_to_a_page_that_answers_is_no_receipt(httpserver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    httpserver.expect_request("/hook").respond_with_response(Response("", 302, {"Location": "/login"}))
+    httpserver.expect_request("/login").respond_with_data("log in")
+    for name in (notify.WEBHOOK, notify.PING):
+        monkeypatch.setenv(name, httpserver.url_for("/hook"))
+    assert notify.alert("something") == ["log"]
+    assert not notify.ping()
+    assert {request.path for request, _ in httpserver.log} == {"/hook"}

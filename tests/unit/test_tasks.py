@@ -12,7 +12,7 @@ from datamoat.build.run import build_models
 from datamoat.errors import NoRoomError, PublishRefusedError, SourceChangedError
 from datamoat.ingest.inbox import bring_in
 from datamoat.ingest.landings import read_landings
-from datamoat.orchestration import metrics, tasks
+from datamoat.orchestration import metrics, notify, tasks
 from datamoat.project.read import read_project
 from datamoat.project.scaffold import write_source
 from datamoat.project.sources import find_source
@@ -155,6 +155,18 @@ def test_a_build_is_refused_while_there_is_room_for_the_alert_and_the_alert_is_o
     alerts = [event["alert"] for event in events if event["event"] == "alert"]
     assert [alert.split(",")[0].split(": ")[0] for alert in alerts] == ["free disk", "free disk"]
     assert alerts[1] == "free disk: good again"
+
+
+def test_the_hourly_look_sends_what_no_channel_took(here: Settings, httpserver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(notify.WEBHOOK, "http://127.0.0.1:1/")
+    notify.late({"dag_run": {"dag_run_id": "r", "state": "failed"}}, dag_id="x")
+    httpserver.expect_request("/hook", method="POST").respond_with_data("")
+    monkeypatch.setenv(notify.WEBHOOK, httpserver.url_for("/hook"))
+    for _ in range(2):
+        tasks.watch_state()
+    assert [json.loads(request.get_data())["text"].split(";")[0] for request, _ in httpserver.log] == [
+        "datamoat: x failed in run r"
+    ]
 
 
 def test_what_is_measured_arrives_at_a_collector(here: Settings, httpserver: Any, monkeypatch: pytest.MonkeyPatch) -> None:

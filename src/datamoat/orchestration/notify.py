@@ -64,13 +64,13 @@ def run_failed(context: Mapping[str, Any]) -> None:
     dag, run = context["dag"], context.get("dag_run")
     reasons = _reasons(context)
     if reasons and all(one["is_reported"] for one in reasons.values()):
-        _is_first(_key(dag.dag_id, context["run_id"], run))
+        _mark(_key(dag.dag_id, context["run_id"], run), "")
         return
     listed = "; ".join(f"{task}: {one['reason']}" for task, one in reasons.items()) or str(
         context.get("reason") or "no reason given"
     )
-    if _is_first(_key(dag.dag_id, context["run_id"], run)):
-        alert(f"{dag.dag_id} failed in run {context['run_id']}: {listed}{_page(dag.dag_id, context['run_id'])}")
+    text = f"{dag.dag_id} failed in run {context['run_id']}: {listed}{_page(dag.dag_id, context['run_id'])}"
+    _report(_key(dag.dag_id, context["run_id"], run), text)
 
 
 def late(context: Mapping[str, Any] | None = None, *, dag_id: str = "?", minutes: float = 0) -> None:
@@ -83,17 +83,18 @@ def late(context: Mapping[str, Any] | None = None, *, dag_id: str = "?", minutes
     """
     run: Mapping[str, Any] = (context or {}).get("dag_run") or {}
     run_id = str(run.get("dag_run_id") or "?")
+    key, page = _key(dag_id, run_id, run), _page(dag_id, run_id)
     if run.get("state") == "failed":
-        if _is_first(_key(dag_id, run_id, run)):
-            alert(f"{dag_id} failed in run {run_id}; nothing reported it until its deadline{_page(dag_id, run_id)}")
+        _report(key, f"{dag_id} failed in run {run_id}; nothing reported it until its deadline{page}")
     elif run.get("state") != "success":
-        alert(
-            f"{dag_id} has not ended {minutes:g} minutes after its usual time (run {run_id}); it goes on{_page(dag_id, run_id)}"
-        )
+        text = f"{dag_id} has not ended {minutes:g} minutes after its usual time (run {run_id}); it goes on{page}"
+        _report(f"{key} late", text)
 
 
 def condition(name: str, problem: str | None) -> bool:
     """Send an alert when a condition turns bad, and one line when it is good again; nothing in between.
+
+    What no channel took is sent again at the next call. An alert that nobody received has no `good again`.
 
     Args:
         name: What it is about: `free disk`, `source x`, `Airflow's scheduler`.
@@ -104,12 +105,32 @@ def condition(name: str, problem: str | None) -> bool:
     """
     key = f"condition {name}"
     if problem is not None:
-        return _is_first(key) and bool(alert(f"{name}: {problem}"))
-    try:
-        _marker(key).unlink()
-    except OSError:  # it was good before, or nothing can be deleted
+        return _report(key, f"{name}: {problem}")
+    marker, good = _marker(key), f"{name}: good again"
+    if not marker.is_file():  # it was good before
         return False
-    return bool(alert(f"{name}: good again", is_good=True))
+    is_known = _unreceived(marker) is None
+    if is_known and not _is_received(alert(good, is_good=True)):
+        return True  # the mark stays, and so it is sent again
+    try:
+        marker.unlink()
+    except OSError as failure:
+        log.error("alert", marker=key, error=type(failure).__name__)
+    if not is_known:
+        log.info("alert", alert=good)
+    return is_known
+
+
+def send_again() -> int:
+    """Send the alerts of runs that no channel took, up to the first that is refused again; return how many were received."""
+    n_received = 0
+    for marker in sorted((read_settings().data / "airflow" / "alerts").glob("run-*")):
+        text = _unreceived(marker)
+        if text is not None:
+            if not _send(marker, text):
+                break
+            n_received += 1
+    return n_received
 
 
 def ping() -> bool:
@@ -195,17 +216,58 @@ def _key(dag_id: str, run_id: str, run: object) -> str:
     return f"run {dag_id} {run_id} {start.timestamp() if start else ''}"
 
 
-def _is_first(key: str) -> bool:
-    """Mark something as reported and return whether it was not; what cannot be marked is reported again, and never lost."""
+def _report(key: str, text: str) -> bool:
+    """Send a line, unless it was received before, and return whether it was sent; what no channel took is sent again later."""
+    text = " ".join(redact(text).split())
+    marker = _marker(key)
+    if not _mark(key, text):
+        before = _unreceived(marker)
+        if before is None:
+            return False
+        text = before
+    _send(marker, text)
+    return True
+
+
+def _mark(key: str, text: str) -> bool:
+    """Mark something as reported, with the line that nobody received yet, and return whether it was not marked before."""
+    marker = _marker(key)
     try:
-        _marker(key).parent.mkdir(parents=True, exist_ok=True)
-        with _marker(key).open("x", encoding="utf-8") as file, suppress(OSError):  # the name is the mark, even on a full disk
-            file.write(f"{key}\n")
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        with marker.open("x", encoding="utf-8") as file:  # the name is the mark, even on a full disk
+            file.write(f"{key}\n{text}\n" if text else f"{key}\n")
     except FileExistsError:
         return False
-    except OSError as failure:
+    except OSError as failure:  # reported again, and never lost
         log.error("alert", marker=key, error=type(failure).__name__)
     return True
+
+
+def _unreceived(marker: Path) -> str | None:
+    """Return the line of a mark that no channel took; None if one did, or if there is no mark."""
+    try:
+        _, _, text = marker.read_text(encoding="utf-8").partition("\n")
+    except OSError:
+        return None
+    return text.strip() or None
+
+
+def _send(marker: Path, text: str) -> bool:
+    """Send a line and return whether it was received; if it was not, its mark holds it, or is removed where it cannot."""
+    is_received = _is_received(alert(text))
+    with suppress(OSError):
+        if is_received:
+            key, _, _ = marker.read_text(encoding="utf-8").partition("\n")
+            marker.write_text(f"{key}\n", encoding="utf-8")
+        elif _unreceived(marker) is None:
+            marker.unlink()
+    return is_received
+
+
+def _is_received(taken: list[str]) -> bool:
+    """Return whether a channel that reaches a person took a line; without any such channel, the log is read."""
+    is_set = channels()
+    return bool({"webhook", "mail"} & set(taken)) or not (is_set["webhook"] or is_set["mail"])
 
 
 def _marker(key: str) -> Path:
@@ -234,8 +296,15 @@ def _request(name: str, address: str, body: bytes | None) -> None:
         message = f"{name} is not https"
         raise ValueError(message)
     request = urllib.request.Request(address, body, {"Content-Type": "application/json"})  # noqa: S310  (scheme checked above)
-    with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+    with urllib.request.build_opener(_NoRedirect).open(request, timeout=SECONDS) as answer:
         answer.read(1024)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Takes a redirect as an error: a page to log in answers 200, and took no alert."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow nothing."""
 
 
 def _to_mail(line: str) -> bool:

@@ -258,10 +258,14 @@ def release(note: str | None = None) -> Facts:
 
 
 def watch_state() -> Facts:
-    """Report a full disk and every source that is silent, once, and once more when it is good again; then call the dead-man address."""
+    """Report a full disk and every source that is silent, once, and once more when it is good again; then call the dead-man address.
+
+    Alerts of runs that no channel took are sent again.
+    """
     from datamoat.ingest.source_state import states
 
     settings = read_settings()
+    notify.send_again()
     problem = _room(settings)
     notify.condition(DISK, problem)
     silent: dict[str, str] = {}
