@@ -1,6 +1,6 @@
 /*---
-description: A capture is of the board and day in its id, and its keys have the names they have in the other captures.
-fix: correct the board or day, or put names and makers back beside their keys.
+description: A capture is of the board and day in its id, and its keys have the names and ratings they have in other captures.
+fix: correct the board or day, or put names, makers and ratings back beside their keys.
 ---*/
 
 with entries as (
@@ -41,6 +41,45 @@ compared as (
     where stated is not null
 ),
 
+rated as (
+    select
+        'leaderboard_entries_artificial_analysis' as file_name,
+        line,
+        capture_id,
+        entry_key,
+        rating
+    from leaderboard_entries_artificial_analysis
+    where rating is not null
+    union all
+    select
+        'leaderboard_entries_arena' as file_name,
+        line,
+        capture_id,
+        entry_key,
+        rating
+    from leaderboard_entries_arena
+    where rating is not null
+    union all
+    select
+        'leaderboard_entries_vbench' as file_name,
+        line,
+        capture_id,
+        entry_key,
+        rating
+    from leaderboard_entries_vbench
+    where rating is not null
+),
+
+usual as (
+    select
+        rated.*,
+        rated.rating / median(rated.rating) over boards as ratio,
+        count(*) over boards as n_captures
+    from rated
+    inner join leaderboard_captures as captures on rated.capture_id = captures.capture_id
+    window boards as (partition by captures.board_id, rated.entry_key)
+),
+
 named as (
     select
         capture_id,
@@ -71,3 +110,13 @@ select
     || usual_board || ' on ' || day_part as wrong
 from named
 where board_id <> usual_board or captured_on <> day_part
+union all
+select
+    file_name,
+    min(line) as line,
+    'the ratings of ' || capture_id || ' are ' || round(median(ratio), 3)
+    || ' times those of the same keys in other captures; right would be between 0.9 and 1.1' as wrong
+from usual
+where n_captures > 2
+group by file_name, capture_id
+having count(*) >= 4 and not median(ratio) between 0.9 and 1.1

@@ -29,6 +29,14 @@ days as (
     where
         regexp_matches(column_name, '_on$|^valid_(from|to)$|^released_as_stated$')
         and regexp_matches(stated, '^[0-9]{4}(-[0-9]{2}){0,2}$')
+    union all
+    select
+        'labs' as file_name,
+        line,
+        'founded_year' as column_name,
+        greatest(founded_year, 1990)::varchar as stated,
+        0 as years_ahead
+    from labs
 )
 
 select

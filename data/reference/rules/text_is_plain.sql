@@ -25,6 +25,8 @@ breaches as (
                 then 'has a character that cannot be seen; right would be without it'
             when is_key and regexp_matches(stated, '[^\P{L}a-zA-Z\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]')
                 then 'has a letter that looks like another; right would be the key as its source writes it'
+            when regexp_matches(stated, '\p{Latin}\p{Mn}|[\x{1d400}-\x{1d7ff}]') or stated <> nfc_normalize(stated)
+                then 'has a letter put together or of mathematics; right would be the plain letter'
             when
                 regexp_matches(
                     stated,
@@ -37,7 +39,7 @@ breaches as (
                 then 'mixes letters of two scripts; right would be one script'
             when regexp_matches(stated, '(?i)#(REF!|NAME\?|VALUE!|DIV/0!|N/A|NULL!|NUM!)')
                 then 'is an error of a spreadsheet; right would be the value, or an empty cell'
-            when regexp_matches(stated, '(?i)^[=@|＝＋－＠]|^[+-][^0-9.]|\bcmd\s*\|')
+            when regexp_matches(stated, '(?i)^[''"\s]*[=@|＝＋－＠]|^[''"\s]*[+-]([^0-9.]|.*\()|\bcmd\s*\|')
                 then 'is a formula; right would be a text that begins with a letter or digit'
             when regexp_matches(stated, '(?i)</?[a-z!]|javascript:')
                 then 'has a tag; right would be the text without it'

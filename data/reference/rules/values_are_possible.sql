@@ -1,5 +1,5 @@
 /*---
-description: No count of users exceeds mankind, no length a day, no rating its scale and no day of decisions its archive.
+description: A value is one that can be, beside what else is known of its users, day, scale, archive or year.
 fix: correct the power of ten or the unit.
 ---*/
 
@@ -52,7 +52,7 @@ entries as (
 days as (
     select
         *,
-        median(n_statements_counted) over () as usual
+        median(n_statements_counted) over (order by received_on rows between 10 preceding and 10 following) as usual
     from dsa_daily_totals
 )
 
@@ -81,7 +81,7 @@ select
     line,
     n_statements_counted || ' decisions counted and ' || n_statements_listed || ' listed in ' || csv_bytes
     || ' bytes, ' || zip_bytes || ' compressed; right would be near each other, at 300 to 3000 bytes a decision,'
-    || ' 5 to 50 times compressed' as wrong
+    || ' 5 to 50 times compressed, and near the days around' as wrong
 from days
 where
     n_statements_listed > 0
@@ -89,5 +89,21 @@ where
         not n_statements_counted / n_statements_listed between 0.5 and 2
         or not csv_bytes / n_statements_listed between 300 and 3000
         or not csv_bytes / zip_bytes between 5 and 50
-        or not n_statements_counted / usual between 0.01 and 100
+        or not n_statements_counted / usual between 0.02 and 50
     )
+union all
+select
+    'open_datasets' as file_name,
+    line,
+    n_items || ' ' || item_kind || ' of ' || mean_item_seconds || ' seconds are not ' || n_hours
+    || ' hours; right would be about ' || round(n_items * mean_item_seconds / 3600) as wrong
+from open_datasets
+where not n_hours * 3600 / (n_items * mean_item_seconds) between 0.5 and 2
+union all
+select
+    'company_resources' as file_name,
+    line,
+    'fiscal_year is ' || fiscal_year || ' with as_of_on ' || as_of_on
+    || '; right would be that year or one beside it' as wrong
+from company_resources
+where abs(fiscal_year - left(as_of_on, 4)::integer) > 1
