@@ -152,7 +152,7 @@ def test_a_board_is_stale_from_the_day_that_its_own_bound_gives(site: Site, publ
     for board, newest_on, stale_on, is_stale in boards:
         row = re.search(rf'<tr data-board="{board}".*?</tr>', text, flags=re.DOTALL)
         assert row is not None
-        assert re.findall(r"<td>(\d{4}-\d\d-\d\d)\b", row[0]) == [str(newest_on), str(stale_on)]
+        assert re.findall(r'<td class="day">(\d{4}-\d\d-\d\d)\b', row[0]) == [str(newest_on), str(stale_on)]
         assert ("<strong>stale</strong>" in row[0]) == is_stale
 
 
