@@ -16,9 +16,13 @@ IDS = [one.id for one in read_sources(find_content()) if one.part is None]
      dag_display_name="History: list the captures in the inbox", is_paused_upon_creation=False,
      params={"source": sdk.Param(None, type=["null", "string"], enum=[None, *IDS], description="Only this source.")})  # fmt: skip
 def list_captures():
-    """Look through `data/inbox/<source>/<request>/` and start one run of `land_capture` for each source and day; send no request."""
+    """Store the files of `data/inbox/<source>/<request>/` and start one run of `land_capture` for each source and day; send no request."""
 
-    @sdk.task(outlets=[CAPTURES], doc_md="List the days; each is a partition `source|day`, and starts a run.")
+    @sdk.task(
+        outlets=[CAPTURES],
+        pool=schedule.INBOX,
+        doc_md="Store the files, the same bytes once, and list their days; each is a partition `source|day`, and starts a run.",
+    )
     def days(params=None, outlet_events=None):
         from datamoat.orchestration import tasks
 
@@ -34,13 +38,7 @@ def list_captures():
 @sdk.dag(**schedule.common(sdk, "land_capture"), schedule=sdk.PartitionedAssetTimetable(assets=CAPTURES), tags=["history"],
      dag_display_name="History: land one capture", is_paused_upon_creation=False)  # fmt: skip
 def land_capture():
-    """Import the files of one source and day, land them, and start a build if readers have not seen them; twice changes nothing."""
-
-    @sdk.task(pool=schedule.INBOX, doc_md="Import the files of the day; the same bytes twice are one snapshot.")
-    def take(dag_run=None):
-        from datamoat.orchestration import tasks
-
-        return tasks.fetch(*dag_run.partition_key.split("|"))
+    """Land the stored files of one source and day, and start a build if readers have not seen them; twice changes nothing."""
 
     @sdk.task(pool=schedule.LANDING, doc_md="Parse the snapshots of the day again, and validate them and what follows them.")
     def land(dag_run=None):
@@ -61,14 +59,20 @@ def land_capture():
     def no_build_waits(ti=None):
         return ti.get_dr_count("build_warehouse", states=["queued"]) == 0
 
-    take() >> (landed := land()) >> validate()
-    (
-        landed
-        >> no_build_waits()
-        >> TriggerDagRunOperator(
-            task_id="start_build", trigger_dag_id="build_warehouse", doc_md="Events of a partition start no build by themselves."
-        )
-    )
+    @sdk.task(trigger_rule="none_failed", doc_md="List the requests in quarantine that nobody has decided about.")
+    def undecided(dag_run=None):
+        from datamoat.orchestration import quarantine
+
+        return quarantine.undecided(dag_run.partition_key.partition("|")[0])
+
+    start_build = TriggerDagRunOperator(task_id="start_build", trigger_dag_id="build_warehouse",
+        doc_md="Events of a partition start no build by themselves.")  # fmt: skip
+    (landed := land()) >> [validate(), (waiting := undecided())]
+    landed >> no_build_waits() >> start_build
+    TriggerDagRunOperator.partial(
+        task_id="open_decision", trigger_dag_id=schedule.QUARANTINE, skip_when_already_exists=True,
+        doc_md="Start a run in which a person decides, once for each quarantine of a request.",
+    ).expand_kwargs(waiting)  # fmt: skip
 
 
 list_captures()

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from datamoat.build.run import build_models
 from datamoat.errors import NoRoomError, PublishRefusedError, SourceChangedError
 from datamoat.ingest.inbox import bring_in
 from datamoat.ingest.landings import read_landings
-from datamoat.orchestration import metrics, notify, tasks
+from datamoat.orchestration import metrics, notify, quarantine, tasks
 from datamoat.project.read import read_project
 from datamoat.project.scaffold import write_source
 from datamoat.project.sources import find_source
@@ -89,6 +90,41 @@ def test_a_quarantined_response_is_named_with_the_data_that_stay_live(here: Sett
         tasks.land("example_board")
     with pytest.raises(SourceChangedError, match="entries is quarantined since 2026-03-02, data of 2026-03-01 stay live"):
         tasks.validate("example_board")
+
+
+def runs_of_history(days: Iterable[str]) -> dict[str, str]:
+    """Do what `list_captures` and the runs of `land_capture` do, in an order of one's own; return the runs that failed."""
+    assert {f"example_board|{day}" for day in days} == set(tasks.captures()["partitions"])
+    failed = {}
+    for day in days:
+        tasks.land("example_board", day)
+        try:
+            tasks.validate("example_board", day)
+        except SourceChangedError as failure:
+            failed[day] = str(failure)
+    return failed
+
+
+@pytest.mark.parametrize("order", list(permutations(DAYS)))
+def test_a_truncated_day_of_history_fails_its_own_run_in_whatever_order_the_runs_start(
+    here: Settings, order: tuple[str, ...]
+) -> None:
+    for day, n in zip(DAYS, (100, 40, 100), strict=True):
+        put(here, day, n)
+    failed = runs_of_history(order)
+    assert set(failed) == {DAYS[1]}
+    assert f"entries of {DAYS[1]} is suspicious" in failed[DAYS[1]]
+
+
+def test_a_later_day_that_turns_suspicious_fails_the_run_that_turned_it_and_a_person_is_called(here: Settings) -> None:
+    put(here, DAYS[1], 40)
+    assert runs_of_history([DAYS[1]]) == {}
+    assert quarantine.undecided("example_board") == []
+    (here.data / "inbox" / "example_board" / "entries" / f"{DAYS[1]}.json").unlink()
+    put(here, DAYS[0], 100)
+    failed = runs_of_history([DAYS[0]])
+    assert f"entries of {DAYS[1]} is suspicious" in failed[DAYS[0]]
+    assert [one["trigger_run_id"] for one in quarantine.undecided("example_board")] == [f"example_board.entries.{DAYS[1]}"]
 
 
 def test_a_build_that_is_not_this_run_s_is_not_published(here: Settings) -> None:

@@ -74,6 +74,25 @@ def read_landings(settings: Settings, source: Source) -> list[Landing]:
     return read_log(settings, source.id, None)
 
 
+def validated_with(landings: Iterable[Landing], day: date) -> list[Landing]:
+    """Return the landings of a day, and what its landing may have turned bad: those after it, up to the next accepted one.
+
+    Args:
+        landings: Of one source, by request and in order of time.
+        day: The day; a request without a landing on it has none after it either.
+    """
+    found: list[Landing] = []
+    followed = ""  # the request whose bad landings after the day are listed
+    for one in landings:
+        if one.captured_on == day:
+            followed = one.request
+        elif one.request != followed or one.validation_status.is_accepted:
+            followed = ""
+            continue
+        found.append(one)
+    return found
+
+
 def landing_rows(settings: Settings, sources: Iterable[Source]) -> list[dict[str, Any]]:
     """Return the rows of `meta.snapshots` for the live sources."""
     wanted = (

@@ -66,18 +66,20 @@ def fetch(source_id: str, day: str | None = None, *, request: str | None = None,
 
 
 def captures(source_id: str | None = None) -> Facts:
-    """List the days of which the inbox has files, of one source or of all, each as a partition `source|day`.
+    """Store the files of the inbox, of one source or of all, and list their days, each as a partition `source|day`.
 
-    Returns:
-        The partitions, and a sentence for each file that is not taken.
+    All are stored before any is landed: the runs of the days start in no order, and landing validates in order of day.
+    Also returns a sentence for each file that is not taken.
     """
-    from datamoat.ingest.inbox import days_of
+    from datamoat.ingest.inbox import days_of, take_inbox
 
     settings = read_settings()
     partitions, skipped = [], []
     for source in read_sources(settings.content):
         if source.part is None and source_id in (None, source.id):
             days, left_out = days_of(settings, source)
+            if days:
+                _, left_out = take_inbox(settings, source)
             partitions += [f"{source.id}|{day}" for day in days]
             skipped += [f"{source.id}/{sentence}" for sentence in left_out]
     return {"partitions": partitions, "skipped": skipped}
@@ -122,17 +124,22 @@ def land(source_id: str, day: str | None = None) -> Facts:
 def validate(source_id: str, day: str | None = None) -> Facts:
     """Fail, with the reason, when the newest response to a request of a source is not valid, or any response of a past day.
 
+    So does a later day that has turned bad, and has no file in the inbox and so no run of its own.
+
     Raises:
         SourceChangedError: It is quarantined, or it is an error of the publisher.
     """
-    from datamoat.ingest.landings import read_landings
+    from datamoat.ingest.inbox import days_of
+    from datamoat.ingest.landings import read_landings, validated_with
     from datamoat.ingest.source_state import states
 
     settings = read_settings()
     source = find_source(settings.content, source_id)
     if day is not None:
-        landings = [one for one in read_landings(settings, source) if one.captured_on == date.fromisoformat(day)]
-        bad = {one.snapshot_id: f"{one.request} of {day} is {one.validation_status}: {one.reason}" for one in landings
+        others = {*days_of(settings, source)[0]} - {day}
+        landings = [one for one in validated_with(read_landings(settings, source), date.fromisoformat(day))
+                    if one.captured_on.isoformat() not in others]  # fmt: skip
+        bad = {one.snapshot_id: f"{one.request} of {one.captured_on} is {one.validation_status}: {one.reason}" for one in landings
                if not one.validation_status.is_accepted}  # fmt: skip
         found = {one.request: str(one.validation_status) for one in landings}
     else:
