@@ -16,7 +16,7 @@ from alert_table import refreshed, rows
 from datamoat import settings
 from datamoat.errors import UsageError
 from datamoat.orchestration import airflow_local as local
-from datamoat.orchestration import notify
+from datamoat.orchestration import notify, schedule
 from datamoat.project import sources
 
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
@@ -33,6 +33,7 @@ NEEDED = {
     "AIRFLOW__CELERY__BROKER_URL": {"scheduler", "worker"},
     "AIRFLOW__CELERY__RESULT_BACKEND": {"scheduler", "worker"},
     "AA_API_KEY": {"scheduler", "worker"},
+    "AWS_SECRET_ACCESS_KEY": {"scheduler", "worker"},
 }
 ALERTS = {"scheduler", "worker", "dag-processor", "watcher"}  # whatever runs a callback, a task, or the watcher
 
@@ -189,7 +190,7 @@ def test_every_setting_of_airflow_is_one_it_knows(compose: dict[str, Any], check
 
 def test_every_setting_of_ours_is_one_we_read(compose: dict[str, Any], checkout: Path) -> None:
     names = {name for service in compose["services"].values() for name in service.get("environment", {})}
-    ours = {name for name in names if not name.startswith(("AIRFLOW", "POSTGRES", "REDIS"))}
+    ours = {name for name in names if not name.startswith(("AIRFLOW", "POSTGRES", "REDIS", "AWS_"))}  # AWS_: of the client for S3
     code = "".join(path.read_text(encoding="utf-8") for path in (checkout / "src").rglob("*.py"))
     known = {name for name in ours if name in code} | {
         notify.WEBHOOK,
@@ -203,6 +204,19 @@ def test_every_setting_of_ours_is_one_we_read(compose: dict[str, Any], checkout:
     assert settings.MARKER.split("/")[0] in (checkout / "Dockerfile").read_text(encoding="utf-8")
 
 
+def test_every_variable_the_page_names_reaches_the_containers(compose: dict[str, Any], checkout: Path) -> None:
+    page = (checkout / "docs" / "operations.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:DATAMOAT|AWS|OTEL)_[A-Z_]+)`", page)) | {
+        name for name in notify.CHANNELS.values() if name.isupper() and "," not in name
+    }
+    used = {match[1] for match in VARIABLE.finditer(json.dumps(compose))}
+    assert len(named) > 10
+    assert named - used == set()
+    settings_of = compose["services"]["scheduler"]["environment"]
+    assert named - {"DATAMOAT_LIMIT", "DATAMOAT_VOLUME"} <= set(settings_of)
+    assert schedule.LATE in compose["services"]["dag-processor"]["environment"]  # which reads the deadlines
+
+
 def test_the_example_holds_every_variable_and_no_real_secret(compose: dict[str, Any], example: dict[str, str]) -> None:
     used = {match[1]: match for match in VARIABLE.finditer(json.dumps(compose))}
     required = {name for name, match in used.items() if match[2] == "?"}
@@ -210,7 +224,8 @@ def test_the_example_holds_every_variable_and_no_real_secret(compose: dict[str, 
     assert set(used) - {"HOSTNAME"} <= set(example)
     assert set(example) - set(used) == {"COMPOSE_PROFILES"}
     secret = {name for name in example if re.search("PASSWORD|SECRET|FERNET", name)}
-    assert all(example[name].startswith(("change-me", "Y2hhbmdlLW1l")) for name in secret)
+    assert all(example[name].startswith(("change-me", "Y2hhbmdlLW1l")) for name in secret - {"AWS_SECRET_ACCESS_KEY"})
+    assert example["AWS_SECRET_ACCESS_KEY"] == ""
 
 
 def test_the_image_copies_what_is_there_and_runs_as_nobody_special(checkout: Path) -> None:

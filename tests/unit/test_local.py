@@ -111,3 +111,39 @@ def test_there_is_a_pool_for_the_writer_for_every_host_and_for_what_people_bring
     assert schedule.WRITER in made
     assert {schedule.pool(source) for source in sources} <= set(made)
     assert all(0 <= int(schedule.cron(source).split()[0]) < 60 for source in sources)
+
+
+@pytest.mark.parametrize("before", [None, '{"admin": "generated"}'])
+def test_the_file_of_logins_is_readable_by_its_owner_alone(
+    here: local.Airflow, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    for name in local.SECRETS:
+        monkeypatch.setenv(name, "s" * 44)
+    path = here.home / "passwords.json"
+    if before:
+        path.write_text(before)
+        path.chmod(0o644)
+    assert local.main(["secrets"]) == 0
+    assert (stat.S_IMODE(path.stat().st_mode), path.read_text()) == (0o600, before or "")
+
+
+def test_the_scheduler_starts_when_the_api_server_answers(here: local.Airflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[Any] = []
+    monkeypatch.setattr(local, "_program", lambda: "airflow")
+    monkeypatch.setattr(local, "_run", lambda *_: None)
+    monkeypatch.setattr(local, "_stop", lambda *_: None)
+    monkeypatch.setattr(local, "_wait", lambda *given: happened.append(given[3]))
+    monkeypatch.setattr(local.subprocess, "Popen", lambda words, **_: happened.append(words[1]))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with local.running(local.describe(here.home, port, {})):
+        answered = happened.index(("metadatabase",))
+        assert happened.index("api-server") < answered < happened.index("scheduler")
+
+
+def test_minutes_of_a_deadline_that_are_no_number_are_refused_with_the_fix() -> None:
+    assert schedule.late_minutes({schedule.LATE: "90.5"}) == 90.5
+    for text in ("abc", "-5", "0", "nan", "inf"):
+        with pytest.raises(UsageError, match="set DATAMOAT_LATE_MINUTES=60"):
+            schedule.late_minutes({schedule.LATE: text})

@@ -292,3 +292,13 @@ def test_a_redirect_to_a_page_that_answers_is_no_receipt(httpserver: Any, monkey
     assert notify.alert("something") == ["log"]
     assert not notify.ping()
     assert {request.path for request, _ in httpserver.log} == {"/hook"}
+
+
+@pytest.mark.parametrize(("given", "missing"), [(notify.MAIL_TO, notify.MAIL_HOST), (notify.MAIL_HOST, notify.MAIL_TO)])
+def test_a_mail_of_which_half_is_set_is_named_with_what_is_missing(
+    given: str, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(given, "mail.example.org")
+    shown = CliRunner().invoke(app, ["notify"])
+    assert shown.exit_code == 1
+    assert f"INCOMPLETE: set {missing}" in shown.output

@@ -90,15 +90,19 @@ def notify(
 
     taken = notify.alert("a test: alerts arrive here", is_good=True) if test else []
     pinged = test and notify.ping()
-    listed = []
+    listed, incomplete = [], notify.incomplete()
     for channel, is_set in notify.channels().items():
         took = pinged if channel == "ping" else channel in taken
         listed.append(
             (
                 channel,
-                "not set" if not is_set else ("took it" if took else "REFUSED") if test else "set",
+                (f"INCOMPLETE: set {incomplete[channel]}" if channel in incomplete else "not set")
+                if not is_set
+                else ("took it" if took else "REFUSED")
+                if test
+                else "set",
                 notify.CHANNELS[channel],
             )
         )
     rows(("channel", "state", "variables"), listed, as_json=as_json)
-    raise typer.Exit(1 if any(state == "REFUSED" for _, state, _ in listed) else 0)
+    raise typer.Exit(1 if incomplete or any(state == "REFUSED" for _, state, _ in listed) else 0)

@@ -3,7 +3,7 @@
     python -m datamoat.orchestration.airflow_local start [PORT]     runs it in the foreground until Ctrl-C, and prints its address and login
     python -m datamoat.orchestration.airflow_local airflow WORD …   runs Airflow's own command line on that home
     python -m datamoat.orchestration.airflow_local health URL PART  exits 0 if a part of a running Airflow is healthy (for containers)
-    python -m datamoat.orchestration.airflow_local secrets          exits 1 if a secret of the environment is an example's or short
+    python -m datamoat.orchestration.airflow_local secrets          exits 1 if a secret of the environment is an example's or short, and makes the file of logins private
     python -m datamoat.orchestration.airflow_local watch URL        sends an alert when a part is not healthy for a minute (for containers)
 
 For one person on one machine: SQLite, one executor, four tasks at a time, one user with a generated password.
@@ -44,6 +44,7 @@ SECRETS = {  # what containers need, and the shortest that is accepted
     "AIRFLOW__API__SECRET_KEY": 16, "AIRFLOW__CELERY__BROKER_URL": 16,
 }  # fmt: skip
 USER = "admin"
+PASSWORDS = "passwords.json"
 PORT = 8080
 PARTS = ("metadatabase", "scheduler", "dag_processor")  # what an alert is sent about when it is not healthy
 WATCH_SECONDS = float(os.environ.get("DATAMOAT_WATCH_SECONDS") or 30)  # between two looks
@@ -72,7 +73,7 @@ class Airflow:
     @property
     def password(self) -> str:
         """The generated password of the one user."""
-        return str(json.loads((self.home / "passwords.json").read_text())[USER])
+        return str(json.loads((self.home / PASSWORDS).read_text())[USER])
 
     @property
     def login(self) -> str:
@@ -103,7 +104,7 @@ def describe(home: Path, port: int, given: Mapping[str, str] = os.environ) -> Ai
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout={LOCKED_SECONDS}",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_ENABLED": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / PASSWORDS),
         "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
@@ -148,6 +149,8 @@ def running(airflow: Airflow) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     try:
         with step("airflow", airflow="start"):
             for name, flags in SERVICES.items():
+                if name == "scheduler":  # a task calls the api-server at once
+                    _wait(airflow, started, logs, ("metadatabase",))
                 with (logs / f"{name}.log").open("ab") as file:
                     started[name] = subprocess.Popen(  # noqa: S603  (our own program, no shell)
                         [_program(), name, *flags],
@@ -156,7 +159,7 @@ def running(airflow: Airflow) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
                         stderr=file,
                         start_new_session=True,
                     )
-            _wait(airflow, started, logs)
+            _wait(airflow, started, logs, ("scheduler", "dag_processor"))
         yield started
     finally:
         _stop(started)
@@ -202,6 +205,7 @@ def main(words: list[str]) -> int:
         return 0 if is_healthy(words[1], words[2] if words[2:] else None) else 1
     if command == "secrets":
         refuse_examples(os.environ)
+        _own(read_settings().data / "airflow" / PASSWORDS)
         return 0
     if command == "watch" and words[1:]:
         show_log()
@@ -220,6 +224,7 @@ def main(words: list[str]) -> int:
     show_log()
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
+    _own(home / PASSWORDS)
     airflow = describe(home, int(words[1]) if words[1:] else PORT)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.suppress(KeyboardInterrupt), running(airflow) as processes:
@@ -274,6 +279,13 @@ def _keys(home: Path) -> dict[str, str]:
     return known
 
 
+def _own(path: Path) -> None:
+    """Make a file readable by its owner alone, before Airflow writes into it; what it holds stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(0o600)
+    path.chmod(0o600)
+
+
 def _refuse_a_taken_port(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -285,14 +297,14 @@ def _refuse_a_taken_port(port: int) -> None:
             ) from failure
 
 
-def _wait(airflow: Airflow, processes: Mapping[str, subprocess.Popen[bytes]], logs: Path) -> None:
-    """Wait until scheduler and dag-processor are healthy."""
+def _wait(airflow: Airflow, processes: Mapping[str, subprocess.Popen[bytes]], logs: Path, parts: tuple[str, ...]) -> None:
+    """Wait until parts are healthy, by the api-server."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         for name, process in processes.items():
             if process.poll() is not None:
                 raise ModelFailedError(f"{name} ended at once", str(logs / f"{name}.log"), "read the end of that file.")
-        if all(is_healthy(airflow.address, part) for part in ("scheduler", "dag_processor")):
+        if all(is_healthy(airflow.address, part) for part in parts):
             return
         time.sleep(0.5)
     raise ModelFailedError(f"not all processes were healthy after {START_SECONDS:g} s", str(logs), "read the logs there.")

@@ -162,8 +162,19 @@ def alert(text: str, *, is_good: bool = False) -> list[str]:
 
 
 def channels() -> dict[str, bool]:
-    """Return every channel and whether its variables are set."""
+    """Return every channel and whether its variables are set; one with only some of them takes nothing."""
     return {name: all(os.environ.get(one) for one in needed.split(", ") if one) for name, needed in CHANNELS.items()}
+
+
+def incomplete() -> dict[str, str]:
+    """Return every channel of which a variable is set and another one is not, with those that are not."""
+    found = {}
+    for channel, needed in CHANNELS.items():
+        names = needed.split(", ")
+        missing = [name for name in names if not os.environ.get(name)]
+        if 0 < len(missing) < len(names):
+            found[channel] = ", ".join(missing)
+    return found
 
 
 def redact(text: str, environment: Mapping[str, str] = os.environ) -> str:

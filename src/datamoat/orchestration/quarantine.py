@@ -47,7 +47,7 @@ def describe(snapshot_id: str) -> dict[str, str]:
     lines = [
         f"{_cell(source.title, 200)}: the response of {landing.captured_on} to `{landing.request}` failed validation and is not served.",
         f"**Why:** {_cell(landing.reason, 1000)}",
-        f"**What changes if it is accepted** ({len(changes)} changes{rest}; `datamoat plan {source.id}` lists all):",
+        f"**What changes if it is accepted** ({len(changes)} changes{rest}; `datamoat plan {source.id} --json` lists all):",
         "\n".join(
             [
                 "| table | change | key | column | served | offered |",

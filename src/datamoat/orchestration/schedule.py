@@ -9,9 +9,11 @@ import os
 import re
 import sys
 import zlib
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from datamoat.errors import UsageError
 from datamoat.orchestration import notify
 from datamoat.project.sources import REFERENCE, Source, read_sources
 from datamoat.settings import find_content
@@ -34,7 +36,7 @@ RULES = (
     ("datamoat.errors.BusyError", "retry", 1, "another process is writing"),
     ("datamoat.errors.DatamoatError", "fail", 0, "a person must look"),
 )
-LATE_MINUTES = float(os.environ.get("DATAMOAT_LATE_MINUTES") or 60)  # after which a run that has not ended raises an alert
+LATE = "DATAMOAT_LATE_MINUTES"  # after which a run that has not ended raises an alert
 CRON = {
     "hourly": "{minute} * * * *",
     "daily": "{minute} 6 * * *",
@@ -58,16 +60,32 @@ def common(sdk: Any, dag_id: str, retries: int = 2, **more: Any) -> dict[str, An
         retries: How often a task is tried again.
         more: Further default arguments of its tasks, such as the pool.
     """
-    late = sdk.SyncCallback(notify.late, {"dag_id": dag_id, "minutes": LATE_MINUTES})
+    minutes = late_minutes(os.environ)
+    late = sdk.SyncCallback(notify.late, {"dag_id": dag_id, "minutes": minutes})
     usual = sdk.DeadlineReference.AVERAGE_RUNTIME(max_runs=10, min_runs=1)
     return {
         "dag_id": dag_id,
         "catchup": False,
         "max_active_runs": 1,
         "on_failure_callback": notify.run_failed,
-        "deadline": sdk.DeadlineAlert(usual, timedelta(minutes=LATE_MINUTES), late),
+        "deadline": sdk.DeadlineAlert(usual, timedelta(minutes=minutes), late),
         "default_args": _defaults(sdk, retries, more),
     }
+
+
+def late_minutes(environment: Mapping[str, str]) -> float:
+    """Return after how many minutes a run that goes on raises an alert.
+
+    Raises:
+        UsageError: It is set, and not a number above zero.
+
+    >>> late_minutes({})
+    60.0
+    """
+    text = environment.get(LATE) or "60"
+    if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII) and float(text) > 0:
+        return float(text)
+    raise UsageError(f"{LATE} is {text!r}, not a number above zero", "the environment", f"set {LATE}=60, say.")
 
 
 def _defaults(sdk: Any, retries: int, more: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401  (the same)
