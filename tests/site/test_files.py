@@ -34,7 +34,7 @@ def test_there_is_a_page_for_every_board_platform_claim_and_company(site: Site, 
         "company": (
             "select count(distinct company_id) from (select company_id from marts.company_moat where scenario_id = 'baseline'"
             " and (board_id, captured_on) in (select (board_id, max(captured_on)) from marts.company_moat group by board_id)"
-            " union select company_id from marts.company_volume where has_platform and scenario_id = 'baseline'"
+            " union select company_id from marts.company_volume where owns_platform and scenario_id = 'baseline'"
             " and month = (select max(month) from marts.company_volume))"
         ),
     }
