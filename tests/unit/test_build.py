@@ -14,7 +14,7 @@ import pytest
 
 from datamoat.build import cache, inputs
 from datamoat.build import run as build
-from datamoat.build.polars_models import run_polars
+from datamoat.build.polars_models import _job_line, _job_of, run_polars
 from datamoat.build.record import BUILD_FILE, Build, read_build
 from datamoat.build.run import build_models
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError, PublishRefusedError
@@ -73,6 +73,15 @@ def test_the_same_bytes_come_from_one_process_and_from_two(
     assert {name: table["sha256"] for name, table in with_two.tables.items()} == {
         name: table["sha256"] for name, table in with_one.tables.items()
     }
+
+
+def test_a_second_process_gets_every_model_and_constant_as_they_are(checkout: Path) -> None:
+    models = [model for model in read_project(checkout).models if not model.is_sql]
+    taken = {"settings": {"seed": 1, "from": date(2020, 1, 1), "small": 1e-6, "list": [1, 2]}, "as_of": date(2026, 10, 8)}
+    for model in models:
+        job = (Path("a lake"), model, taken, {"one": Path("/x y/ü")})
+        assert _job_of(_job_line(*job)) == job
+    assert len(models) > 10
 
 
 @pytest.mark.usefixtures("two_expensive")

@@ -1,6 +1,6 @@
 """Polars models: each called with the tables it reads, and an expensive one before its turn where a second core is free."""
 
-import pickle
+import json
 import select
 import subprocess
 import sys
@@ -12,6 +12,8 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
+from pydantic import TypeAdapter
 
 from datamoat.errors import DatamoatError, ModelFailedError
 from datamoat.project.model import Model
@@ -20,6 +22,7 @@ from datamoat.storage.files import part_of, put_in_place
 from datamoat.storage.lake import path_of
 
 DONE = b"done\n"
+MODEL = TypeAdapter(Model)
 
 
 def run_polars(lake: Path, model: Model, taken: dict[str, Any], paths: dict[str, Path]) -> None:
@@ -127,7 +130,7 @@ class SecondProcess:
             )
         self._computing = model.name
         try:
-            pickle.dump((self._lake, model, taken, paths), self._stream("stdin"))
+            self._stream("stdin").write(_job_line(self._lake, model, taken, paths))
             self._stream("stdin").flush()
         except OSError:  # it died
             self._is_wanted = False
@@ -148,20 +151,34 @@ class SecondProcess:
         return stream
 
 
+def _job_line(lake: Path, model: Model, taken: dict[str, Any], paths: dict[str, Path]) -> bytes:
+    """Return the arguments of `run_polars` as one line; the constants are of YAML, which has dates."""
+    job = {
+        "lake": str(lake),
+        "model": MODEL.dump_python(model, mode="json"),
+        "taken": taken,
+        "paths": {name: str(path) for name, path in paths.items()},
+    }
+    return json.dumps(yaml.safe_dump(job)).encode() + b"\n"
+
+
+def _job_of(line: bytes) -> tuple[Path, Model, dict[str, Any], dict[str, Path]]:
+    """Return the arguments of `run_polars` from their line."""
+    job = yaml.safe_load(json.loads(line))
+    paths = {name: Path(path) for name, path in job["paths"].items()}
+    return Path(job["lake"]), MODEL.validate_python(job["model"]), job["taken"], paths
+
+
 def _work() -> None:  # pragma: no cover  (runs in the second process)
     """Read jobs from standard input until it is closed, and write a line for each to standard output."""
     output, sys.stdout = sys.stdout.buffer, sys.stderr
-    while True:
+    for line in sys.stdin.buffer:
         try:
-            job = pickle.load(sys.stdin.buffer)  # noqa: S301  (its parent wrote it)
-        except EOFError:
-            return
-        try:
-            run_polars(*job)
-            line = DONE
+            run_polars(*_job_of(line))
+            answer = DONE
         except Exception:  # noqa: BLE001  (the parent runs the model again and reports it)
-            line = b"failed\n"
-        output.write(line)
+            answer = b"failed\n"
+        output.write(answer)
         output.flush()
 
 
