@@ -11,10 +11,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from datamoat.errors import ContentError, UsageError, unreadable
+from datamoat.errors import ContentError, UsageError
 from datamoat.project.reference import DESCRIPTOR, TYPES, read_reference
 from datamoat.project.rules import check_rules
-from datamoat.storage.files import write_whole
+from datamoat.storage.files import unreadable, write_whole
 
 NUMBERED = re.compile(r"\^([A-Z]+)\[0-9\]\{(\d+),?\}\$")
 

@@ -6,8 +6,9 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
-from datamoat.errors import ContentError, unreadable
+from datamoat.errors import ContentError
 from datamoat.project.model import Model, Table
+from datamoat.storage.files import unreadable
 
 CONSTANTS = {"GRAIN", "NULLABLE", "CACHE", "TABLES", "CAVEATS", "ROWS"}
 

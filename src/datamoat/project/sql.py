@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from datamoat.errors import ContentError, unreadable
+from datamoat.errors import ContentError
 from datamoat.project.model import Snippet, Table
+from datamoat.storage.files import unreadable
 
 if TYPE_CHECKING:
     import duckdb
