@@ -54,7 +54,14 @@ def site(world: Any, room: Path | None, free_port: Callable[[], int], api_of: Ca
     call = [sys.executable, "-m", "datamoat.orchestration.airflow_local", "start", str(port)]
     log = (world.content / "start.log").open("w")
     process = subprocess.Popen(call, env=given, stdout=log, stderr=log, text=True, cwd=world.content, start_new_session=True)
-    api = api_of(f"http://127.0.0.1:{port}", lambda: json.loads((home / "passwords.json").read_text())["admin"])
+
+    def password() -> str:
+        known = (home / "passwords.json").read_text()
+        if not known:
+            raise FileNotFoundError  # Airflow writes it when it starts
+        return str(json.loads(known)["admin"])
+
+    api = api_of(f"http://127.0.0.1:{port}", password)
     made = Machine(world, api, process=process)
     try:
         made.token = made.until("a login", api.token)
