@@ -72,6 +72,8 @@ def _panel(con: Any, style: Any, board: str, name: str) -> Panel:
     rows = [{**row, "company_name": style.short(row["company_name"])} for row in rows]
     has_interval = any(row["best_rating_low"] is not None for row in rows)
     rating = "Best rating (95 % interval)" if has_interval else "Best rating (the board gave no interval)"
+    is_hollow = any(row["has_platform"] and row["basis"] == "prior_only" for row in rows)
+    hollow = "; hollow: no data of its own platforms" if is_hollow else ""
 
     def draw(width: int) -> Any:
         owners = _apart([row for row in rows if row["has_platform"]], rows)
@@ -88,7 +90,7 @@ def _panel(con: Any, style: Any, board: str, name: str) -> Panel:
         f"rating-by-volume-{board.replace('_', '-')}",
         f"{name}: among owners of platforms, more video goes with {{direction}} ratings",
         f"{name}: whether more video goes with higher ratings is unclear",
-        f"{rating} by hours after filtering (90 % interval); hollow: no data of its own platforms",
+        f"{rating} by hours after filtering (90 % interval){hollow}",
         (
             (
                 "On {captured_on:day}, {first_name} leads with {first_entry} at {first_rating:n} points ({first_interval})."

@@ -69,6 +69,7 @@ def test_importing_the_dags_loads_nothing_heavy(bag: Any) -> None:
         "project.column_types",
         "project.part",
         "project.sources",
+        "project.texts",
         "project.yaml_files",
         "settings",
     }

@@ -201,8 +201,8 @@ MISTAKES: dict[str, tuple[Edit, str, str]] = {  # what is done, the file it is f
     "accounts of 2030": (cell("company_resources", "R001", "as_of_on", "2030-12-31"), "company_resources.csv", "as_of_on is 2030-12-31"),
     "a fiscal year turned round": (both(cell("company_resources", "R001", "period_start_on", "2021-12-31"), cell("company_resources", "R001", "as_of_on", "2021-01-01")), "company_resources.csv", "period_start_on 2021-12-31 is after as_of_on"),
     "names shifted by one": (in_capture("ar-t2v-2026-07-24-dataset", ("entry_name", "creator_name"), lambda cells: cells[1:] + cells[:1]), "leaderboard_entries_arena.csv", "have a creator_name that they have in another capture"),
-    "a capture times 1000": (in_capture("ar-t2v-2026-07-24-dataset", ("rating", "rating_low", "rating_high"), lambda cells: [text and times(1000)(text) for text in cells]), "leaderboard_entries_arena.csv", "are 998.783 times those of the same keys"),
-    "a capture times 1.5": (in_capture("ar-t2v-2026-07-24-dataset", ("rating", "rating_low", "rating_high"), lambda cells: [text and times(1.5)(text) for text in cells]), "leaderboard_entries_arena.csv", "are 1.498 times those of the same keys"),
+    "a capture times 1000": (in_capture("ar-t2v-2026-07-24-dataset", ("rating", "rating_low", "rating_high"), lambda cells: [text and times(1000)(text) for text in cells]), "leaderboard_entries_arena.csv", "are 999.793 times those of the same keys"),
+    "a capture times 1.5": (in_capture("ar-t2v-2026-07-24-dataset", ("rating", "rating_low", "rating_high"), lambda cells: [text and times(1.5)(text) for text in cells]), "leaderboard_entries_arena.csv", "are 1.5 times those of the same keys"),
     "a first capture off its scale": (capture(5, (1e6, 1e6 - 1, 1e6 - 2, 1e6 - 3, 1e6 - 4)), "leaderboard_entries_artificial_analysis.csv", "right would be between 200 and 2500"),
     "a whole day of decisions times 1000": (both(*(cell("dsa_daily_totals", "2023-09-26", column, lambda text: text + "000") for column in ("n_statements_counted", "n_statements_listed", "csv_bytes", "zip_bytes"))), "dsa_daily_totals.csv", "near the days around"),
     "a fiscal year of another time": (cell("company_resources", "R001", "fiscal_year", "2029"), "company_resources.csv", "fiscal_year is 2029"),
@@ -242,6 +242,8 @@ MISTAKES: dict[str, tuple[Edit, str, str]] = {  # what is done, the file it is f
     "a platform closed before its launch": (cell("platforms", "tiktok", "closed_on", "2016"), "platforms.csv", "launched_on 2017-09 is after closed_on 2016"),
     "two owners at once": (row("platform_ownership", {"platform_id": "x", "company_id": "google", "geography": "global", "valid_from": "2026-01-01", "kind": "owner", "verification": "page_read", "citation_id": "C9901"}), "platform_ownership.csv", "xai and google own x at once"),
     "shares beyond the whole": (row("platform_ownership", {"platform_id": "x", "company_id": "google", "geography": "global", "owner_share": "0.2", "kind": "minority", "verification": "page_read", "citation_id": "C9901"}), "platform_ownership.csv", "shares of at most 1"),
+    "an owner of all but China beside that of the US": (cell("platform_ownership", "tiktok", "valid_to", ""), "platform_ownership.csv", "own tiktok at once"),
+    "an owner of a country beside that of the world": (row("platform_ownership", {"platform_id": "x", "company_id": "google", "geography": "de", "valid_from": "2027-01-01", "kind": "owner", "verification": "page_read", "citation_id": "C9901"}), "platform_ownership.csv", "own x at once"),
     "an owner from a day after the last": (cell("platform_ownership", "tiktok", "valid_from", "2026-02"), "platform_ownership.csv", "valid_from 2026-02 is after valid_to"),
     "an alias of 2031": (row("entry_aliases", ALIAS | {"entry_key": "new", "valid_from": "2031-01-01"}), "entry_aliases.csv", "valid_from is 2031-01-01"),
     "an alias with another lab": (row("entry_aliases", ALIAS | {"entry_key": "new", "lab_id": "google"}), "entry_aliases.csv", "right would be bfl"),
@@ -283,7 +285,10 @@ CORRECT: dict[str, Edit] = {
     "two of a board, as partial": capture(2, (), status="partial"),
     "ratings that are tied": capture(5, (999, 999)),
     "an alias after another has ended": row("entry_aliases", ALIAS | {"entry_key": "new"}),
-    "a change of ownership next January": row("platform_ownership", {"platform_id": "x", "company_id": "google", "geography": "de", "valid_from": "2027-01-01", "kind": "owner", "verification": "page_read", "citation_id": "C9901"}),
+    "a change of ownership next January": both(
+        cell("platform_ownership", "x", "valid_to", "2026-12-31"),
+        row("platform_ownership", {"platform_id": "x", "company_id": "google", "geography": "global", "valid_from": "2027-01-01", "kind": "owner", "verification": "page_read", "citation_id": "C9901"}),
+    ),
 }  # fmt: skip
 
 

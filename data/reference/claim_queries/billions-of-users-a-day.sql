@@ -1,7 +1,7 @@
 with short as (
     select distinct platform_id
     from marts.platform_volume
-    where platform_class = 'short'
+    where scenario_id = 'baseline' and platform_class = 'short' and basis <> 'prior_only'
 ),
 
 newest as (

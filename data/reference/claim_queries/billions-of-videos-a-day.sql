@@ -2,7 +2,7 @@
 with short as (
     select platform_id
     from marts.platform_volume
-    where month = date '2026-05-01' and scenario_id = 'baseline' and platform_class = 'short'
+    where month = date '2026-05-01' and scenario_id = 'baseline' and platform_class = 'short' and basis <> 'prior_only'
 ),
 
 totals as (

@@ -6,11 +6,11 @@ fix: give the lab of the model, or another model.
 select
     'entry_aliases' as file_name,
     aliases.line,
-    aliases.entry_key || ' counts to ' || aliases.lab_id || '; right would be ' || models.lab_id
+    aliases.entry_key || ' counts to ' || coalesce(aliases.lab_id, 'no lab') || '; right would be ' || models.lab_id
     || ', the lab of ' || models.model_id as wrong
 from entry_aliases as aliases
 inner join models on aliases.model_id = models.model_id
-where aliases.lab_id <> models.lab_id
+where aliases.lab_id is distinct from models.lab_id
 union all
 select
     'training_disclosures' as file_name,

@@ -1,35 +1,19 @@
 /*---
 description: A capture is of the board and day in its id, and its keys have the names and ratings they have in other captures.
-fix: correct the board or day, or put names, makers and ratings back beside their keys.
+fix: >-
+  correct the board or day, or put names, makers and ratings back beside their keys; where a board really moved its scale, enter the
+  captures of the new scale together, so that each has others around it.
 ---*/
 
-with entries as (
+with named_cells as (
     select
-        'leaderboard_entries_artificial_analysis' as file_name,
+        file_name,
         line,
         capture_id,
         entry_key,
         unnest(['entry_name', 'creator_name']) as column_name,
         unnest([entry_name, creator_name]) as stated
-    from leaderboard_entries_artificial_analysis
-    union all
-    select
-        'leaderboard_entries_arena' as file_name,
-        line,
-        capture_id,
-        entry_key,
-        unnest(['entry_name', 'creator_name']) as column_name,
-        unnest([entry_name, creator_name]) as stated
-    from leaderboard_entries_arena
-    union all
-    select
-        'leaderboard_entries_vbench' as file_name,
-        line,
-        capture_id,
-        entry_key,
-        unnest(['entry_name', 'creator_name']) as column_name,
-        unnest([entry_name, creator_name]) as stated
-    from leaderboard_entries_vbench
+    from leaderboard_entries
 ),
 
 compared as (
@@ -37,47 +21,26 @@ compared as (
         *,
         count(*) over (partition by file_name, column_name, entry_key) as n_captures,
         count(*) over (partition by file_name, column_name, entry_key, stated) as n_alike
-    from entries
+    from named_cells
     where stated is not null
 ),
 
-rated as (
-    select
-        'leaderboard_entries_artificial_analysis' as file_name,
-        line,
-        capture_id,
-        entry_key,
-        rating
-    from leaderboard_entries_artificial_analysis
-    where rating is not null
-    union all
-    select
-        'leaderboard_entries_arena' as file_name,
-        line,
-        capture_id,
-        entry_key,
-        rating
-    from leaderboard_entries_arena
-    where rating is not null
-    union all
-    select
-        'leaderboard_entries_vbench' as file_name,
-        line,
-        capture_id,
-        entry_key,
-        rating
-    from leaderboard_entries_vbench
-    where rating is not null
-),
-
+-- A board that moves its scale does so from one capture to the next, and stays: only the captures around are compared.
 usual as (
     select
-        rated.*,
-        rated.rating / median(rated.rating) over boards as ratio,
-        count(*) over boards as n_captures
-    from rated
-    inner join leaderboard_captures as captures on rated.capture_id = captures.capture_id
-    window boards as (partition by captures.board_id, rated.entry_key)
+        entries.file_name,
+        entries.line,
+        entries.capture_id,
+        entries.rating / median(entries.rating) over around as ratio,
+        count(*) over around as n_captures
+    from leaderboard_entries as entries
+    inner join leaderboard_captures as captures on entries.capture_id = captures.capture_id
+    where entries.rating is not null
+    window around as (
+        partition by captures.board_id, entries.entry_key
+        order by captures.captured_on, captures.capture_id
+        rows between 3 preceding and 3 following
+    )
 ),
 
 named as (
@@ -115,7 +78,7 @@ select
     file_name,
     min(line) as line,
     'the ratings of ' || capture_id || ' are ' || round(median(ratio), 3)
-    || ' times those of the same keys in other captures; right would be between 0.9 and 1.1' as wrong
+    || ' times those of the same keys in the captures around; right would be between 0.9 and 1.1' as wrong
 from usual
 where n_captures > 2
 group by file_name, capture_id

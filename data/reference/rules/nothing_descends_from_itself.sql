@@ -49,7 +49,7 @@ ancestors as (
         ancestors.child,
         steps.parent
     from ancestors
-    inner join steps on ancestors.column_name = steps.column_name and ancestors.parent = steps.child
+    inner join steps on ancestors.file_name = steps.file_name and ancestors.parent = steps.child
     where steps.parent is not null
 )
 

@@ -20,8 +20,8 @@ select
         when p05 > p50 or p50 > p95 then 'this order: low, middle, high'
         when distribution = 'fixed' then 'one value'
         when unit like 'fraction%' or distribution = 'beta' then 'values between 0 and 1'
-        when name like 'dur_%' then 'lengths of at most three hours'
-        else 'values above 0'
+        when lowest <= 0 then 'values above 0'
+        else 'lengths of at most three hours'
     end as wrong
 from assumed
 where
@@ -30,4 +30,4 @@ where
     or distribution = 'fixed' and lowest <> highest
     or distribution = 'lognormal' and lowest <= 0
     or (unit like 'fraction%' or distribution = 'beta') and (lowest < 0 or highest > 1)
-    or unit = 'seconds' and name like 'dur_%' and highest > 3 * 3600
+    or unit = 'seconds' and starts_with(name, 'dur_') and highest > 3 * 3600

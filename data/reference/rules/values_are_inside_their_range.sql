@@ -21,28 +21,12 @@ with ranges as (
     from training_disclosures
     union all
     select
-        'leaderboard_entries_artificial_analysis' as file_name,
+        file_name,
         line,
         rating_low as low,
         rating as middle,
         rating_high as high
-    from leaderboard_entries_artificial_analysis
-    union all
-    select
-        'leaderboard_entries_arena' as file_name,
-        line,
-        rating_low as low,
-        rating as middle,
-        rating_high as high
-    from leaderboard_entries_arena
-    union all
-    select
-        'leaderboard_entries_vbench' as file_name,
-        line,
-        rating_low as low,
-        rating as middle,
-        rating_high as high
-    from leaderboard_entries_vbench
+    from leaderboard_entries
 )
 
 select

@@ -25,28 +25,12 @@ scales (scale_kind, lowest, highest) as (
 
 entries as (
     select
-        'leaderboard_entries_artificial_analysis' as file_name,
+        file_name,
         line,
         capture_id,
         entry_name,
         unnest([rating, rating_low, rating_high]) as rating
-    from leaderboard_entries_artificial_analysis
-    union all
-    select
-        'leaderboard_entries_arena' as file_name,
-        line,
-        capture_id,
-        entry_name,
-        unnest([rating, rating_low, rating_high]) as rating
-    from leaderboard_entries_arena
-    union all
-    select
-        'leaderboard_entries_vbench' as file_name,
-        line,
-        capture_id,
-        entry_name,
-        unnest([rating, rating_low, rating_high]) as rating
-    from leaderboard_entries_vbench
+    from leaderboard_entries
 ),
 
 days as (

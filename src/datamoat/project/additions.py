@@ -14,7 +14,8 @@ from typing import Any
 from datamoat.errors import ContentError, UsageError
 from datamoat.project.reference import DESCRIPTOR, TYPES, read_reference
 from datamoat.project.rules import check_rules
-from datamoat.storage.files import unreadable, write_whole
+from datamoat.project.texts import unreadable
+from datamoat.storage.files import write_whole
 
 NUMBERED = re.compile(r"\^([A-Z]+)\[0-9\]\{(\d+),?\}\$")
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from datamoat.errors import ContentError
 from datamoat.project.model import Model, Table
-from datamoat.storage.files import unreadable
+from datamoat.project.texts import unreadable
 
 CONSTANTS = {"GRAIN", "NULLABLE", "CACHE", "TABLES", "CAVEATS", "ROWS"}
 

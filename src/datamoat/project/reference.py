@@ -23,7 +23,7 @@ import polars as pl
 
 from datamoat.errors import ContentError
 from datamoat.project.column_types import of_frictionless, polars_type
-from datamoat.storage.files import unreadable
+from datamoat.project.texts import unreadable
 
 DESCRIPTOR = "datapackage.json"
 _DATE = re.compile(r"(?:19|20)\d{2}-\d{2}-\d{2}", re.ASCII)

@@ -3,12 +3,18 @@
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from datamoat.errors import ContentError
+from datamoat.project.model import Snippet
 from datamoat.project.reference import ReferenceTable
 from datamoat.project.sql import read_snippet
 
+if TYPE_CHECKING:
+    import duckdb
+
 FOLDER = "rules"
+VIEWS = "views"  # below it: what several rules read
 SHOWN = 5
 
 
@@ -16,8 +22,8 @@ def check_rules(folder: Path, facts: Iterable[ReferenceTable], today: date) -> i
     """Run every rule over the facts and return how many there are.
 
     A rule sees every reference table by its name, with a column `line` that counts lines of the CSV; the table `cells`
-    with every filled cell of a text or a date as `file_name`, `line`, `column_name` and `stated`; and the variable
-    `today`. It returns `file_name`, `line` and `wrong`, a sentence with the values that are wrong and what would be right.
+    with every filled cell of a text or a date as `file_name`, `line`, `column_name` and `stated`; the views in `rules/views/`;
+    and the variable `today`. It returns `file_name`, `line` and `wrong`, a sentence with the values that are wrong and what would be right.
 
     Args:
         folder: The folder of the reference facts.
@@ -31,6 +37,7 @@ def check_rules(folder: Path, facts: Iterable[ReferenceTable], today: date) -> i
     from polars import selectors
 
     rules = [read_snippet(path, {"description", "fix"}) for path in sorted((folder / FOLDER).glob("*.sql"))]
+    views = [read_snippet(path, {"description"}) for path in sorted((folder / FOLDER / VIEWS).glob("*.sql"))]
     if not rules:
         return 0
     with duckdb.connect(config={"threads": "2", "enable_external_access": "false"}) as con:
@@ -44,11 +51,10 @@ def check_rules(folder: Path, facts: Iterable[ReferenceTable], today: date) -> i
             con.execute(f'create table "{fact.name}" as from incoming')
             con.execute("insert into cells select $file, line, column_name, stated from incoming_cells", {"file": fact.name})
         con.execute("set variable today = $today", {"today": today})
+        for view in views:
+            _run(con, view, f'create view "{view.name}" as {view.sql}')
         for rule in rules:
-            try:
-                broken = con.execute(f"select file_name, line, wrong from ({rule.sql}) order by file_name, line").fetchall()
-            except duckdb.Error as failure:
-                raise ContentError(f"the rule does not run: {failure}", str(rule.path), "fix the query.") from failure
+            broken = _run(con, rule, f"select file_name, line, wrong from ({rule.sql}) order by file_name, line")
             if broken:
                 lines = "".join(f"\n  {name}.csv:{line}: {wrong}" for name, line, wrong in broken[:SHOWN])
                 more = f"\n  … and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
@@ -58,3 +64,13 @@ def check_rules(folder: Path, facts: Iterable[ReferenceTable], today: date) -> i
                     str(rule.header["fix"]),
                 )
     return len(rules)
+
+
+def _run(con: "duckdb.DuckDBPyConnection", snippet: Snippet, statement: str) -> list[tuple[Any, ...]]:
+    """Run the statement of a rule or view; an error names its file."""
+    import duckdb
+
+    try:
+        return con.execute(statement).fetchall()
+    except duckdb.Error as failure:
+        raise ContentError(f"the rule does not run: {failure}", str(snippet.path), "fix the query.") from failure

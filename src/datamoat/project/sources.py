@@ -13,8 +13,8 @@ from datamoat.errors import ContentError, UsageError
 from datamoat.project.check_models import AnomalyChecks, Frozen, Sentence, Strict
 from datamoat.project.column_types import check_type
 from datamoat.project.part import Part
+from datamoat.project.texts import unreadable
 from datamoat.project.yaml_files import UniqueKeys
-from datamoat.storage.files import unreadable
 
 ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 REFERENCE = "reference"  # facts of our own: they come in through data/reference, not through a source.yml

@@ -11,7 +11,7 @@ import yaml
 
 from datamoat.errors import ContentError
 from datamoat.project.model import Snippet, Table
-from datamoat.storage.files import unreadable
+from datamoat.project.texts import unreadable
 
 if TYPE_CHECKING:
     import duckdb

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from datamoat.errors import ContentError
-from datamoat.storage.files import unreadable
+from datamoat.project.texts import unreadable
 
 MOST_NODES = 200_000  # with aliases written out: a file of a few lines may stand for billions of values
 

@@ -20,8 +20,8 @@ from typing import IO, Any, NamedTuple
 from datamoat import errors
 from datamoat.errors import DatamoatError, UsageError
 from datamoat.log import in_json, show_log
+from datamoat.project.texts import unreadable
 from datamoat.settings import Settings, read_settings
-from datamoat.storage.files import unreadable
 
 READY = b"ready\n"
 GRACE_SECONDS = 2.0  # how long a query that was interrupted may take to notice

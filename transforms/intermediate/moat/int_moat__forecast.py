@@ -67,7 +67,7 @@ def model(
             field = read_field(entries, owned)
             done[captures] = predict(kind, entries, field, context_of(entries, owned, common), settings["seed"])
             if kind == "newest":
-                rows["int_moat__forecast"] += done[captures].pop("int_moat__forecast") + issue(day, entries, field)
+                rows["int_moat__forecast"] += done[captures].pop("int_moat__forecast", []) + issue(day, entries, field)
         for name in set(done[captures]) - ({"int_moat__forecast_score"} if kind == "quarter" else set()):
             rows[name] += [{"as_of_kind": kind, "as_of_on": day} | row for row in done[captures][name]]
     return {
