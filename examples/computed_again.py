@@ -1,4 +1,4 @@
-"""Compute numbers of docs/answer.md again with SQL and scipy, from the published tables alone.
+"""Compute six numbers of docs/answer.md and a row of dose_pair again with SQL and scipy, from the published tables alone.
 
 Usage: python examples/computed_again.py [data/warehouse/datamoat.duckdb]
 

@@ -45,7 +45,7 @@ sentences as (
                 from marts.moat_answer
                 where as_of_kind = 'newest' and question_id = 'owning' and rests_on_unverified
             ),
-            'every owner that is counted owns a platform by a verified row, so that no perturbation is about one that is not.'
+            'no owner is counted because of an unverified row of ownership.'
         ) as sentence
 )
 

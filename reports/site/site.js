@@ -2,7 +2,7 @@
 import {read, volumes, questions} from './whatif.js';
 
 const $ = id => document.getElementById(id);
-const rating = x => x === null ? '–' : x.toLocaleString('en', {maximumFractionDigits: x >= 1000 ? 0 : 2});
+const rating = x => x === null ? '–' : (x >= 1000 ? Math.round(x) : Number(x.toPrecision(4))).toLocaleString('en', {maximumFractionDigits: 20});
 const cell = (row, text, kind) => { const td = document.createElement('td'); td.textContent = text; if (kind) td.className = kind; row.append(td); return td; };
 
 // ---- who led on a day

@@ -1,7 +1,5 @@
 with stated as (
-    select
-        stage_kind = 'raw' as is_raw,
-        disclosed_to_available_ratio_p50 as ratio
+    select disclosed_to_available_ratio_p50 as ratio
     from marts.training_disclosure
     where disclosed_to_available_ratio_p50 is not null
 ),
@@ -10,11 +8,8 @@ seen as (
     select
         count(*) as n_stated,
         avg(case when ratio < 0.1 then 1 else 0 end) as share_below,
-        median(ratio) as middle,
-        count(*) filter (where is_raw) as n_raw,
-        count(*) filter (where is_raw and ratio < 0.1) as n_raw_below,
-        count(*) filter (where not is_raw) as n_sets,
-        count(*) filter (where not is_raw and ratio < 0.1) as n_sets_below
+        count(*) filter (where ratio < 0.1) as n_below,
+        median(ratio) as middle
     from stated
 )
 
@@ -29,8 +24,7 @@ select
     end as verdict,
     case
         when n_stated = 0 then 'no value can be compared'
-        else n_stated || ' values, median ratio ' || round(middle, 3) || '; below one tenth are ' || n_sets_below || ' of '
-            || n_sets || ' sets trained on and ' || n_raw_below || ' of ' || n_raw || ' raw pools'
+        else n_stated || ' values, median ratio ' || round(middle, 3) || '; below one tenth are ' || n_below
     end as evidence,
     null::double as gap_to_leader,
     null::boolean as gap_exceeds_interval

@@ -39,7 +39,7 @@ FACTS = """
     select
         v.*, (select as_of from meta.build) as as_of_on, 1.0 as title_probability, (select count(*) filter (where moment = 'newest') from ranked) as n_boards,
         coalesce((
-            select 'ranks ' || arg_min(company_rank || ' of ' || n_companies || ' on ' || replace(replace(board_id, 'arena_', 'Arena: '), 'aa_', 'Artificial Analysis: ').replace('_', ' '), company_rank)
+            select 'ranks ' || arg_min(company_rank || ' of ' || n_companies || ' on ' || case board_id {names} else board_id end, company_rank)
                 || case when count(*) > 1 then ', its best of ' || count(*) || ' boards' else '' end
             from ranked where moment = 'newest' having count(*) > 0
         ), 'is on no board with a complete capture') as ranks
@@ -125,7 +125,7 @@ def _page(con: Any, style: Any, company: str, name: str, owns: bool, basis: str,
             " (90 %: {usable_hours_p05:many} to {usable_hours_p95:many})."),
             "These are ceilings, not training sets." if owns else "It owns no video platform: these hours are the public web and licences, the same wide interval for every such company.",
         ),
-        FACTS.format(company=company, rows=sql),
+        FACTS.format(company=company, rows=sql, names=" ".join(f"when '{one}' then '{name}'" for one, name in style.BOARDS.items())),
         sql if ranks else VOLUME.format(company=company),
         CITED.format(company=company) if ranks or basis != "prior_only" else "select citation_ids from marts.company_volume where scenario_id = 'baseline'",
         HEADINGS if ranks else ("month", "hours after filtering, 5 %|many", "median|many", "95 %|many", "evidence|word"),

@@ -29,8 +29,9 @@ VIEWS = {
     "marts.company_volume": "from int_company__volume_quantiles",
     "marts.company_pair": "from int_company__pair",
     "marts.platform_volume": """
-        select volumes.*, platforms.class as platform_class, totals.is_in_totals
+        select volumes.*, platforms.class as platform_class, totals.is_in_totals, known.basis
         from int_platform__volume_quantiles as volumes
+        join int_platform__evidence as known using (platform_id, month, scenario_id)
         join stg_reference__platforms as platforms using (platform_id)
         join int_platform__total as totals using (platform_id)""",
     "marts.platform_volume_draws": "from int_platform__volume_draws",
@@ -55,6 +56,7 @@ def model(
     int_platform__volume_draws: pl.LazyFrame,
     stg_reference__platforms: pl.LazyFrame,
     int_platform__total: pl.LazyFrame,
+    int_platform__evidence: pl.LazyFrame,
     stg_reference__platform_observations: pl.LazyFrame,
     stg_reference__training_disclosures: pl.LazyFrame,
 ) -> pl.DataFrame:
@@ -75,6 +77,7 @@ def model(
         "int_platform__volume_draws": recent,
         "stg_reference__platforms": stg_reference__platforms,
         "int_platform__total": int_platform__total,
+        "int_platform__evidence": int_platform__evidence.select("platform_id", "month", "scenario_id", "basis"),
         "stg_reference__platform_observations": stg_reference__platform_observations,
         "stg_reference__training_disclosures": stg_reference__training_disclosures,
     }

@@ -82,7 +82,8 @@ select
     )) as access_kinds,
     ['prior_only', 'modelled', 'reported', 'measured'][coalesce(o.weakest, 1)] as basis,
     list_sort(list_distinct(list_concat(
-        coalesce(o.citation_ids, []::varchar[]), e.citation_ids, c.citation_ids, coalesce(d.citation_ids, []::varchar[])
+        coalesce(o.citation_ids, []::varchar[]), coalesce(w.citation_ids, []::varchar[]),
+        e.citation_ids, c.citation_ids, coalesce(d.citation_ids, []::varchar[])
     ))) as citation_ids,
     list_sort(list_distinct(list_concat(
         coalesce(o.assumption_ids, []::varchar[]),

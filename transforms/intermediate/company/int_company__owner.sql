@@ -1,8 +1,9 @@
 /*---
 description: >
-  Which companies own a video platform in each month, by the ownership table and the kind of the platform, whatever statistics there are of it. A video platform is one where users
-  publish filmed or live video: of class short, long or social. Films shown under licence and feeds of generated clips are none. Only contested platforms means that a fair reader might count the
-  company otherwise: video beside other posts (X, Taobao), live video of which most expires (Twitch), a platform that nothing is held about (Tudou), licensed or generated video (Youku, Sora app), or an unverified row of ownership.
+  Which companies own a video platform in each month, by the ownership table and the kind of the platform, whatever statistics there
+  are of it. A video platform is one where users publish filmed or live video: of class short, long or social. Films shown under
+  licence and feeds of generated clips are none. A company is_owner_contested if no platform of it is plain: filmed, short or long,
+  modelled, and owned by a verified row.
 grain: [company_id, month]
 caveats:
   - The state on the month's last day counts.
@@ -29,7 +30,8 @@ select
     o.company_id,
     m.month,
     bool_or(p.is_video_platform) as owns_platform,
-    not bool_or(p.is_plain and o.verification <> 'UNVERIFIED') as is_owner_contested
+    not bool_or(p.is_plain and o.verification <> 'UNVERIFIED') as is_owner_contested,
+    coalesce(list_sort(list(distinct o.citation_id) filter (where o.citation_id is not null)), []) as citation_ids
 from staging.stg_reference__platform_ownership as o
 inner join platforms as p on o.platform_id = p.platform_id
 inner join months as m

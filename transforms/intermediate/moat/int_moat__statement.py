@@ -130,7 +130,7 @@ def reasons(panel: pl.LazyFrame, evidence: pl.LazyFrame, assumptions: pl.LazyFra
     """Return the captures of each choice, and the pages and assumptions behind its entries, volumes and sizes."""
     key = ["as_of_kind", "as_of_on"]
     entries = panel.filter(pl.col("board_role") == "primary")
-    behind = evidence.filter(pl.col("scenario_id") == "baseline", pl.col("has_platform")).select(
+    behind = evidence.filter(pl.col("scenario_id") == "baseline", pl.col("owns_platform") | pl.col("has_platform")).select(
         "company_id", "month", "citation_ids", "assumption_ids"
     )
     volumes = entries.select(*key, "company_id", month="volume_month").unique().join(behind, on=["company_id", "month"])
