@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import anyio
 import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from datamoat.settings import Settings
 from datamoat.views.agent import Agent
@@ -19,7 +19,7 @@ READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_
 
 
 class Server(MCPServer):
-    """A server that answers a call it cannot take like any other error: what, and what to do; the SDK leaves out names it does not know."""
+    """A server that refuses unknown tools and arguments, with what is wrong and what to do; the SDK ignores unknown arguments."""
 
     agent: Agent
 
@@ -27,14 +27,29 @@ class Server(MCPServer):
         """Call a tool whose name and arguments are those it declares."""
         tools = {tool.name: tool.input_schema for tool in await self.list_tools()}
         refused = _refused(name, arguments, tools)
-        if refused:
-            return _result(self.agent.refuse(*refused))
-        try:
-            return await super().call_tool(name, arguments, context)
-        except ToolError as failure:
-            kinds = {key: str(one.get("description", "")) for key, one in tools[name]["properties"].items()}
-            first = str(failure).splitlines()[0]
-            return _result(self.agent.refuse(first, "; ".join(f"{key}: {about}" for key, about in kinds.items())))
+        if refused is None:
+            try:
+                return await super().call_tool(name, arguments, context)
+            except UnexpectedToolError:  # a fault of ours, which the SDK logs
+                raise
+            except ToolError as failure:
+                refused = _mistyped(failure), _takes(name, tools)
+        return _result(await anyio.to_thread.run_sync(self.agent.refuse, *refused))
+
+
+def _mistyped(failure: ToolError) -> str:
+    """Return what is wrong with the values of a call."""
+    cause = failure.__cause__
+    if not isinstance(cause, ValidationError):
+        return str(failure)
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in cause.errors())
+
+
+def _takes(name: str, tools: dict[str, dict[str, Any]]) -> str:
+    """Return what a tool takes, as a sentence."""
+    known = tools[name].get("properties", {})
+    listed = "; ".join(f"{key}: {one.get('description', '')}" for key, one in known.items())
+    return f"{name} takes {listed or 'nothing'}"
 
 
 def _refused(name: str, arguments: dict[str, Any], tools: dict[str, dict[str, Any]]) -> tuple[str, str] | None:
@@ -42,11 +57,10 @@ def _refused(name: str, arguments: dict[str, Any], tools: dict[str, dict[str, An
     if name not in tools:
         return f"there is no tool {name!r}", f"take one of {', '.join(tools)}."
     known, needed = tools[name].get("properties", {}), tools[name].get("required", [])
-    takes = f"{name} takes {', '.join(known) or 'nothing'}."
     if unknown := sorted(set(arguments) - set(known)):
-        return f"{name} has no argument {unknown[0]!r}", takes
+        return f"{name} has no argument {unknown[0]!r}", _takes(name, tools)
     if missing := [one for one in needed if one not in arguments]:
-        return f"{name} needs {', '.join(missing)}", takes
+        return f"{name} needs {', '.join(missing)}", _takes(name, tools)
     return None
 
 

@@ -9,7 +9,7 @@ import string
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from math import floor, log10
+from math import floor, isfinite, log10
 from pathlib import Path
 from typing import Any
 
@@ -171,14 +171,12 @@ def fill_panel(con: duckdb.DuckDBPyConnection, panel: Panel) -> Filled:
         if facts.get(name) is None:
             raise ContentError(f"{panel.id} has no fact {name}", panel.id, f"let its facts yield {name}.")
     title = panel.title if facts["title_probability"] >= SURE else panel.unclear
-    relation = queried(con, panel.sql, panel.id)
-    if len(panel.headings) != len(relation.columns):
-        raise ContentError(
-            f"{panel.id} has {len(relation.columns)} columns and {len(panel.headings)} headings", panel.id, "name each."
-        )
+    columns, rows = queried(con, panel.sql, panel.id)
+    if len(panel.headings) != len(columns):
+        raise ContentError(f"{panel.id} has {len(columns)} columns and {len(panel.headings)} headings", panel.id, "name each.")
     return Filled(
         panel, facts, filled(title, facts, panel.id), tuple(filled(text, facts, panel.id) for text in panel.text),
-        read_credits(con, panel), tuple(relation.columns), relation.fetchall(),
+        read_credits(con, panel), tuple(columns), rows,
     )  # fmt: skip
 
 
@@ -188,8 +186,8 @@ def read_credits(con: duckdb.DuckDBPyConnection, panel: Panel) -> tuple[Credit, 
     Raises:
         ContentError: There is none, or one of them may not be plotted.
     """
-    relation = queried(con, CREDITS.format(sql=panel.citations), panel.id)
-    found = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+    columns, rows = queried(con, CREDITS.format(sql=panel.citations), panel.id)
+    found = [dict(zip(columns, row, strict=True)) for row in rows]
     barred = [row["source_id"] for row in found if row["may_plot"] != "yes"]
     if barred or not found:
         problem = f"values of {', '.join(barred)} may not be plotted" if barred else "no source is behind the chart"
@@ -199,14 +197,15 @@ def read_credits(con: duckdb.DuckDBPyConnection, panel: Panel) -> tuple[Credit, 
     )
 
 
-def queried(con: duckdb.DuckDBPyConnection, sql: str, where: str) -> duckdb.DuckDBPyRelation:
-    """Return what a query of the content yields.
+def queried(con: duckdb.DuckDBPyConnection, sql: str, where: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the columns and rows that a query of the content yields.
 
     Raises:
-        ContentError: The tables do not have what it names.
+        ContentError: The tables do not have what it names, or a value cannot be computed.
     """
     try:
-        return con.sql(sql)
+        relation = con.sql(sql)
+        return relation.columns, relation.fetchall()
     except duckdb.Error as failure:
         raise ContentError(f"a query of {where} does not run: {failure}", where, "compare it with `datamoat show`.") from failure
 
@@ -217,11 +216,10 @@ def read_facts(con: duckdb.DuckDBPyConnection, sql: str, where: str) -> dict[str
     Raises:
         ContentError: The query does not run, or yields another number of rows.
     """
-    relation = queried(con, sql, where)
-    found = relation.fetchall()
+    columns, found = queried(con, sql, where)
     if len(found) != 1:
         raise ContentError(f"the facts of {where} are {len(found)} rows", where, "make the query yield exactly one.")
-    return dict(zip(relation.columns, found[0], strict=True))
+    return dict(zip(columns, found[0], strict=True))
 
 
 def filled(template: str, facts: dict[str, Any], where: str) -> Markup:
@@ -286,9 +284,9 @@ def _share(value: float, *, is_certain: bool) -> str:
 
 def _two(value: float) -> str:
     """Return a number with two significant digits, or whole where it is larger, with separators; never with an exponent."""
-    if value == 0:
-        return "0"
-    places = max(1 - floor(log10(abs(value))), 0)
+    if value == 0 or not isfinite(value):
+        return f"{value:g}"
+    places = max(1 - floor(log10(abs(float(f"{value:.2g}")))), 0)  # of the rounded number: 9.96 is 10
     rounded = round(value, places)
     return f"{rounded:,.{places}f}" if rounded else "0"
 

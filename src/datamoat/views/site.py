@@ -208,11 +208,11 @@ def _shown(found: Filled, words: Words, base: str, pictures: dict[int, str]) -> 
 
 def _extra(con: duckdb.DuckDBPyConnection, extra: Extra, where: str) -> dict[str, Any]:
     """Return one more table with its cells."""
-    relation = queried(con, extra.sql, where)
-    if len(relation.columns) != len(extra.headings):
-        raise ContentError(f"{where}: {extra.title} has {len(relation.columns)} columns", where, "give a heading for each.")
+    columns, rows = queried(con, extra.sql, where)
+    if len(columns) != len(extra.headings):
+        raise ContentError(f"{where}: {extra.title} has {len(columns)} columns", where, "give a heading for each.")
     plain = Panel(where, "", "", "", (), "", extra.sql, "", extra.headings, _nothing)
-    cells = Filled(plain, {}, filled("", {}, where), (), (), tuple(relation.columns), relation.fetchall())
+    cells = Filled(plain, {}, filled("", {}, where), (), (), tuple(columns), rows)
     return {"title": extra.title, "headings": cells.headings, "rows": cells.cells}
 
 

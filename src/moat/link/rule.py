@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import ceil, floor, inf, log10
+from math import ceil, floor, inf, isfinite, log10
 from typing import Literal
 
 Verdict = Literal["supported", "not_supported", "cannot_tell"]
@@ -86,9 +86,9 @@ def two_digits(value: float, sign: str = "-") -> str:
         value: The number.
         sign: `+` to show the sign of positive numbers too.
     """
-    if value == 0:
-        return "0"
-    places = max(DIGITS - 1 - floor(log10(abs(value))), 0)
+    if value == 0 or not isfinite(value):
+        return f"{value:g}"
+    places = max(DIGITS - 1 - floor(log10(abs(float(f"{value:.{DIGITS}g}")))), 0)  # of the rounded number: 9.96 is 10
     rounded = round(value, places)
     return f"{rounded:{sign}.{places}f}" if rounded else "0"
 

@@ -131,7 +131,8 @@ def known_of_owners(
         .collect()
     )
     return {
-        "reached": owned.cube(drawn, MEASURES[3]) / (owned.cube(drawn, MEASURES[4]) * (1 - duplicates)),
+        "reached": owned.cube(drawn, "available_first_party_hours")
+        / (owned.cube(drawn, "first_party_stock_hours") * (1 - duplicates)),
         "unobserved": np.array([dict(basis.iter_rows()).get(name) == "prior_only" for name in owned.owners]),
     }
 

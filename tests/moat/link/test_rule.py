@@ -1,5 +1,7 @@
 """The verdict is the one that decision 0060 writes down."""
 
+from math import nan
+
 import pytest
 
 from moat.link.rule import Evidence, interval_text, owners_needed, robust, two_digits, verdict
@@ -42,7 +44,18 @@ def test_four_times_the_owners_halve_an_interval() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(62.46, "62"), (101.7, "102"), (4.66, "4.7"), (5.0, "5.0"), (-0.0064, "-0.0064"), (0.03, "0.030"), (0.0, "0")],
+    [
+        (62.46, "62"),
+        (101.7, "102"),
+        (4.66, "4.7"),
+        (5.0, "5.0"),
+        (-0.0064, "-0.0064"),
+        (0.03, "0.030"),
+        (0.0, "0"),
+        (9.96, "10"),
+        (0.996, "1.0"),
+        (nan, "nan"),
+    ],
 )
 def test_readers_see_two_digits_or_whole_numbers(value: float, text: str) -> None:
     assert two_digits(value) == text
