@@ -19,7 +19,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -110,21 +110,22 @@ def condition(name: str, problem: str | None) -> bool:
     if not marker.is_file():  # it was good before
         return False
     is_known = _unreceived(marker) is None
-    if is_known and not _is_received(alert(good, is_good=True)):
-        return True  # the mark stays, and so it is sent again
     try:
         marker.unlink()
-    except OSError as failure:
+    except OSError as failure:  # sent without it, the line would be sent at every look
         log.error("alert", marker=key, error=type(failure).__name__)
+        return False
     if not is_known:
         log.info("alert", alert=good)
+    elif not _is_received(alert(good, is_good=True)):
+        _mark(key, "")  # so that it is sent again
     return is_known
 
 
 def send_again() -> int:
     """Send the alerts of runs that no channel took, up to the first that is refused again; return how many were received."""
     n_received = 0
-    for marker in sorted((read_settings().data / "airflow" / "alerts").glob("run-*")):
+    for marker in sorted((read_settings().data / "airflow" / "alerts").glob("run-*"), key=_written):
         text = _unreceived(marker)
         if text is not None:
             if not _send(marker, text):
@@ -258,9 +259,15 @@ def _unreceived(marker: Path) -> str | None:
     """Return the line of a mark that no channel took; None if one did, or if there is no mark."""
     try:
         _, _, text = marker.read_text(encoding="utf-8").partition("\n")
+        since = datetime.fromtimestamp(_written(marker), UTC)
     except OSError:
         return None
-    return text.strip() or None
+    return f"{text.strip()} (of {since:%Y-%m-%d %H:%M} UTC, which no channel took then)" if text.strip() else None
+
+
+def _written(marker: Path) -> float:
+    """Return when a mark was written, in seconds."""
+    return marker.stat().st_mtime
 
 
 def _send(marker: Path, text: str) -> bool:
