@@ -42,7 +42,7 @@ def edited(source: Source, tmp_path: Path, change: Callable[[list[str]], None]) 
     ("total", "why"),
     [
         ('"1,234"', "total is 1,234, not of type BIGINT"), ("abc", "total is abc, not"), ('" "', "total is  , not"), ("", "total is missing"),
-        ("10.6", "total is 10.6, not"), ("-5", "a total is not positive"), ("0", "a total is not positive"),
+        ("10.6", "total is 10.6, not"), ("7.0000001", "total is 7.0000001, not"), ("0x1F", "total is 0x1F, not"), ("-5", "a total is not positive"), ("0", "a total is not positive"),
     ],
 )  # fmt: skip
 def test_a_total_that_is_no_positive_integer_is_rejected_by_row_and_named(
@@ -63,6 +63,16 @@ def test_a_total_that_is_no_positive_integer_is_rejected_by_row_and_named(
         SourceChangedError, match=f"1 of 49 rows are malformed, the first: {path.name}: .*{why.partition(',')[0]}"
     ):
         add_file(settings, aggregates, str(path), NOW)
+
+
+def test_a_day_with_a_time_of_day_is_rejected(settings: Settings, aggregates: Source, tmp_path: Path) -> None:
+    lines = aggregate_day(DAY, 2_000)[0].splitlines()
+    lines[9] = lines[9].replace(f"{DAY}", f"{DAY} 23:59:00")
+    path = tmp_path / f"aggregates-{DAY}.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    receipt = add_file(settings, aggregates, str(path), NOW)[0]
+    assert receipt.n_rejected == 1
+    assert f"received_date is {DAY} 23:59:00, not of type DATE" in str(receipt.first_bad)
 
 
 @pytest.mark.parametrize(("column", "value"), [(2, "0:20"), (2, "inf"), (4, "1.2K"), (3, "perhaps"), (1, "yesterday")], ids=str)

@@ -38,7 +38,7 @@ class Tally:
 
     Attributes:
         n_listed: Rows found, the rejected ones included.
-        n_rejected: Rows that could not be read, or without a required column.
+        n_rejected: Rows that could not be read, or that the declarations of the source reject.
         first_bad: The member, the line and what was wrong with the first of them.
         n_escaped: CSV members that were read with a backslash as an escape.
         header: The header of the first CSV.

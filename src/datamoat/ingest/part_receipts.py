@@ -37,7 +37,7 @@ class PartReceipt:
         n_rejected: Rows not counted, as malformed or incomplete.
         first_bad: Where the first of them is, and what was wrong.
         is_cut: Whether the part has as many rows as the publisher cuts at; its totals are lower bounds.
-        definition: Hash of `counts.sql` and of the declared columns; another definition makes the part stale.
+        definition: Hash of `counts.sql` and of what decides which rows it counts; another definition makes the part stale.
         counts: Name of the Parquet file of counts, beside the receipt.
         counts_sha256: Hash of that file.
     """

@@ -23,7 +23,7 @@ def checked(part: Part, part_on: date | None, relation: str) -> str:
     """Return a SELECT of the typed rows of a relation and, as `_why`, what is wrong with each.
 
     A row is wrong without a required column, with a present value that does not cast to its column's type as a whole (a
-    fraction is no integer, an infinity no number), or under a condition of `reject`.
+    fraction is no integer, a time of day no date, an infinity no number), or under a condition of `reject`.
     """
     wrong = [f"when {identifier(name)} is null then {quoted(f'{name} is missing')}" for name in part.required]
     for name, kind in part.columns.items():
@@ -32,7 +32,9 @@ def checked(part: Part, part_on: date | None, relation: str) -> str:
         column, typed = identifier(name), f"try_cast({identifier(name)} as {kind})"
         bad = f"{typed} is null"
         if kind in INTEGERS:
-            bad += f" or try_cast({column} as decimal(38, 6)) <> {typed}"
+            bad += f" or try_cast({column} as double) is distinct from cast({typed} as double)"
+        elif kind == "DATE":
+            bad += f" or try_cast({column} as timestamp) is distinct from cast({typed} as timestamp)"
         elif kind in REAL:
             bad += f" or not (abs({typed}) < 1e300)"
         value = f"left(cast({column} as varchar), 60)"
