@@ -69,10 +69,7 @@ def land_capture():
         doc_md="Events of a partition start no build by themselves.")  # fmt: skip
     (landed := land()) >> [validate(), (waiting := undecided())]
     landed >> no_build_waits() >> start_build
-    TriggerDagRunOperator.partial(
-        task_id="open_decision", trigger_dag_id=schedule.QUARANTINE, skip_when_already_exists=True,
-        doc_md="Start a run in which a person decides, once for each quarantine of a request.",
-    ).expand_kwargs(waiting)  # fmt: skip
+    schedule.open_decision(TriggerDagRunOperator, waiting)
 
 
 list_captures()

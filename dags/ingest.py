@@ -61,10 +61,7 @@ def ingest(source_id, title, about, when, tags, host, requests=()):
             [fetched, landing, validated] >> EmptyOperator(
                 task_id="all_good", trigger_rule="none_failed", doc_md="So that a failed request fails the run, whatever came after.",
             )  # fmt: skip
-            TriggerDagRunOperator.partial(
-                task_id="open_decision", trigger_dag_id=schedule.QUARANTINE, skip_when_already_exists=True,
-                doc_md="Start a run in which a person decides, once for each quarantine of a request.",
-            ).expand_kwargs(waiting)  # fmt: skip
+            schedule.open_decision(TriggerDagRunOperator, waiting)
 
     return of_source()
 

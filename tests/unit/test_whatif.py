@@ -142,7 +142,7 @@ def test_a_scenario_is_not_compared_with_a_build_of_other_models(settings: Setti
     model = next((tree / "transforms").rglob("lab_volume.sql"))
     model.write_text(model.read_text() + "\n")
     with (
-        pytest.raises(ModelFailedError, match="made from other facts, models or code"),
+        pytest.raises(ModelFailedError, match="made from other facts, responses, decisions, models or code"),
         scenario_build(settings, lambda _: ["facts"], "marts.lab_volume"),
     ):
         pass

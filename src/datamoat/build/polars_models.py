@@ -84,7 +84,9 @@ def _in_order(frame: pl.DataFrame, grain: tuple[str, ...]) -> bool:
 
 
 class SecondProcess:
-    """A process that computes models before their turn, one at a time; it ends when this one does.
+    """A process that computes models before their turn, one at a time; it is killed at the end of the build.
+
+    Where the build itself is killed, it finishes the model it is at, writes nothing that is read, and ends.
 
     A result that fails here is none: the model then runs in its turn, where its error is reported.
     """

@@ -102,7 +102,10 @@ def _install(extra: str) -> str:
     origin = json.loads(importlib.metadata.distribution("datamoat").read_text("direct_url.json") or "{}")
     if origin.get("dir_info", {}).get("editable"):
         return f"pip install -e '{unquote(urlsplit(origin['url']).path)}[{extra}]'"
-    return f"pip install 'datamoat[{extra}]{' @ ' + origin['url'] if origin else ''}'"
+    url = origin.get("url", "")
+    if vcs := origin.get("vcs_info"):
+        url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
+    return f"pip install 'datamoat[{extra}]{' @ ' + url if url else ''}'"
 
 
 def _fail(failure: DatamoatError) -> NoReturn:

@@ -177,7 +177,7 @@ def is_healthy(address: str, part: str | None = None) -> bool:
 
 
 class Watcher:
-    """Sends one alert when a part of Airflow is not healthy twice in a row, and one line when it is for good again.
+    """Sends one alert when a part of Airflow is not healthy twice in a row, and one line after five healthy looks in a row.
 
     Airflow reports nothing about itself: a scheduler that is dead runs no callback.
     """

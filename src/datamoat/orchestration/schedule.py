@@ -73,6 +73,19 @@ def common(sdk: Any, dag_id: str, retries: int = 2, **more: Any) -> dict[str, An
     }
 
 
+def open_decision(operator: Any, waiting: Any) -> Any:  # noqa: ANN401  (the same)
+    """Return the task that starts a run in which a person decides, for each of some requests in quarantine.
+
+    Args:
+        operator: Airflow's operator that triggers a run.
+        waiting: The task that lists the requests.
+    """
+    return operator.partial(
+        task_id="open_decision", trigger_dag_id=QUARANTINE, skip_when_already_exists=True,
+        doc_md="Start a run in which a person decides, once for each quarantine of a request.",
+    ).expand_kwargs(waiting)  # fmt: skip
+
+
 def late_minutes(environment: Mapping[str, str]) -> float:
     """Return after how many minutes a run that goes on raises an alert.
 

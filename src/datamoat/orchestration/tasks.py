@@ -79,7 +79,8 @@ def captures(source_id: str | None = None) -> Facts:
         if source.part is None and source_id in (None, source.id):
             days, left_out = days_of(settings, source)
             if days:
-                _, left_out = take_inbox(settings, source)
+                report, left_out = take_inbox(settings, source)
+                days = sorted({one.snapshot_id.split("/")[2][:10] for one in report.outcomes if one.snapshot_id})
             partitions += [f"{source.id}|{day}" for day in days]
             skipped += [f"{source.id}/{sentence}" for sentence in left_out]
     return {"partitions": partitions, "skipped": skipped}
@@ -124,7 +125,7 @@ def land(source_id: str, day: str | None = None) -> Facts:
 def validate(source_id: str, day: str | None = None) -> Facts:
     """Fail, with the reason, when the newest response to a request of a source is not valid, or any response of a past day.
 
-    So does a later day that has turned bad, and has no file in the inbox and so no run of its own.
+    It also fails for a later day that this landing made invalid, unless the inbox has a file of that day: its own run reports it.
 
     Raises:
         SourceChangedError: It is quarantined, or it is an error of the publisher.

@@ -50,6 +50,8 @@ def check_rules(folder: Path, facts: Iterable[ReferenceTable], today: date) -> i
             con.register("incoming_cells", cells.to_arrow())
             con.execute(f'create table "{fact.name}" as from incoming')
             con.execute("insert into cells select $file, line, column_name, stated from incoming_cells", {"file": fact.name})
+        con.unregister("incoming")
+        con.unregister("incoming_cells")
         con.execute("set variable today = $today", {"today": today})
         for view in views:
             _run(con, view, f'create view "{view.name}" as {view.sql}')

@@ -65,14 +65,14 @@ def compare(settings: Settings, names: set[str], checksum: str) -> tuple[date | 
     Returns:
         The day a register gives for the checksum, None where none knows it; and what a register has instead under such a name.
     """
-    found: list[str] = []
-    for folder in (settings.content / "data", settings.exports):
-        for entry in register(folder):
-            if entry.checksum == checksum:
-                return entry.released_on, found
-            if entry.release_id in names:
-                found.append(f"its checksum is {checksum or 'absent'}, and the register of {folder.name}/ has {entry.checksum}")
-    return None, found
+    entries = [(folder.name, entry) for folder in (settings.content / "data", settings.exports) for entry in register(folder)]
+    known = [entry.released_on for _, entry in entries if entry.checksum == checksum]
+    others = [
+        f"its checksum is {checksum or 'absent'}, and the register of {name}/ has {entry.checksum}"
+        for name, entry in entries
+        if entry.release_id in names and entry.checksum != checksum
+    ]
+    return min(known, default=None), others
 
 
 def record(folder: Path, entry: Entry) -> None:

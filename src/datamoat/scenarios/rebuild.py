@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from datamoat.build.inputs import fingerprint
+from datamoat.build.inputs import LEFT_OUT_AFTER, fingerprint
 from datamoat.build.record import check_lake, read_build
 from datamoat.build.run import build_models
 from datamoat.errors import ModelFailedError, UsageError
@@ -38,14 +38,14 @@ def scenario_build(settings: Settings, change: Callable[[Path], list[str]], targ
 
     Raises:
         UsageError: A changed table does not lead to the mart.
-        ModelFailedError: There is no finished build to differ from, or it was made from other facts or code than those here.
+        ModelFailedError: There is no finished build to differ from, or it was made from other inputs or code than those here.
     """
     current = read_build(settings.lake)
     check_lake(settings.lake, current)
     as_of = current.as_of
-    if current.made_from not in {fingerprint(settings), fingerprint(settings, as_of)}:
+    if current.made_from != fingerprint(settings, as_of if LEFT_OUT_AFTER in current.inputs else None):
         raise ModelFailedError(
-            "the build in the lake was made from other facts, models or code than those here: their effects would be mixed up",
+            "the build in the lake was made from other facts, responses, decisions, models or code than those here: effects would mix",
             str(settings.lake),
             "run `datamoat build`.",
         )
