@@ -1,4 +1,4 @@
-"""Every bound of the anomaly checks holds at its value and is passed just beyond it."""
+"""Every bound of the anomaly checks holds up to its value and is passed just beyond it, on the next day and after three days."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -8,6 +8,7 @@ import pytest
 from datamoat.ingest.anomaly_checks import compare
 from datamoat.ingest.check_scores import check_score
 from datamoat.ingest.check_values import (
+    check_dates,
     check_flag,
     check_match,
     check_measure,
@@ -28,6 +29,9 @@ def bound(most: float, **others: Any) -> Bound:
     return Bound(max=most, reason="made for this test", **others)
 
 
+WIDENS = bound(0.2, per_day=0.1)  # 0.4 after three days
+
+
 def rule(**others: Any) -> AnomalyChecks:
     return AnomalyChecks(
         **{"key": ("id",), "gone": bound(0.2), "new": bound(0.2), "nulls": {"*": bound(0.2)}, "label": "id", **others}
@@ -42,9 +46,9 @@ def rated(*ratings: float | None, votes: list[int] | None = None) -> list[Row]:
     return [{"id": f"m{n}", "rating": rating, "votes": (votes or [100] * len(ratings))[n]} for n, rating in enumerate(ratings)]
 
 
-def scored(old: list[Row], new: list[Row], fresh: list[Row] | None = None, **others: Any) -> Finding:
+def scored(old: list[Row], new: list[Row], fresh: list[Row] | None = None, days: int = 1, **others: Any) -> Finding:
     found = Finding()
-    check_score(rule(), score(**others), list(zip(old, new, strict=True)), fresh or [], 1, found)
+    check_score(rule(gone=WIDENS), score(**others), list(zip(old, new, strict=True)), fresh or [], days, found)
     return found
 
 
@@ -64,10 +68,43 @@ def test_two_rated_entries_are_compared_and_one_is_not() -> None:
     assert scored(rated(1000), rated(2000)).reason == ""
 
 
-@pytest.mark.parametrize(("moved", "stops"), [(10.0, False), (10.5, True)])
-def test_one_entry_may_move_by_the_bound_against_the_others(moved: float, stops: bool) -> None:
-    found = scored(rated(*BOARD), rated(*BOARD[:-1], BOARD[-1] + moved))
+@pytest.mark.parametrize(
+    ("n", "days", "times", "stops"),
+    [
+        (2, 1, 3.0, False), (2, 1, 3.1, True), (7, 1, 3.0, False), (7, 1, 3.1, True), (8, 1, 1.5, False), (8, 1, 1.6, True),
+        (2, 3, 4.0, False), (2, 3, 4.1, True), (8, 3, 2.0, False), (8, 3, 2.1, True),
+    ],
+)  # fmt: skip
+def test_a_spread_may_grow_or_shrink_by_its_bound_and_by_twice_that_with_fewer_than_eight_entries(
+    n: int, days: int, times: float, stops: bool
+) -> None:
+    near, far = rated(*(10.0 * k for k in range(n))), rated(*(times * 10 * k for k in range(n)))
+    for old, new in ((near, far), (far, near)):
+        found = scored(old, new, days=days, stretch=bound(1.5, per_day=0.25), move=bound(1000), shift=bound(1000))
+        assert ("times as wide as before" in found.reason) is stops
+
+
+@pytest.mark.parametrize(
+    ("days", "moved", "stops"), [(1, 10.0, False), (1, 10.5, True), (1, -10.5, True), (3, 20.0, False), (3, 20.5, True)]
+)
+def test_one_entry_may_move_by_the_bound_against_the_others(days: int, moved: float, stops: bool) -> None:
+    found = scored(rated(*BOARD), rated(*BOARD[:-1], BOARD[-1] + moved), days=days, move=bound(10, per_day=5))
     assert bool(found.suspicions) is stops
+
+
+@pytest.mark.parametrize(("days", "moved", "stops"), [(1, 1.0, False), (1, 1.5, True), (3, 3.0, False), (3, 3.5, True)])
+def test_an_entry_without_a_new_vote_may_move_by_a_bound_of_its_own(days: int, moved: float, stops: bool) -> None:
+    now = [*BOARD[:-1], BOARD[-1] + moved]
+    found = scored(rated(*BOARD), rated(*now), days=days, still=bound(1, per_day=1))
+    assert ("without a single new vote" in found.reason) is bool(found.suspicions) is stops
+    assert not scored(rated(*BOARD), rated(*now, votes=[100] * 9 + [101]), days=days, still=bound(1, per_day=1)).suspicions
+
+
+@pytest.mark.parametrize(("moved", "is_noted"), [(5.0, False), (5.5, True), (-5.5, True)])
+def test_a_move_is_noted_beyond_the_bound_of_notes(moved: float, is_noted: bool) -> None:
+    found = scored(rated(*BOARD), rated(*BOARD[:-1], BOARD[-1] + moved), move=bound(10, note=5))
+    assert not found.suspicions
+    assert found.notes == ([f"rating of 'm9' moved by {moved:+.4g}"] if is_noted else [])
 
 
 @pytest.mark.parametrize(
@@ -84,9 +121,11 @@ def test_an_entry_with_more_votes_may_move_by_the_root_of_their_growth_up_to_twi
     assert bool(found.suspicions) is stops
 
 
-@pytest.mark.parametrize(("shift", "is_another"), [(15.0, False), (15.5, True), (-15.5, True)])
-def test_a_board_that_moves_by_more_than_its_bound_is_on_another_scale(shift: float, is_another: bool) -> None:
-    found = scored(rated(*BOARD), rated(*(rating + shift for rating in BOARD)))
+@pytest.mark.parametrize(
+    ("days", "shift", "is_another"), [(1, 15.0, False), (1, 15.5, True), (1, -15.5, True), (3, 25.0, False), (3, 25.5, True)]
+)
+def test_a_board_that_moves_by_more_than_its_bound_is_on_another_scale(days: int, shift: float, is_another: bool) -> None:
+    found = scored(rated(*BOARD), rated(*(rating + shift for rating in BOARD)), days=days, shift=bound(15, per_day=5))
     assert not found.suspicions
     assert any("re-anchored: 10 shared entries" in text for text in found.revisions) is is_another
 
@@ -96,20 +135,35 @@ def test_ratings_that_are_missing_now_stop_beyond_the_share_that_may_leave() -> 
     assert "rating is missing now for 'm8', 'm9'" in scored(rated(*BOARD), two).notes[0]
     assert not scored(rated(*BOARD), two).suspicions
     assert "rating is missing for 3 of 10 entries that had one" in scored(rated(*BOARD), three).reason
+    for n_lost, stops in ((4, False), (5, True)):
+        assert bool(scored(rated(*BOARD), rated(*BOARD[:-n_lost], *[None] * n_lost), days=3).suspicions) is stops
 
 
-def test_a_new_entry_may_be_five_moves_or_three_spreads_beyond_the_others() -> None:
-    near = scored(rated(*BOARD), rated(*BOARD), rated(1090.0 + 120))
-    far = scored(rated(*BOARD), rated(*BOARD), rated(1090.0 + 1200))
-    assert not near.suspicions
-    assert "of the new 'm0' is 2290, far outside 1000 to 1090" in far.reason
+@pytest.mark.parametrize(
+    ("scale", "days", "room"),
+    [
+        (1.0, 1, 165.0),
+        (0.1, 1, 50.0),
+        (0.1, 3, 100.0),
+    ],  # between quartiles lie 55, of which three are more than five moves; and 5.5
+)
+def test_a_new_entry_may_be_three_spreads_or_five_moves_beyond_the_others(scale: float, days: int, room: float) -> None:
+    board = rated(*(rating * scale for rating in BOARD))
+    for end, way in ((1000 * scale, -1), (1090 * scale, 1)):
+        near, far = (
+            scored(board, board, rated(end + way * beyond), days=days, move=bound(10, per_day=5)) for beyond in (room, room + 1)
+        )
+        assert not near.suspicions
+        (line,) = far.suspicions
+        assert line.endswith(f"of the new 'm0' is {end + way * (room + 1):g}, far outside {1000 * scale:g} to {1090 * scale:g}")
 
 
 @pytest.mark.parametrize(
     ("factors", "stops"),
     [
-        ([3.0] * 5, True), ([2.9] * 5, False), ([3.0] * 4, False), ([3.0, 3.5, 4.0, 4.5, 5.0], False), ([31.0, 40.0, 50.0], True),
-        ([31.0, 40.0], False), ([0.33] * 3, True), ([0.34] * 3, False),
+        ([3.0] * 5, True), ([2.9] * 5, False), ([3.0] * 4, False), ([3.0, 3.5, 4.0, 4.5, 5.0], False), ([20.0, 30.1, 50.0], True),
+        ([20.0, 29.9, 50.0], False), ([31.0, 40.0], False), ([0.33] * 3, True), ([0.34] * 3, False), ([0.33] * 2, False),
+        ([3.0, 3.0, 3.0, 3.06, 3.06], True), ([3.0, 3.0, 3.0, 3.07, 3.07], False),
     ],
 )  # fmt: skip
 def test_votes_in_one_proportion_are_another_unit_from_a_factor_of_three_and_five_entries(
@@ -119,6 +173,12 @@ def test_votes_in_one_proportion_are_another_unit_from_a_factor_of_three_and_fiv
     n = len(factors)
     old, new = rated(*BOARD[:n], votes=[10_000] * n), rated(*BOARD[:n], votes=[round(10_000 * f) for f in factors])
     assert ("times the last good at the median" in scored(old, new).reason) is stops
+
+
+@pytest.mark.parametrize(("n", "n_zero", "stops"), [(3, 2, False), (4, 3, True), (10, 5, False), (10, 6, True)])
+def test_votes_are_gone_where_more_than_two_and_more_than_half_of_the_entries_have_none(n: int, n_zero: int, stops: bool) -> None:
+    found = scored(rated(*BOARD[:n]), rated(*BOARD[:n], votes=[0] * n_zero + [100] * (n - n_zero)))
+    assert ("the votes are gone" in found.reason) is bool(found.suspicions) is stops
 
 
 def test_votes_that_fall_by_more_than_a_thousandth_are_withdrawn_and_a_fifth_of_one_entry_is_named() -> None:
@@ -133,13 +193,13 @@ def test_votes_that_fall_by_more_than_a_thousandth_are_withdrawn_and_a_fifth_of_
     assert more.revisions[1] == "votes of single entries fell by a fifth or more: 'm0 (20%)'"
 
 
-def measured(old: list[float | None], new: list[float | None], fresh: list[float] | None = None, **others: Any) -> Finding:
+def measured(old: list[float | None], new: list[float | None], fresh: list[float] | None = None, days: int = 1) -> Finding:
     found = Finding()
     pairs: list[tuple[Row, Row]] = [
         ({"id": f"m{n}", "users": a}, {"id": f"m{n}", "users": b}) for n, (a, b) in enumerate(zip(old, new, strict=True))
     ]
-    one = Measure(column="users", factor=bound(3), one=bound(5), **others)
-    check_measure(rule(), one, pairs, [{"id": "new", "users": value} for value in fresh or []], 1, found)
+    one = Measure(column="users", factor=bound(3, per_day=0.5), one=bound(5, per_day=1))
+    check_measure(rule(), one, pairs, [{"id": "new", "users": value} for value in fresh or []], days, found)
     return found
 
 
@@ -154,26 +214,38 @@ def measured(old: list[float | None], new: list[float | None], fresh: list[float
 def test_a_quantity_is_in_another_unit_from_the_bound_of_its_factor_on(factor: float, words: str) -> None:
     assert measured([100.0] * 3, [100 * factor] * 3).reason.startswith(words)
     assert bool(measured([100.0] * 3, [100 * factor] * 3).suspicions) is bool(words)
+    assert not measured([100.0] * 3, [100 * factor] * 3, days=3).suspicions
 
 
-@pytest.mark.parametrize(("value", "stops"), [(499.0, False), (501.0, True), (20.1, False), (19.9, True)])
-def test_one_row_of_a_quantity_may_change_less_than_its_own_bound(value: float, stops: bool) -> None:
-    found = measured([100.0] * 3, [100.0, 100.0, value])
+@pytest.mark.parametrize(("factor", "stops"), [(3.99, False), (4.0, True), (1 / 3.99, False), (1 / 4.0, True)])
+def test_after_three_days_a_quantity_may_have_changed_by_a_wider_factor(factor: float, stops: bool) -> None:
+    assert bool(measured([100.0] * 3, [100 * factor] * 3, days=3).suspicions) is stops
+
+
+@pytest.mark.parametrize(
+    ("days", "value", "stops"),
+    [(1, 499.0, False), (1, 501.0, True), (1, 20.1, False), (1, 19.9, True), (3, 699.0, False), (3, 701.0, True)],
+)
+def test_one_row_of_a_quantity_may_change_less_than_its_own_bound(days: int, value: float, stops: bool) -> None:
+    found = measured([100.0] * 3, [100.0, 100.0, value], days=days)
     assert bool(found.suspicions) is stops
     assert not stops or "users of 'm2' is" in found.suspicions[0]
 
 
-@pytest.mark.parametrize(("value", "stops"), [(999.0, False), (1000.0, True), (20.1, False), (20.0, True)])
-def test_a_new_row_of_a_quantity_lies_near_the_known_ones(value: float, stops: bool) -> None:
-    found = measured([100.0, 200.0], [100.0, 200.0], [value])
+@pytest.mark.parametrize(
+    ("days", "value", "stops"),
+    [(1, 999.0, False), (1, 1000.0, True), (1, 20.1, False), (1, 20.0, True), (3, 1399.0, False), (3, 1400.0, True)],
+)
+def test_a_new_row_of_a_quantity_lies_near_the_known_ones(days: int, value: float, stops: bool) -> None:
+    found = measured([100.0, 200.0], [100.0, 200.0], [value], days=days)
     assert [text.startswith("users of the new 'new' is") for text in found.suspicions] == ([True] if stops else [])
 
 
-def nulled(n: int, lost: int, added: int = 0, was: int = 0) -> Finding:
+def nulled(n: int, lost: int, added: int = 0, was: int = 0, days: int = 1) -> Finding:
     found = Finding()
     pairs: list[tuple[Row, Row]] = [({"a": None if k < was else 1}, {"a": None if k < was + lost else 1}) for k in range(n)]
     now: list[Row] = [new for _, new in pairs] + [{"a": None}] * added
-    check_nulls(rule(), ["a"], now, pairs, 1, found)
+    check_nulls(rule(nulls={"*": WIDENS}), ["a"], now, pairs, days, found)
     return found
 
 
@@ -183,6 +255,8 @@ def test_values_may_be_lost_up_to_the_bound_and_one_of_several_on_any_list() -> 
     assert not nulled(3, 1).suspicions
     assert nulled(1, 1).suspicions
     assert not nulled(3, 0, was=3).suspicions
+    assert not nulled(10, 4, days=3).suspicions
+    assert nulled(10, 5, days=3).suspicions
 
 
 def test_the_share_of_missing_values_may_rise_by_the_bound_and_by_one_row() -> None:
@@ -190,19 +264,21 @@ def test_the_share_of_missing_values_may_rise_by_the_bound_and_by_one_row() -> N
     assert not nulled(8, 0, added=2).suspicions
     assert not nulled(2, 0, added=1).suspicions
     assert not nulled(100, 0, added=2).suspicions
+    assert not nulled(6, 0, added=4, days=3).suspicions
+    assert nulled(6, 0, added=5, days=3).suspicions
 
 
-def test_a_share_lies_from_nought_to_one_and_a_flag_may_turn_by_its_bound() -> None:
+def test_a_share_lies_from_zero_to_one_and_a_flag_may_turn_by_its_bound() -> None:
     one, found = Measure(column="share", factor=bound(3), share=True), Finding()
     check_shares(one, [{"share": 0}, {"share": 1}, {"share": None}], found)
     assert not found.suspicions
     check_shares(one, [{"share": 1.01}, {"share": -0.01}], found)
     assert found.suspicions == ["share is a share and yet 1.01 in 2 rows: per cent, perhaps"]
-    for n_true, stops in ((5, False), (6, True)):
+    for days, n_true, stops in ((1, 5, False), (1, 6, True), (3, 7, False), (3, 8, True)):
         turned = Finding()
         now: list[Row] = [{"open": k < n_true} for k in range(10)]
-        check_flag(Flag(column="open", jump=bound(0.3)), now, [{"open": k < 2} for k in range(10)], 1, turned)
-        assert bool(turned.suspicions) is stops
+        check_flag(Flag(column="open", jump=bound(0.3, per_day=0.1)), now, [{"open": k < 2} for k in range(10)], days, turned)
+        assert bool(turned.suspicions) is stops, (days, n_true)
 
 
 def test_of_the_rows_that_a_model_keeps_a_part_may_be_lost_and_a_share_must_stay() -> None:
@@ -218,11 +294,13 @@ def test_of_the_rows_that_a_model_keeps_a_part_may_be_lost_and_a_share_must_stay
 
 
 def test_a_describing_column_may_change_for_the_bound_or_for_one_row() -> None:
-    for n, changed, stops in ((10, 2, False), (10, 3, True), (3, 1, False), (3, 2, True)):
+    for days, n, changed, stops in (
+        (1, 10, 2, False), (1, 10, 3, True), (1, 3, 1, False), (1, 3, 2, True), (3, 10, 4, False), (3, 10, 5, True),
+    ):  # fmt: skip
         found = Finding()
         pairs: list[tuple[Row, Row]] = [({"id": k, "name": k}, {"id": k, "name": -1 if k < changed else k}) for k in range(n)]
-        check_steady(rule(), Steady(columns=("name",), changed=bound(0.2)), pairs, 1, found)
-        assert bool(found.suspicions) is stops, (n, changed)
+        check_steady(rule(), Steady(columns=("name",), changed=WIDENS), pairs, days, found)
+        assert bool(found.suspicions) is stops, (days, n, changed)
 
 
 def test_a_date_may_lie_as_far_ahead_as_its_slack_whole_or_in_part() -> None:
@@ -232,18 +310,58 @@ def test_a_date_may_lie_as_far_ahead_as_its_slack_whole_or_in_part() -> None:
     assert [row["on"] for row in late_rows(when, [{"on": one} for one in late], DAY)] == [late[1], "2026-11", "2027"]
 
 
-def compared(old: list[str], new: list[str], names: dict[str, str] | None = None, **others: Any) -> Finding:
+@pytest.mark.parametrize(
+    ("stated", "stops"), [("2015-06-01", False), ("2015-05-31", True), ("2015-06", False), ("2015", False), ("2014", True)]
+)
+def test_a_date_may_lie_on_the_earliest_day_and_not_before_it(stated: str, stops: bool) -> None:
+    found = Finding()
+    check_dates(When(column="on", earliest="2015-06-01", reason="made for this test"), [{"on": stated}], DAY, found)
+    assert found.suspicions == ([f"on is earlier than 2015-06-01: '{stated}'"] if stops else [])
+
+
+def compared(
+    old: list[str],
+    new: list[str],
+    names: dict[str, str] | None = None,
+    /,
+    days: int = 1,
+    bounds: Rows | None = None,
+    **others: Any,
+) -> Finding:
     table: Any = type(
-        "Table", (), {"anomaly_checks": rule(label="name", **others), "columns": {}, "rows": Rows(min=1), "grain": ("id",)}
+        "Table",
+        (),
+        {"anomaly_checks": rule(label="name", **others), "columns": {}, "rows": bounds or Rows(min=1), "grain": ("id",)},
     )()
 
     def rows(keys: list[str]) -> list[Row]:
         return [{"id": key, "name": (names or {}).get(key, key)} for key in keys]
 
-    return compare(table, rows(new), rows(old), day=DAY, last_day=DAY - timedelta(days=1))
+    return compare(table, rows(new), rows(old), day=DAY, last_day=DAY - timedelta(days=days))
 
 
 KNOWN = [f"k{n}" for n in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("n", "line"),
+    [
+        (2, "a truncated list, by the look of it: 2 rows, expected 3 to 5; the last good vintage (2026-09-07) had 4"),
+        (3, ""),
+        (5, ""),
+        (6, "6 rows, expected 3 to 5; the last good vintage (2026-09-07) had 4"),
+    ],
+)
+def test_a_list_has_from_the_fewest_to_the_most_rows(n: int, line: str) -> None:
+    found = compared(KNOWN[:4], KNOWN[:n], bounds=Rows(min=3, max=5), gone=bound(1), new=bound(1))
+    assert found.suspicions == ([line] if line else [])
+
+
+def test_a_list_without_rows_stops_unless_none_are_expected_and_there_never_were_any() -> None:
+    assert compared(KNOWN, []).suspicions[0].startswith("an empty list with success: 0 rows, expected 1 or more; the last good")
+    assert compared([], []).suspicions == ["an empty list with success: 0 rows, expected 1 or more"]
+    assert compared(KNOWN, [], bounds=Rows(min=0)).suspicions
+    assert not compared([], [], bounds=Rows(min=0)).suspicions
 
 
 def test_keys_may_leave_up_to_the_bound_and_one_of_a_short_list() -> None:
@@ -253,6 +371,20 @@ def test_keys_may_leave_up_to_the_bound_and_one_of_a_short_list() -> None:
     ]
     assert not compared(KNOWN[:3], KNOWN[:2]).suspicions
     assert compared(KNOWN, [*KNOWN[:7], "n1"]).suspicions[0].startswith("another list: 8 rows")
+    assert compared(KNOWN[:3], KNOWN[:2], gone=bound(0)).suspicions
+    assert compared(KNOWN, KNOWN[:6], days=3, gone=WIDENS).notes == ["removed: 'k6', 'k7', 'k8' and 1 more"]
+    assert (
+        compared(KNOWN, KNOWN[:5], days=3, gone=WIDENS, new=WIDENS)
+        .suspicions[0]
+        .startswith("a truncated list: 5 rows, expected 6 to 14; 5 of the 10 known on 2026-09-05")
+    )
+
+
+@pytest.mark.parametrize(("n_new", "words"), [(1, "a truncated list: 15 rows"), (2, "another list: 16 rows")])
+def test_a_list_that_lost_rows_is_truncated_while_at_most_a_twentieth_of_it_is_new(n_new: int, words: str) -> None:
+    known = [f"m{n}" for n in range(20)]
+    (line,) = compared(known, [*known[:14], *(f"n{n}" for n in range(n_new))]).suspicions
+    assert line.startswith(words)
 
 
 def test_keys_may_come_up_to_the_bound_and_two_on_a_short_list() -> None:
@@ -264,6 +396,11 @@ def test_keys_may_come_up_to_the_bound_and_two_on_a_short_list() -> None:
     assert not compared(KNOWN * 2, [*KNOWN, "n1", "n2"]).suspicions
     many = [f"m{n}" for n in range(15)]
     assert not compared(many, [*many, "n1", "n2", "n3"]).suspicions
+    four = ["n1", "n2", "n3", "n4"]
+    assert compared(KNOWN, [*KNOWN, *four], days=3, new=WIDENS).notes == ["new: 'n1', 'n2', 'n3' and 1 more"]
+    assert compared(KNOWN, [*KNOWN, *four, "n5"], days=3, new=WIDENS).suspicions == [
+        "5 unknown keys beside 10 known; at most 40% are expected ('n1', 'n2', 'n3' and 2 more)"
+    ]
 
 
 def test_one_name_under_another_key_is_a_proposal_and_many_are_keys_issued_again() -> None:
@@ -272,15 +409,49 @@ def test_one_name_under_another_key_is_a_proposal_and_many_are_keys_issued_again
     three = compared(KNOWN, [*KNOWN[:7], "x", "y", "z"], {"x": "k7", "y": "k8", "z": "k9"})
     assert "the keys were issued again: 3 of the 10 known on 2026-09-07" in three.suspicions[0]
     assert compared(KNOWN, KNOWN).reason == ""
+    assert not compared(KNOWN, [*KNOWN[:8], "x", "y"], {"x": "k8", "y": "k9"}).suspicions
+    assert compared(KNOWN[:9], [*KNOWN[:7], "x", "y"], {"x": "k7", "y": "k8"}).suspicions
+    assert not compared(KNOWN[:3], [*KNOWN[:2], "x"], {"x": "k2"}).suspicions
+    given = {f"x{n}": key for n, key in enumerate(KNOWN)}
+    for n_other, stops in ((4, False), (5, True)):
+        found = compared(KNOWN, [*list(given)[:n_other], *KNOWN[n_other:]], given, days=3, gone=WIDENS)
+        assert bool(found.suspicions) is stops
+
+
+def test_two_names_on_keys_of_others_put_names_and_keys_out_of_step_and_one_does_not() -> None:
+    table: Any = type("Table", (), {"anomaly_checks": rule(label="name"), "columns": {}, "rows": Rows(), "grain": ("id",)})()
+
+    def named(*names: str) -> list[Row]:
+        return [{"id": str(n), "name": name} for n, name in enumerate(names)]
+
+    def found(*names: str) -> list[str]:
+        return compare(table, named(*names), named("a", "b", "c", "d"), day=DAY, last_day=DAY - timedelta(days=1)).suspicions
+
+    assert found("b", "b", "c", "d") == []
+    assert found("x", "y", "z", "d") == []
+    assert found("b", "a", "c", "d") == [
+        "2 names are now on other keys than on 2026-09-07 ('b', 'a'): names and keys are out of step"
+    ]
+
+
+UNITS = {
+    7: "weeks against days", 10: "a lost or added zero", 12: "months against years", 24: "hours against days",
+    60: "minutes against hours, or seconds against minutes", 100: "per cent against a share", 365.25: "days against years",
+    1000: "thousands against units", 1024: "binary thousands", 3600: "seconds against hours",
+    10_000: "units of ten thousand (万)", 1_000_000: "millions against units", 100_000_000: "units of a hundred million (亿)",
+    1_000_000_000: "billions against units",
+}  # fmt: skip
 
 
 def test_every_unit_that_a_factor_looks_like_is_named_multiplied_and_divided() -> None:
-    for factor, words in LIKELY.items():
+    assert LIKELY == UNITS
+    for factor, words in UNITS.items():
         if factor == 1024:  # within a twelfth of a thousand, which comes first
             continue
         assert likely_unit(factor) == f"as if it were {words}, multiplied"
         assert likely_unit(1.05 / factor) == f"as if it were {words}, divided"
     assert likely_unit(1.5) == likely_unit(1000 / 1.081) == ""
+    assert likely_unit(1000 / 1.079) == likely_unit(1000)
     assert likely_unit(1100) == "as if it were binary thousands, multiplied"
 
 
