@@ -22,7 +22,7 @@ from werkzeug import Request, Response
 from datamoat import parsing
 from datamoat.errors import SourceChangedError, UsageError
 from datamoat.ingest.fetch import fetch_source
-from datamoat.ingest.http_client import Client, _why, retry_after
+from datamoat.ingest.http_client import Client, RetryLaterError, _why, retry_after
 from datamoat.ingest.land import land_source
 from datamoat.ingest.outcome import FetchReport
 from datamoat.ingest.parse import read_response
@@ -131,6 +131,17 @@ def test_b02_a_storm_of_503_costs_three_requests_a_source(
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.parametrize(
+    ("status", "n_requests"), [*((status, 3) for status in (408, 425, 429, 500, 502, 503, 504)), (409, 1), (451, 1), (501, 1)]
+)
+def test_b02_what_may_pass_is_asked_thrice_and_what_will_not_once(
+    upstream: Any, ask: Callable[..., FetchReport], status: int, n_requests: int
+) -> None:
+    upstream.expect_request(OLD).respond_with_data("no", status=status)
+    assert ask().outcomes[0].what == ("deferred" if n_requests > 1 else "refused")
+    assert len(upstream.log) == n_requests
+
+
 def test_b02_one_failing_board_of_four_does_not_cost_the_others(
     upstream: Any, ask: Callable[..., FetchReport], board: Any
 ) -> None:
@@ -149,8 +160,22 @@ def test_b02_one_failing_board_of_four_does_not_cost_the_others(
     assert len(upstream.log) == 6
 
 
+class IntoMemory:
+    """Where a body goes piece by piece, as that of a streamed part does into a file."""
+
+    def __init__(self) -> None:
+        self.received = b""
+
+    def takes(self, _: int) -> bool:
+        return True
+
+    def write(self, _: Any, pieces: Iterator[bytes]) -> None:
+        for piece in pieces:
+            self.received += piece
+
+
 def test_b03_a_byte_a_second_ends_at_the_deadline(
-    ask: Callable[..., FetchReport], monkeypatch: pytest.MonkeyPatch, no_waiting: None
+    ask: Callable[..., FetchReport], source: Callable[[str], Source], monkeypatch: pytest.MonkeyPatch, no_waiting: None
 ) -> None:
     def drip(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
@@ -165,6 +190,11 @@ def test_b03_a_byte_a_second_ends_at_the_deadline(
         began = time.monotonic()
         report = ask(caps={"max_seconds": 0.4})
         assert time.monotonic() - began < 20
+        into, slow = IntoMemory(), source("aa_api")
+        slow = slow.model_copy(update={"fetch": slow.fetch.model_copy(update={"max_seconds": 0.4})})
+        with Client(slow) as client, pytest.raises(RetryLaterError, match="in time"):
+            client.get(f"https://artificialanalysis.ai{OLD}", sink=into)
+        assert 1 <= len(into.received) <= 10
     assert report.outcomes[0].what == "deferred"
     assert "in time" in report.outcomes[0].detail
 
@@ -529,6 +559,20 @@ def test_the_hub_is_asked_at_an_immutable_revision(
     again = fetch_source(place, arena, "text_to_video")
     assert again.outcomes[0].what == "unchanged"
     assert again.n_requests == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b'{"sha": "main"}', 200), (b'{"sha": null}', 200), (b"[]", 200), (b"<html>", 200), (b"{}", 404)]
+)
+def test_a_hub_without_a_revision_is_refused_and_its_answer_stored_as_a_failure(
+    upstream: Any, place: Settings, source: Callable[[str], Source], body: bytes, status: int
+) -> None:
+    upstream.expect_request("/api/datasets/lmarena-ai/leaderboard-dataset").respond_with_data(body, status=status)
+    (outcome,) = fetch_source(place, source("arena_dataset"), "text_to_video").outcomes
+    assert (outcome.what, "does not give the revision" in outcome.detail) == ("refused", True)
+    (receipt,) = Snapshots(place.snapshots, "arena_dataset").of("text_to_video")
+    assert receipt.status == 502
+    assert land_source(place, source("arena_dataset"))[0][0].validation_status == "error"
 
 
 def test_a_link_is_found_on_its_page_and_followed(upstream: Any, place: Settings, source: Callable[[str], Source]) -> None:

@@ -383,7 +383,10 @@ def test_f10_a_reader_that_dies_takes_nobody_with_it(source: Callable[[str], Sou
     folder.mkdir()
     (folder / "parse.py").write_text("import os, signal\ndef entries(answer):\n    os.kill(os.getpid(), signal.SIGSEGV)\n")
     broken = arena.model_copy(update={"folder": folder})
-    with pytest.raises(SourceChangedError, match="broke its reader"):
+    with pytest.raises(SourceChangedError, match=r"broke its reader \(signal 11\)"):
+        read_response(broken, [dataset()], "text_to_video", DAY)
+    (folder / "parse.py").write_text("import os\ndef entries(answer):\n    os._exit(0)\n")
+    with pytest.raises(SourceChangedError, match=r"broke its reader \(exit 0\)"):
         read_response(broken, [dataset()], "text_to_video", DAY)
     (folder / "parse.py").write_text("def entries(answer):\n    return [bytearray(20 * 2**30)]\n")
     with pytest.raises(SourceChangedError):

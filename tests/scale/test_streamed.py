@@ -313,6 +313,36 @@ def test_a_part_that_was_fetched_whole_by_a_killed_run_is_not_fetched_again_unle
         assert receipt.n_bytes == len(body)
 
 
+def test_a_download_longer_than_the_part_is_dropped_and_fetched_from_the_begin(
+    settings: Settings, aggregates: Source, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"aggregates-{DAY}.csv"
+    body = upstream.files[name] = aggregate_day(DAY, 20)[0].encode()
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(streamed, "count_part", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fetch_and_count(settings, aggregates, Due("aggregates", DAY), NOW)
+    next(path for path in settings.data.rglob(name) if path.is_file()).write_bytes(body + b"more")
+    assert fetch_and_count(settings, aggregates, Due("aggregates", DAY), NOW).n_bytes == len(body)
+    assert upstream.ranges == [None, f"bytes={len(body) + 4}-", None]
+
+
+def test_the_files_of_a_folder_are_counted_in_the_order_of_their_names(
+    settings: Settings, aggregates: Source, tmp_path: Path
+) -> None:
+    folder = tmp_path / "days"
+    folder.mkdir()
+    for offset in (2, 0, 4, 1, 3):  # no order in which a file system lists them
+        aggregate(folder, DAY - timedelta(days=offset), 20)
+    (folder / ".hidden").write_text("no part")
+    receipts = add_file(settings, aggregates, str(folder), NOW)
+    assert [receipt.part_on for receipt in receipts] == [DAY - timedelta(days=offset) for offset in (4, 3, 2, 1, 0)]
+
+
 def test_a_redirect_to_a_host_that_is_not_listed_names_the_host_and_the_line_to_edit(
     settings: Settings, aggregates: Source, upstream: Upstream
 ) -> None:
@@ -505,7 +535,7 @@ def test_counts_that_are_missing_are_named(settings: Settings, aggregates: Sourc
     assert replace(receipt, n_listed=1).snapshot_id == receipt.snapshot_id
 
 
-def test_an_address_is_for_spark_and_a_file_that_is_none_is_named(tmp_path: Path) -> None:
+def test_an_address_is_for_spark_and_a_file_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def part(path: str) -> PartFile:
         return PartFile("day", path, "part", "file:part", None, None)
 
@@ -515,3 +545,10 @@ def test_an_address_is_for_spark_and_a_file_that_is_none_is_named(tmp_path: Path
         _identity(part(str(tmp_path / "none")), None, "")
     (tmp_path / "part").write_bytes(b"abc")
     assert _identity(part(str(tmp_path / "part")), None, "") == (hashlib.sha256(b"abc").hexdigest(), 3)
+    listed = [["part-0.parquet", 5, 1], ["part-1.parquet", 7, 2]]
+    monkeypatch.setattr(
+        "datamoat.ingest.spark.listing", lambda path, _: listed if path in {"s3://bucket/part", str(tmp_path)} else []
+    )
+    expected = (hashlib.sha256(json.dumps([listed, "d"]).encode()).hexdigest(), 12)
+    assert _identity(part("s3://bucket/part"), "sc://host:15002", "d") == expected
+    assert _identity(part(str(tmp_path)), None, "d") == expected  # a folder that this machine sees too

@@ -91,6 +91,31 @@ def test_a_model_that_fails_in_the_second_process_is_reported_in_its_turn(settin
         built(replace(settings, threads=2))
 
 
+def test_damaged_cached_results_are_named_in_order_and_what_is_no_result_is_not(tmp_path: Path) -> None:
+    for name in "cafbed":  # no order in which a file system lists them
+        folder = tmp_path / "cache" / name / "key"
+        folder.mkdir(parents=True)
+        (folder / cache.HASHES).write_text("{")
+        (tmp_path / "cache" / f"{name}.json").write_text("{")
+    (tmp_path / "cache" / "a" / "half").mkdir()
+    (tmp_path / "cache" / "a" / "file").write_text("no folder")
+    named = [tmp_path / "cache" / name / "key" / cache.HASHES for name in "abcdef"]
+    records = [tmp_path / "cache" / f"{name}.json" for name in "abcdef"]
+    problems = cache.damaged_results(tmp_path)
+    assert problems == [f"{path} is damaged" for path in named] + [
+        f"{path} is damaged, or of a later version" for path in records
+    ]
+
+
+def test_rows_of_a_polars_model_are_stored_in_the_order_of_its_whole_grain(settings: Settings, edit: Edit) -> None:
+    edit(POLARS, '("lab_id",)', '("lab_id", "uploads")')
+    edit(POLARS, "return stg", 'return pl.LazyFrame({"lab_id": ["b", "a"], "uploads": [1.0, 2.0]})  # stg')
+    edit(MART, "grain: [lab_id]", "grain: [lab_id, uploads]")
+    built(settings)
+    rows = pl.read_parquet(path_of(settings.lake, "intermediate.int_lab__uploads")).rows()
+    assert rows == [("a", 2.0), ("b", 1.0)]
+
+
 def test_a_changed_fact_changes_the_build_and_the_mart(settings: Settings, edit: Edit) -> None:
     first = built(settings)
     edit(FACTS, "7.0", "8.0")

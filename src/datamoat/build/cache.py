@@ -91,7 +91,7 @@ def folder_of(lake: Path, model: Model, key: str) -> Path:
 
 def damaged_results(lake: Path) -> list[str]:
     """Return what is wrong with the cached results, a line each."""
-    folders = [folder for folder in sorted((lake / "cache").glob("*/*")) if folder.is_dir()]
+    folders = sorted((lake / "cache").glob("*/*"))
     problems = [problem for folder in folders if (problem := CachedResult(folder).hashes()[1])]
     for path in sorted((lake / "cache").glob("*.json")):
         try:

@@ -143,7 +143,7 @@ class Client:
                 kept = {name.lower(): value for name, value in response.headers.items()}
                 empty = response.status_code in REDIRECTS or response.status_code == 304  # noqa: PLR2004
                 if sink is not None and sink.takes(response.status_code):
-                    sink.write(response, self._in_time(response.iter_raw()))
+                    sink.write(response, response.iter_raw())
                     return Reply(response.status_code, b"", kept, url)
                 return Reply(response.status_code, b"" if empty else self._read(response), kept, url)
         except (
@@ -154,12 +154,6 @@ class Client:
             OSError,
         ) as failure:
             raise RetryLaterError(_why(failure), _bare(url), "nothing was stored; fetch again later.") from None
-
-    def _in_time(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield pieces until the deadline."""
-        for piece in pieces:
-            self._backend.deadline.left()
-            yield piece
 
     def _read(self, response: httpx2.Response) -> bytes:
         """Return the decompressed body, counted as it grows, never larger than the cap."""

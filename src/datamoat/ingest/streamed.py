@@ -186,7 +186,6 @@ class _Sink:
         coming = int(declared) if declared.isdecimal() else 0
         if have + coming > self.most_bytes:
             raise self._too_large(have + coming)
-        self.partial.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.partial.parent).free
         if coming and coming + RESERVE > free:
             raise PublishRefusedError(
