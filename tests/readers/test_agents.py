@@ -215,6 +215,18 @@ def test_a_fair_statement_is_not_refused(con: duckdb.DuckDBPyConnection, sql: st
     check_result(sql, tuple(con.sql(sql).columns), names)
 
 
+ENDS = "usable_hours_p05, usable_hours_p95 from marts.company_volume"
+
+
+@pytest.mark.parametrize(
+    "item",
+    ["case when usable_hours_p50 > 1e6 then usable_hours_p50 end", "md5(usable_hours_p50::varchar)", "usable_hours_p50 > 1e6"],
+)
+def test_what_is_made_of_an_estimate_does_not_bear_its_name(con: duckdb.DuckDBPyConnection, item: str) -> None:
+    with pytest.raises(UsageError, match="is computed from usable_hours_p50 under a name that does not show it"):
+        check_statement(f"select {item} as usable_hours_p50, {ENDS}", estimates(con))
+
+
 def test_every_statement_that_find_offers_runs(settings: Settings, con: duckdb.DuckDBPyConnection) -> None:
     agent = Agent(settings)
     names = estimates(con)

@@ -207,6 +207,8 @@ def test_a_source_that_is_none_is_explained(reader: Settings, source: str, error
 def test_the_folder_that_is_served_has_every_release_the_newest_as_latest_and_the_register(fresh: Settings) -> None:
     (fresh.exports / "site").mkdir(parents=True)
     (fresh.exports / "site" / "index.html").write_text("a page of the site")
+    (fresh.exports / "site" / ".latest.part").mkdir()  # of a run that was killed
+    (fresh.exports / "site" / ".latest.part" / "half").write_text("x")
     site = write_layout(fresh)
     (entry,) = register(fresh.exports)
     assert sorted(path.name for path in site.iterdir()) == ["index.html", "latest", "releases", "releases.csv"]

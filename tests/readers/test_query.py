@@ -1,6 +1,8 @@
 """A query has limits that hold: it runs in a process of its own, which is ended."""
 
 import json
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +33,7 @@ def test_a_query_returns_columns_and_rows_in_their_types(settings: Settings) -> 
     assert columns == ("a", "b", "c", "d")
     assert types == ("DECIMAL(2,1)", "DATE", "INTEGER[]", '"NULL"')
     assert [(float(a), b.isoformat(), c, d) for a, b, c, d in rows] == [(1.5, "2026-03-01", [1, 2], None)]
+    assert run_apart(settings, Query("select unnest(range(9)) as n", limit=3)).rows == [(0,), (1,), (2,), (3,)]
 
 
 @pytest.mark.parametrize(
@@ -154,6 +157,13 @@ def test_d09_a_query_that_wants_more_memory_than_it_may_take_ends_and_is_explain
     monkeypatch.setenv("DATAMOAT_MEMORY", "100MB")
     with pytest.raises(UsageError, match="memory"):
         run_apart(replace(settings, memory_limit="100MB"), Query("select len(list(range)) from range(200000000)"))
+
+
+def test_the_process_of_a_query_is_bounded_by_the_memory_it_may_take_and_two_gibibytes_for_the_program() -> None:
+    script = "import resource; from datamoat.views.query_child import _limit_memory as limit; limit({!r}); print(resource.getrlimit(resource.RLIMIT_DATA)[0])"
+    for text, n_bytes in (("1.5GB", 1_500_000_000), ("512 MiB", 512 * 2**20)):
+        done = subprocess.run([sys.executable, "-c", script.format(text)], capture_output=True, text=True, check=True)
+        assert int(done.stdout) == n_bytes + 2 * 2**30
 
 
 def test_what_cannot_be_opened_is_the_error_it_always_is(

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 from math import floor, log10
 from pathlib import Path
@@ -21,8 +22,8 @@ from datamoat.project.python_models import load
 from datamoat.project.yaml_files import read_yaml
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import open_published
-from datamoat.views.panels import SURE, Filled, Panel, exact_text, fill_panel, panels_of, read_panels, words
-from datamoat.views.picture import NARROW, OURS, WIDE, draw_png, words_of
+from datamoat.views.panels import SURE, Credit, Filled, Panel, exact_text, fill_panel, panels_of, read_panels, words
+from datamoat.views.picture import NARROW, OURS, WIDE, Words, draw_png, draw_svg, words_of
 from datamoat.views.report import SHOWN_ROWS, check_drawing, write_report
 from moat.link.rule import two_digits
 
@@ -349,7 +350,8 @@ def test_no_chart_draws_a_line_across_a_change_of_scale(panels: list[Panel]) -> 
     ("value", "form", "text"),
     [
         (3_212_345.0, "many", "3.2 million"), (72e6, "many", "72 million"), (501.6e6, "many", "500 million"), (2.65e9, "many", "2.6 billion"),
-        (999.6e6, "many", "1.0 billion"), (999.0, "many", "1,000"), (0.0, "many", "0"), (0.456, "share", "46 %"), (1.0, "share", "100 %"), (1.0, "p", "> 99.9 %"), (0.0, "p", "< 0.1 %"), (0.5, "p", "50 %"),
+        (999.6e6, "many", "1.0 billion"), (1e6, "many", "1.0 million"), (1e9, "many", "1.0 billion"), (1e12, "many", "1.0 trillion"),
+        (date(2026, 5, 4), "day", "4 May 2026"), (date(2026, 5, 4), "month", "May 2026"), (999.0, "many", "1,000"), (0.0, "many", "0"), (0.456, "share", "46 %"), (1.0, "share", "100 %"), (1.0, "p", "> 99.9 %"), (0.0, "p", "< 0.1 %"), (0.5, "p", "50 %"),
         (0.99994, "share", "> 99.9 %"), (0.996, "share", "99.6 %"), (0.0001, "share", "< 0.1 %"), (62.46, "e", "+62"), (-5.04, "e", "−5.0"),
         (0.0106, "two", "0.011"), (101.7, "two", "102"), (4.2e-5, "two", "0.000042"), (-0.2, "r2", "−0.20"), (1322.4, "n", "1,322"), (None, "n", "unknown"), ("<b>", "", "<b>"),
     ],
@@ -362,6 +364,27 @@ def test_values_are_written_as_people_write_them(value: object, form: str, text:
 def test_pages_and_verdicts_round_alike(value: float) -> None:
     for form, sign in (("two", "-"), ("e", "+")):
         assert words(value, form).replace("−", "-").replace(",", "") == two_digits(value, sign)
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        (WIDE, {("18", "bold"): 71, ("12", "normal"): 116, ("11", "normal"): 128}),
+        (NARROW, {("15", "bold"): 38, ("11", "normal"): 59, ("10", "normal"): 62}),
+    ],
+)
+def test_every_line_of_a_picture_has_as_many_letters_as_its_width_has_room_for(
+    width: int, lines: dict[tuple[str, str], int]
+) -> None:
+    import altair as alt
+
+    text = " ".join(["ab"] * 150)
+    credit = Credit("x", "", "", text, "", None, None, 1)
+    chart = alt.Chart(alt.Data(values=[{"a": 1}])).mark_point().encode(x="a:Q").properties(width=60, height=20)
+    svg = draw_svg(chart, Words(text, text, "2026-03-01", "", (credit,), ""), width)
+    found = re.findall(r'<text x="8" y="[\d.]+" font-size="(\d+)" font-weight="(\w+)"[^>]*>([^<]*)<', svg)
+    first = {(size, weight): len(line) for size, weight, line in reversed(found)}
+    assert first == lines
 
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{0}"

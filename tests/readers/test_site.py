@@ -41,6 +41,10 @@ def test_pages_of_one_kind_can_be_written_alone(published: Settings, tmp_path: P
     assert made.n_pages == len(list((tmp_path / "board").glob("*.html")))
     assert '<link rel="canonical" href="https://example.org/moat/board/aa-text-to-video.html">' in text
     assert not (tmp_path / "index.html").exists()
+    forms = {".html", ".svg", "-narrow.svg", ".png", ".csv", ".json"}
+    assert {path.name for path in (tmp_path / "board").glob("aa-text-to-video[.-]*")} >= {
+        f"aa-text-to-video{end}" for end in forms
+    }
     assert unescape(text).count("https://example.org/moat/board/aa-text-to-video") >= 3  # canonical, embed, cite
 
 

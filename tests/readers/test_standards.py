@@ -52,6 +52,15 @@ def test_croissant_yields_the_rows_of_a_table(released_bundle: Path) -> None:
     assert "=1+2" in json.loads(done.stdout.splitlines()[-1])
 
 
+def test_croissant_states_the_unit_of_a_column_that_has_one(released_bundle: Path) -> None:
+    (record,) = (
+        r for r in json.loads((released_bundle / "croissant.json").read_text())["recordSet"] if r["name"] == "marts.lab_volume"
+    )
+    described = {field["name"]: field["description"] for field in record["field"]}
+    assert described["uploads"] == "Videos uploaded a day. [videos a day]"
+    assert described["n_seen"] == "A whole number."
+
+
 def test_the_crate_names_every_file_the_build_its_inputs_and_whom_to_credit(released_bundle: Path) -> None:
     graph = {part["@id"]: part for part in json.loads((released_bundle / "ro-crate-metadata.json").read_text())["@graph"]}
     files = {path.relative_to(released_bundle).as_posix() for path in released_bundle.rglob("*") if path.is_file()}

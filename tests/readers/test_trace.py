@@ -30,10 +30,13 @@ def numeric_columns(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
 
 
 def test_every_number_of_every_mart_leads_to_an_input_with_a_hash(con: duckdb.DuckDBPyConnection) -> None:
-    found = {(table, column): lineage_of(con, table, column)[1] for table, column in numeric_columns(con)}
+    found = {(table, column): lineage_of(con, table, column) for table, column in numeric_columns(con)}
     assert len(found) > 200
-    assert [key for key, inputs in found.items() if not inputs] == []
-    assert all(digest for inputs in found.values() for digest in inputs.values())
+    assert [key for key, (_, inputs) in found.items() if not inputs] == []
+    assert all(digest for _, inputs in found.values() for digest in inputs.values())
+    with_sources = {key for key, (path, _) in found.items() if {"meta.sources", "raw.reference__sources"} & set(path)}
+    assert {key for key, (_, inputs) in found.items() if "reference/sources.csv" in inputs} == with_sources
+    assert 0 < len(with_sources) < len(found)
 
 
 def test_the_checks_of_reasons_name_every_mart_that_has_them(checkout: Path, con: duckdb.DuckDBPyConnection) -> None:
@@ -146,6 +149,7 @@ def test_what_is_drawn_has_the_figure_as_stated_the_page_the_day_and_the_share(c
     assert re.search(r"\d+\.\d% A\d+ ", text)
     assert "5–95 %" in text
     assert re.search(r"file: reference/platform_observations.csv  sha256 [0-9a-f]{16}", text)
+    assert "more: --all" not in text
 
 
 def test_the_shares_of_a_companys_interval_add_up_to_one(con: duckdb.DuckDBPyConnection) -> None:

@@ -29,6 +29,7 @@ from datamoat.ingest.counting import PartFile, _identity, count_part
 from datamoat.ingest.landings import landing_rows, raw_relations
 from datamoat.ingest.part_receipts import counts_sql, read_receipts, served
 from datamoat.ingest.streamed import Due, add_file, fetch_and_count, parts_due
+from datamoat.orchestration import streamed as orchestrated
 from datamoat.project.sources import Source, read_sources
 from datamoat.settings import Settings
 
@@ -434,6 +435,22 @@ def test_posts_need_their_set_and_licence_and_a_cell_under_ten_posts_is_left_out
     assert (receipt.n_listed, receipt.n_counted) == (39, 30)
     assert frame["n_posts"].min() == 10
     assert frame["_licence"].unique().to_list() == ["CC BY-NC 4.0"]
+
+
+def test_the_inbox_of_a_source_with_labels_gives_each_file_with_the_licence_beside_it_until_it_is_counted(
+    settings: Settings, posts: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATAMOAT_ROOT", str(settings.content))
+    monkeypatch.setenv("DATAMOAT_DATA", str(settings.data))
+    folder = settings.data / "inbox" / posts.id / "made"
+    folder.mkdir(parents=True)
+    path = Path(shutil.copy(posts.folder / "sample" / "posts.csv", folder / "posts.csv"))
+    (folder / "LICENCE").write_text("CC BY-NC 4.0\nAsk the author.\n")
+    (folder / "posts.csv.sha256").write_text(hashlib.sha256(path.read_bytes()).hexdigest())
+    (folder / ".posts.csv.part").write_text("half")
+    assert orchestrated.parts(posts.id) == [{"path": str(path), "label": "made", "licence": "CC BY-NC 4.0"}]
+    assert orchestrated.count(posts.id, orchestrated.parts(posts.id)[0])["n_listed"] == 40
+    assert orchestrated.parts(posts.id) == []
 
 
 def test_post_ids_that_do_not_hold_the_creation_second_are_refused(settings: Settings, posts: Source, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from datamoat.cli.app import app, main
+from datamoat.views.render import rows as print_rows
 from datamoat.views.render import text_of
 
 Edit = Callable[[str, str, str], Path]
@@ -133,6 +134,16 @@ def test_a_folder_that_is_no_content_tree_is_refused(
 )
 def test_f17_a_printed_value_cannot_steer_the_terminal(value: object, shown: str) -> None:
     assert text_of(value) == shown
+
+
+def test_a_table_on_a_terminal_has_every_row_under_its_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    print_rows(("lab", "uploads"), [("[b]kuaishou[/b]", 1234567.0), ("tiktok", None)])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [["lab", "uploads"], ["[b]kuaishou[/b]", "1,234,567"], ["tiktok", "–"]]
 
 
 def test_the_module_runs_as_a_program() -> None:

@@ -1,12 +1,14 @@
 """The commands about live sources, on a copy of the content and files of the test's own."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner, Result
 
 from datamoat.cli.app import app
@@ -204,6 +206,25 @@ def test_a_new_source_is_a_folder_that_reads_lands_and_lints_as_it_is(run: Run, 
     found = rows_of(settings, source, landing)
     assert sorted(found["entries"], key=str) == sorted(expected["entries"], key=str)
     assert len(raw_relations(settings, [source])["example_board__entries"].paths) == 1
+
+
+def test_a_fetch_stores_the_answer_once_and_a_dry_run_asks_for_none(
+    run: Run, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("new-source", "example_board").exit_code == 0
+    monkeypatch.setenv("DATAMOAT_ALLOW_LOOPBACK", "1")
+    monkeypatch.setenv("DATAMOAT_UPSTREAM_EXAMPLE_BOARD", f"http://127.0.0.1:{httpserver.port}")
+    httpserver.expect_request(re.compile(".*")).respond_with_json({"entries": [{"name": "a", "value": 1}]})
+
+    def fetched(*words: str) -> list[tuple[str, str]]:
+        done = run("fetch", "example_board", "--json", *words)
+        return [(line["response"], line["validation_status"]) for line in json.loads(done.stdout)]
+
+    assert [status for _, status in fetched("--dry-run")] == [""]
+    assert httpserver.log == []
+    assert fetched() == [("new", "ok")]
+    assert len(httpserver.log) == 1
+    assert fetched()[0][0] == "unchanged"
 
 
 def test_a_failure_on_purpose_pickles() -> None:

@@ -59,14 +59,15 @@ STEPS: list[tuple[str, int, str]] = [
     ("diff --working", 0, "0 marts differ"),
     ("add nothing", 2, "no row is called 'nothing'"),
     ("rollback", 2, "there is no earlier build"),
-    ("answer", 0, "bergen is wet."),
+    ("answer", 0, "Does it rain?\nbergen is wet.\n"),
+    ("answer --json", 0, '"bergen is wet."'),
     ("forecast", 0, "9.5"),
     ("trace wet.rain", 0, "9.5 mm"),
     ("report", 0, "0 charts"),
     ("site", 2, "declares no site"),
     ("whatif --set A=1", 2, "does not depend on the reference table sunshine"),
     ("export --to out", 0, "files"),
-    ("export --release --to releases --on 2026-04-01", 0, "checksum"),
+    ("export --release --to releases --on 2026-04-01", 0, "Write the checksum where the bundle is not"),
     ("verify releases/BUNDLE", 0, "as released"),
     ("pull releases/BUNDLE", 0, "already"),
     ("plan nobody_list", 2, "nobody_list"),
@@ -114,6 +115,7 @@ def test_every_command_runs_or_names_what_is_missing(call: Call, tmp_path: Path)
         if got != code or text not in printed:
             found.append(f"{words}: exit {got}, not {code}; {text!r} is not in:\n{printed}\n{failure!r}")
     assert not found, "\n".join(found)
+    assert json.loads(call("export", "--release", "--on", "2026-04-01", "--json").stdout)["released_on"] == "2026-04-01"
     page = (tmp_path / "tree" / "data" / "exports" / "report" / "report.html").read_text(encoding="utf-8")
     assert page == '<h1>Rain &lt;b&gt;</h1><p>It rained <data value="9.5" data-fact="rain">9.5</data> mm.</p>'
     assert (tmp_path / "tree" / "docs" / "answer.md").read_text(encoding="utf-8").startswith("# Does it rain?")

@@ -119,6 +119,7 @@ def test_an_error_is_an_event_where_events_are_json_and_three_lines_elsewhere(tr
     assert failed["event"] == "failed"
     assert "there is no finished build" in failed["what"]
     assert run(tree, "audit").stderr.splitlines()[2].startswith("  fix:")
+    assert "快手" in run(tree, "--log-format", "json", "plan", "快手").stderr
 
 
 def test_without_a_terminal_a_short_run_logs_its_steps_and_with_verbose_every_model(tree: Path) -> None:

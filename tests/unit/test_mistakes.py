@@ -270,6 +270,23 @@ def test_g06_a_mistake_in_the_facts_is_refused_with_its_line_and_what_would_be_r
     assert words in refused.value.what + refused.value.fix
 
 
+@pytest.mark.parametrize("n_broken", [5, 6])
+def test_of_the_rows_that_break_a_rule_five_are_named_and_the_others_are_counted(tree: Path, n_broken: int) -> None:
+    folder = tree / "data" / "reference"
+    lines = [f"p{'abcdef'[n]},{n + 1}.0,2026-03-01" for n in range(n_broken)]
+    (folder / "facts.csv").write_text("\n".join(["platform_id,uploads,stated_on", *lines]) + "\n")
+    (folder / "rules").mkdir()
+    (folder / "rules" / "never.sql").write_text(
+        "/*---\ndescription: Nothing is right.\nfix: none.\n---*/\nselect 'facts' as file_name, line, platform_id as wrong from facts\n"
+    )
+    with pytest.raises(ContentError) as refused:
+        check_rules(folder, read_reference(folder), TODAY)
+    first, *named = refused.value.what.splitlines()
+    assert first == f"Nothing is right. {n_broken} row(s) break this rule:"
+    more = ["  … and 1 more"] if n_broken == 6 else []
+    assert named == [f"  facts.csv:{n + 2}: p{'abcdef'[n]}" for n in range(5)] + more
+
+
 CORRECT: dict[str, Edit] = {
     "monthly users from a filing": fact(),
     "daily users from a statement": fact(platform_id="x", metric="daily_active_users", value="250000000", figure_as_stated="250 million", source_kind="official_statement", tier="2"),

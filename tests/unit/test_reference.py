@@ -90,8 +90,14 @@ def test_a_reference_to_nothing_is_refused(tree: Path, edit: Edit) -> None:
     edit(
         DESCRIPTOR,
         '"resources": [',
-        '"resources": [{"name": "known", "path": "known.csv", "schema": {"fields": [{"name": "id", "type": "string"}]}}, ',
+        '"resources": [{"name": "known", "path": "known.csv", "schema": {"fields": [{"name": "id", "type": "string"}], "primaryKey": "id"}}, ',
     )
     (tree / "data" / "reference" / "known.csv").write_text("id\ntiktok\n")
     with pytest.raises(ContentError, match=r"row 2: \{'platform_id': 'douyin'\} is not in known\.csv"):
+        read_reference(tree / "data" / "reference")
+
+
+def test_a_file_whose_rows_nothing_tells_apart_is_refused(tree: Path, edit: Edit) -> None:
+    edit(DESCRIPTOR, '"primaryKey": ["platform_id"]', '"missingValues": [""]')
+    with pytest.raises(ContentError, match="resource 'facts' has no primaryKey"):
         read_reference(tree / "data" / "reference")

@@ -191,6 +191,8 @@ def test_a_build_is_refused_while_there_is_room_for_the_alert_and_the_alert_is_o
     alerts = [event["alert"] for event in events if event["event"] == "alert"]
     assert [alert.split(",")[0].split(": ")[0] for alert in alerts] == ["free disk", "free disk"]
     assert alerts[1] == "free disk: good again"
+    monkeypatch.setenv("DATAMOAT_DATA", str(here.data / "not" / "yet"))
+    assert tasks.watch_state()["disk"] == "good"
 
 
 def test_the_hourly_look_sends_what_no_channel_took(here: Settings, httpserver: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The commands about live sources: fetch, plan, accept, diagnose, and new-source."""
 
+import contextlib
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,11 +83,12 @@ def fetch(
     if archived is not None and request is None:
         raise UsageError("--from needs to know what the file answers", "the command line", "add --request NAME.")
     asked = named or [one for one in read_sources(settings.content) if one.fetch.protocol != "inbox" and one.part is None]
-    if dry_run:
-        listed = [line for one in asked for line in _fetch_one(settings, one, request, archived, on, dry_run=True)]
-    else:
-        with one_writer(settings.data, "fetch"):
-            listed = [line for one in asked for line in _fetch_one(settings, one, request, archived, on, alone=bool(named))]
+    with contextlib.nullcontext() if dry_run else one_writer(settings.data, "fetch"):
+        listed = [
+            line
+            for one in asked
+            for line in _fetch_one(settings, one, request, archived, on, dry_run=dry_run, alone=dry_run or bool(named))
+        ]
     is_good = all(FetchStatus(line[3]).is_good for line in listed)
     bad = (
         [line for line in listed if line[4] in {Status.SUSPICIOUS, Status.ERROR}]  # of the files brought in, and of no other
@@ -115,8 +117,8 @@ def _fetch_one(
     archived: str | None,
     on: str | None,
     *,
-    dry_run: bool = False,
-    alone: bool = True,
+    dry_run: bool,
+    alone: bool,
 ) -> list[Line]:
     """Fetch one source, land its responses, and return a line for each request; a source without its key does not stop others."""
     from datamoat.errors import SourceUnavailableError

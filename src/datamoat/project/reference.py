@@ -115,6 +115,10 @@ def _read_descriptor(path: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError, KeyError) as failure:
         raise ContentError(f"cannot read the descriptor: {failure!r}", str(path), "fix the JSON.") from failure
     for resource in described:
+        if not resource["schema"].get("primaryKey"):
+            raise ContentError(
+                f"resource {resource['name']!r} has no primaryKey", str(path), "name the fields by which its rows are told apart."
+            )
         for entry in resource["schema"]["fields"]:
             if entry["type"] not in TYPES:
                 raise ContentError(
@@ -172,10 +176,8 @@ def _read_csv(path: Path, schema: dict[str, Any]) -> ReferenceTable:
             for entry, cells in zip(fields, columns, strict=True)
         }
     )
-    key = schema.get("primaryKey", [])
-    key = [key] if isinstance(key, str) else key
-    if key:
-        _check_key(path, frame, key)
+    key = schema["primaryKey"]
+    _check_key(path, frame, [key] if isinstance(key, str) else key)
     return ReferenceTable(path.stem, frame, hashlib.sha256(body).hexdigest(), len(body))
 
 
@@ -263,10 +265,10 @@ def _check_foreign_key(path: Path, frames: dict[str, pl.DataFrame], name: str, k
 def input_rows(folder: Path, facts: Iterable[ReferenceTable]) -> pl.DataFrame:
     """Return `meta.input_rows`: every reference row by its key, with a hash, so that two builds can be compared."""
     described = {r["name"]: r for r in json.loads((folder / DESCRIPTOR).read_text(encoding="utf-8"))["resources"]}
-    keys = {Path(resource["path"]).stem: resource["schema"].get("primaryKey") for resource in described.values()}
+    keys = {Path(resource["path"]).stem: resource["schema"]["primaryKey"] for resource in described.values()}
     rows: dict[str, list[str]] = {"input": [], "row_key": [], "row_md5": []}
     for fact in facts:
-        key = keys.get(fact.name) or fact.frame.columns[:1]
+        key = keys[fact.name]
         places = [fact.frame.columns.index(name) for name in ([key] if isinstance(key, str) else key)]
         for record in fact.frame.iter_rows():
             rows["input"].append(f"reference/{fact.name}.csv")

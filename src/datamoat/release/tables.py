@@ -312,9 +312,10 @@ def _write_table(con: duckdb.DuckDBPyConnection, part: Path, table: Written, fac
     path.parent.mkdir(parents=True, exist_ok=True)
     reader = con.sql(ordered).to_arrow_reader(122_880)
     fields = []
-    for field, (column, _, unit, description, _) in zip(reader.schema, table.columns, strict=True):
+    for column, _, unit, description, _ in table.columns:
         metadata = {key: value for key, value in (("description", description), ("unit", unit)) if value}
-        fields.append(field.with_metadata(metadata) if metadata and field.name == column else field)
+        field = reader.schema.field(column)
+        fields.append(field.with_metadata(metadata) if metadata else field)
     labelled = pa.schema(fields, metadata={f"datamoat.{key}": value for key, value in {**facts, **own}.items()})
     with pq.ParquetWriter(path, labelled, compression="zstd", write_page_checksum=True) as writer:
         for batch in reader:

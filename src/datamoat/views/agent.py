@@ -264,7 +264,7 @@ def _overlap(given: set[str], words: set[str]) -> float:
 
 
 def _named(words: str, things: list[tuple[str, str]]) -> list[tuple[str, float]]:
-    """Return the things that a text names, by id or by name, those of the most words first."""
+    """Return the things that a text names, by id or by name, those of the most words first, else in their order."""
     given = [word.lower() for word in WORD.findall(words.replace("_", " ").replace("-", " "))]
     found = []
     for one, name in things:
@@ -275,7 +275,7 @@ def _named(words: str, things: list[tuple[str, str]]) -> list[tuple[str, float]]
                 best = max(best, len(own))
         if best:
             found.append((one, float(best)))
-    return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+    return sorted(found, key=lambda pair: -pair[1])
 
 
 def _bounded(text: str) -> str:
