@@ -30,13 +30,20 @@ def numeric_columns(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
 
 
 def test_every_number_of_every_mart_leads_to_an_input_with_a_hash(con: duckdb.DuckDBPyConnection) -> None:
-    found = {(table, column): lineage_of(con, table, column) for table, column in numeric_columns(con)}
+    found = {(table, column): lineage_of(con, table, column)[1] for table, column in numeric_columns(con)}
     assert len(found) > 200
-    assert [key for key, (_, inputs) in found.items() if not inputs] == []
-    assert all(digest for _, inputs in found.values() for digest in inputs.values())
-    with_sources = {key for key, (path, _) in found.items() if {"meta.sources", "raw.reference__sources"} & set(path)}
-    assert {key for key, (_, inputs) in found.items() if "reference/sources.csv" in inputs} == with_sources
-    assert 0 < len(with_sources) < len(found)
+    assert [key for key, inputs in found.items() if not inputs] == []
+    assert all(digest for inputs in found.values() for digest in inputs.values())
+
+
+def test_the_title_of_a_source_leads_to_the_file_of_sources_and_to_the_snapshots(con: duckdb.DuckDBPyConnection) -> None:
+    path, inputs = lineage_of(con, "source_freshness", "title")
+    assert path == ("meta.snapshots", "meta.sources", "intermediate.int_source__freshness", "marts.source_freshness")
+    assert inputs == dict(
+        con.sql("select input, sha256 from meta.inputs where input in ('snapshots', 'reference/sources.csv')").fetchall()
+    )
+    assert len(inputs) == 2
+    assert "reference/sources.csv" not in lineage_of(con, "company_volume", "usable_hours_p50")[1]
 
 
 def test_the_checks_of_reasons_name_every_mart_that_has_them(checkout: Path, con: duckdb.DuckDBPyConnection) -> None:

@@ -183,7 +183,6 @@ def _write(settings: Settings, project: Project, build: Build, previous: Publish
             about = f"{' '.join(macro.description.split())} {ELSEWHERE}"
             con.execute(f"comment on macro table marts.{macro.name} is {quoted(about)}")
         con.execute("use memory")
-        con.execute("checkpoint warehouse")
         con.execute("detach warehouse")
 
 
