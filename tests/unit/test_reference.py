@@ -97,7 +97,7 @@ def test_a_reference_to_nothing_is_refused(tree: Path, edit: Edit) -> None:
         read_reference(tree / "data" / "reference")
 
 
-def test_a_file_whose_rows_nothing_tells_apart_is_refused(tree: Path, edit: Edit) -> None:
+def test_a_file_without_a_primary_key_is_refused(tree: Path, edit: Edit) -> None:
     edit(DESCRIPTOR, '"primaryKey": ["platform_id"]', '"missingValues": [""]')
     with pytest.raises(ContentError, match="resource 'facts' has no primaryKey"):
         read_reference(tree / "data" / "reference")

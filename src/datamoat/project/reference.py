@@ -117,7 +117,7 @@ def _read_descriptor(path: Path) -> list[dict[str, Any]]:
     for resource in described:
         if not resource["schema"].get("primaryKey"):
             raise ContentError(
-                f"resource {resource['name']!r} has no primaryKey", str(path), "name the fields by which its rows are told apart."
+                f"resource {resource['name']!r} has no primaryKey", str(path), "name the fields that identify a row."
             )
         for entry in resource["schema"]["fields"]:
             if entry["type"] not in TYPES:
