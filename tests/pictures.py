@@ -14,6 +14,8 @@ from html import unescape
 from math import log10
 from pathlib import Path
 
+import pytest
+
 from datamoat.views.panels import words
 
 NUMBER = re.compile(r"(?<![\w.])[−+-]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?: ?%)?(?!\w)")
@@ -23,7 +25,7 @@ MARK = re.compile(
 )
 # Fields of places of labels and of rules of reference, words that represent how a mark is drawn, and what is written on it anyhow.
 LAYOUT = {
-    "at", "end", "label_at", "point", "elbow", "zero", "evidence", "reach", "status", "since", "title", "story", "text", "label", "month",
+    "at", "end", "label_at", "point", "elbow", "zero", "evidence", "reach", "status", "title", "story", "text", "label",
 }  # fmt: skip
 SIZES = {"k": 1e3, "m": 1e6, "bn": 1e9}
 
@@ -121,6 +123,12 @@ def lines(svg: str) -> Iterator[list[float]]:
         yield from [values] if kind == "line" else [values[:half], values[half:][::-1]]
 
 
+def runs_in(line: list[float], column: Iterable[object]) -> bool:
+    """Return whether the values follow each other in a column; a picture is exact to a thousandth of a pixel."""
+    values = [value if isinstance(value, int | float) else float("nan") for value in column]
+    return any(line == pytest.approx(values[at : at + len(line)], rel=1e-3) for at in range(len(values) - len(line) + 1))
+
+
 def _tick(text: str) -> float:
     number, _, size = text.replace(",", "").partition(" ")
     return float(number) * SIZES.get(size, 1)
@@ -141,7 +149,7 @@ class _Row:
         strings += [known[value] for value in strings if value in known]
         return cls(
             tuple(float(value) for value in row if isinstance(value, int | float) and not isinstance(value, bool)),
-            tuple(sorted((_plain(value) for value in strings), key=len, reverse=True)),
+            tuple(sorted(map(_plain, [*strings, *(["throughout"] if None in row else [])]), key=len, reverse=True)),
             frozenset(day.strftime(form) for day in days for form in ("%Y-%m-%d", "%b %d, %Y", "%b %Y", "%b %y", "%Y-%m", "%Y")),
         )
 
@@ -152,12 +160,12 @@ class _Row:
         """Return whether a field is in the row: as a day, as a number, or as a text."""
         if NUMBER.fullmatch(shown):
             return self._is_number(shown)
-        return shown in self.days or any(_plain(shown) in text for text in self.texts)
+        return shown.removeprefix("since ") in self.days or any(_plain(shown) in text for text in self.texts)
 
     def _has(self, written: str) -> bool:
         """Return whether every number and day in a text is in the row."""
         left = _plain(written)
-        if any(left in text for text in self.texts):
+        if not NUMBER.fullmatch(left) and any(left in text for text in self.texts):
             return True
         for text in (*self.texts, *sorted(self.days, key=len, reverse=True)):
             left = left.replace(text, " ")

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -278,6 +279,28 @@ def world(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> World
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
     }
     return World(content, root / "data", root / "airflow", upstream, environment)
+
+
+@pytest.fixture(scope="module")
+def room(world: World) -> Iterator[Path | None]:
+    """Put the data folder on a small disk of its own, where a user may mount one; yield the file that fills it.
+
+    The disk is not below pytest's own folders: those are moved and removed by other runs.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        disk = Path(folder) / "disk"
+        disk.mkdir()
+        call = ["mount", "-t", "tmpfs", "-o", "size=2600m", "tmpfs", str(disk)]
+        if subprocess.run(call, capture_output=True, check=False).returncode != 0:
+            yield None
+            return
+        Path(folder).chmod(0o755)
+        world.data = disk
+        world.environment["DATAMOAT_DATA"] = str(disk)
+        try:
+            yield disk / "filler"
+        finally:
+            subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 @pytest.fixture(scope="module")

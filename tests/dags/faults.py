@@ -8,9 +8,7 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -47,7 +45,6 @@ class Site:
     airflow: Any = None
     token: str = ""
     taken: list[str] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
 
     def executors(self) -> list[psutil.Process]:
         """Return the processes whose children run tasks."""
@@ -67,14 +64,16 @@ class Site:
         self.call(f"dags/{dag}", {"is_paused": not is_on}, "PATCH")
 
     def until(self, what: str, true: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-        end = time.monotonic() + seconds
+        end, failure = time.monotonic() + seconds, None
         while time.monotonic() < end:
-            with contextlib.suppress(OSError):
+            try:
                 if found := true():
                     return found
+            except OSError as error:  # of a server that starts, or of one that refuses: named at the end
+                failure = error
             assert self.dead() == []
             time.sleep(0.3)
-        return pytest.fail(f"not after {seconds:g} s: {what}; alerts: {self.world.upstream.posted}")
+        return pytest.fail(f"not after {seconds:g} s: {what}; alerts: {self.world.upstream.posted}; last error: {failure!r}")
 
     def ended(self, dag: str, run: str) -> str:
         def state() -> str | None:
@@ -111,8 +110,7 @@ class Site:
     def one_alert(self, fault: str, began: float) -> str:
         """Wait for the alert of a fault, then for nothing more; return it."""
         self.until(f"an alert of {fault}", self.new_alerts)
-        self.seconds[fault] = time.monotonic() - began
-        sys.stdout.write(f"\n{fault}: {self.seconds[fault]:.0f} s\n")
+        sys.stdout.write(f"\n{fault}: {time.monotonic() - began:.0f} s\n")
         time.sleep(QUIET)
         sent = self.new_alerts()
         assert len(sent) == 1, sent
@@ -145,10 +143,12 @@ class Site:
         """Set off a build that does not get further than its first model in Python, until the end."""
         self.wait_until_idle()
         self.world.hold.touch()
-        self.change_facts(line)
-        self.trigger("ingest__reference")
-        yield
-        self.world.hold.unlink()
+        try:
+            self.change_facts(line)
+            self.trigger("ingest__reference")
+            yield
+        finally:
+            self.world.hold.unlink()
 
     def supervisor(self, number: int, known: set[int]) -> psutil.Process | None:
         """Return the process that runs the newest build while its try of this number runs; the task is a child of it."""
@@ -168,28 +168,6 @@ def write_sources(world: Any) -> None:
         if name == MANY:
             lines = [f'    {one}: {{about: "Request {one}.", url: "https://example.org/{one}.json"}}' for one in REQUESTS]
             path.write_text(re.sub(r"^    entries: \{about.*$", "\n".join(lines), path.read_text(), flags=re.MULTILINE))
-
-
-@contextlib.contextmanager
-def small_disk(world: Any) -> Iterator[Path | None]:
-    """Put a data folder on a small disk of its own, where a user may mount one; yield the file that fills it.
-
-    The disk is not below pytest's own folders: those are moved and removed by other runs.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        disk = Path(folder) / "disk"
-        disk.mkdir()
-        call = ["mount", "-t", "tmpfs", "-o", "size=2600m", "tmpfs", str(disk)]
-        if subprocess.run(call, capture_output=True, check=False).returncode != 0:
-            yield None
-            return
-        Path(folder).chmod(0o755)
-        world.data = disk
-        world.environment["DATAMOAT_DATA"] = str(disk)
-        try:
-            yield disk / "filler"
-        finally:
-            subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 class Faults:

@@ -1,7 +1,8 @@
 """Every service of docker-compose.yml as a plain process, with Redis and PostgreSQL from Debian's packages.
 
 Commands, environment, ports, names and networks are those of the file; each service has a network namespace and a host name of its own,
-and sees the networks that the file gives it. Only the folders are put in place.
+and sees the networks that the file gives it. Replaced are the folders, the publishers and the webhook, which are on this machine, and
+waits, which are shorter (`HURRY`).
 """
 
 import contextlib
@@ -13,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,6 @@ from faults import HURRY, Site
 
 from datamoat.orchestration import notify
 
-RESTARTS = 40  # of a process, before a test fails
 WORKERS, ALL_QUEUES = ("worker1", "worker2"), "default,writer"
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
 GIVEN = {
@@ -50,20 +49,18 @@ class Stack(Site):
     compose: dict[str, Any] = field(default_factory=dict)
     net: Any = None
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    restarts: Counter[str] = field(default_factory=Counter)
+    may_end: set[str] = field(default_factory=set)  # what ends while something it needs is gone, until that is back
     more: dict[str, dict[str, str]] = field(default_factory=dict)  # environment by process, beside the file's
 
     def executors(self) -> list[Any]:
         return [psutil.Process(self.running[name].pid) for name in WORKERS]
 
     def dead(self) -> list[str]:
-        """Start what ended again, as Docker does by `restart: unless-stopped`; return the end of the log of what ends every time."""
-        for name in [name for name, process in self.running.items() if process.poll() is not None]:
-            self.restarts[name] += 1
+        """Start again what may end, as Docker does by `restart: unless-stopped`; return the end of the log of all else that ended."""
+        ended = [name for name, process in self.running.items() if process.poll() is not None]
+        for name in self.may_end.intersection(ended):
             self.start(name)
-        return [
-            f"{name}: {(self.folder / f'{name}.log').read_text()[-1500:]}" for name, n in self.restarts.items() if n > RESTARTS
-        ]
+        return [f"{name}: {(self.folder / f'{name}.log').read_text()[-1500:]}" for name in ended if name not in self.may_end]
 
     def data(self, name: str) -> str:
         """Return the folder that a process has as `/data`."""
@@ -110,9 +107,6 @@ class Stack(Site):
         return subprocess.run(
             self.net.inside(name, *words), env=environment, capture_output=True, text=True, check=False, timeout=90
         )
-
-    def get(self, path: str) -> Any:
-        return self.call(path)
 
     def stop(self) -> None:
         for sign in (signal.SIGTERM, signal.SIGKILL):

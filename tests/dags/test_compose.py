@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from alert_table import refreshed, rows
+from stack import VARIABLE
 
 from datamoat import settings
 from datamoat.errors import UsageError
@@ -20,7 +21,6 @@ from datamoat.orchestration import notify, schedule
 from datamoat.project import sources
 
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
-VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
 ONE_SHOT = {"migrate"}
 COMMANDS = {"api-server", "scheduler", "dag-processor", "triggerer", "celery worker"}
 OUR_OWN = {"watcher"}

@@ -18,7 +18,7 @@ import pytest
 
 pytest.importorskip("airflow")
 psutil = pytest.importorskip("psutil")  # Airflow brings it
-from faults import HURRY, Faults, Site, small_disk, write_sources  # noqa: E402
+from faults import HURRY, Faults, Site, write_sources  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
 
@@ -32,13 +32,6 @@ class Machine(Site):
     def executors(self) -> list[Any]:
         children = psutil.Process(self.process.pid).children()
         return [child for child in children if "scheduler" in " ".join(child.cmdline())]
-
-
-@pytest.fixture(scope="module")
-def room(world: Any) -> Iterator[Path | None]:
-    """Put the data folder on a small disk; return the file that fills it."""
-    with small_disk(world) as filler:
-        yield filler
 
 
 @pytest.fixture(scope="module")

@@ -27,10 +27,11 @@ from datamoat.publish.results import examine_audit
 from datamoat.publish.warehouse import publish_warehouse, rollback
 from datamoat.settings import Settings
 from datamoat.storage.examine import examine_warehouse
-from datamoat.storage.files import NO_LOCKS, _checksum, one_writer, sha256_of, write_json
+from datamoat.storage.files import FORMAT, NO_LOCKS, _checksum, one_writer, sha256_of, write_json
 from datamoat.storage.lake import path_of
 from datamoat.storage.snapshots import Snapshots, examine_snapshots
 from datamoat.storage.warehouse import (
+    SET_ASIDE,
     Published,
     logs_of,
     open_published,
@@ -631,7 +632,7 @@ def test_what_a_person_puts_into_the_folder_of_files_set_aside_stops_nothing(tre
         settings.published.with_name("datamoat.duckdb.wal").write_bytes(b"edits %d" % number)
         rollback(settings)
     assert aside.exists()
-    assert len(list(aside.parent.iterdir())) in {10, 11}
+    assert len(list(aside.parent.iterdir())) == SET_ASIDE + 1
 
 
 def state(path: Path, **values: Any) -> None:
@@ -644,7 +645,7 @@ MANIFESTS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "nested without end": ("is damaged", lambda path: put(path, b"[" * 100_000)),
     "a number as text": ("is damaged", lambda path: state(path, number="5")),
     "tables without hashes": ("is damaged", lambda path: state(path, tables={"lab_volume": {"n_rows": 2}})),
-    "of a later format": ("a later version of datamoat wrote", lambda path: state(path, format=2)),
+    "of a later format": ("a later version of datamoat wrote", lambda path: state(path, format=FORMAT + 1)),
     "of another build": ("states build", lambda path: state(path, build_id="20260101-0000aaaa")),
     "a pipe": ("is damaged", lambda path: (path.unlink(), os.mkfifo(path))),
 }
@@ -691,7 +692,7 @@ def test_an_older_build_under_the_names_of_the_published_one_is_named_and_the_pu
 
 def test_a_file_that_a_later_version_published_is_not_replaced(tree: Path, edit: Callable[[str, str, str], Path]) -> None:
     settings = make_everything(tree)
-    state(published(settings).path.with_suffix(".json"), format=2)
+    state(published(settings).path.with_suffix(".json"), format=FORMAT + 1)
     before = settings.published.read_bytes()
     edit("data/reference/facts.csv", "8.0", "9.0")
     for swap in (publish, rollback):

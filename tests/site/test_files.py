@@ -94,7 +94,7 @@ def test_every_number_that_a_picture_draws_is_in_the_table_behind_it(site: Site,
                 assert wrong == [], (page, end)
                 n_compared += n_numbers
                 for line in pictures.lines(svg):
-                    assert any(runs_in(line, column) for column in zip(*hours, strict=True)), (page, end, line[:3])
+                    assert any(pictures.runs_in(line, column) for column in zip(*hours, strict=True)), (page, end, line[:3])
                     n_edges += 1
     assert n_compared > 2000
     assert n_edges > 300
@@ -103,12 +103,6 @@ def test_every_number_that_a_picture_draws_is_in_the_table_behind_it(site: Site,
 def as_day(value: object) -> object:
     """Return a day of JSON as a day."""
     return date.fromisoformat(value) if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value) else value
-
-
-def runs_in(line: list[float], column: tuple[object, ...]) -> bool:
-    """Return whether the values follow each other in a column; a picture is exact to a thousandth of a pixel."""
-    values = [value if isinstance(value, int | float) else float("nan") for value in column]
-    return any(line == pytest.approx(values[at : at + len(line)], rel=1e-3) for at in range(len(values) - len(line) + 1))
 
 
 def test_every_link_leads_to_a_file_or_a_place_in_it(site: Site) -> None:
