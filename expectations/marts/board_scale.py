@@ -9,7 +9,7 @@ EXPECTATIONS = [
         or_equal=True,
         ignore_row_if="either_value_is_missing",
         severity="critical",
-        notes="A scale that ends before it begins would take no reading.",
+        notes="A scale that ends before it begins would take no capture.",
     ),
     gxe.ExpectColumnValuesToBeBetween(
         column="anchor_rating",

@@ -31,7 +31,7 @@ EXPECTATIONS = [
         column_A="captured_on",
         column_B="previous_on",
         severity="critical",
-        notes="A change is counted from an earlier reading.",
+        notes="A change is counted from an earlier capture.",
     ),
     gxe.ExpectColumnValuesToBeBetween(
         column="gap_n_days",

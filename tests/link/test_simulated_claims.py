@@ -106,7 +106,7 @@ def test_the_leader_owns_by_the_ownership_table_and_a_leader_of_unknown_company_
         ([("a", 2.1e9, "2020-12-31"), ("a", 4e8, "2025-12-31")], "cannot_tell"),
     ],
 )
-def test_users_of_platforms_that_state_none_are_not_nought(
+def test_users_of_platforms_that_state_none_are_not_zero(
     con: duckdb.DuckDBPyConnection, checkout: Path, stated: list[tuple[str, float, str]], given: str
 ) -> None:
     con.execute("insert into marts.board_status values ('b', 'video', '2026-05-01', 'ok', 'entry', 'kuaishou')")

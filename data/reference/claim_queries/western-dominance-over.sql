@@ -34,8 +34,8 @@ counted as (
         board_id,
         max(captured_on) filter (where captured_on >= date '2026-05-01') as last_in_may,
         min(captured_on) as first_on,
-        count(*) filter (where captured_on < date '2026-05-01') as n_readings_before,
-        count(*) filter (where captured_on >= date '2026-05-01') as n_readings_in_may,
+        count(*) filter (where captured_on < date '2026-05-01') as n_captures_before,
+        count(*) filter (where captured_on >= date '2026-05-01') as n_captures_in_may,
         count(*) filter (where captured_on >= date '2026-05-01' and is_american) as n_american_in_may,
         sum(least(stands_until, date '2026-05-01') - captured_on) filter (where captured_on < date '2026-05-01')
             as n_days_before,
@@ -50,17 +50,17 @@ select
     boards.board_id,
     coalesce(counted.last_in_may, date '2026-05-31') as captured_on,
     case
-        when coalesce(counted.n_readings_before, 0) = 0 or coalesce(counted.n_readings_in_may, 0) = 0 then 'no_data'
+        when coalesce(counted.n_captures_before, 0) = 0 or coalesce(counted.n_captures_in_may, 0) = 0 then 'no_data'
         when 2 * counted.n_american_days_before > counted.n_days_before and counted.n_american_in_may = 0 then 'true'
         else 'false'
     end as verdict,
     case
-        when coalesce(counted.n_readings_before, 0) = 0 or coalesce(counted.n_readings_in_may, 0) = 0
+        when coalesce(counted.n_captures_before, 0) = 0 or coalesce(counted.n_captures_in_may, 0) = 0
             then 'no leader is held before May 2026, or none in it'
         else 'an American company led for ' || counted.n_american_days_before || ' of ' || counted.n_days_before
-            || ' days from ' || counted.first_on || ' to April 2026 (' || counted.n_readings_before
+            || ' days from ' || counted.first_on || ' to April 2026 (' || counted.n_captures_before
             || ' captures, each valid until the next), and on ' || counted.n_american_in_may || ' of '
-            || counted.n_readings_in_may || ' captures in May'
+            || counted.n_captures_in_may || ' captures in May'
     end as evidence,
     null::double as gap_to_leader,
     null::boolean as gap_exceeds_interval

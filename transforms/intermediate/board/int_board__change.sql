@@ -6,7 +6,7 @@ grain: [board_id, entry_key, captured_on]
 nullable: [rating_change, n_votes_change, rank_change, cause, previous_entry_name]
 caveats:
   - Votes are withdrawn as well as added, so a large move need not mean new votes.
-  - The cause is empty where a rating moved and the reading gives no votes.
+  - The cause is empty where a rating moved and the capture gives no votes.
 ---*/
 
 with complete as (

@@ -128,7 +128,7 @@ absences as (
     group by runs.board_id, runs.model_id, runs.run_number
 ),
 
--- The public web route leaves retired entries unranked while the interface ranks them: where the next reading ranks
+-- The public web route leaves retired entries unranked while the interface ranks them: where the next capture ranks
 -- the entry again, nothing happened to it.
 real_absences as (
     select

@@ -31,12 +31,12 @@ grouped as (
         arg_min(anchor_key, captured_on) filter (where anchor_key is not null) as anchor_key,
         arg_max(anchor_name, captured_on) filter (where anchor_name is not null) as anchor_entry_name,
         arg_min(anchor_rating, captured_on) filter (where anchor_key is not null) as anchor_rating,
-        max(n_shared) filter (where detected_by not in ('continues', 'first_reading', 'cannot_be_tied'))
+        max(n_shared) filter (where detected_by not in ('continues', 'first_capture', 'cannot_be_tied'))
             as n_shared_at_start,
-        max(median_abs_move) filter (where detected_by not in ('continues', 'first_reading', 'cannot_be_tied'))
+        max(median_abs_move) filter (where detected_by not in ('continues', 'first_capture', 'cannot_be_tied'))
             as move_at_start,
         max(median_abs_move) filter (where detected_by = 'continues') as largest_move_within,
-        count(*) as n_readings
+        count(*) as n_captures
     from links
     group by board_id, scale_id, scale_number
 )
@@ -54,13 +54,13 @@ select
     detected_by,
     case detected_by
         when 'cannot_be_tied' then 'a few places each, with nothing to tie them to a later board; '
-        when 'first_reading' then 'first board that can be tied; '
+        when 'first_capture' then 'first board that can be tied; '
         when 'nothing_shared' then 'no entry shared with the board before; '
         when 'anchor_changed' then 'another entry holds the scale; '
         else ''
     end
     || coalesce(n_shared_at_start || ' shared entries moved by ' || round(move_at_start, 1) || ' points (median); ', '')
-    || n_readings || ' reading(s) on it'
+    || n_captures || ' capture(s) on it'
     || coalesce(', largest median move between neighbours ' || round(largest_move_within, 1) || ' points', '')
         as evidence
 from grouped

@@ -115,7 +115,7 @@ decided as (
         moves.median_abs_move,
         moves.median_half_interval,
         case
-            when anchored.previous_captured_on is null then 'first_reading'
+            when anchored.previous_captured_on is null then 'first_capture'
             when moves.n_shared = 0 then 'nothing_shared'
             when
                 anchored.anchor_key <> anchored.previous_anchor_key
