@@ -102,6 +102,10 @@ site: run site-engine  ## write the site: static pages, charts, data and the fil
 release: run  ## store this build as a dated, read-only bundle with checksums; commit data/releases.csv afterwards
 	@$(BIN)/datamoat export --release --record
 
+forecasts: run  ## issue the forecasts of each company's next model, once a day, in data/forecasts; commit the file: its commit dates it
+	@file=data/forecasts/$$(date -u +%F).csv; test ! -e $$file || { echo "$$file is issued already, and an issued forecast is never changed"; exit 1; }; \
+	$(BIN)/datamoat query data/forecasts/issued.sql --format csv > $$file.part && mv $$file.part $$file && echo "$$file: commit it"
+
 docs: run  ## regenerate the generated pages of docs/
 	@$(BIN)/datamoat docs
 
@@ -121,4 +125,4 @@ lock: pyproject.toml  ## resolve the pinned versions again
 clean:  ## delete what can be rebuilt (never the snapshots)
 	rm -rf data/lake data/warehouse data/exports .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup run test test-slow test-anywhere guards mutate test-celery test-spark bench-scale airflow check calibrate seeds report release docs diff bench lock clean test-site site-engine site
+.PHONY: help setup run test test-slow test-anywhere guards mutate test-celery test-spark bench-scale airflow check calibrate seeds report release forecasts docs diff bench lock clean test-site site-engine site

@@ -5,13 +5,16 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 
 import duckdb
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
+import scoringrules
 from scipy import stats
 
 from datamoat.release.bundle import make_release
@@ -349,3 +352,52 @@ def test_the_answer_for_programs_is_one_object_with_six_questions_a_choice(
     assert [row["question_id"] for row in newest] == ["owning", "amount", "short", "size", "prediction", "dose"]
     assert json.loads(json.dumps(found, default=str))["sentence"] == found["sentence"]
     assert con.sql("select as_of from meta.build").fetchall() == [(found["as_of"],)]
+
+
+@pytest.fixture(scope="module")
+def scorer(published: Settings) -> ModuleType:
+    return example_of(published, "score_forecasts")
+
+
+@pytest.fixture(scope="module")
+def issued(published: Settings) -> pd.DataFrame:
+    with open_published(published) as con:
+        return con.execute((published.content / "data" / "forecasts" / "issued.sql").read_text(encoding="utf-8")).df()
+
+
+def test_an_issued_forecast_is_scored_by_the_first_model_of_its_company_that_was_released_later(
+    con: duckdb.DuckDBPyConnection, scorer: ModuleType, issued: pd.DataFrame
+) -> None:
+    day = date(2026, 6, 1)
+    found = scorer.score(con, issued, day)
+    newest = con.sql("from marts.moat_entry where as_of_kind = 'newest'").pl()
+    later = newest.filter(pl.col("released_on") > day).sort("released_on", "rating", descending=[False, True])
+    first = {row["board_id"] + row["company_id"]: row for row in reversed(later.to_dicts())}
+    assert len(found) == 6 * sum(key in first for key in set(issued["board_id"] + issued["company_id"])) > 60
+    for row in found.to_dict("records"):
+        entry = first[row["board_id"] + row["company_id"]]
+        assert row["rating"] == entry["rating"]
+        score = -scoringrules.logs_t(entry["rating"], row["degrees_of_freedom"], row["forecast_mean"], row["forecast_scale"])
+        assert row["log_score"] == pytest.approx(float(score), abs=1e-9)
+        assert row["pit"] < 0.5 if entry["rating"] < row["forecast_mean"] else row["pit"] >= 0.5
+
+
+def test_no_forecast_is_scored_by_a_model_released_up_to_its_day_or_on_another_scale(
+    con: duckdb.DuckDBPyConnection, scorer: ModuleType, issued: pd.DataFrame
+) -> None:
+    last = con.sql("select max(released_on) from marts.moat_entry where as_of_kind = 'newest'").fetchall()[0][0]
+    assert len(scorer.score(con, issued, last)) == 0
+    assert len(scorer.score(con, issued.assign(scale_id=issued["scale_id"].str.replace("/1", "/0")), date(2026, 6, 1))) == 0
+
+
+def test_every_issued_forecast_has_a_spread_and_is_of_captures_before_its_day(published: Settings, issued: pd.DataFrame) -> None:
+    files = sorted((published.content / "data" / "forecasts").glob("*.csv"))
+    assert files
+    for path in files:
+        rows = pd.read_csv(path)
+        assert list(rows.columns) == list(issued.columns), path.name
+        assert not rows.duplicated(["board_id", "company_id", "forecast_model"]).any(), path.name
+        assert rows["captured_until"].max() < path.stem, path.name
+        assert rows.notna().all(axis=None), path.name
+        assert (rows["forecast_scale"] > 0).all(), path.name
+        assert rows["leads_probability"].between(0, 1).all(), path.name

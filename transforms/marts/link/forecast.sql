@@ -1,7 +1,7 @@
 /*---
 description: >
   Predictive distributions of ratings. Retrospective rows forecast each entry of the newest captures from models released before it; the others forecast the next entry of every company on each board,
-  from captures up to captured_until. They are frozen by the checksums of the release that first contains them.
+  from captures up to captured_until. A release freezes them by its checksum, and data/forecasts by its commit.
 grain: [board_id, entry_key, company_id, forecast_model]
 nullable: [model_id, rating, rating_se, pit, log_score, crps, leads_probability]
 rows: {min: 100}
