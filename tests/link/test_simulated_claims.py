@@ -14,7 +14,9 @@ TABLES = """
         board_id varchar, captured_on date, scale_id varchar, scenario_id varchar, company_id varchar, country varchar,
         best_rating double, best_rating_se double, best_entry_name varchar
     );
-    create table marts.platform_volume (platform_id varchar, platform_class varchar, is_in_totals boolean);
+    create table marts.platform_volume (
+        platform_id varchar, platform_class varchar, is_in_totals boolean, scenario_id varchar, basis varchar, month date
+    );
     create table marts.platform_observation (
         fact_id varchar, platform_id varchar, metric varchar, verification varchar, value double, period_end_on date
     );
@@ -40,7 +42,7 @@ def lead(con: duckdb.DuckDBPyConnection, day: str, company: str) -> None:
     con.execute("insert into marts.company_moat values ('b', ?, 's', 'baseline', ?, ?, 1000, 4, 'entry')", row)
 
 
-def test_a_leader_of_many_readings_in_few_days_did_not_lead_for_most_of_the_time(
+def test_a_leader_of_many_captures_in_few_days_did_not_lead_for_most_of_the_time(
     con: duckdb.DuckDBPyConnection, checkout: Path
 ) -> None:
     lead(con, "2025-06-01", "kuaishou")
@@ -110,7 +112,8 @@ def test_users_of_platforms_that_state_none_are_not_zero(
     con: duckdb.DuckDBPyConnection, checkout: Path, stated: list[tuple[str, float, str]], given: str
 ) -> None:
     con.execute("insert into marts.board_status values ('b', 'video', '2026-05-01', 'ok', 'entry', 'kuaishou')")
-    con.execute("insert into marts.platform_volume values ('a', 'short', true), ('b', 'short', true)")
+    for platform, basis in (("a", "measured"), ("b", "reported"), ("c", "prior_only")):  # nobody counted anything on c
+        con.execute("insert into marts.platform_volume values (?, 'short', true, 'baseline', ?, '2026-05-01')", [platform, basis])
     for number, (platform, value, day) in enumerate(stated):
         row = [f"F{number}", platform, value, day]
         con.execute("insert into marts.platform_observation values (?, ?, 'daily_active_users', 'confirmed', ?, ?)", row)
@@ -118,19 +121,17 @@ def test_users_of_platforms_that_state_none_are_not_zero(
 
 
 def test_shorts_and_reels_are_among_the_short_videos_of_a_day(con: duckdb.DuckDBPyConnection, checkout: Path) -> None:
-    con.execute("alter table marts.platform_volume add column month date")
-    con.execute("alter table marts.platform_volume add column scenario_id varchar")
     con.execute(
         "create table marts.platform_volume_draws (platform_id varchar, month date, draw integer, uploads_per_day double)"
     )
-    for platform, kind, is_in_totals, uploads in (
-        ("tiktok", "short", True, 1.2e9),
-        ("reels", "short", False, 0.9e9),
-        ("youtube", "long", True, 9e9),
+    for platform, kind, is_in_totals, basis, uploads in (
+        ("tiktok", "short", True, "measured", 1.2e9),
+        ("reels", "short", False, "reported", 0.9e9),
+        ("youtube", "long", True, "reported", 9e9),
+        ("guessed", "short", True, "prior_only", 9e9),
     ):
-        con.execute(
-            "insert into marts.platform_volume values (?, ?, ?, '2026-05-01', 'baseline')", [platform, kind, is_in_totals]
-        )
+        row = [platform, kind, is_in_totals, basis]
+        con.execute("insert into marts.platform_volume values (?, ?, ?, 'baseline', ?, '2026-05-01')", row)
         con.execute("insert into marts.platform_volume_draws values (?, '2026-05-01', 1, ?)", [platform, uploads])
     assert verdicts(con, checkout, "billions-of-videos-a-day") == ["true"]
     con.execute("update marts.platform_volume_draws set uploads_per_day = 0.7e9 where platform_id = 'reels'")
