@@ -13,7 +13,7 @@ from moat.volume.observations import read_priors
 from moat.volume.simulation import KINDS, calibrate, coverage, fit_data_set, simulate
 
 # Coverage of 90% intervals where the fit is not given that breaks exist; the standard error over data sets is about 0.02.
-# Sources that are biased twice as much as stated are covered too seldom: 86 % was asked for, and docs/method.md says what was reached.
+# Sources that are biased twice as much as stated are covered too seldom: 86 % was asked for, and docs/method.md gives what was reached.
 LEAST = {"undeclared_breaks": 0.80, "biased_sources": 0.84}
 REFERENCE = Path(__file__).parents[3] / "data" / "reference"
 PRIORS = read_priors(pl.read_csv(REFERENCE / "assumptions.csv").rename({"name": "assumption_name"}))
