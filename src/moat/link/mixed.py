@@ -12,17 +12,19 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
-from scipy.optimize import minimize
+from scipy.linalg.lapack import dpotrf, dtrtri
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Indices: TypeAlias = npt.NDArray[np.intp]
 
 LOWEST, HIGHEST = -2.0, 7.0  # bounds of the logarithm of a standard deviation, in points: 0.14 to 1,100
 START = (3.5, 3.5, 3.0)  # companies, models, residual
-MOST_STEPS = 25
-CONVERGED = 3e-4  # largest derivative of the restricted log likelihood by a logarithm of a standard deviation
+MOST_STEPS = 60
+MOST_HALVINGS = 20
+FARTHEST = (-0.999, 5.0)  # a step takes a standard deviation at most to a thousandth or to six times of itself
+CONVERGED = 3e-4  # largest derivative of the restricted log likelihood by the logarithm of a standard deviation
 RIDGE = 1e-6
+ROUNDING = 1e-8  # the restricted log likelihood is computed to this
 SAME_CURVATURE = 0.1  # a last step that shows less than this share of the average information is not trusted
 
 
@@ -86,8 +88,18 @@ class Groups:
 
     @cached_property
     def in_spread(self) -> Floats:
-        """Whether each entry is in each group of residuals, shape (n_spreads, n_entries)."""
-        return np.asarray(np.arange(self.n_spreads)[:, None] == self.spread, dtype=np.float64)
+        """Whether each sorted entry is in each group of residuals, shape (n_entries, n_spreads)."""
+        return np.asarray(self.spread[self.order, None] == np.arange(self.n_spreads), dtype=np.float64)
+
+    @cached_property
+    def variance(self) -> Floats:
+        """Square of the known standard error of each sorted entry."""
+        return np.asarray(self.se[self.order] ** 2)
+
+    @cached_property
+    def is_of_company(self) -> npt.NDArray[np.bool_]:
+        """Whether each sorted entry is of the company of each model, shape (n_models, n_entries)."""
+        return np.asarray(self.company_of[:, None] == self.company_of.take(self.model_of))
 
     def per_model(self, sorted_values: Floats) -> Floats:
         """Sum sorted rows by model."""
@@ -118,8 +130,7 @@ class Covariance:
     @cached_property
     def precision(self) -> Floats:
         """Inverse of the residual variance of each sorted entry."""
-        groups = self.groups
-        return 1 / (self.variances[2:][groups.spread[groups.order]] + groups.se[groups.order] ** 2)
+        return np.asarray(1 / (self.groups.in_spread @ self.variances[2:] + self.groups.variance))
 
     @cached_property
     def _steps(self) -> tuple[Floats, Floats, Floats, Floats]:
@@ -130,21 +141,16 @@ class Covariance:
         by_company = self.groups.per_company(within)
         return inflation, within, by_company, self.variances[0] / (1 + self.variances[0] * by_company)
 
-    @cached_property
-    def ones(self) -> Floats:
-        """Sorted rows of the inverse without companies, summed over the model of each."""
-        return self.precision / self._steps[0][self.groups.model_of]
-
-    @property
-    def sorted_inverse(self) -> Floats:
-        """V^-1 in sorted order, shape (n_entries, n_entries)."""
-        groups, (inflation, _, _, shrinkage) = self.groups, self._steps
-        company = groups.company_of[groups.model_of]
-        out = np.where(company[:, None] == company, np.outer(-self.ones * shrinkage[company], self.ones), 0.0)
-        shared = np.outer(-self.precision * (self.variances[1] / inflation)[groups.model_of], self.precision)
-        out += np.where(groups.model_of[:, None] == groups.model_of, shared, 0.0)
-        out[np.diag_indices_from(out)] += self.precision
-        return np.asarray(out)
+    def sorted_inverse(self) -> tuple[Floats, Floats]:
+        """Return V^-1 of sorted entries, shape (n_entries, n_entries), and its sums by model, shape (n_models, n_entries)."""
+        groups, (inflation, within, _, shrinkage) = self.groups, self._steps
+        ones = self.precision / inflation.take(groups.model_of)
+        models = np.outer(-within * shrinkage.take(groups.company_of), ones) * groups.is_of_company
+        models[groups.model_of, np.arange(len(ones))] += ones
+        shared = self.variances[1] * models + (self.variances[0] * groups.per_company(models)).take(groups.company_of, axis=0)
+        full = -self.precision[:, None] * shared.take(groups.model_of, axis=0)
+        full[np.diag_indices_from(full)] += self.precision
+        return full, models
 
     @cached_property
     def log_determinant(self) -> float:
@@ -155,41 +161,55 @@ class Covariance:
 
     def solve(self, z: Floats) -> Floats:
         """Return V^-1 z for z of shape (n_entries, k), in the order of the entries."""
+        return np.asarray(self.solve_sorted(z.take(self.groups.order, axis=0))[0].take(self.groups.place, axis=0))
+
+    def solve_sorted(self, z: Floats) -> tuple[Floats, Floats]:
+        """Return V^-1 z and its sums by model for sorted z of shape (n_entries, k)."""
         groups = self.groups
-        inflation, _, _, shrinkage = self._steps
-        weighted = self.precision[:, None] * z.take(groups.order, axis=0)
+        inflation, precision, _, shrinkage = self._steps
+        weighted = self.precision[:, None] * z
         within = groups.per_model(weighted) / inflation[:, None]
-        companies = shrinkage[:, None] * groups.per_company(within)
+        companies = (shrinkage[:, None] * groups.per_company(within)).take(groups.company_of, axis=0)
         # A model's share of the company is its own sum of precisions over the inflation: one row a model serves both steps.
-        shared = self.variances[1] * within + companies.take(groups.company_of, axis=0) / inflation[:, None]
+        shared = self.variances[1] * within + companies / inflation[:, None]
         weighted -= self.precision[:, None] * shared.take(groups.model_of, axis=0)
-        return np.asarray(weighted.take(groups.place, axis=0))
-
-    def quadratics(self, a: Floats) -> Floats:
-        """Return a' V_k a for every component k and every column of `a`, shape (n_components, k); a is in entry order."""
-        models = self.groups.per_model(a.take(self.groups.order, axis=0))
-        companies = self.groups.per_company(models)
-        return np.vstack([(companies**2).sum(axis=0), (models**2).sum(axis=0), self.groups.in_spread @ a**2])
-
-    def times_components(self, a: Floats) -> Floats:
-        """Return V_k a for every component k, shape (n_entries, n_components), for `a` of shape (n_entries,)."""
-        groups = self.groups
-        models = groups.per_model(a.take(groups.order))
-        companies = groups.per_company(models).take(groups.company_of)
-        shared = np.column_stack([companies, models]).take(groups.model_of, axis=0).take(groups.place, axis=0)
-        return np.hstack([shared, groups.in_spread.T * a[:, None]])
+        return weighted, within - precision[:, None] * companies
 
     @cached_property
     def traces(self) -> Floats:
         """Traces of V^-1 V_k for every component k."""
         groups = self.groups
         inflation, within, by_company, shrinkage = self._steps
-        companies = (by_company / (1 + self.variances[0] * by_company)).sum()
-        models = (within - within**2 * shrinkage[groups.company_of]).sum()
-        diagonal = self.precision - self.precision**2 * (self.variances[1] / inflation)[groups.model_of]
-        diagonal -= self.ones**2 * shrinkage[groups.company_of][groups.model_of]
-        residual = np.bincount(groups.spread[groups.order], weights=diagonal, minlength=groups.n_spreads)
-        return np.asarray(np.r_[companies, models, residual])
+        of_company = shrinkage.take(groups.company_of)
+        lost = ((self.variances[1] + of_company / inflation) / inflation).take(groups.model_of)  # of a squared precision
+        residual = (self.precision - self.precision**2 * lost) @ groups.in_spread
+        return np.asarray([by_company @ shrinkage / self.variances[0], within.sum() - within**2 @ of_company, *residual])
+
+
+def sums_of_known(groups: Groups, z: Floats, variances: Floats, known: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Return W' V^-1 W and the sums of V^-1 W by company, where W is Z and a column of ones, for several sets of entries.
+
+    An entry that is not known has no precision.
+
+    Args:
+        groups: Who shares what among all entries; companies numbered without gaps.
+        z: Columns, shape (n_entries, k).
+        variances: Of companies, models and each group of residuals, shape (n_sets, n_components).
+        known: Whether each set has each entry, shape (n_sets, n_entries).
+
+    Returns:
+        Products, shape (n_sets, k + 1, k + 1), and sums, shape (n_sets, n_companies, k + 1).
+    """
+    order, of_company, of_model = groups.order, variances[:, 0, None, None], variances[:, 1, None, None]
+    w = np.column_stack([z, np.ones(len(z))])[order]
+    precision = known[:, order] / (variances[:, 2 + groups.spread[order]] + groups.se[order] ** 2)
+    weighted = precision[:, :, None] * w
+    by_model = np.add.reduceat(weighted, groups.model_cuts, axis=1)
+    within = by_model / (1 + of_model * by_model[:, :, -1:])
+    by_company = np.add.reduceat(within, groups.company_cuts, axis=1)
+    sums = by_company / (1 + of_company * by_company[:, :, -1:])
+    products = w.T @ weighted - of_model * (by_model.mT @ within) - of_company * (by_company.mT @ sums)
+    return products, sums
 
 
 @dataclass(frozen=True)
@@ -207,69 +227,93 @@ class Projection:
     y: Floats
 
     @cached_property
-    def _solved(self) -> tuple[Floats, Floats, Floats]:
-        both = self.v.solve(np.column_stack([self.x, self.y]))
-        factor, failed = dpotrf(self.x.T @ both[:, :-1])  # LAPACK itself: a fit makes thousands of these small factors
+    def _solved(self) -> tuple[Floats, Floats]:
+        """V^-1 [X y] of sorted entries and its sums by model."""
+        return self.v.solve_sorted(self._sorted)
+
+    @cached_property
+    def _sorted(self) -> Floats:
+        """[X y] of sorted entries."""
+        return np.column_stack([self.x, self.y]).take(self.v.groups.order, axis=0)
+
+    @cached_property
+    def _factor(self) -> Floats:
+        """Upper triangular F, where F' F = [X y]' V^-1 [X y]: the square of its last number is y' P y."""
+        factor, failed = dpotrf(self._sorted.T @ self._solved[0])  # LAPACK itself: a fit makes thousands of small factors
         if failed:
             raise np.linalg.LinAlgError("the design is not of full rank: leave out columns that depend on others")
-        return both[:, :-1], both[:, -1], factor
+        return np.asarray(factor)
 
-    def _inverse_times(self, right: Floats) -> Floats:
-        """Return (X' V^-1 X)^-1 times a matrix or vector."""
-        return np.asarray(dpotrs(self._solved[2], right)[0])
+    @cached_property
+    def _turn(self) -> Floats:
+        """What turns [X y] into [X root, y - X beta], where root root' = (X' V^-1 X)^-1."""
+        turn = dtrtri(self._factor)[0]
+        turn[:, -1] *= self._factor[-1, -1]
+        return np.asarray(turn)
+
+    @cached_property
+    def _turned(self) -> tuple[Floats, Floats, Floats]:
+        """[V^-1 X root, P y] of sorted entries, by model and by company."""
+        models = self._solved[1] @ self._turn
+        return self._solved[0] @ self._turn, models, self.v.groups.per_company(models)
 
     @property
     def solved_x(self) -> Floats:
         """V^-1 X."""
-        return self._solved[0]
+        return np.asarray(self._solved[0][:, :-1].take(self.v.groups.place, axis=0))
 
     @cached_property
     def cov(self) -> Floats:
         """Covariance of the coefficients, (X' V^-1 X)^-1."""
-        return self._inverse_times(np.eye(self.x.shape[1]))
+        root = self._turn[:-1, :-1]
+        return np.asarray(root @ root.T)
 
-    @cached_property
+    @property
     def beta(self) -> Floats:
         """Coefficients."""
-        return self._inverse_times(self.x.T @ self._solved[1])
+        return np.asarray(-self._turn[:-1, -1])
 
-    @cached_property
+    @property
     def py(self) -> Floats:
         """P y, where P = V^-1 - V^-1 X (X' V^-1 X)^-1 X' V^-1."""
-        return np.asarray(self._solved[1] - self.solved_x @ self.beta)
+        return np.asarray(self._turned[0][:, -1].take(self.v.groups.place))
 
     def p(self, a: Floats) -> Floats:
         """Return P a for columns of shape (n_entries, k)."""
-        solved = self.v.solve(a)
-        return np.asarray(solved - self.solved_x @ self._inverse_times(self.x.T @ solved))
+        return np.asarray(self.v.solve(a) - self.solved_x @ (self.cov @ (self.solved_x.T @ a)))
 
     @cached_property
     def criterion(self) -> float:
         """Minus the restricted log likelihood, up to a constant."""
-        log_det_x = 2 * np.log(np.abs(np.diag(self._solved[2]))).sum()
-        return float(0.5 * (self.v.log_determinant + log_det_x + self.y @ self.py))
+        diagonal = np.diag(self._factor)
+        return float(0.5 * (self.v.log_determinant + diagonal[-1] ** 2) + np.log(diagonal[:-1]).sum())
 
     @cached_property
     def gradient(self) -> Floats:
-        """Return the derivatives of the covariance with respect to the logarithm of each standard deviation."""
-        root = dtrtri(self._solved[2])[0]  # root root' = cov
-        parts = self.v.quadratics(np.column_stack([self.solved_x @ root, self.py]))
-        return np.asarray(self.v.variances * (self.v.traces - parts.sum(axis=1)))
+        """Return the derivatives of the criterion with respect to the logarithm of each standard deviation."""
+        entries, models, companies = self._turned
+        residual = np.einsum("ij,ij->i", entries, entries) @ self.v.groups.in_spread
+        parts = np.array([np.vdot(companies, companies), np.vdot(models, models), *residual])
+        return np.asarray(self.v.variances * (self.v.traces - parts))
 
     @cached_property
     def average_information(self) -> Floats:
         """Average of observed and expected information on the logarithms of the standard deviations (Gilmour and others 1995)."""
-        moved = self.v.times_components(self.py)
-        return np.asarray(2 * np.outer(self.v.variances, self.v.variances) * (moved.T @ self.p(moved)))
+        groups, (entries, models, companies) = self.v.groups, self._turned
+        shared = np.column_stack([companies[:, -1].take(groups.company_of), models[:, -1]]).take(groups.model_of, axis=0)
+        moved = np.hstack([shared, groups.in_spread * entries[:, -1:]])  # V_k P y for every component k
+        along = entries[:, :-1].T @ moved
+        information = moved.T @ self.v.solve_sorted(moved)[0] - along.T @ along
+        return np.asarray(2 * self.v.variances * self.v.variances[:, None] * information)
 
     @cached_property
     def information(self) -> Floats:
         """Expected information on the variances, half the traces of P V_j P V_k."""
-        groups = self.v.groups
-        solved = self.solved_x[groups.order]
-        full = self.v.sorted_inverse - solved @ self._inverse_times(solved.T)
-        spread = groups.in_spread[:, groups.order].T
-        by_model = groups.per_model(full)
+        groups, spread = self.v.groups, self.v.groups.in_spread
+        full, by_model = self.v.sorted_inverse()
+        turned = self._turned[0][:, :-1]
+        full -= turned @ turned.T
+        by_model -= self._turned[1][:, :-1] @ turned.T
         by_company = groups.per_company(by_model)
         k = 2 + groups.n_spreads
         out = np.zeros((k, k))
@@ -282,8 +326,13 @@ class Projection:
 
     def degrees_of_freedom(self, contrast: Floats) -> float:
         """Return Satterthwaite's degrees of freedom of a contrast of the coefficients, shape (n_columns,)."""
-        column = (self.solved_x @ (self.cov @ contrast))[:, None]
-        slope = self.v.quadratics(column)[:, 0]
+        along = np.r_[self.cov @ contrast, 0.0]
+        models = self._solved[1] @ along
+        slope = np.r_[
+            (self.v.groups.per_company(models) ** 2).sum(),
+            (models**2).sum(),
+            (self._solved[0] @ along) ** 2 @ self.v.groups.in_spread,
+        ]
         is_free = self.v.log_sd > LOWEST + 0.01
         variance = float(contrast @ self.cov @ contrast)
         # On one board a model has one entry: two components are then one, and the pseudo-inverse shares them.
@@ -293,6 +342,9 @@ class Projection:
 
 def reml(groups: Groups, x: Floats, y: Floats, start: Floats | None = None) -> Projection:
     """Fit the standard deviations by restricted maximum likelihood and return the fit.
+
+    Newton's steps are of the standard deviations themselves, in shares of each: one that goes to zero gets there in one step,
+    where steps of its logarithm or its square would creep or overshoot. A step that makes the ratings less likely is halved.
 
     Args:
         groups: Who shares a company, a model and a residual spread.
@@ -304,20 +356,26 @@ def reml(groups: Groups, x: Floats, y: Floats, start: Floats | None = None) -> P
     at = Projection(Covariance(groups, log_sd), x, y)
     moved = turned = np.zeros_like(log_sd)
     for _ in range(MOST_STEPS):
-        is_free = ~((at.v.log_sd <= LOWEST) & (at.gradient > 0) | (at.v.log_sd >= HIGHEST) & (at.gradient < 0))
-        if np.abs(at.gradient[is_free]).max(initial=0.0) < CONVERGED:
-            return at
-        curvature = _with_secant(at.average_information, moved, turned)[np.ix_(is_free, is_free)] + RIDGE * np.eye(
-            int(is_free.sum())
-        )
-        step = np.zeros_like(at.v.log_sd)
-        step[is_free] = np.clip(-np.linalg.solve(curvature, at.gradient[is_free]), -1.0, 1.0)
-        after = Projection(Covariance(groups, np.clip(at.v.log_sd + step, LOWEST, HIGHEST)), x, y)
-        if after.criterion > at.criterion + CONVERGED:
+        slope = at.gradient
+        is_free = ~((at.v.log_sd <= LOWEST) & (slope > 0) | (at.v.log_sd >= HIGHEST) & (slope < 0))
+        # Close to zero the slope by the logarithm is flat everywhere: there the slope by the variance counts.
+        if np.abs(is_free * slope / np.minimum(at.v.variances, 1.0)).max() < CONVERGED:
             break
-        moved, turned = after.v.log_sd - at.v.log_sd, after.gradient - at.gradient
+        # The slope by a logarithm is a part of the curvature by the standard deviation. Where it is negative, the part of it taken
+        # is positive and small, so that a standard deviation about which the ratings say little yet does not run away.
+        curvature = _with_secant(at.average_information, moved, turned) * (is_free & is_free[:, None])
+        curvature[np.diag_indices_from(curvature)] += np.where(is_free, np.maximum(slope, -slope / FARTHEST[1]) + RIDGE, 1.0)
+        shares = -np.linalg.solve(curvature, slope * is_free)
+        for halvings in range(MOST_HALVINGS):
+            to = at.v.log_sd + np.log1p(np.clip(shares / 2**halvings, *FARTHEST))
+            after = Projection(Covariance(groups, np.clip(to, LOWEST, HIGHEST)), x, y)
+            if after.criterion <= at.criterion + ROUNDING:
+                break
+        else:
+            break
+        moved, turned = after.v.log_sd - at.v.log_sd, after.gradient - slope
         at = after
-    return _minimised(groups, x, y, at.v.log_sd)
+    return at
 
 
 def _with_secant(curvature: Floats, moved: Floats, turned: Floats) -> Floats:
@@ -326,15 +384,3 @@ def _with_secant(curvature: Floats, moved: Floats, turned: Floats) -> Floats:
         return curvature
     along = curvature @ moved
     return np.asarray(curvature - np.outer(along, along) / (moved @ along) + np.outer(turned, turned) / (moved @ turned))
-
-
-def _minimised(groups: Groups, x: Floats, y: Floats, start: Floats) -> Projection:
-    """Fit by a bounded quasi-Newton search, for the few fits on which Newton's steps overshoot."""
-
-    def objective(log_sd: Floats) -> tuple[float, Floats]:
-        at = Projection(Covariance(groups, log_sd), x, y)
-        return at.criterion, at.gradient
-
-    bounds = [(LOWEST, HIGHEST)] * len(start)
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12, "gtol": 1e-5})
-    return Projection(Covariance(groups, np.asarray(found.x)), x, y)

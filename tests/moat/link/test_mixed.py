@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from fields import PUBLISHED, made_field, real_field
+from scipy.optimize import minimize
 from statsmodels.regression.mixed_linear_model import MixedLM
 
 from moat.link.field import Field
-from moat.link.mixed import Covariance, Floats, Groups, Projection, reml
+from moat.link.mixed import HIGHEST, LOWEST, Covariance, Floats, Groups, Projection, reml, sums_of_known
 
 AT = np.array([3.1, 3.2, 2.9, 2.5, 3.3, 2.7])
 
@@ -51,6 +52,39 @@ def test_the_gradient_is_the_numeric_derivative_of_the_restricted_likelihood() -
     numeric = [(criterion(AT + step) - criterion(AT - step)) / 2e-5 for step in 1e-5 * np.eye(len(AT))]
     at = Projection(Covariance(field.groups, AT), field.base, field.rating)
     np.testing.assert_allclose(at.gradient, numeric, rtol=1e-5, atol=1e-5)
+
+
+def test_sums_over_known_entries_are_those_of_full_matrices() -> None:
+    field = made_field(3)
+    n, z = len(field.rating), np.column_stack([field.base, field.rating])
+    known = field.day < np.quantile(field.day, [0.4, 1.0])[:, None]
+    variances = np.exp(2 * np.stack([AT, AT + 0.2]))
+    products, sums = sums_of_known(field.groups, z, variances, known)
+    w = np.column_stack([z, np.ones(n)])
+    for i, chosen in enumerate(known):
+        inverse = np.linalg.inv(dense(field.groups, variances[i])[0][np.ix_(chosen, chosen)])
+        np.testing.assert_allclose(products[i], w[chosen].T @ inverse @ w[chosen], rtol=1e-8, atol=1e-9)
+        of_company = np.eye(len(sums[i]))[field.groups.company[chosen]]
+        np.testing.assert_allclose(sums[i], of_company.T @ inverse @ w[chosen], rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(20, 32))
+def test_a_bounded_search_by_a_library_finds_no_more_likely_standard_deviations(seed: int) -> None:
+    whole = made_field(seed)
+    field = whole.only(np.isin(np.arange(len(whole.rating)), np.random.default_rng(seed).permutation(len(whole.rating))[:90]))
+    x = field.base
+
+    def objective(log_sd: Floats) -> tuple[float, Floats]:
+        at = Projection(Covariance(field.groups, log_sd), x, field.rating)
+        return at.criterion, at.gradient
+
+    fit = reml(field.groups, x, field.rating)
+    bounds = [(LOWEST, HIGHEST)] * len(fit.v.log_sd)
+    start = np.full(len(bounds), 3.0)
+    searched = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12, "gtol": 1e-6})
+    assert fit.criterion <= searched.fun + 1e-4
+    again = reml(field.groups, x, field.rating, np.full(len(bounds), LOWEST + 0.1))
+    assert again.criterion <= searched.fun + 1e-4
 
 
 def compare_with_statsmodels(field: Field) -> None:
