@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import permutations
+from itertools import combinations, permutations
 from math import comb, factorial
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 from scipy.optimize import brentq, minimize_scalar
 
@@ -16,7 +15,6 @@ from moat.link.mixed import Floats, Groups, Indices, Projection, reml
 MOST_ORDERS = 10_000  # up to so many orders of companies are all tried
 MOST_SUBSETS = 5_000_000  # up to so many also, where p is near its limit
 LIMIT, NEAR = 0.05, 0.015
-CHUNK = 100_000
 SAME = 1e-9  # two statistics that differ by less are the same but for rounding
 STATIC = 1e-10
 NEGLIGIBLE = 40.0  # a draw whose likelihood is exp(-40) of the best one does not matter
@@ -141,17 +139,19 @@ class _Draws:
     def at(cls, fit: Projection, base: Floats, tested: Drawn) -> Self:
         """Return the coefficients at the covariance of a fit."""
         controlled = Projection(fit.v, base, fit.y)
-        left = np.tensordot(tested.basis.T @ controlled.p(tested.basis), tested.values, 1)
-        gram = np.einsum("rmk,rml->mkl", tested.values, left)
-        score = np.tensordot(tested.basis.T @ controlled.py, tested.values, 1)
+        within, score = tested.basis.T @ controlled.p(tested.basis), tested.basis.T @ controlled.py
+        values = np.moveaxis(tested.values, 2, 0)
+        gram = np.einsum("krm,lrm->mkl", values, within @ values)
         size = np.sqrt(np.maximum(np.einsum("mkk->mk", gram), STATIC))
-        are_one = np.linalg.det(gram / (size[:, :, None] * size[:, None, :])) < APART
+        share = np.linalg.det(gram / (size[:, :, None] * size[:, None, :]))
+        are_one = share < APART
         if are_one.all():
             raise np.linalg.LinAlgError("no draw separates the tested regressors: test one of them")
         gram[are_one] = np.eye(gram.shape[1])
         covariances = np.linalg.inv(gram)
-        drawn = np.einsum("mkl,ml->mk", covariances, score)
-        log_mass = 0.5 * (np.einsum("mk,mk->m", drawn, score) - np.linalg.slogdet(gram)[1])
+        scores = (score @ values).T
+        drawn = np.einsum("mkl,ml->mk", covariances, scores)
+        log_mass = 0.5 * (np.einsum("mk,mk->m", drawn, scores) - np.log(np.where(are_one, 1.0, share))) - np.log(size).sum(axis=1)
         return cls(drawn[:, -1], covariances[:, -1, -1], np.where(are_one, -np.inf, log_mass))
 
     @cached_property
@@ -235,23 +235,17 @@ def _combined_df(complete: float, within: float, between: float, n_draws: int) -
 
 
 @lru_cache(maxsize=64)
-def _label_orders(n: int, k: int, n_random: int, seed: int) -> Indices:
-    """Return random subsets of k of the indices 0 to n - 1, shape (n_random, k)."""
-    first = np.arange(n) < k
-    drawn = np.random.default_rng([seed, n, k]).permuted(np.tile(first, (n_random, 1)), axis=1)
-    return np.nonzero(drawn)[1].reshape(n_random, k)
+def _label_orders(n: int, k: int, n_random: int, seed: int) -> Floats:
+    """Return random subsets of k of n companies, 1 for members and 0 for others, shape (n_random, n)."""
+    first = (np.arange(n) < k).astype(np.float64)
+    return np.random.default_rng([seed, n, k]).permuted(np.tile(first, (n_random, 1)), axis=1)
 
 
-@lru_cache(maxsize=8)
-def _subsets(n: int, k: int) -> npt.NDArray[np.uint8]:
-    """Return every subset of k of the indices 0 to n - 1, shape (n_subsets, k)."""
-    rows = np.arange(n - k + 1, dtype=np.uint8)[:, None]
-    for size in range(2, k + 1):
-        counts = n - k + size - 1 - rows[:, -1].astype(np.intp)
-        starts = np.repeat(np.cumsum(counts) - counts, counts)
-        added = np.repeat(rows[:, -1].astype(np.intp) + 1, counts) + np.arange(counts.sum()) - starts
-        rows = np.hstack([np.repeat(rows, counts, axis=0), added[:, None].astype(np.uint8)])
-    return rows
+@lru_cache(maxsize=64)
+def _subsets(n: int, k: int) -> Floats:
+    """Return every subset of k of n companies, 1 for its members and 0 for others, shape (n_subsets, n)."""
+    members = np.array(list(combinations(range(n), k)), dtype=np.intp).reshape(comb(n, k), k)
+    return np.asarray((members[:, :, None] == np.arange(n)).any(axis=1), dtype=np.float64)
 
 
 @lru_cache(maxsize=64)
@@ -281,17 +275,13 @@ def permute_labels(null: Projection, labels: Floats, n_random: int, seed: int) -
     score, spread = features.T @ null.py, features.T @ null.p(features)
     n, k = len(labels), int(labels.sum())
     n_orders = comb(n, k)
-    observed = _subset_statistic(np.flatnonzero(labels)[None], score, spread)[0]
+    observed = _statistic(labels[None], score, spread)[0]
     if n_orders > MOST_ORDERS:
         orders = _label_orders(n, k, n_random, seed)
-        p = (int((_subset_statistic(orders, score, spread) >= observed - SAME).sum()) + 1) / (n_random + 1)
+        p = (int((_statistic(orders, score, spread) >= observed - SAME).sum()) + 1) / (n_random + 1)
         if abs(p - LIMIT) > NEAR or n_orders > MOST_SUBSETS:
             return Permuted(p, max(1 / n_orders, 1 / (n_random + 1)), n_random)
-    subsets, statistics = _subsets(n, k), np.empty(n_orders)
-    for start in range(0, n_orders, CHUNK):
-        chosen = subsets[start : start + CHUNK].astype(np.intp)
-        statistics[start : start + CHUNK] = _subset_statistic(chosen, score, spread)
-    return _of_every_order(statistics, observed)
+    return _of_every_order(_statistic_of_every_subset(k, score, spread), observed)
 
 
 def permute_paths(null: Projection, member: Indices, paths: Floats, n_random: int, seed: int) -> Permuted:
@@ -328,19 +318,25 @@ def _of_every_order(statistics: Floats, observed: float) -> Permuted:
 def _statistic(rows: Floats, score: Floats, spread: Floats) -> Floats:
     """Return the absolute score of each order over its standard deviation."""
     variance = np.einsum("ij,ij->i", rows @ spread, rows)
-    return np.asarray(np.abs(rows @ score) / np.sqrt(np.maximum(variance, STATIC)))
+    return _standardised(rows @ score, variance)
 
 
-def _subset_statistic(chosen: Indices, score: Floats, spread: Floats) -> Floats:
-    """Return the same for subsets of companies, shape (n_subsets, k): sums over pairs cost a third of a matrix product."""
-    members = list(np.ascontiguousarray(chosen.T))
-    total, variance, pairs = np.zeros(len(chosen)), np.zeros(len(chosen)), 2 * spread.ravel()
-    for i, one in enumerate(members):
-        total += score[one]
-        variance += np.diag(spread)[one]
-        for other in members[i + 1 :]:
-            variance += pairs[one * len(score) + other]
-    return np.asarray(np.abs(total) / np.sqrt(np.maximum(variance, STATIC)))
+def _statistic_of_every_subset(k: int, score: Floats, spread: Floats) -> Floats:
+    """Return the same for every subset of k companies: subsets of one half of the companies beside subsets of the other."""
+    n, half, found = len(score), len(score) // 2, []
+    for of_first in range(max(0, k - n + half), min(k, half) + 1):
+        one, other = _subsets(half, of_first), _subsets(n - half, k - of_first)
+        total = np.add.outer(one @ score[:half], other @ score[half:])
+        variance = 2 * (one @ spread[:half, half:]) @ other.T
+        variance += np.einsum("ij,ij->i", one @ spread[:half, :half], one)[:, None]
+        variance += np.einsum("ij,ij->i", other @ spread[half:, half:], other)
+        found.append(_standardised(total, variance).ravel())
+    return np.concatenate(found)
+
+
+def _standardised(score: Floats, variance: Floats) -> Floats:
+    """Return absolute scores over their standard deviations."""
+    return np.asarray(np.abs(score) / np.sqrt(np.maximum(variance, STATIC)))
 
 
 def sign_flips(totals: Floats, n_random: int, rng: np.random.Generator) -> Permuted:

@@ -144,7 +144,8 @@ class Field:
     def drawn(self, *values: Floats) -> Drawn:
         """Return owners' values at release, less their mean, each of shape (n_owners, n_months, n_draws); zero for other companies."""
         owner, month, has = self._cells
-        return Drawn(has, np.stack([value[owner, month] - self.drawn_centre(value) for value in values], axis=2))
+        centred = np.stack([value[owner, month] - self.drawn_centre(value) for value in values])
+        return Drawn(has, np.moveaxis(centred, 0, 2))  # the draws of a regressor lie side by side in memory
 
     def paths(self, values: Floats) -> Floats:
         """Return the value of every owner on the day of every entry, a mean over draws, minus their mean; shape (n, n_members)."""
