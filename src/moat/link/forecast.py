@@ -1,6 +1,7 @@
 """Predictive distributions of ratings in the order of release, and their scores."""
 
 from dataclasses import dataclass, replace
+from dataclasses import field as attribute
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy import stats
 
 from moat.link.effects import independent
 from moat.link.field import Field, Flags
-from moat.link.mixed import Covariance, Floats, Groups, Indices, Projection, reml
+from moat.link.mixed import Floats, Groups, Indices, reml, sums_of_known
 
 PREDICTORS = ("date", "owning", "volume", "size", "size_and_volume", "company")
 FEWEST_ENTRIES = 60  # entries known before the first forecast
@@ -25,11 +26,13 @@ class Predicted:
         mean: Centres, in points.
         scale: Scales, in points, the rating's own standard error included.
         df: Degrees of freedom: companies known at the time, less one.
+        fits: Logarithms of the standard deviations fitted on some days, by day.
     """
 
     mean: Floats
     scale: Floats
     df: Floats
+    fits: dict[float, Floats] = attribute(default_factory=dict)
 
     def log_score(self, rating: Floats) -> Floats:
         """Return the logarithm of the predictive density at the rating; more is better."""
@@ -73,24 +76,44 @@ def _design(field: Field, extra: Floats) -> Floats:
     return np.hstack([levels, levels * (field.day - field.day.mean())[:, None], field.controls, extra])
 
 
-def walk(predictor: str, field: Field) -> Predicted:
-    """Predict each entry from those of models released before its day."""
+def walk(predictor: str, field: Field, like: Predicted | None = None) -> Predicted:
+    """Predict each entry from those of models released before its day.
+
+    Args:
+        predictor: What the forecast knows.
+        field: The entries.
+        like: Forecasts of nearly the same entries: the fits start from their standard deviations.
+    """
     x = _design(field, columns(predictor, field))
-    found = Predicted(*np.full((3, len(x)), np.nan))
-    n_fitted, log_sd = 0, None
+    n_boards = field.groups.n_spreads
+    starts = {day: log_sd for day, log_sd in like.fits.items() if len(log_sd) == n_boards + 2} if like else {}
+    fits: dict[float, Floats] = {}
+    days: list[float] = []
+    log_sds: list[Floats] = []
+    kept: list[Flags] = []
+    predicted = np.full(len(x), -1)
+    n_fitted = 0
     for day in np.unique(field.day):
-        known, new = field.day < day, field.day == day
-        if known.sum() < FEWEST_ENTRIES:
+        known = field.day < day
+        counts = np.bincount(field.groups.spread[known], minlength=n_boards)
+        new = (field.day == day) & (counts[field.groups.spread] >= FEWEST_OF_BOARD)
+        if known.sum() < FEWEST_ENTRIES or not new.any():
             continue
-        counts = np.bincount(field.groups.spread[known], minlength=field.groups.n_spreads)
-        new &= counts[field.groups.spread] >= FEWEST_OF_BOARD
-        if not new.any():
-            continue
-        if log_sd is None or known.sum() >= GROWTH * n_fitted:
-            log_sd, n_fitted = _fitted(field, x, known, log_sd), int(known.sum())
-        at = _predict(
-            field, x, known, (x[new], field.groups.spread[new], field.groups.company[new], field.se[new]), log_sd, predictor
-        )
+        # Columns that are no combinations of others on some entries are none on more entries.
+        kept.append(kept[-1] if kept and kept[-1].all() else _is_independent(x[known]))
+        if known.sum() >= GROWTH * n_fitted:
+            before = [first for first in starts if first <= day]
+            start = starts[max(before)] if before else next(reversed(fits.values()), None)
+            fits[day] = _fitted(field, x[:, kept[-1]], known, start)
+            n_fitted = int(known.sum())
+        predicted[new] = len(days)
+        days.append(day)
+        log_sds.append(fits[max(fits)])
+    mean, scale, df = np.full((3, len(x)), np.nan)
+    found = Predicted(mean, scale, df, fits)
+    if days:
+        new, known = np.flatnonzero(predicted >= 0), field.day < np.array(days)[:, None]
+        at = _predict(field, x, known, np.array(kept), np.array(log_sds), new, predicted[new], predictor)
         found.mean[new], found.scale[new], found.df[new] = at.mean, at.scale, at.df
     return found
 
@@ -107,54 +130,57 @@ def ahead(predictor: str, field: Field, entries: Field) -> Predicted:
     both = replace(field, **joined)
     x = _design(both, columns(predictor, both))
     known = np.arange(len(x)) < len(field.rating)
-    new = ~known
-    log_sd = _fitted(both, x, known, None)
-    parts = (x[new], both.groups.spread[new], both.groups.company[new], both.se[new])
-    return _predict(both, x, known, parts, log_sd, predictor)
+    kept = _is_independent(x[known])
+    log_sd = _fitted(both, x[:, kept], known, None)
+    new = np.flatnonzero(~known)
+    return _predict(both, x, known[None], kept[None], log_sd[None], new, np.zeros_like(new), predictor)
 
 
-def _part(groups: Groups, chosen: Flags) -> Groups:
-    """Return some entries of the groups, their companies and models numbered as before."""
-    return Groups(groups.company[chosen], groups.model[chosen], groups.spread[chosen], groups.se[chosen])
+def _is_independent(x: Floats) -> Flags:
+    """Return whether each column is no combination of columns before it."""
+    return np.isin(np.arange(x.shape[1]), independent(x))
 
 
 def _fitted(field: Field, x: Floats, known: Flags, start: Floats | None) -> Floats:
     """Return the logarithms of the standard deviations from what is known; a board without entries keeps the start."""
-    part = x[known]
-    found = reml(
-        _padded(_part(field.groups, known), field.groups.n_spreads), part[:, independent(part)], field.rating[known], start
-    )
-    return found.v.log_sd
-
-
-def _padded(groups: Groups, n_spreads: int) -> Groups:
-    """Return the groups with as many residual spreads as all boards have."""
-    padded = Groups(groups.company, groups.model, groups.spread, groups.se)
-    padded.__dict__["n_spreads"] = n_spreads
-    return padded
+    groups = field.groups
+    part = Groups(groups.company[known], groups.model[known], groups.spread[known], groups.se[known])
+    part.__dict__["n_spreads"] = groups.n_spreads  # of all boards
+    return reml(part, x[known], field.rating[known], start).v.log_sd
 
 
 def _predict(
-    field: Field, x: Floats, known: Flags, new: tuple[Floats, Indices, Indices, Floats], log_sd: Floats, predictor: str
+    field: Field, x: Floats, known: Flags, kept: Flags, log_sd: Floats, new: Indices, day: Indices, predictor: str
 ) -> Predicted:
-    """Return predictive distributions of new entries given the known ones."""
-    part = x[known]
-    kept = independent(part)
-    groups = _padded(_part(field.groups, known), field.groups.n_spreads)
-    at = Projection(Covariance(groups, log_sd), part[:, kept], field.rating[known])
-    rows, spread, company, se = new
-    rows = rows[:, kept]
-    mean = rows @ at.beta
-    variances = at.v.variances
-    variance = variances[0] + variances[1] + variances[2:][spread] + se**2
+    """Return predictive distributions of new entries given those known on their day, all days at once.
+
+    Args:
+        field: All entries.
+        x: Design, shape (n_entries, n_columns).
+        known: Whether each entry is known on each day, shape (n_days, n_entries).
+        kept: Which columns the known entries can tell apart, shape (n_days, n_columns).
+        log_sd: Logarithms of standard deviations on each day.
+        new: The entries to predict, shape (n_new,).
+        day: The day of each.
+        predictor: What the forecast knows.
+    """
+    k, groups, variances = x.shape[1], field.groups, np.exp(2 * log_sd)
+    gram, sums = sums_of_known(groups, np.column_stack([x, field.rating]), variances, known)
+    information = np.where(kept[:, :, None] & kept[:, None, :], gram[:, :k, :k], np.eye(k))
+    cov = np.linalg.inv(information)
+    beta = np.einsum("dij,dj->di", cov, gram[:, :k, k] * kept)
+    of_company, of_model = variances[day, 0], variances[day, 1]
+    rows = x[new]
+    mean = np.einsum("ij,ij->i", rows, beta[day])
+    variance = of_company + of_model + variances[day, 2 + groups.spread[new]] + groups.se[new] ** 2
     if predictor == "company":
-        shared = variances[0] * (groups.company[:, None] == company[None, :]).astype(np.float64)
-        solved = at.v.solve(shared)
-        mean = mean + shared.T @ at.py
-        rows = rows - solved.T @ at.x
-        variance = variance - (shared * solved).sum(axis=0)
-    scale = np.sqrt(variance + np.einsum("ij,jk,ik->i", rows, at.cov, rows))
-    return Predicted(mean, scale, np.full(len(mean), len(np.unique(groups.company)) - 1.0))
+        shared = of_company[:, None] * sums[day, groups.company[new]]
+        mean += shared[:, k] - np.einsum("ij,ij->i", shared[:, :k], beta[day])
+        variance -= of_company * shared[:, -1]
+        rows = rows - shared[:, :k]
+    rows = rows * kept[day]
+    scale = np.sqrt(variance + np.einsum("ij,ijk,ik->i", rows, cov[day], rows))
+    return Predicted(mean, scale, (sums[:, :, -1] > 0).sum(axis=1)[day] - 1.0)
 
 
 def gain_interval(gains: Floats, company: Indices, seed: int, n_boot: int = 2_000) -> tuple[float, float, float]:

@@ -7,7 +7,8 @@ import pytest
 from fields import made_field, ratings
 from scipy import stats
 
-from moat.link.forecast import Predicted, ahead, gain_interval, walk
+from moat.link.effects import independent
+from moat.link.forecast import Predicted, ahead, columns, gain_interval, walk
 from moat.link.mixed import Covariance, Projection
 
 
@@ -50,6 +51,43 @@ def test_the_company_effect_is_the_best_linear_prediction_of_full_matrices() -> 
     shared = fit.v.variances[0] * (field.company[:, None] == coming.company[None, :])
     mean = x[n:] @ fit.beta + shared.T @ np.linalg.solve(v, field.rating - x[:n] @ fit.beta)
     np.testing.assert_allclose(found.mean, mean, atol=0.05)
+
+
+@pytest.mark.parametrize("predictor", ["size_and_volume", "company"])
+def test_the_last_day_of_a_walk_is_forecast_from_all_that_is_known(predictor: str) -> None:
+    field = made_field(4, n_companies=30)
+    last = field.day == field.day.max()
+    found = walk(predictor, field)
+    moved = replace(field, rating=field.rating + 100.0 * last)  # ratings of the day itself say nothing
+    np.testing.assert_array_equal(walk(predictor, moved).mean[last], found.mean[last])
+    extra = columns(predictor, field)
+    levels = np.eye(4)[field.groups.spread]
+    x = np.hstack([levels, levels * (field.day - field.day.mean())[:, None], field.controls, extra])
+    x = x[:, independent(x[~last])]
+    variances = np.exp(2 * list(found.fits.values())[-1])
+    groups = field.groups
+    company = (groups.company[:, None] == groups.company).astype(float)
+    model = (groups.model[:, None] == groups.model) * company
+    v = variances[0] * company + variances[1] * model + np.diag(variances[2:][groups.spread] + groups.se**2)
+    inverse = np.linalg.inv(v[np.ix_(~last, ~last)])
+    cov = np.linalg.inv(x[~last].T @ inverse @ x[~last])
+    beta = cov @ x[~last].T @ inverse @ field.rating[~last]
+    shared = v[np.ix_(~last, last)] if predictor == "company" else np.zeros(((~last).sum(), last.sum()))
+    weights = inverse @ shared
+    rows = x[last] - weights.T @ x[~last]
+    np.testing.assert_allclose(found.mean[last], rows @ beta + weights.T @ field.rating[~last], rtol=1e-8)
+    expected = np.diag(v)[last] - (shared * weights).sum(axis=0) + np.einsum("ij,jk,ik->i", rows, cov, rows)
+    np.testing.assert_allclose(found.scale[last] ** 2, expected, rtol=1e-6)
+    assert set(found.df[last]) == {len(np.unique(groups.company[~last])) - 1}
+
+
+def test_forecasts_do_not_depend_on_where_the_fits_start() -> None:
+    field = made_field(5, n_companies=30)
+    found = walk("owning", field)
+    again = walk("owning", field, replace(found, fits={day: log_sd + 0.5 for day, log_sd in found.fits.items()}))
+    seen = np.isfinite(found.mean)
+    np.testing.assert_allclose(again.mean[seen], found.mean[seen], atol=0.1)
+    np.testing.assert_allclose(again.scale[seen], found.scale[seen], rtol=1e-2)
 
 
 def test_scores_are_those_of_the_density_of_t_and_of_an_integral() -> None:

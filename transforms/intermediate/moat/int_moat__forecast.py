@@ -111,23 +111,23 @@ def predict(kind: str, entries: pl.DataFrame, field: Field, context: Context, se
         rows["int_moat__predicted_perturbed"].append({"perturbation": name, "verdict": verdict(again)[0]} | estimate_of(again))
     if kind != "quarter" or word != "cannot_tell":
         rows["int_moat__predicted_perturbed"] += [
-            walked_again(change.name, change.changed(), field, logs, seed)
+            walked_again(change.name, change.changed(), field, walked, seed)
             for change in perturbations(field, context)
             if "prediction" in change.questions
         ]
     return rows
 
 
-def walked_again(name: str, changed: Field, field: Field, logs: dict[str, Floats], seed: int) -> dict[str, Any]:
+def walked_again(name: str, changed: Field, field: Field, walked: dict[str, Predicted], seed: int) -> dict[str, Any]:
     """Return the row of a perturbation that changes what the forecasts are made from: hours alone, which only some read, or more."""
     is_same = all(values is changed.by_entry[part] for part, values in field.by_entry.items())
     again = ("volume", "size_and_volume") if is_same else ("date", "volume", "size", "size_and_volume")
-    walked = {predictor: forecast.walk(predictor, changed) for predictor in again}
-    scored: Flags = np.isfinite(sum(found.mean for found in walked.values()))
+    known = walked | {predictor: forecast.walk(predictor, changed, walked[predictor]) for predictor in again}
+    scored: Flags = np.isfinite(sum(known[predictor].mean for predictor in again))
     if scored.sum() < forecast.FEWEST_ENTRIES or not (scored & changed.is_owner).any():
         return {"perturbation": name, "verdict": "cannot_tell"} | dict.fromkeys(ESTIMATE)
-    known = logs | {predictor: found.log_score(changed.rating) for predictor, found in walked.items()}
-    evidence, _ = gain(changed, known, scored, seed)
+    logs = {predictor: known[predictor].log_score(changed.rating) for predictor in ("date", "volume", "size", "size_and_volume")}
+    evidence, _ = gain(changed, logs, scored, seed)
     return {"perturbation": name, "verdict": verdict(evidence)[0]} | estimate_of(evidence)
 
 
