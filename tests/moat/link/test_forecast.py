@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fields import made_field, ratings
+from fields import PUBLISHED, made_field, ratings, real_field
 from scipy import stats
 
 from moat.link.effects import independent
@@ -32,6 +32,19 @@ def test_forecasts_are_calibrated_where_the_model_is_true() -> None:
     ])  # fmt: skip
     assert np.mean((pits > 0.05) & (pits < 0.95)) == pytest.approx(0.9, abs=0.03)
     assert np.mean(pits) == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="nothing is published")
+@pytest.mark.parametrize("predictor", ["date", "company"])
+def test_forecasts_of_simulated_ratings_of_the_published_entries_are_calibrated(predictor: str) -> None:
+    field = real_field(n_draws=5)
+    pits = []
+    for seed in range(40):
+        simulated = replace(field, rating=ratings(field, np.random.default_rng(seed)))
+        pits.append(walk(predictor, simulated).pit(simulated.rating))
+    found = np.concatenate(pits)
+    found = found[np.isfinite(found)]
+    assert np.mean((found > 0.05) & (found < 0.95)) == pytest.approx(0.9, abs=0.02)
 
 
 def test_the_company_effect_is_the_best_linear_prediction_of_full_matrices() -> None:
