@@ -26,7 +26,7 @@ from datamoat.build import meta_tables
 from datamoat.build.cache import CachedResult, cache_key, folder_of
 from datamoat.build.inputs import LEFT_OUT_AFTER, constants_of, fingerprint, input_hashes, make_raw_tables, newest_date
 from datamoat.build.lineage import lineage
-from datamoat.build.polars_models import SecondProcess, run_polars
+from datamoat.build.polars_models import Workers, run_polars
 from datamoat.build.record import BUILD_FILE, Build, read_build
 from datamoat.errors import DatamoatError, ModelFailedError
 from datamoat.ingest.land import land_all
@@ -40,6 +40,8 @@ from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, one_lander, part_of, put_in_place, sha256_of, write_whole
 from datamoat.storage.lake import JsonCache, columns_of, content_of, identifier, lake_connection, path_of, quoted, view
 from datamoat.storage.pointer import pull_published
+
+N_WORKERS = 2  # at once, where there are two threads; each takes up to half a gigabyte
 
 
 def build_models(settings: Settings, project: Project, as_of: date | None = None) -> Build:
@@ -72,7 +74,7 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
     facts = read_reference(settings.reference)
     with (
         lake_connection(settings) as con,
-        SecondProcess(settings.lake, is_wanted=settings.threads > 1) as second,
+        Workers(settings.lake, n=N_WORKERS if settings.threads > 1 else 0) as workers,
     ):
         for schema in ("raw", "meta", *LAYERS):
             con.execute(f"create schema {schema}")
@@ -94,10 +96,10 @@ def build_models(settings: Settings, project: Project, as_of: date | None = None
         contents = JsonCache(settings.lake / "cache" / "contents.json")
         for n, model in enumerate(project.models, start=1):
             name = f"{model.layer}.{model.name}"
-            _start_ahead(settings, project.models[n:], constants, hashes, second)
+            _start_ahead(settings, project.models[n - 1 :], constants, hashes, workers)
             with step("model", model=name, n=n, of=len(project.models)) as logged, _failures_named(settings, model):
                 began = time.perf_counter()
-                is_cached = _run(con, settings, project, model, constants, hashes, recorded, cached, second)
+                is_cached = _run(con, settings, project, model, constants, hashes, recorded, cached, workers)
                 seconds = round(time.perf_counter() - began, 3)
                 for table in model.tables:
                     tables[table.id] = _measure(con, settings.lake, table, seconds, hashes[table.id], contents)
@@ -174,7 +176,7 @@ def _run(
     hashes: dict[str, str],
     recorded: dict[str, dict[str, str]],
     taken_from: dict[str, dict[str, str]],
-    second: SecondProcess,
+    workers: Workers,
 ) -> bool:
     """Run one model, or take its cached result, and let its tables' names stand for the files. Return whether it was cached."""
     lake = settings.lake
@@ -191,7 +193,7 @@ def _run(
         paths = {table.name: cached.file(table.name) if cached else path_of(lake, table.id) for table in model.tables}
         if model.is_sql:
             _copy_ordered(con, paths[model.name], model.tables[0], f"({model.text})")
-        elif not second.has_made(model):
+        elif not (model.is_cached and workers.has_made(model, taken, paths)):
             run_polars(lake, model, taken, paths)
         stated = {name: sha256_of(path) for name, path in paths.items()}
         if cached:
@@ -209,15 +211,15 @@ def _run(
 
 
 def _start_ahead(
-    settings: Settings, later: tuple[Model, ...], constants: dict[str, Any], hashes: dict[str, str], second: SecondProcess
+    settings: Settings, models: tuple[Model, ...], constants: dict[str, Any], hashes: dict[str, str], workers: Workers
 ) -> None:
-    """Let the second process compute an expensive model whose tables are there and whose result is not: the one whose turn is last."""
-    for model in reversed(later):
-        if model.is_cached and not model.is_sql and hashes.keys() >= set(model.reads) and second.may_start(model):
+    """Let free processes compute expensive models whose tables are there and whose results are not: those whose turn is last first."""
+    for model in reversed(models):
+        if model.is_cached and not model.is_sql and hashes.keys() >= set(model.reads) and workers.may_start(model):
             taken = _taken(model, constants)
             cached = CachedResult(folder_of(settings.lake, model, cache_key(model, taken, hashes)))
             if not cached.hashes()[0]:
-                second.start(model, taken, {table.name: cached.file(table.name) for table in model.tables})
+                workers.start(model, taken, {table.name: cached.file(table.name) for table in model.tables})
 
 
 def _recorded(lake: Path) -> dict[str, dict[str, str]]:

@@ -22,7 +22,9 @@ from datamoat.publish.contracts import SHOWN_ROWS, as_json, cache_key, compared_
 from datamoat.publish.gx_worker import Worker
 from datamoat.publish.results import AUDIT_FILE, Audit, Result, write_audit
 from datamoat.settings import Settings
-from datamoat.storage.lake import JsonCache, lake_connection, path_of, view
+from datamoat.storage.lake import JsonCache, lake_connection, path_of, quoted, view
+
+KEYS_IN_MEMORY = "64MB"  # of a table, while it is checked that they are unique; the rest spills, which is as fast
 
 
 def audit_build(settings: Settings, project: Project, worker: Worker | None = None) -> Audit:
@@ -50,6 +52,7 @@ def audit_build(settings: Settings, project: Project, worker: Worker | None = No
     ]
     with ThreadPoolExecutor(1) as beside, lake_connection(settings) as con:
         validated = beside.submit(worker.validate, jobs)  # in its own process, while contracts and checks run in this one
+        con.execute(f"set operator_memory_limit = {quoted(KEYS_IN_MEMORY)}")
         for schema in ("meta", *LAYERS):
             con.execute(f"create schema {schema}")
         for name in build.meta:
