@@ -15,7 +15,7 @@ from datamoat.scenarios.rebuild import leading_to
 from datamoat.settings import Settings
 from datamoat.storage.lake import path_of
 
-TABLE = "intermediate.int_platform__flow_quantiles"
+TABLE = "intermediate.int_platform__volume_quantiles"
 DROPPED, PLATFORM = "F0464", "bilibili"
 MONTH = date(2026, 5, 1)
 

@@ -5,7 +5,7 @@ its labs may reach, plus licensed video where on record, plus the public web, al
 filtering, times the filters' retention rate.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from math import fsum
 from typing import Any, NamedTuple
@@ -27,7 +27,11 @@ TABLES = {
     "int_company__importance": ("company_id", "measure", "input_id"),
     "int_volume__assumption_draws": ("assumption_name", "scope", "draw"),
 }
-QUANTITIES = ("videos_per_day", "hours_per_day", "stock_videos", "stock_hours")
+COLUMNS = {
+    "videos_per_day": "uploads_per_day", "hours_per_day": "upload_hours_per_day", "stock_videos": "stock_videos",
+    "stock_hours": "stock_hours",
+}  # fmt: skip
+QUANTITIES = tuple(COLUMNS)
 OWN = (*(f"first_party_{name}" for name in QUANTITIES), "available_first_party_hours", "usable_first_party_hours")
 OWN_SHORT = ("first_party_short_videos_per_day", "first_party_short_hours_per_day", "first_party_short_stock_hours")
 OTHERS = (
@@ -81,7 +85,9 @@ COMPARED = ("first_party_hours_per_day", "first_party_stock_hours", "available_h
 PER_DAY, PUBLIC = "upload_hours_per_day", "stock_hours"  # measures inside the fit
 INFORMED_BY = {"users": "users_monthly", "rate": "uploads_per_day", "duration": "duration_new"}  # what would inform a process
 DROPPED = "without"
-SCENARIOS = ("official_only", "wide", "with_prior_only_platforms", "baseline")  # the one with draws to keep comes last
+SCENARIOS = {  # and whose draws of platforms each takes; the one with draws to keep comes last
+    "official_only": "official_only", "wide": "wide", "with_prior_only_platforms": "baseline", "baseline": "baseline",
+}  # fmt: skip
 PAIR = {"company_a": pl.String, "company_b": pl.String, "month": pl.Date, "measure": pl.String, "p_a_greater": pl.Float64}
 SMALL = 5e-4  # shares below are summed up
 Arrays = dict[str, Floats | None]
@@ -129,6 +135,7 @@ class Company(NamedTuple):
 
 def model(
     int_platform__draws: pl.LazyFrame,
+    int_platform__wide_draws: pl.LazyFrame,
     int_company__platform_access: pl.LazyFrame,
     int_company__other_access: pl.LazyFrame,
     int_company__disclosed_pool: pl.LazyFrame,
@@ -137,7 +144,7 @@ def model(
     int_platform__evidence: pl.LazyFrame,
     stg_reference__assumptions: pl.LazyFrame,
     settings: dict[str, Any],
-) -> dict[str, pl.DataFrame]:
+) -> dict[str, pl.DataFrame | Iterator[pl.DataFrame]]:
     """Sum the platforms of each company in every scenario, and show which inputs its interval comes from."""
     table = stg_reference__assumptions.sort("assumption_id").collect()
     named = dict(zip(table["assumption_id"], table["name"], strict=True))
@@ -145,22 +152,19 @@ def model(
     since, n_draws = settings["company_draws_from"], settings["n_draws"]
     access = int_company__platform_access.filter(pl.col("month") >= since).sort("company_id", "platform_id", "month").collect()
     others = int_company__other_access.sort("company_id", "access_kind").collect()
-    drawn = int_platform__draws.filter(pl.col("month") >= since).sort("scenario_id", "platform_id", "month").collect()
-    months = drawn["month"].unique().sort().to_list()
-    by_scenario = {
-        scenario: {str(key): _arrays(mine, months) for (key,), mine in whole.group_by("platform_id", maintain_order=True)}
-        for (scenario,), whole in drawn.group_by("scenario_id", maintain_order=True)
-    }
-    del drawn  # the lists are a tenth of a gigabyte, and are arrays by now
+    drawn = pl.concat([int_platform__draws, int_platform__wide_draws]).filter(pl.col("month") >= since)
+    months = drawn.select(pl.col("month").unique().sort()).collect()["month"].to_list()
     pools = int_company__disclosed_pool.sort("company_id", "valid_from").collect()
     companies = _companies(access, others, pools, months, named)
     is_official = (pl.col("scenario_id") == "official_only") & (pl.col("n_observations") > 0)
     official = set(int_platform__evidence.filter(is_official).select(pl.col("platform_id").unique()).collect().to_series())
-    draws: list[pl.DataFrame] = []
     quantiles: list[pl.DataFrame] = []
-    published: dict[str, Arrays] = {}
-    for scenario in SCENARIOS:
-        platforms = by_scenario["baseline" if scenario == "with_prior_only_platforms" else scenario]
+    baseline: dict[str, Arrays] = {}
+    platforms: Platforms = {}
+    taken = ""
+    for scenario, fitted in SCENARIOS.items():
+        if fitted != taken:
+            taken, platforms = fitted, _platforms(drawn.filter(pl.col("scenario_id") == fitted), months)
         given = read_assumptions(table, seed=settings["seed"], n_draws=n_draws, widen=factor if scenario == "wide" else 1.0)
         without: tuple[Arrays, dict[str, pl.Series]] | None = None
         for name, company in companies.items():
@@ -179,13 +183,15 @@ def model(
                 "company_id": [name] * len(months), "month": months, "scenario_id": [scenario] * len(months), **columns,
             }))  # fmt: skip
             if scenario == "baseline":
-                draws.append(long_draws({"company_id": [name] * len(months), "month": months}, found, n_draws, pl.Float64))
-                published[name] = {measure: found[measure] for measure in COMPARED}
+                baseline[name] = found
     loadings = int_platform__loading.collect()
     return {
-        "int_company__volume_draws": pl.concat(draws),
+        "int_company__volume_draws": (
+            long_draws({"company_id": [name] * len(months), "month": months}, found, n_draws, pl.Float64)
+            for name, found in baseline.items()
+        ),
         "int_company__volume_quantiles": pl.concat(quantiles),
-        "int_company__pair": _pairs(published, months),
+        "int_company__pair": _pairs(baseline, months),
         "int_company__importance": _importance(companies, platforms, months, given, loadings, int_platform__gain.collect()),
         "int_volume__assumption_draws": _assumption_draws(companies, given, n_draws),
     }
@@ -221,14 +227,17 @@ def _companies(
     }  # fmt: skip
 
 
+def _platforms(drawn: pl.LazyFrame, months: list[date]) -> Platforms:
+    """Return the arrays of every platform, with the lists they come from gone when they are there."""
+    names = [f"{column}_draws" for column in COLUMNS.values()]
+    ordered = drawn.select("platform_id", "month", *names).sort("platform_id", "month").collect()
+    return {str(key): _arrays(mine, months) for (key,), mine in ordered.group_by("platform_id", maintain_order=True)}
+
+
 def _arrays(mine: pl.DataFrame, months: list[date]) -> dict[str, Floats]:
     """Return uploads and hours of one platform over all months, zero before its launch, each of shape (M, n)."""
     first = months.index(mine["month"][0])
-    columns = {
-        "videos_per_day": "uploads_per_day", "hours_per_day": "upload_hours_per_day", "stock_videos": "stock_videos",
-        "stock_hours": "stock_hours",
-    }  # fmt: skip
-    found = {name: stacked(mine, f"{column}_draws") for name, column in columns.items()}
+    found = {name: stacked(mine, f"{column}_draws") for name, column in COLUMNS.items()}
     return {name: np.vstack([np.zeros((first, values.shape[1])), values]) if first else values for name, values in found.items()}
 
 
@@ -307,17 +316,17 @@ def _known(values: Floats, months: Bools) -> Floats | None:
     return np.where(months[:, None], values, np.nan) if months.any() else None
 
 
-def _pairs(published: dict[str, Arrays], months: list[date]) -> pl.DataFrame:
+def _pairs(baseline: dict[str, Arrays], months: list[date]) -> pl.DataFrame:
     """Return for pairs with at least one platform owner how often the first is larger, at quarter ends and the last month."""
     shown = [i for i, month in enumerate(months) if month.month % 3 == 0 or i == len(months) - 1]
-    owners = {name for name, found in published.items() if found["first_party_stock_hours"] is not None}
+    owners = {name for name, found in baseline.items() if found["first_party_stock_hours"] is not None}
     at_shown = {
-        name: {measure: None if values is None else values[shown] for measure, values in found.items()}
-        for name, found in published.items()
+        name: {measure: None if (values := found[measure]) is None else values[shown] for measure in COMPARED}
+        for name, found in baseline.items()
     }  # fmt: skip
     parts = []
-    for a in sorted(published):
-        for b in sorted(published):
+    for a in sorted(baseline):
+        for b in sorted(baseline):
             if a >= b or not {a, b} & owners:
                 continue
             for measure in COMPARED:

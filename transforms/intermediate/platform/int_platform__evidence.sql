@@ -12,6 +12,12 @@ with months as (
         platform_id,
         month
     from intermediate.int_platform__flow_quantiles
+    union all
+    select
+        scenario_id,
+        platform_id,
+        month
+    from intermediate.int_platform__wide_quantiles
 ),
 
 -- Parts rest on the statistics of their platform too, and a platform on those of its classes of length.

@@ -1,34 +1,22 @@
-"""The fit of all platforms to all usable observations: draws of uploads and hours, and what each estimate rests on."""
+"""The fit of all platforms to all usable observations: draws of uploads and hours, and what each estimate rests on.
 
+The scenario `wide` is a model of its own.
+"""
+
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from moat.uncertainty.assumptions import quantile_columns
-from moat.uncertainty.quantiles import Split
-from moat.uncertainty.seeds import Floats, stratified_normals
+from moat.uncertainty.seeds import Floats
 from moat.volume.attribution import Attribution, log_sum_gradient
-from moat.volume.conditioning import Model
 from moat.volume.draws import Draws
-from moat.volume.hyperparameters import Fit, fit, fit_like
-from moat.volume.observations import build_rows, read_platforms, read_priors, read_statements
+from moat.volume.hyperparameters import Fit, fit
 from moat.volume.processes import Row
-from moat.volume.totals import Volumes, part_volumes, volumes
-from moat.volume.uploads import (
-    DURATION,
-    Platform,
-    assumption_of,
-    build_loss,
-    build_series,
-    month_index,
-    month_start,
-    parts_of,
-    theta_sds,
-    widened,
-    widened_rows,
-)
+from moat.volume.scenarios import Record, drawn_tables, read_record
+from moat.volume.uploads import assumption_of, month_start, parts_of
 
 GRAIN = ("scenario_id", "platform_id", "month")
 CACHE = True
@@ -59,88 +47,32 @@ def model(
     stg_reference__platform_events: pl.LazyFrame,
     settings: dict[str, Any],
     as_of: date,
-) -> dict[str, pl.DataFrame]:
-    """Fit the baseline, then the scenarios that need a fit of their own, and take everything apart once."""
-    known = int_volume__priors.collect()
-    priors = read_priors(known)
-    ids = dict(zip(known["assumption_name"], known["assumption_id"], strict=True))
-    named = {assumption: name for name, assumption in ids.items()}
-    last = month_index(as_of)
-    series = (
-        stg_reference__volume_series.filter(pl.col("is_modelled"))
-        .join(stg_reference__platforms, on="platform_id")
-        .sort("platform_id")
-        .collect()
-    )
-    events = stg_reference__platform_events.sort("event_id").collect()
-    platforms, parts = read_platforms(series, events, last)
-    used = int_platform__observation_use.filter(pl.col("is_used") & pl.col("log_value").is_not_null()).sort("fact_id").collect()
-    rows = build_rows(platforms, last, read_statements(used))
-    official = set(used.filter(pl.col("source_kind").is_in(OFFICIAL))["fact_id"])
-    shares = {
-        row["platform_id"]: (row["parent_platform_id"], *(priors[named[row[key]]] for key in ("share_assumption_id", "duration_assumption_id")))
-        for row in series.iter_rows(named=True) if row["share_assumption_id"] is not None
-    }  # fmt: skip
-
-    def built(of: dict[str, Split], with_rows: list[Row]) -> Model:
-        return Model([build_series(item, last, of) for item in platforms.values()], with_rows, build_loss(of), theta_sds(of))
-
-    seed, n_draws, freedom = settings["seed"], settings["n_draws"], priors["prior_observation_freedom"].p50
-    baseline = fit(built(priors, rows), seed=seed, freedom=freedom)
-    factor = priors["wide_factor"].p50
-    wide = widened(priors, factor)
-    only_official = built(priors, [row for row in rows if row.key in official])
-    fits = {
-        "baseline": (baseline, priors),
-        "official_only": (fit(only_official, seed=seed, freedom=freedom), priors),
-        "wide": (fit_like(built(wide, widened_rows(rows, factor)), baseline), wide),
-    }
-    drawn: list[pl.DataFrame] = []
-    quantiles: list[pl.DataFrame] = []
-    errors: dict[str, float] = {}
-    for scenario, (fitted, of) in fits.items():
-        draws = Draws(fitted, seed=seed, n_draws=n_draws)
-        loss = build_loss(of)
-        for key, processes in draws:
-            platform = platforms[key]
-            found = volumes(processes, platform, loss)
-            whole = found[key]
-            for item in (platform, *platform.lengths):
-                _add(drawn, quantiles, scenario, item, found[item.key])
-            if scenario == "baseline":
-                errors |= draws.observation_error(key)
-            for child, (parent, share, seconds) in shares.items():
-                if parent == key:
-                    z = [stratified_normals(seed, f"z:{child}:{what}", 1, n_draws)[0] for what in ("share", DURATION)]
-                    split = [s.widened(factor) if scenario == "wide" else s for s in (share, seconds)]
-                    part = part_volumes(whole, platform, parts[child], split[0].at(z[0]), split[1].at(z[1]), processes, loss)
-                    _add(drawn, quantiles, scenario, parts[child], part)
-    loadings, gains = _attribution(baseline, platforms, last, priors, ids)
+) -> dict[str, pl.DataFrame | Iterator[pl.DataFrame]]:
+    """Fit the baseline and take it apart, then what official statistics alone give."""
+    record = read_record(
+        int_platform__observation_use, int_volume__priors, stg_reference__platforms, stg_reference__volume_series,
+        stg_reference__platform_events, as_of,
+    )  # fmt: skip
+    seed, n_draws, freedom = settings["seed"], settings["n_draws"], record.priors["prior_observation_freedom"].p50
+    baseline = fit(record.model(record.priors, record.rows), seed=seed, freedom=freedom)
+    draws = Draws(baseline, seed=seed, n_draws=n_draws)
+    errors = {fact: error for key in record.platforms for fact, error in draws.observation_error(key).items()}
+    drawn, quantiles = drawn_tables("baseline", record, draws, record.priors)
+    loadings, gains = _attribution(baseline, record)
+    observation_fit, parameters = _observation_fit(baseline, errors), _parameters("baseline", baseline)
+    del draws, baseline  # before the next fit is made
+    stated = int_platform__observation_use.filter(pl.col("source_kind").is_in(OFFICIAL)).select("fact_id").collect()
+    official = set(stated["fact_id"])
+    only = fit(record.model(record.priors, [row for row in record.rows if row.key in official]), seed=seed, freedom=freedom)
+    more = drawn_tables("official_only", record, Draws(only, seed=seed, n_draws=n_draws), record.priors)
     return {
-        "int_platform__draws": pl.concat(drawn),
-        "int_platform__flow_quantiles": pl.concat(quantiles),
-        "int_platform__observation_fit": _observation_fit(baseline, errors),
+        "int_platform__draws": iter(drawn + more[0]),
+        "int_platform__flow_quantiles": pl.concat(quantiles + more[1]),
+        "int_platform__observation_fit": observation_fit,
         "int_platform__loading": loadings,
         "int_platform__gain": gains,
-        "int_volume__fit": pl.concat([_parameters(scenario, fitted) for scenario, (fitted, _) in fits.items()]),
+        "int_volume__fit": pl.concat([parameters, _parameters("official_only", only)]),
     }
-
-
-def _add(
-    drawn: list[pl.DataFrame], quantiles: list[pl.DataFrame], scenario: str, platform: Platform, whole: Volumes
-) -> None:  # fmt: skip
-    """Add the rows of one platform: draws as lists, in the precision they are published in, and the percentiles of those."""
-    n_months = len(whole.stock_hours)
-    keys = {
-        "scenario_id": pl.Series([scenario] * n_months, dtype=pl.String),
-        "platform_id": pl.Series([platform.key] * n_months, dtype=pl.String),
-        "month": pl.Series([month_start(platform.launched + i) for i in range(n_months)], dtype=pl.Date),
-    }
-    rounded = {name: getattr(whole, name).astype(np.float32) for name in Volumes._fields}
-    lists = {f"{name}_draws": pl.Series(values).cast(pl.List(pl.Float32)) for name, values in rounded.items()}
-    drawn.append(pl.DataFrame({**keys, **lists}))
-    exact = {name: values.astype(np.float64) for name, values in rounded.items()}
-    quantiles.append(pl.DataFrame({**keys, **quantile_columns(exact, n_months, ("upload_hours_per_day", "stock_hours"))}))
 
 
 def _observation_fit(fitted: Fit, errors: dict[str, float]) -> pl.DataFrame:
@@ -161,13 +93,12 @@ def _observation_fit(fitted: Fit, errors: dict[str, float]) -> pl.DataFrame:
     ).with_columns(pl.col("left_out_log_mean", "left_out_log_sd", "left_out_z").fill_nan(None))
 
 
-def _attribution(
-    fitted: Fit, platforms: dict[str, Platform], last: int, priors: dict[str, Split], ids: dict[str, str]
-) -> tuple[pl.DataFrame, pl.DataFrame]:  # fmt: skip
+def _attribution(fitted: Fit, record: Record) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return how every input moves the log of each platform's hours in the last month, and what more or less data would.
 
     Squares of loadings add up to the variance, for a platform and for any weighted sum of platforms.
     """
+    platforms, last, priors, ids = record.platforms, record.last, record.priors, record.ids
     period = (month_start(last), month_start(last))
     loadings: list[Long] = []
     gains: list[Long] = []
