@@ -2,7 +2,6 @@
 
 import ast
 import csv
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -13,20 +12,15 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import polars as pl
-import polars.selectors as cs
 import pytest
 
-from datamoat.build.record import read_build
 from datamoat.build.run import build_models
 from datamoat.errors import UsageError
-from datamoat.project.model import Model as ProjectModel
-from datamoat.project.model import Project
 from datamoat.project.python_models import load
 from datamoat.project.read import read_project
 from datamoat.scenarios.rebuild import leading_to
 from datamoat.settings import Settings
-from datamoat.storage.lake import parquet, path_of, view
+from datamoat.storage.lake import view
 from moat.uncertainty.quantiles import Split
 from moat.volume.uploads import Event, Platform, build_loss, build_series, theta_sds
 
@@ -40,11 +34,14 @@ THRESHOLDS = (
 # Read, but of today's record no row needs it: no statistic of volume of tier 1 is on record but pairs of removals, whose bias is A053,
 # every rate that a text rounds repeats a pair that a file has exactly, and no study states a lower bound.
 WITHOUT_ROWS = ("obs_bias_volume_t1", "rate_half_width_about", "overshoot_study")
-ASSUMPTIONS, PRIORS = "staging.stg_reference__assumptions", "intermediate.int_volume__priors"
-OF_THE_FIT = ("int_platform__fit", "int_volume__held_out", "int_volume__priors")
-# Their percentiles reach the fit by the test above; those that only the fit's own file reads are moved by the slow builds below.
-THROUGH_THE_FIT = ("prior_", "obs_", "early_loss", "late_loss", "wide_factor", "reels_share", "dur_mean_reels")
-N_FEW = 48  # draws
+OF_THE_FIT = ("prior_", "obs_", "early_loss", "late_loss", "wide_factor", "reels_share", "dur_mean_reels")
+DRAWS = "intermediate.int_platform__draws"  # from 2020 on they are published as they are
+STAGES = (
+    DRAWS,
+    "marts.company_volume",
+    None,
+)  # what is built in turn until something differs: the fit, the companies, everything
+N_FEW = 16  # draws
 
 
 def assumptions(folder: Path) -> list[dict[str, str]]:
@@ -148,94 +145,6 @@ def test_what_only_one_number_is_read_of_is_fixed(checkout: Path) -> None:
             assert row["p05"] == row["p50"] == row["p95"], row["name"]
 
 
-class Readers:
-    """The models and checks that read the table of assumptions besides the fit, run again with another table on the published lake."""
-
-    def __init__(self, published: Settings) -> None:
-        project = read_project(published.content)
-        self.lake, self.con = published.lake, duckdb.connect(config={"threads": "1"})
-        self.checks = [check for check in project.checks if "meta.assumptions" in check.sql]
-        self.models = [model for model in project.models if ASSUMPTIONS in model.reads or PRIORS in model.reads]
-        self.models = [model for model in self.models if model.name not in OF_THE_FIT]
-        as_of = read_build(published.lake).as_of
-        self.taken = {"settings": {**project.build, "n_draws": N_FEW}, "as_of": as_of}
-        self.con.execute(f"set variable as_of = date '{as_of}'")
-        for schema in ("staging", "intermediate", "marts", "meta"):
-            self.con.execute(f"create schema {schema}")
-        tables = project.tables.keys() | {f"meta.{path.stem}" for path in (self.lake / "meta").glob("*.parquet")}
-        for name in sorted(tables - {ASSUMPTIONS, PRIORS, "meta.assumptions"}):
-            view(self.con, name, path_of(self.lake, name))
-        self.con.execute(f"create table {ASSUMPTIONS} as from {parquet(path_of(self.lake, ASSUMPTIONS))}")
-        self.con.execute(f"create view meta.assumptions as from {ASSUMPTIONS}")
-        self.con.execute(f"create view {PRIORS} as {next(m.text for m in project.models if m.tables[0].id == PRIORS)}")
-        for model in self.models:
-            assert any(
-                table.layer == "marts" for target in project.models for table in target.tables if leads(project, model, target)
-            )
-        self.before = {model.name: self.result(model) for model in self.models}
-        self.before |= {check.name: self.rows(check.sql) for check in self.checks}
-
-    def rows(self, sql: str) -> str:
-        """Return a hash of the rows of a query, whatever their order."""
-        return str(
-            self.con.execute(f"select count(*) as n, bit_xor(md5_number(t::varchar)) as digest from ({sql}) as t").fetchall()
-        )
-
-    def result(self, model: ProjectModel) -> str:
-        """Return a hash of what a model returns."""
-        if model.is_sql:
-            return self.rows(model.text)
-        given = {read.split(".")[1]: self.few(read) for read in model.reads}
-        found = load(model.path).model(**given, **{name: self.taken[name] for name in model.constants})
-        frames = found if isinstance(found, dict) else {model.name: found}
-        return str([(name, frame.lazy().collect().hash_rows(0).sum()) for name, frame in sorted(frames.items())])
-
-    def few(self, read: str) -> pl.LazyFrame:
-        """Return a table as a model gets it, with the first of its draws alone."""
-        frame = (
-            self.con.sql(f"from {read}").pl().lazy()
-            if read in {ASSUMPTIONS, PRIORS}
-            else pl.scan_parquet(path_of(self.lake, read))
-        )
-        return frame.with_columns(cs.ends_with("_draws").list.head(N_FEW))
-
-    def changed(self, assumption: str, found: Split) -> bool:
-        """Whether some model, or some check that keeps a build from publication, returns something else with another distribution."""
-        self.con.execute(f"update {ASSUMPTIONS} set p05 = ?, p50 = ?, p95 = ? where name = ?", [*found[1:], assumption])
-        text = f"\b{assumption}\b"
-        likely = sorted(self.models, key=lambda model: (not re.search(text, model.text), not model.is_sql))
-        return any(self.rows(check.sql) != self.before[check.name] for check in self.checks) or any(
-            self.result(model) != self.before[model.name] for model in likely
-        )
-
-    def restore(self, assumption: str, was: Split) -> None:
-        """Set a distribution back."""
-        self.con.execute(f"update {ASSUMPTIONS} set p05 = ?, p50 = ?, p95 = ? where name = ?", [*was[1:], assumption])
-
-
-def leads(project: Project, model: ProjectModel, target: ProjectModel) -> bool:
-    """Whether a model is among those that a table of another depends on."""
-    return model in leading_to(project, target.tables[0].id).models
-
-
-@pytest.mark.slow
-def test_a_tenth_more_of_any_percentile_changes_what_a_model_returns_that_leads_to_a_mart(published: Settings) -> None:
-    readers, still = Readers(published), []
-    for row in assumptions(published.reference):
-        if row["is_read"] == "false" or row["name"].startswith(THROUGH_THE_FIT) or row["name"] in WITHOUT_ROWS:
-            continue
-        was = Split(row["distribution"], *(float(row[end]) for end in ENDS))
-        for end in ENDS if row["distribution"] != "fixed" else ("p50",):
-            if row["name"].startswith(THRESHOLDS):  # moved until some statistic of the record is beyond it
-                tried = [Split("fixed", *(value * factor for value in was[1:])) for factor in (0.001, 1000.0)]
-            else:
-                tried = [moved(was, end)]
-            if not any(readers.changed(row["name"], found) for found in tried):
-                still.append(f"{row['name']}.{end}")
-            readers.restore(row["name"], was)
-    assert still == []
-
-
 def test_whatif_writes_every_percentile_that_a_model_reads_and_refuses_the_others(checkout: Path, tmp_path: Path) -> None:
     volumes = load(checkout / "reports" / "whatif" / "volumes.py")
     source = checkout / "data" / "reference" / "assumptions.csv"
@@ -256,60 +165,66 @@ def test_whatif_writes_every_percentile_that_a_model_reads_and_refuses_the_other
                 assert [float(differ[0][1][e]) for e in ENDS] == [float(value) for value in found[1:]]
 
 
-@pytest.fixture(scope="module")
-def trees(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> "Trees":
-    return Trees(checkout, tmp_path_factory.mktemp("mutations"))
-
-
-class Trees:
+class Rebuilds:
     """Builds of the real record with few draws and another table of assumptions; results of models are cached between them."""
 
     def __init__(self, checkout: Path, folder: Path) -> None:
-        self.folder = folder
-        shutil.copytree(checkout / "transforms", folder / "transforms")
-        shutil.copytree(checkout / "data" / "reference", folder / "data" / "reference")
-        shutil.copytree(checkout / "expectations", folder / "expectations")
-        self.rows = assumptions(folder / "data" / "reference")
+        for name in ("transforms", "expectations", "data/reference"):
+            shutil.copytree(checkout / name, folder / name)
+        self.path = folder / "data" / "reference" / "assumptions.csv"
+        self.text, self.rows = self.path.read_text(encoding="utf-8"), assumptions(self.path.parent)
         self.settings = Settings(content=folder, data=folder / "out", threads=1)
-        self.before = {target: self.built(target) for target in ("marts.company_volume", None)}
+        project = read_project(folder)
+        self.checks = [check for check in project.checks if "meta.assumptions" in check.sql]
+        self.project = replace(project, build={**project.build, "n_draws": N_FEW}, macros=(), checks=(), expectations=())
+        self.before = {target: self.built(target) for target in STAGES}
 
     def built(self, target: str | None) -> dict[str, str]:
-        """Build and return the content hash of every mart."""
-        project: Project = read_project(self.folder)
-        project = replace(project, build={**project.build, "n_draws": 64}, macros=(), checks=(), expectations=())
-        project = leading_to(project, target) if target else project
-        build_models(self.settings, project, date(2026, 10, 8))
-        tables = json.loads((self.settings.lake / "build.json").read_text())["tables"]
-        return {name: table["content_hash"] for name, table in tables.items() if "content_hash" in table}
+        """Build what a table depends on, or everything, and return what there is to compare: that table, or all marts and checks."""
+        build = build_models(self.settings, leading_to(self.project, target) if target else self.project, date(2026, 10, 8))
+        if target == DRAWS:
+            return {DRAWS: build.tables[DRAWS]["sha256"]}
+        found = {name: table["content_hash"] for name, table in build.tables.items() if "content_hash" in table}
+        return found if target else found | self.checked()
 
-    def moves_something(self, name: str, end: str) -> bool:
-        """Whether some mart has other content with one percentile of an assumption moved by a tenth."""
-        changed = []
-        for row in self.rows:
-            if row["name"] == name:
-                found = moved(Split(row["distribution"], *(float(row[e]) for e in ENDS)), end)
-                changed.append(row | dict(zip(ENDS, map(repr, found[1:]), strict=True)))
-            else:
-                changed.append(row)
-        path = self.folder / "data" / "reference" / "assumptions.csv"
-        text = path.read_text(encoding="utf-8")
-        with path.open("w", newline="", encoding="utf-8") as handle:
+    def checked(self) -> dict[str, str]:
+        """Return the rows of every check that reads the assumptions: it can keep a build from publication."""
+        with duckdb.connect(config={"threads": "1"}) as con:
+            for schema in ("staging", "intermediate", "marts", "meta"):
+                con.execute(f"create schema {schema}")
+                for path in sorted((self.settings.lake / schema).glob("*.parquet")):
+                    view(con, f"{schema}.{path.stem}", path)
+            return {check.name: str(con.sql(check.sql).fetchall()) for check in self.checks}
+
+    def moves_something(self, name: str, found: Split) -> bool:
+        """Whether the fit's draws, a mart or the rows of a check are others with another distribution of an assumption."""
+        written = dict(zip(ENDS, map(repr, found[1:]), strict=True))
+        with self.path.open("w", newline="", encoding="utf-8") as handle:
             writer = csv.DictWriter(handle, list(self.rows[0]), lineterminator="\n")
             writer.writeheader()
-            writer.writerows(changed)
+            writer.writerows(row | written if row["name"] == name else row for row in self.rows)
         try:
-            return any(self.built(target) != self.before[target] for target in ("marts.company_volume", None))
+            return any(self.built(target) != self.before[target] for target in STAGES)
         finally:
-            path.write_text(text, encoding="utf-8")
+            self.path.write_text(self.text, encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_a_tenth_more_of_any_percentile_of_an_assumption_changes_some_mart(trees: Trees) -> None:
-    still = [
-        f"{row['name']}.{end}"
-        for row in trees.rows
-        if row["is_read"] == "true" and not row["name"].startswith(THRESHOLDS) and row["name"] not in WITHOUT_ROWS
-        for end in (ENDS if row["distribution"] != "fixed" else ("p50",))
-        if not trees.moves_something(row["name"], end)
-    ]
+@pytest.mark.parametrize("is_of_the_fit", [True, False], ids=["of the fit", "after the fit"])
+def test_a_tenth_more_of_any_percentile_changes_the_draws_of_the_fit_or_some_mart_or_the_rows_of_a_check(
+    checkout: Path, tmp_path: Path, is_of_the_fit: bool
+) -> None:
+    rebuilds, still = Rebuilds(checkout, tmp_path), []
+    for row in rebuilds.rows:
+        name = row["name"]
+        if row["is_read"] == "false" or name in WITHOUT_ROWS or name.startswith(OF_THE_FIT) != is_of_the_fit:
+            continue
+        was = Split(row["distribution"], *(float(row[end]) for end in ENDS))
+        for end in ENDS if row["distribution"] != "fixed" else ("p50",):
+            if name.startswith(THRESHOLDS):  # moved until some statistic of the record is beyond it
+                tried = [Split("fixed", *(value * factor for value in was[1:])) for factor in (0.001, 1000.0)]
+            else:
+                tried = [moved(was, end)]
+            if not any(rebuilds.moves_something(name, found) for found in tried):
+                still.append(f"{name}.{end}")
     assert still == []
