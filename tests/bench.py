@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-RUNS = int(os.environ.get("RUNS", "5"))
+RUNS = int(found) if (found := os.environ.get("RUNS", "5")).isdecimal() else 0
 CHECKOUT = Path(__file__).parents[1]
 DATAMOAT = str(Path(sys.executable).with_name("datamoat"))
 COMMANDS = {
@@ -66,6 +66,10 @@ def add_fact(reference: Path, number: int) -> None:
 
 def main() -> None:
     """Print the table."""
+    if not 1 <= RUNS <= len(QUARTERS):
+        sys.exit(
+            f"RUNS={RUNS}: each run adds a fact in a quarter of its own, and there are {len(QUARTERS)}. Set RUNS to 1 to {len(QUARTERS)}."
+        )
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"load of the machine before: {load}; {os.cpu_count()} cores")  # noqa: T201
     print(f"{'job':<26}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}{'runs':>6}")  # noqa: T201
