@@ -67,6 +67,13 @@ def test_groups_of_few_posts_are_joined_with_the_next_and_the_last_with_the_one_
     assert one.weighted == pytest.approx(float(shares @ (joined[3] / joined[1])))
 
 
+@pytest.mark.parametrize(("n_first", "expected"), [(0.0, 35.0), (1.0, (1 * 10 + 100 * 40) / 101)])
+def test_a_group_without_a_census_is_joined_and_one_with_a_single_post_of_it_is_not(n_first: float, expected: float) -> None:
+    n = np.array([10.0, 50.0])
+    mean = weighted_mean(np.array([n_first, 100.0]), n, n, n * np.array([10.0, 40.0]), n * np.array([150.0, 1_700.0]))
+    assert mean.weighted == pytest.approx(expected)
+
+
 def test_without_a_census_there_is_no_weighted_mean() -> None:
     n = np.array([100.0, 50.0])
     mean = weighted_mean(np.zeros(2), np.zeros(2), n, n * 12, n * 150)

@@ -101,6 +101,20 @@ def test_the_interval_holds_what_the_likelihood_integrated_over_draws_does_not_r
     assert 0 < found.mc_se < found.se
 
 
+@pytest.mark.parametrize("is_integrated", [True, False])
+def test_spreads_are_fitted_at_the_mean_over_draws_that_the_estimate_weights(is_integrated: bool) -> None:
+    field = made_field(1, n_owners=8)
+    field = replace(field, rating=ratings(field, np.random.default_rng(5), amount=30.0))
+    tested = field.drawn(field.hours.log_hours)
+    base = np.hstack([field.base, field.owns[:, None]])
+    _, fit = coefficient(field.groups, base, field.rating, tested, is_integrated=is_integrated)
+    plain = reml(field.groups, np.hstack([base, tested.mean()]), field.rating)
+    _, variances, highest = alone(base, field.rating, plain, tested)
+    mass = np.exp(highest - highest.max()) * np.sqrt(variances) if is_integrated else np.ones(len(highest))
+    regressors = tested.basis @ tested.values[:, :, 0]
+    np.testing.assert_allclose(fit.x[:, -1], regressors @ mass / mass.sum(), rtol=1e-6, atol=1e-9)
+
+
 def test_a_regressor_without_draws_has_the_usual_interval_of_t() -> None:
     field = made_field(1)
     found, fit = coefficient(field.groups, field.base, field.rating, Drawn.fixed(field.owns[:, None]))
@@ -154,7 +168,7 @@ def test_p_of_permuted_ownership_is_uniform() -> None:
     assert ((counts - 40) ** 2 / 40).sum() < 27.9  # chi-squared with 9 degrees of freedom, 0.1 %
 
 
-def test_random_orders_agree_with_every_order() -> None:
+def test_random_orders_agree_with_every_order(monkeypatch: pytest.MonkeyPatch) -> None:
     field = made_field(10, n_companies=18, n_owners=5)
     null = reml(field.groups, field.base, field.rating)
     labels = (np.arange(18) < 5).astype(float)
@@ -168,6 +182,8 @@ def test_random_orders_agree_with_every_order() -> None:
     rows = np.array([np.isin(np.arange(18), chosen) for chosen in combinations(range(18), 5)], dtype=float)
     reached = _statistic(rows, score, spread) >= _statistic(labels[None], score, spread) - 1e-9
     assert every.p == pytest.approx(float(reached.mean()))
+    monkeypatch.setattr("moat.link.effects.MOST_ORDERS", 8568)
+    assert permute_labels(null, labels, 10, seed=1) == every
 
 
 def test_the_smallest_p_of_random_orders_is_one_of_all_that_were_tried() -> None:

@@ -12,8 +12,8 @@ from scipy.special import logsumexp
 
 from datamoat.errors import ModelFailedError
 from moat.volume.conditioning import Model, Solution
-from moat.volume.draws import Draws
-from moat.volume.hyperparameters import Fit, fit, fit_like, predict_others
+from moat.volume.draws import Draws, gibbs
+from moat.volume.hyperparameters import Fit, _robust_weights, fit, fit_like, predict_others
 from moat.volume.processes import LogSum, Process, Row, Series, evaluate, evaluate_many, matern
 
 MONTHS = 24
@@ -85,7 +85,9 @@ def test_a_hard_floor_cuts_the_prior_exactly(floor: float, mean: float, sd: floa
 
 
 def test_a_hard_floor_has_the_stated_quantiles() -> None:
-    draws = drawn(Model([flat()], [stated("a", 1e9, 1, "A", offset=(0.0, np.inf))]))["p"]["users"][3]
+    model = Model([flat()], [stated("a", 1e9, 1, "A", offset=(0.0, np.inf))])
+    draws = drawn(model)["p"]["users"][3]
+    assert model.offset_var.tolist() == [0.0]  # what has no moments adds nothing to the noise
     assert np.quantile(draws, [0.05, 0.5, 0.95]) == pytest.approx([20.766, 21.394, 22.978], abs=0.03)
 
 
@@ -101,6 +103,11 @@ def test_mean_and_variance_of_an_offset_are_those_of_a_truncated_normal(offset: 
     row = stated("a", 1e9, 2, "A", offset=offset, offset_sd=0.5)
     exact = stats.truncnorm(offset[0] / 0.5, offset[1] / 0.5, scale=0.5)
     assert row.moments == pytest.approx((exact.mean(), exact.var()), rel=1e-9)
+
+
+def test_a_chain_begins_inside_its_limits() -> None:
+    began = gibbs(np.array([[-5.0, 0.5, 5.0]]), np.ones((3, 1, 1)), np.array([[0.0, 1.0]]), np.empty((1, 0, 3)))
+    assert began[0] == pytest.approx([0.001, 0.5, 0.999])
 
 
 def test_a_soft_floor_lets_the_truth_lie_a_little_above_and_rarely_below() -> None:
@@ -229,6 +236,19 @@ def test_a_figure_far_from_all_others_gets_little_weight_and_moves_little() -> N
     assert fitted.best.states["p"][4] == pytest.approx(np.log(1e9), abs=0.5)
 
 
+@pytest.mark.parametrize("value", [1.1e9, 4e9, 5e10])
+def test_a_row_that_may_be_contaminated_weighs_its_expected_precision_given_its_error(value: float) -> None:
+    odd = stated("odd", value, 3, "C", contamination=(0.2, 1.5))
+    model = Model([flat()], [stated("a", 1e9, 2, "A"), stated("b", 9e8, 3, "B"), odd])
+    best = at_mode(model)
+    place = [row.key for row in model.rows].index("odd")
+    mean, variance = (float(item[place]) for item in best.left_out())
+    plain = 0.8 * stats.norm.pdf(np.log(value), mean, np.sqrt(variance))
+    contaminated = 0.2 * stats.norm.pdf(np.log(value), mean, np.sqrt(variance + 1.5**2))
+    precision = (plain + contaminated * 0.3**2 / (0.3**2 + 1.5**2)) / (plain + contaminated)
+    assert _robust_weights(best, 4.0)[place] == pytest.approx(precision, rel=1e-9)
+
+
 def test_refitting_like_another_estimates_nothing_anew() -> None:
     rows = [stated("a", 1e9, 2, "A"), stated("b", 5e8, 3, "B")]
     fitted = fit(Model([flat()], rows), seed=1, n_points=4)
@@ -281,10 +301,14 @@ def test_predicting_other_rows_uses_only_known_ones() -> None:
     assert np.sqrt(variance["a"]) == pytest.approx(0.433382, abs=1e-6)
 
 
-def test_an_unknown_series_or_a_value_that_is_not_finite_is_refused() -> None:
+def test_an_unknown_series_a_value_that_is_not_finite_and_more_than_2000_rows_are_refused() -> None:
     for bad in (stated("a", 1e9, 2, "A", series="nowhere"), replace(stated("a", 1e9, 2, "A"), value=float("nan"))):
         with pytest.raises(ModelFailedError, match="not finite"):
             Model([flat()], [bad])
+    rows = [stated(str(i), 1e9, 2, "A") for i in range(2_001)]
+    assert len(Model([flat()], rows[1:]).rows) == 2_000
+    with pytest.raises(ModelFailedError, match="2001 observations"):
+        Model([flat()], rows)
 
 
 def test_the_correlation_of_drift_does_not_depend_on_how_many_months_follow() -> None:

@@ -134,6 +134,7 @@ def test_a_statistic_about_one_class_reads_that_class_and_its_share_the_odds() -
     assert value("uploads_per_day", "q") == pytest.approx(3e7)
     assert value("duration_new", "q") == pytest.approx(12.0)
     assert value("uploads_odds", "q") == pytest.approx(3.0)
+    assert value("duration_new", None) == pytest.approx((1e7 * 36 + 3e7 * 12) / 4e7)  # in the middle of the year
     assert parts_of("users_monthly", BOTH, LAST, period, of="q") is None
     assert parts_of("uploads_per_day", BOTH, LAST, (date(2022, 1, 1), date(2022, 6, 30)), of="q") is None
 
