@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-RUNS = int(found) if (found := os.environ.get("RUNS", "5")).isdecimal() else 0
+RUNS = int(os.environ.get("RUNS", "5"))
 CHECKOUT = Path(__file__).parents[1]
 DATAMOAT = str(Path(sys.executable).with_name("datamoat"))
 COMMANDS = {

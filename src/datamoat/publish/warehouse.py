@@ -24,7 +24,7 @@ from datamoat.publish.macros import ELSEWHERE, stored_macro
 from datamoat.publish.results import read_audit
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write, part_of, sha256_of
-from datamoat.storage.lake import columns_of, content_of, identifier, parquet, path_of, quoted
+from datamoat.storage.lake import columns_of, content_of, identifier, lake_connection, parquet, path_of, quoted
 from datamoat.storage.pointer import announce, check_pointer, pull_published
 from datamoat.storage.warehouse import (
     Published,
@@ -42,6 +42,7 @@ from datamoat.storage.warehouse import (
 
 STORAGE_VERSION = "v1.4.0"
 RETAINED_BUILDS = 3
+MEMORY = "250MB"  # while it is written; what changed is a join and a sort of half a million rows of text, which spill as fast
 KEYED_ROWS = 500_000  # above this a key's index would outweigh the data; uniqueness is audited either way
 
 
@@ -162,7 +163,7 @@ def _check_repeated(build: Build, tables: dict[str, dict[str, Any]], retained: l
 
 def _write(settings: Settings, project: Project, build: Build, previous: Published | None, part: Path) -> None:
     """Write the whole database to `part`, with what changed since the build published before."""
-    with duckdb.connect(config={"threads": str(settings.threads), "memory_limit": settings.memory_limit}) as con:
+    with lake_connection(replace(settings, memory_limit=MEMORY)) as con:
         con.execute(f"attach {quoted(str(part))} as warehouse (storage_version {quoted(STORAGE_VERSION)})")
         con.execute("use warehouse")
         con.execute("create schema marts")
