@@ -187,31 +187,44 @@ def copy_of(work: Path, name: str) -> Path:
 
 
 def try_mutant(copy: Path, mutant: Mutant, tests: list[str], sound: dict[str, bool]) -> tuple[str, str]:
-    """Put a mutant into a copy of the tree, run what is fit for it, and take it out again.
+    """Run what is fit for a mutant, the fastest first, until something kills it; return how it ended and by what."""
+    if mutant.file.startswith("src/"):
+        suite = next(suite for start, suite in SUITES.items() if mutant.file.startswith(start))
+        runs = [(tests, 240.0)] * bool(tests) + [(["-m", FAST, *suite.split()], 900.0)]
+    else:
+        runs = [(["tests/models", "-k", Path(mutant.file).stem], 120.0), (AFTER_A_BUILD, 900.0)]
+    outcome, by = "not reached", "no fit test"
+    for words, seconds in runs:
+        outcome, by = run_with(copy, mutant, words, seconds, sound)
+        if outcome == "killed":
+            break
+    return outcome, by
 
-    A test that fails without the mutant too kills nothing: `sound` remembers which do not.
+
+def run_with(copy: Path, mutant: Mutant, words: list[str], seconds: float, sound: dict[str, bool]) -> tuple[str, str]:
+    """Put a mutant into a copy of the tree, run tests, and take it out again.
+
+    What fails without the mutant too kills nothing: `sound` remembers such tests, and the others are run again.
     """
     path = copy / mutant.file
     before = path.read_text(encoding="utf-8")
     while True:
+        call = ["-x", *(f"--deselect={test}" for test, is_sound in sound.items() if not is_sound), *words]
         path.write_text(mutant.text, encoding="utf-8")
         try:
-            if mutant.file.startswith("src/"):
-                left = [test for test in tests if sound.get(test, True)]
-                outcome, by = run_tests(copy, ["-x", *left], 240) if left else ("not reached", "no fit test")
-                if outcome != "killed":
-                    suite = next(suite for start, suite in SUITES.items() if mutant.file.startswith(start))
-                    outcome, by = run_tests(copy, ["-x", "-m", FAST, *suite.split()], 900)
-            else:
-                outcome, by = run_tests(copy, ["-x", "tests/models", "-k", path.stem], 120)
-                if outcome != "killed":
-                    outcome, by = run_tests(copy, ["-x", *AFTER_A_BUILD], 900)
+            outcome, by = run_tests(copy, call, seconds)
         finally:
             path.write_text(before, encoding="utf-8")
-        test = by.partition(" ")[2]
-        if outcome != "killed" or test not in tests or sound.get(test):
+        if outcome != "killed" or by == "no answer in time":
             return outcome, by
-        sound[test] = run_tests(copy, [test], 240)[0] == "survived"
+        if not by.startswith(("FAILED tests", "ERROR tests")):  # the run broke before any test
+            is_sound = run_tests(copy, call, seconds)[0] == "survived"
+            return (outcome, by) if is_sound else ("not reached", "these tests do not run without the mutant either")
+        test = by.splitlines()[0].partition(" ")[2]
+        if sound.get(test) is False:  # its file cannot be collected
+            return "not reached", "these tests do not run without the mutant either"
+        if test not in sound:
+            sound[test] = run_tests(copy, [test], 240)[0] == "survived"
         if sound[test]:
             return outcome, by
 
