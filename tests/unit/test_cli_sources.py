@@ -81,6 +81,29 @@ def test_a_history_is_brought_in_and_judged_at_once(run: Run, history: Path) -> 
     assert bring(run).exit_code == 1, "still quarantined; nothing was added"
 
 
+def test_of_a_long_history_only_what_a_person_has_to_look_at_is_listed(run: Run, tmp_path: Path) -> None:
+    for n in range(1, 13):
+        folder = tmp_path / "old" / f"2026-03-{n:02d}"
+        folder.mkdir(parents=True)
+        (folder / "t2v.json").write_text(page(votes=n) if n != 7 else '{"error":"API key is required"}')
+    first, *listed = bring(run).stdout.splitlines()
+    assert first == "12 responses brought in for aa_api text_to_video: 1 error, 11 ok"
+    assert [line.split()[2] for line in listed] == ["day", "2026-03-07"]
+
+
+def test_a_plan_says_how_many_of_its_changes_are_shown(run: Run, history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bring(run)
+    n = len(json.loads(run("plan", "aa_api", "--json").output))
+    for shown, words in (
+        (n, f"{n} changes. To serve it"),
+        (n - 1, f"{n} changes, the first {n - 1} shown (--json prints all). To"),
+    ):
+        monkeypatch.setattr("datamoat.cli.sources.SHOWN_CHANGES", shown)
+        lines = run("plan", "aa_api").stdout.splitlines()
+        assert lines[-1].startswith(words)
+        assert len(lines) == shown + 5  # what it is, its columns, the sum, and two empty lines
+
+
 def test_plan_accept_and_diagnose_lead_from_a_quarantine_to_a_served_answer(run: Run, history: Path, content: Path) -> None:
     bring(run)
     planned = run("plan", "aa_api")

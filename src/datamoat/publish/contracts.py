@@ -96,7 +96,7 @@ def compared_with_published(settings: Settings, build: Build) -> list[Result]:
             Result("meta.build", "the file published before is as it was published", "contract", "warning", reason, is_ok=False)
         ]
     results = []
-    for name, stated in sorted(before.tables.items()):
+    for name, stated in before.tables.items():
         was = stated["n_rows"]
         n_rows = build.tables.get(f"marts.{name}", {}).get("n_rows", 0)
         results += [

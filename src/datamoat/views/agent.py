@@ -174,7 +174,8 @@ class Agent:
             found, is_good = call(), True
         except DatamoatError as failure:
             found, is_good = {"error": failure.what[:1000], "fix": failure.fix[:500]}, False
-        return _fitted({**about, "note": NOTE, **found}), is_good
+        text, is_whole = _fitted({**about, "note": NOTE, **found})
+        return text, is_good and is_whole
 
     def _guarded(self, sql: str) -> dict[str, Any]:
         with open_published(self.settings) as con:
@@ -284,8 +285,11 @@ def _bounded(text: str) -> str:
     return text
 
 
-def _fitted(reply: dict[str, Any]) -> str:
-    """Return a reply as JSON; rows or hits at its end are left out until it is small enough, then long texts are shortened."""
+def _fitted(reply: dict[str, Any]) -> tuple[str, bool]:
+    """Return a reply as JSON, and whether it is one: a row that is too long even with its texts shortened is an error.
+
+    Rows or hits at its end are left out until it is small enough.
+    """
     key = next((name for name in ("rows", "hits") if name in reply), None)
     text = _json(reply)
     while len(text.encode()) > MOST_BYTES and key and len(reply[key]) > 1:
@@ -295,10 +299,9 @@ def _fitted(reply: dict[str, Any]) -> str:
         shown = {name: _shortened(value) for name, value in reply[key][0].items()}
         text = _json({**reply, key: [shown], "has_more": True, "hint": "the row is too long: select fewer columns"})
     if len(text.encode()) > MOST_BYTES:
-        text = _json(
-            {k: v for k, v in reply.items() if k != key} | {"error": "the row is too long", "fix": "select fewer columns."}
-        )
-    return text
+        rest = {name: value for name, value in reply.items() if name != key}
+        return _json(rest | {"error": "the row is too long", "fix": "select fewer columns."}), False
+    return text, True
 
 
 def _shortened(value: object) -> object:

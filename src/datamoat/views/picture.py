@@ -98,7 +98,7 @@ def draw_svg(chart: Any, words: Words, width: int) -> str:  # noqa: ANN401  (an 
         y += small + 3
         lines.append(_text(line, y, small, QUIET))
     height = round(y + EDGE)
-    inside = re.sub(r'<rect width="[\d.]+" height="[\d.]+" fill="white"/>', "", svg, count=1)
+    inside = re.sub(r'<rect width="[\d.]+" height="[\d.]+" fill="white"/>', "", svg)
     inside = inside.replace("<svg ", f'<svg x="0" y="{top}" ', 1)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{height}" viewBox="0 0 {whole} {height}" role="img"'
