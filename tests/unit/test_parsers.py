@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from datamoat.errors import SourceChangedError
 from datamoat.ingest.parse import read_response
-from datamoat.parsing import parse_count, parse_interval
+from datamoat.parsing import flag, parse_count, parse_interval
 from datamoat.project.sources import Source, read_source, read_sources
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -238,3 +238,11 @@ def test_the_hubs_viewer_and_its_archives_give_the_same_rows() -> None:
     wrapped["num_rows_total"] = 9
     _, notes = read_response(source, [json.dumps(wrapped).encode()], "text_to_video", DAY)
     assert any("lists 2" in note for note in notes)
+
+
+def test_a_flag_is_true_or_false_and_absent_only_where_it_may_be() -> None:
+    assert [flag({"is_open": value}, "is_open") for value in (True, False)] == [True, False]
+    assert flag({}, "is_open", optional=True) is None
+    for entry in ({}, {"is_open": None}, {"is_open": 1}, {"is_open": "true"}):
+        with pytest.raises(SourceChangedError, match="is_open"):
+            flag(dict(entry), "is_open")
