@@ -25,8 +25,8 @@ from datamoat.build.run import build_models
 from datamoat.cli.app import app
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError, PublishRefusedError, UsageError
 from datamoat.ingest.decisions import read_decisions
-from datamoat.ingest.page_monitor import watch_pages
-from datamoat.ingest.terms import changed_terms
+from datamoat.ingest.page_monitor import FOLDER, watch_pages
+from datamoat.ingest.terms import PREFIX, changed_terms
 from datamoat.parsing import shown
 from datamoat.project.read import read_project
 from datamoat.project.scaffold import write_source
@@ -101,6 +101,11 @@ def test_a24_changed_terms_are_an_alarm_and_pause_exports_until_a_person_has_rea
         PublishRefusedError, match="the terms of example_board changed, last on 2026-03-15: exports and releases are paused"
     ):
         export_tables(settings, replace=True)
+    for day in (1, 8):  # the terms of another source, which stay
+        Snapshots(settings.snapshots, FOLDER).store(
+            f"{PREFIX}a_board", b"<p>free use</p>", retrieved_at=datetime(2026, 3, day, tzinfo=UTC), url="https://example.net/terms",
+            route="http", extension="html",
+        )  # fmt: skip
     (receipt,) = changed_terms(settings).values()
     monkeypatch.setenv("DATAMOAT_ROOT", str(settings.content))
     monkeypatch.setenv("DATAMOAT_DATA", str(settings.data))
