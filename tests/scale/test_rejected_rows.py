@@ -1,5 +1,6 @@
 """What is present and wrong is counted as rejected or refused by name; captures of one day are never added up."""
 
+import json
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
@@ -234,8 +235,21 @@ def test_count_names_the_stale_parts_of_a_source_that_is_never_fetched(
     assert len(read_receipts(settings, posts)) == 2
 
 
-def test_count_refuses_days_in_the_wrong_order(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_count_takes_every_day_from_the_first_to_the_last_and_refuses_the_wrong_order(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("datamoat.cli.streamed.read_settings", lambda: settings)
+    for until, days in ((None, ["2025-06-29"]), ("2025-07-01", ["2025-06-29", "2025-06-30", "2025-07-01"])):
+        words = [
+            "count",
+            "dsa_aggregates",
+            "--since",
+            "2025-06-29",
+            *(["--until", until] if until else []),
+            "--dry-run",
+            "--json",
+        ]
+        assert [row["day"] for row in json.loads(CliRunner().invoke(app, words).stdout)] == days
     result = CliRunner().invoke(app, ["count", "dsa_aggregates", "--since", "2025-06-30", "--until", "2025-06-01"])
     assert isinstance(result.exception, UsageError)
     assert "is after --until" in str(result.exception)
