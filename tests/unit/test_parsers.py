@@ -101,6 +101,15 @@ def test_a_count_is_read_back_however_it_is_grouped(value: int) -> None:
     assert parse_count(str(value).translate(str.maketrans("0123456789", "０１２３４５６７８９"))) == value
 
 
+def test_every_unit_multiplies_a_count_by_what_it_means() -> None:
+    powers = {
+        "": 0, "k": 3, "K": 3, "thousand": 3, "千": 3, "万": 4, "萬": 4, "m": 6, "mn": 6, "million": 6, "百万": 6, "千万": 7,
+        "亿": 8, "億": 8, "b": 9, "bn": 9, "billion": 9, "Billion": 9,
+    }  # fmt: skip
+    assert {unit: parse_count(f"2{unit}") for unit in powers} == {unit: 2 * 10**power for unit, power in powers.items()}
+    assert {parse_count(f"2 {unit}") for unit, power in powers.items() if power == 9} == {2 * 10**9}
+
+
 @QUICK
 @given(st.text(max_size=30))
 def test_any_text_is_a_count_or_is_refused(written: str) -> None:

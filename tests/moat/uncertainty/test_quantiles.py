@@ -25,12 +25,17 @@ def test_every_split_hits_its_percentiles_and_rises(distribution: str, points: l
     assert np.all(np.diff(split.at(np.linspace(-4, 4, 50))) >= 0)
 
 
-@pytest.mark.parametrize("distribution", ["lognormal", "beta", "normal", "uniform"])
-def test_widening_keeps_the_median_and_moves_both_ends(distribution: str) -> None:
+@pytest.mark.parametrize(
+    ("distribution", "ends"),
+    [("lognormal", (2 / 15, 8 / 15)), ("beta", (7 / 55, 28 / 55)), ("normal", (0.1, 0.5)), ("uniform", (0.1, 0.5))],
+)
+def test_widening_keeps_the_median_and_doubles_both_distances_on_its_scale(
+    distribution: str, ends: tuple[float, float]
+) -> None:  # a ratio, a ratio of odds, a difference
     split = Split(distribution, 0.2, 0.3, 0.4)
     wide = split.widened(2)
     assert wide.at(0.0) == pytest.approx(split.at(0.0))
-    assert wide.p05 < split.p05 < split.p95 < wide.p95
+    assert (wide.p05, wide.p95) == pytest.approx(ends)
 
 
 @pytest.mark.parametrize(
