@@ -177,6 +177,11 @@ ATTACKS = (
     "select median(usable_hours) as usable_hours from marts.company_moat_draws", "select avg(stock_hours) as x from marts.platform_volume_draws",
     "select * rename (usable_hours_p50 as x) from marts.company_volume", "select columns('usable_hours_p50') as x from marts.company_volume",
     "unpivot marts.company_volume on usable_hours_p50 into name n value v",
+    "select estimate, 1 as estimate_p05, 2 as estimate_p95 from marts.moat_answer", "select estimate, estimate_p95, null as estimate_p05 from marts.moat_answer",
+    "select usable_hours_p50 / 1e6 as usable_hours_p50, usable_hours_p05, usable_hours_p95 from marts.company_volume",
+    "select a.estimate, b.estimate_p05, b.estimate_p95 from marts.moat_answer as a, marts.moat_answer as b",
+    "select name, setting from pg_settings", "from pragma_database_list", "from sqlite_master", "from information_schema.tables",
+    "from pg_catalog.pg_class",
 )  # fmt: skip
 
 
@@ -204,6 +209,7 @@ FAIR = (
     "select company_id, row_number() over (order by usable_hours_p50 desc) as place from marts.company_volume limit 1",
     "select column_name from meta.columns where column_name = 'usable_hours_p50'",
     "from marts.leaders_on(date '2026-05-14')",
+    "select question_id, estimate, round(a.estimate_p05) as low_p05, round(a.estimate_p95) as low_p95, estimate_p05, estimate_p95 from marts.moat_answer as a",
     "select count(*) as n, max(captured_on) as newest from marts.leaderboard",
 )  # fmt: skip
 

@@ -99,6 +99,8 @@ def flip(path: Path) -> None:
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "the database": lambda bundle: flip(bundle / "datamoat.duckdb"),
     "the manifest": lambda bundle: flip(bundle / "manifest.json"),
+    "the manifest, which is missing": lambda bundle: (bundle / "manifest.json").unlink(),
+    "the manifest, a folder": lambda bundle: ((bundle / "manifest.json").unlink(), (bundle / "manifest.json").mkdir()),
     "a list that names no database": lambda bundle: (bundle / "SHA256SUMS").write_text("0" * 64 + "  README.md\n"),
     "a list of other lines": lambda bundle: (bundle / "SHA256SUMS").write_text("hello"),
     "a database that is not there": lambda bundle: (bundle / "datamoat.duckdb").unlink(),

@@ -43,6 +43,7 @@ def test_a_query_returns_columns_and_rows_in_their_types(settings: Settings) -> 
         ("select len(list_sort(list_reverse(range(0, 100000000))))", "ran longer than 1 s and was ended"),
         ("from nothing", "Table with name nothing does not exist"),
         ("create table t as select 1", "read-only"),
+        ("select 1 as a; select 2 as b", "these are 2 statements"),
         ("select * from read_csv('/etc/hostname')", "disabled"),
     ],
 )

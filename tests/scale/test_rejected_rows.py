@@ -259,7 +259,7 @@ def test_what_cannot_be_read_is_one_of_our_errors(settings: Settings, aggregates
     path, _ = aggregate(tmp_path, DAY, 30)
     text = path.read_text(encoding="utf-8")
     cut = tmp_path / "posts.parquet"
-    pl.read_csv(posts.folder / "sample" / "posts.csv", infer_schema=False).write_parquet(cut)
+    pl.read_csv(posts.folder / "sample" / "posts.csv", infer_schema=False, glob=False).write_parquet(cut)
     cut.write_bytes(cut.read_bytes()[:-20])
     with pytest.raises(SourceChangedError, match="the Parquet cannot be read"):
         add_file(settings, posts, str(cut), NOW, **ABOUT)

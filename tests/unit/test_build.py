@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -127,6 +128,23 @@ def test_a_worker_that_dies_leaves_its_model_to_the_build(settings: Settings, mo
     dying = partial(subprocess.Popen, [sys.executable, "-c", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     monkeypatch.setattr(polars_models, "_worker", dying)
     assert hashes(built(replace(settings, threads=2))) == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can end a process with its parent")
+def test_a_worker_ends_with_a_build_that_is_killed_although_its_input_stays_open() -> None:
+    code = "import subprocess, sys\np = subprocess.Popen([sys.executable, '-m', 'datamoat.build.polars_models'])\nprint(p.pid, flush=True)\np.wait()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as build:
+        assert build.stdin is not None
+        assert build.stdout is not None
+        worker = Path("/proc") / build.stdout.readline().strip() / "stat"
+        build.stdin.write("no job\n")
+        build.stdin.flush()
+        assert build.stdout.readline() == "failed\n"  # it has begun
+        build.kill()
+        ended = time.monotonic() + 20
+        while worker.exists() and worker.read_text().rpartition(")")[2].split()[0] != "Z":
+            assert time.monotonic() < ended
+            time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from datamoat.project.reference import read_reference
 RESOURCES = [
     {
         "name": "queries", "path": "queries", "format": "sql",
-        "schema": {"fields": [{"name": "query_id", "type": "string"}, {"name": "sql", "type": "string"}]},
+        "schema": {"fields": [{"name": "query_id", "type": "string"}, {"name": "sql", "type": "string"}], "primaryKey": "query_id"},
     }
 ]  # fmt: skip
 

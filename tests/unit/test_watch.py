@@ -30,7 +30,8 @@ def place(tmp_path: Path, httpserver: Any, monkeypatch: pytest.MonkeyPatch) -> S
     reference = tmp_path / "data" / "reference"
     reference.mkdir(parents=True)
     fields = [{"name": name, "type": "string"} for name in FIELDS]
-    package = {"name": "x", "resources": [{"name": "citations", "path": "citations.csv", "schema": {"fields": fields}}]}
+    schema = {"fields": fields, "primaryKey": FIELDS[0]}
+    package = {"name": "x", "resources": [{"name": "citations", "path": "citations.csv", "schema": schema}]}
     (reference / "datapackage.json").write_text(json.dumps(package))
     (reference / "citations.csv").write_text("\n".join([",".join(FIELDS), *ROWS]) + "\n")
     return Settings(content=tmp_path, data=tmp_path / "data")

@@ -70,7 +70,7 @@ def record(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Record:
 
 def ours(checkout: Path, record: Record) -> dict[tuple[str, date], np.ndarray]:
     """Log users, uploads a day and hours a day of the linear solver's draws, shape (3, n)."""
-    table = pl.read_csv(checkout / "data" / "reference" / "assumptions.csv").rename({"name": "assumption_name"})
+    table = pl.read_csv(checkout / "data" / "reference" / "assumptions.csv", glob=False).rename({"name": "assumption_name"})
     priors, last = read_priors(table), month_index(LAST)
     events = pl.DataFrame(schema={"event_id": pl.String, "platform_id": pl.String})
     platforms, _ = read_platforms(record.platforms, events, last)

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import json
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -131,7 +132,8 @@ def _in_order(frame: pl.DataFrame, grain: tuple[str, ...]) -> bool:
 class Workers:
     """Processes that compute expensive models, before their turn where they can; they are killed at the end of the build.
 
-    Where the build itself is killed, each finishes the model it is at, writes nothing that is read, and ends.
+    Where the build itself is killed, they are killed with it on Linux; elsewhere each finishes the model it is at, writes nothing that
+    is read, and ends.
 
     What a model takes of memory is gone from the process that runs the build. A result that fails here is none: the model then runs
     in that process, where its error is reported.
@@ -232,7 +234,9 @@ def _job_of(line: bytes) -> tuple[Path, Model, dict[str, Any], dict[str, Path]]:
 
 
 def _work() -> None:  # pragma: no cover  (runs in a worker)
-    """Read jobs from standard input until it is closed, and write a line for each to standard output."""
+    """Read jobs from standard input until it is closed, and write a line for each to standard output; end with the build."""
+    with contextlib.suppress(OSError, AttributeError):  # another system: it ends after the model it is at
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     output, sys.stdout = sys.stdout.buffer, sys.stderr
     for line in sys.stdin.buffer:
         try:

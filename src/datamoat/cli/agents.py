@@ -24,8 +24,11 @@ def mcp(
     Example: datamoat mcp --http --port 8765
     """
     from datamoat.storage.warehouse import check_published
-    from datamoat.views.agent_server import make_server
 
+    try:
+        from datamoat.views.agent_server import make_server
+    except ModuleNotFoundError as missing:
+        raise UsageError("the server needs the package mcp", "this environment", "install datamoat[agents].") from missing
     if not 1 <= port <= 65535:  # noqa: PLR2004
         raise UsageError(f"{port} is not a port", "--port", "take one from 1024 to 65535.")
     settings = read_settings()

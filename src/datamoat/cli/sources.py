@@ -235,7 +235,7 @@ def accept(
         landing, decision = decide(settings, one, snapshot, Choice.KEEP if keep else Choice.ACCEPT, by=by, reason=reason, at=at)
     say(
         f"{landing.snapshot_id} is now {landing.validation_status}, decided by {decision.decided_by}. "
-        f"`datamoat run` publishes it, {in_git}",
+        f"{'It is not used' if keep else '`datamoat run` publishes it'}; {in_git}",
         as_json=as_json, **decision.plain, validation_status=landing.validation_status,
     )  # fmt: skip
 

@@ -73,7 +73,10 @@ def pull(settings: Settings, source: str, checksum: str | None = None) -> Publis
     wanted = dict(listed or [])
     if listed is None or not {DATABASE, MANIFEST} <= set(wanted):
         raise PublishRefusedError("the list of hashes is malformed or names no database", f"{base}/{SUMS}", "use another copy.")
-    manifest = _read(f"{base}/{MANIFEST}", MOST_TEXT)
+    try:
+        manifest = _read(f"{base}/{MANIFEST}", MOST_TEXT)
+    except FileNotFoundError as failure:
+        raise _missing(f"{base}/{MANIFEST}") from failure
     _compare(hashlib.sha256(manifest).hexdigest(), wanted[MANIFEST], f"{base}/{MANIFEST}")
     new, release_id = _described(settings, manifest, wanted[DATABASE], own)
     registered_on, others = compare(settings, {release_id, base.rpartition("/")[2]}, own)
@@ -163,9 +166,13 @@ def _download(path: str, target: Path, wanted: str) -> int:
                     raise PublishRefusedError(f"it is larger than {MOST} bytes", path, "this is no release of ours.")
                 file.write(piece)
     except FileNotFoundError as failure:
-        raise PublishRefusedError("the list of hashes names it, and it is not there", path, "use another copy.") from failure
+        raise _missing(path) from failure
     _compare(digest.hexdigest(), wanted, path)
     return n_bytes
+
+
+def _missing(path: str) -> PublishRefusedError:
+    return PublishRefusedError("the list of hashes names it, and it is not there", path, "use another copy.")
 
 
 def _compare(own: str, wanted: str, path: str) -> None:

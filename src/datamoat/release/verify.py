@@ -111,10 +111,19 @@ def check_bytes(bundle: Path) -> tuple[list[Finding], list[str]]:
             present.add(name)
             if name not in wanted:
                 findings.append(Finding(name, "a file that was not released"))
-            elif not path.is_file() or sha256_of(path) != wanted[name]:
-                findings.append(Finding(name, "not the bytes that were released"))
+            elif difference := _difference(path, wanted[name]):
+                findings.append(Finding(name, difference))
     findings += [Finding(name, "missing") for name in sorted(set(wanted) - present) if not (bundle / name).is_symlink()]
     return findings, sorted(wanted)
+
+
+def _difference(path: Path, wanted: str) -> str | None:
+    """Return how a file differs from what was released; None if it does not."""
+    try:
+        is_same = path.is_file() and sha256_of(path) == wanted
+    except OSError as failure:
+        return f"it cannot be read: {failure.strerror}"
+    return None if is_same else "not the bytes that were released"
 
 
 def _own_name(bundle: Path) -> list[str]:

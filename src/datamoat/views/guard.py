@@ -19,13 +19,16 @@ OUTSIDE = re.compile(
     r"^(read_|parquet_|sniff_|glob$|query|getenv|current_setting|duckdb_(settings|databases|secrets|logs|variables|extensions)|pragma_|"
     r"sqlite_|postgres_|sql_auto|json_(execute|serialize)|write_log|getvariable|which_secret|test_)"
 )
+ENGINE = re.compile(r"^(pg_|pragma_|sqlite_|duckdb_)")  # tables about the engine itself
 FINE = {"round", "ceil", "floor", "+", "-", "*", "/", "//", "coalesce"}  # under which an estimate stays an estimate
 AGGREGATES = re.compile(
     r"^(sum|fsum|kahan_sum|avg|mean|median|mode|min|max|arg_|list|array_agg|first|last|any_value|quantile|mad|stddev|var_|histogram|string_agg|product|favg|string|max_by|min_by)"
 )
 DRAWS = "_draws"
 SOURCES = {"BASE_TABLE", "SUBQUERY", "TABLE_FUNCTION", "JOIN"}
+OURS = {"", "marts", "meta"}
 LOW, HIGH = 0.05, 0.95
+PLACES = {"alias", "query_location", "query_location_length", "column_names"}  # of an expression, not what it computes
 
 
 def check_statement(sql: str, columns: frozenset[str], *, has_draws: bool = True) -> None:
@@ -44,6 +47,11 @@ def check_statement(sql: str, columns: frozenset[str], *, has_draws: bool = True
     functions = {str(n["function_name"]) for n in found if n.get("class") == "FUNCTION"}
     if outside := sorted(name for name in functions if OUTSIDE.match(name)):
         raise _refused(sql, f"{', '.join(outside)} may not be used", "read the tables of marts and meta: find names them.")
+    tables = {(str(n["schema_name"]), str(n["table_name"])) for n in found if n.get("type") == "BASE_TABLE"}
+    if engine := sorted(
+        f"{schema}.{name}" for schema, name in tables if schema.lower() not in OURS or ENGINE.match(name.lower())
+    ):
+        raise _refused(sql, f"{', '.join(engine)} may not be read", "read the tables of marts and meta: find names them.")
     if any(n.get("type") in {"PIVOT", "SHOW_REF"} for n in found):
         raise _refused(sql, "PIVOT, UNPIVOT and SHOW may not be used", "write SELECT; find names the tables and their columns.")
     for select in (n for n in found if n.get("type") == "SELECT_NODE"):
@@ -96,7 +104,7 @@ def _check_select(sql: str, select: dict[str, Any], columns: frozenset[str], *, 
                 sql, f"{', '.join(sorted(names))}: a quantile is not added up, averaged or picked out by an aggregate",
                 "compute draw by draw in the table whose name ends in _draws, then take quantile_cont(x, [0.05, 0.5, 0.95]).",
             )  # fmt: skip
-        own = str(item.get("alias") or (item["column_names"][-1] if item.get("class") == "COLUMN_REF" else "")).lower()
+        own = _own_name(item)
         others = {n.get("class") for n in _nodes(item)} & {"SUBQUERY", "CASE", "LAMBDA", "COMPARISON", "CONJUNCTION", "WINDOW"}
         is_plain = not others and all(name in FINE for name in used)
         kinds = {_end(name) for name in names}
@@ -109,6 +117,42 @@ def _check_select(sql: str, select: dict[str, Any], columns: frozenset[str], *, 
                 sql, f"{own or 'a column'} is computed from {', '.join(sorted(names))} under a name that does not show it",
                 f"give it a name that ends in {ending}, with _p05 and _p95 beside it.",
             )  # fmt: skip
+
+    _check_ends(sql, select, columns)
+
+
+def _check_ends(sql: str, select: dict[str, Any], columns: frozenset[str]) -> None:
+    """Refuse an estimate beside ends of an interval that are not its own, or are not computed as it is."""
+    forms: dict[str, dict[str, str]] = {}
+    with_estimate = set()
+    for item in select.get("select_list", []):
+        own = _own_name(item)
+        if own in columns or own.endswith(ENDS):
+            forms.setdefault(_stem(own), {})[own] = json.dumps(_form(item, columns), sort_keys=True)
+            if _estimates_in(item, columns):
+                with_estimate.add(_stem(own))
+    for stem in sorted(with_estimate):
+        if len(set(forms[stem].values())) > 1:
+            names = ", ".join(sorted(forms[stem]))
+            raise _refused(sql, f"{names} are not computed in the same way", "compute the ends of an interval as its middle.")
+
+
+def _own_name(item: dict[str, Any]) -> str:
+    """Return the name that an item of a select list has in the result; empty for an expression without one."""
+    return str(item.get("alias") or (item["column_names"][-1] if item.get("class") == "COLUMN_REF" else "")).lower()
+
+
+def _form(node: object, columns: frozenset[str]) -> object:
+    """Return an expression without its name and its place in the text, and with estimates under the name of their middle."""
+    if isinstance(node, list):
+        return [_form(one, columns) for one in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {key: _form(value, columns) for key, value in node.items() if key not in PLACES}
+    if "column_names" in node:
+        *path, name = (str(one).lower() for one in node["column_names"])
+        plain["column_names"] = [*path, _stem(name) if name in columns or name.endswith(ENDS) else name]
+    return plain
 
 
 def _check_draws(sql: str, select: dict[str, Any]) -> None:

@@ -87,6 +87,8 @@ def run_query(con: duckdb.DuckDBPyConnection, sql: str, limit: int, seconds: int
     timer = threading.Timer(seconds, con.interrupt)
     timer.start()
     try:
+        if (n_statements := len(con.extract_statements(sql))) > 1:
+            raise UsageError(f"these are {n_statements} statements", sql, "send one at a time.")
         relation = con.sql(sql)
         if relation is None:
             raise UsageError("that is not a query", sql, "write a SELECT, or start with FROM.")

@@ -17,7 +17,7 @@ from moat.volume import simulation
 from moat.volume.observations import read_priors
 
 REFERENCE = Path(__file__).parents[3] / "data" / "reference"
-PRIORS = read_priors(pl.read_csv(REFERENCE / "assumptions.csv").rename({"name": "assumption_name"}))
+PRIORS = read_priors(pl.read_csv(REFERENCE / "assumptions.csv", glob=False).rename({"name": "assumption_name"}))
 
 FIELDS = (
     "simulation_kind", "quantity", "n_simulations", "n_truths", "covered_50_share", "covered_90_share", "rmse", "mean_sd", "log_score",

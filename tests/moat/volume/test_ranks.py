@@ -32,7 +32,9 @@ BINS = 10
 
 def priors() -> dict[str, Split]:
     """The assumptions, with every size known: its multiplier is 1, in the truth and in the fit."""
-    table = pl.read_csv(Path(__file__).parents[3] / "data" / "reference" / "assumptions.csv").rename({"name": "assumption_name"})
+    table = pl.read_csv(Path(__file__).parents[3] / "data" / "reference" / "assumptions.csv", glob=False).rename(
+        {"name": "assumption_name"}
+    )
     return {
         name: split._replace(p05=split.p50 * (1 - 1e-9), p95=split.p50 * (1 + 1e-9)) if name.startswith("obs_") or "drift" in name else split
         for name, split in read_priors(table).items()

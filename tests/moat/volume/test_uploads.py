@@ -29,7 +29,7 @@ from moat.volume.uploads import (
 )
 
 REFERENCE = Path(__file__).parents[3] / "data" / "reference"
-PRIORS = read_priors(pl.read_csv(REFERENCE / "assumptions.csv").rename({"name": "assumption_name"}))
+PRIORS = read_priors(pl.read_csv(REFERENCE / "assumptions.csv", glob=False).rename({"name": "assumption_name"}))
 LAST = month_index(date(2024, 12, 1))
 PLATFORM = Platform("p", "short", month_index(date(2022, 1, 1)))
 FLAT = {
