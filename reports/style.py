@@ -9,7 +9,7 @@ ACCENT = "#0b5394"  # the one colour that means something; everything else is in
 SHADE = "#e8eef4"  # an area that is to be read behind the marks
 MANY = [ACCENT, "#b5500b", "#00795a", "#a8447d", "#56b4e9", INK, "#8a7000"]  # lines that each carry their name and a dash
 EVIDENCE = {  # how an estimate is known: its words, its shape, its colour; where there are no data the mark is hollow
-    "measured": ("counted near the month", "circle", ACCENT, True),
+    "measured": ("counted within 18 months", "circle", ACCENT, True),
     "reported": ("uploads stated", "square", ACCENT, True),
     "modelled": ("from users or lengths", "triangle-up", ACCENT, True),
     "prior_only": ("no data (prior only)", "diamond", GREY, False),

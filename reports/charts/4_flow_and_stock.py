@@ -87,7 +87,7 @@ PUBLIC_HEADINGS = (
     "platform", "class", "cumulative public hours, 5 %|many", "median|many", "95 %|many", "hours after filtering, 5 %|many",
     "median after filtering|many", "95 % after filtering|many", "evidence|word", "last count", "month",
 )  # fmt: skip
-KEY = "Circle: counted near the month; square: uploads stated; triangle: from users or lengths; hollow diamond: no data"
+KEY = "Circle: counted within 18 months; square: uploads stated; triangle: from users or lengths; hollow diamond: no data"
 SHAPES = "The shape of a mark is the kind of evidence; a hollow diamond has no data of its own, only expert judgement."
 
 

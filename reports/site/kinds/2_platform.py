@@ -13,7 +13,8 @@ PLATFORMS = """
 ROWS = """
     select
         month, uploads_per_day_p05, uploads_per_day_p50, uploads_per_day_p95, upload_hours_per_day_p05, upload_hours_per_day_p50,
-        upload_hours_per_day_p95, stock_hours_p05, stock_hours_p50, stock_hours_p95, usable_hours_p05, usable_hours_p50, usable_hours_p95, basis
+        upload_hours_per_day_p95, stock_hours_p05, stock_hours_p50, stock_hours_p95, usable_hours_p05, usable_hours_p50, usable_hours_p95,
+        basis || case when month > last_counted_on then ', projected' else '' end as basis
     from marts.platform_volume where scenario_id = 'baseline' and platform_id = '{platform}' order by month desc
 """
 FACTS = """

@@ -43,7 +43,7 @@ ASKED = {
 }
 VERDICTS = {"supported": "supported", "not_supported": "not supported", "cannot_tell": "cannot tell"}
 DAY = {
-    "newest": "the newest complete captures",
+    "newest": "the newest complete captures of the primary boards",
     "story": "the captures nearest to the day of the story",
     "quarter": "the last captures of the quarter",
 }

@@ -1,7 +1,8 @@
 /*---
 description: >
   What a platform's estimate rests on in each month and scenario: measured (an official or academic count of videos
-  near the month), reported (some statement about uploads), modelled (users or lengths only), prior_only (nothing).
+  at most A247 months away), reported (some statement about uploads, bounds among them), modelled (users or lengths
+  only), prior_only (nothing).
 grain: [platform_id, month, scenario_id]
 nullable: [last_counted_on]
 ---*/
@@ -57,6 +58,7 @@ used as (
         u.noise_family,
         u.observation_kind,
         u.tier,
+        (u.offset_low is null) != (u.offset_high is null) or u.offset_sd is not null as is_bound,
         u.source_kind,
         u.period_start_on,
         u.period_end_on,
@@ -86,6 +88,7 @@ scored as (
             when u.noise_family != 'volume' or u.observation_kind in ('duration_new', 'duration_stock') then 1
             when
                 u.tier <= 2
+                and not u.is_bound
                 and m.month <= u.period_end_on + to_months(w.n_months)
                 and m.month >= u.period_start_on - to_months(w.n_months)
                 then 3
