@@ -666,6 +666,22 @@ def test_a_retained_manifest_that_cannot_be_read_is_named_and_shuts_out_no_other
         assert con.sql("select max(uploads) from marts.lab_volume").fetchall() == [(8.0,)]
 
 
+@pytest.mark.parametrize("what", ["a folder", "a link that leads nowhere"])
+def test_what_is_in_place_of_the_published_file_is_named_and_no_traceback(tree: Path, what: str) -> None:
+    settings = make_everything(tree)
+    settings.published.unlink()
+    settings.published.mkdir() if what == "a folder" else settings.published.symlink_to("nowhere")
+    assert f"{what} is in place of the published file" in wrong(settings)
+    with pytest.raises(PublishRefusedError, match=what):
+        open_published(settings)
+    if what == "a folder":
+        with pytest.raises(PublishRefusedError, match="in place of"):
+            rollback(settings)
+        settings.published.rmdir()
+    rollback(settings)
+    assert published_build(settings) is not None
+
+
 def test_a_pipe_in_place_of_a_database_is_named_and_waited_for_by_nobody(tree: Path) -> None:
     settings = make_everything(tree)
     for path in (retained_other(settings).path, settings.published):

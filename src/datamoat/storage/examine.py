@@ -6,7 +6,16 @@ from pathlib import Path
 
 from datamoat.errors import ContentError
 from datamoat.settings import Settings
-from datamoat.storage.warehouse import Published, is_intact, logs_of, manifest_failure, manifests, published_build, writer_of
+from datamoat.storage.warehouse import (
+    Published,
+    in_the_way,
+    is_intact,
+    logs_of,
+    manifest_failure,
+    manifests,
+    published_build,
+    writer_of,
+)
 
 Finding = tuple[bool, str, str]
 
@@ -40,6 +49,8 @@ def _published(settings: Settings, current: Published | None) -> Finding:
         return True, f"published: {current.build_id}, byte for byte as its manifest states", ""
     if (failure := manifest_failure(settings)) is not None:
         return False, f"published: {failure.what}", failure.fix
+    if (obstacle := in_the_way(settings)) is not None:
+        return False, f"published: {obstacle.what}", obstacle.fix
     if settings.published.exists():
         what = "published: the file is damaged or was changed after it was published"
         return False, what, "`datamoat run` publishes it again; `datamoat rollback BUILD` goes back"

@@ -141,12 +141,24 @@ def published_build(settings: Settings) -> Published | None:
     return None
 
 
+def in_the_way(settings: Settings) -> PublishRefusedError | None:
+    """Return the error of a folder, or of a link that leads nowhere, in place of the published file; None if there is none."""
+    path = settings.published
+    if path.is_dir() or (path.is_symlink() and not path.exists()):
+        what = "a folder" if path.is_dir() else "a link that leads nowhere"
+        fix = "move it away; then `datamoat run` or `datamoat rollback` puts the file there again."
+        return PublishRefusedError(f"{what} is in place of the published file", str(path), fix)
+    return None
+
+
 def check_published(settings: Settings) -> Published:
     """Return the published build after its bytes were compared with its manifest.
 
     Raises:
         PublishRefusedError: Nothing is published, or the file is not what was published.
     """
+    if (failure := in_the_way(settings)) is not None:
+        raise failure
     if not settings.published.is_file():
         raise PublishRefusedError(
             "nothing is published yet", str(settings.published), "run `datamoat run`, or fetch a release with `datamoat pull`."
@@ -239,7 +251,10 @@ def swap_in(settings: Settings, part: Path) -> None:
     Raises:
         BusyError: A program holds the published file for writing.
         ContentError: A later version of datamoat published what is there.
+        PublishRefusedError: A folder is in its place.
     """
+    if settings.published.is_dir() and (obstacle := in_the_way(settings)) is not None:
+        raise obstacle
     is_foreign = settings.published.is_file() and published_build(settings) is None
     if is_foreign and isinstance(failure := manifest_failure(settings), ContentError):
         raise failure
