@@ -157,8 +157,8 @@ def check_published(settings: Settings) -> Published:
     Raises:
         PublishRefusedError: Nothing is published, or the file is not what was published.
     """
-    if (failure := in_the_way(settings)) is not None:
-        raise failure
+    if (obstacle := in_the_way(settings)) is not None:
+        raise obstacle
     if not settings.published.is_file():
         raise PublishRefusedError(
             "nothing is published yet", str(settings.published), "run `datamoat run`, or fetch a release with `datamoat pull`."
