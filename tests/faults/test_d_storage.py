@@ -667,15 +667,15 @@ def test_a_retained_manifest_that_cannot_be_read_is_named_and_shuts_out_no_other
 
 
 @pytest.mark.parametrize("what", ["a folder", "a link that leads nowhere"])
-def test_what_is_in_place_of_the_published_file_is_named_and_no_traceback(tree: Path, what: str) -> None:
+def test_what_is_where_the_published_file_should_be_is_named(tree: Path, what: str) -> None:
     settings = make_everything(tree)
     settings.published.unlink()
     settings.published.mkdir() if what == "a folder" else settings.published.symlink_to("nowhere")
-    assert f"{what} is in place of the published file" in wrong(settings)
+    assert f"{what} is where the published file should be" in wrong(settings)
     with pytest.raises(PublishRefusedError, match=what):
         open_published(settings)
     if what == "a folder":
-        with pytest.raises(PublishRefusedError, match="in place of"):
+        with pytest.raises(PublishRefusedError, match="where the published file should be"):
             rollback(settings)
         settings.published.rmdir()
     rollback(settings)

@@ -142,12 +142,12 @@ def published_build(settings: Settings) -> Published | None:
 
 
 def in_the_way(settings: Settings) -> PublishRefusedError | None:
-    """Return the error of a folder, or of a link that leads nowhere, in place of the published file; None if there is none."""
+    """Return the error of a folder, or of a link that leads nowhere, where the published file should be; None if there is none."""
     path = settings.published
     if path.is_dir() or (path.is_symlink() and not path.exists()):
         what = "a folder" if path.is_dir() else "a link that leads nowhere"
         fix = "move it away; then `datamoat run` or `datamoat rollback` puts the file there again."
-        return PublishRefusedError(f"{what} is in place of the published file", str(path), fix)
+        return PublishRefusedError(f"{what} is where the published file should be", str(path), fix)
     return None
 
 
@@ -251,7 +251,7 @@ def swap_in(settings: Settings, part: Path) -> None:
     Raises:
         BusyError: A program holds the published file for writing.
         ContentError: A later version of datamoat published what is there.
-        PublishRefusedError: A folder is in its place.
+        PublishRefusedError: A folder is where it should be.
     """
     if settings.published.is_dir() and (obstacle := in_the_way(settings)) is not None:
         raise obstacle
