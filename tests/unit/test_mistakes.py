@@ -163,6 +163,23 @@ ALIAS = {
     "source_id": "arena", "entry_key": "flux-3-video", "valid_from": "2024-01-01", "match_status": "confirmed", "model_id": "flux-3-video",
     "lab_id": "bfl", "rule": "curated", "evidence": "a slug", "citation_id": "C9901",
 }  # fmt: skip
+SIZE = {
+    "resource_id": "R901", "company_id": "meta", "quantity": "rd_expense", "fiscal_year": "2024", "as_of_on": "2024-12-31",
+    "scope": "group", "value": "43873000000", "currency": "USD", "usd_rate": "1", "value_usd": "43873000000", "bound": "exact",
+    "basis": "accounts", "source_kind": "filing", "tier": "1", "verification": "page_read", "is_usable": "true",
+    "figure_as_stated": "43,873 million", "citation_id": "C9901",
+}  # fmt: skip
+HEADS = {name: value for name, value in SIZE.items() if name not in {"currency", "usd_rate", "value_usd", "fiscal_year"}}
+ACCESS = {
+    "access_id": "X901", "company_id": "google", "platform_id": "youtube", "geography": "global", "target": "Its platform",
+    "access_kind": "first_party", "status": "confirmed", "is_baseline": "true", "assumption_id": "A025", "citation_id": "C9901",
+    "verification": "page_read",
+}  # fmt: skip
+PAIR = {
+    "pair_id": "P99", "family": "Wan", "model_id_from": "wan-2-1-14b", "model_id_to": "wan-2-2-5b", "quantity": "videos",
+    "stage_kind": "pretrain", "disclosure_id_from": "D158", "disclosure_id_to": "D160", "is_usable": "true",
+}  # fmt: skip
+DAY_OF_UPLOADS = {"metric": "uploads_per_day", "unit": "videos_per_day"}
 MISTAKES: dict[str, tuple[Edit, str, str]] = {  # what is done, the file it is found in, words of the message
     "a unit that does not fit": (fact(unit="videos_per_day"), "platform_observations.csv", "right would be users"),
     "billions not written out": (fact(value="3.07"), "platform_observations.csv", "right would be 3070000000"),
@@ -228,9 +245,10 @@ MISTAKES: dict[str, tuple[Edit, str, str]] = {  # what is done, the file it is f
     "title and publisher exchanged": (cited(title="Kuaishou Technology", publisher="A report"), "citations.csv", "right would be the two exchanged"),
     "a page read before it appeared": (cited(published_on="2026-11-20", read_on="2026-11-01"), "citations.csv", "published_on 2026-11-20 is after read_on"),
     "hours written as 7e14": (cell("training_disclosures", "D001", "value", "7e14"), "training_disclosures.csv", "right would be 700000"),
+    "a share that is rounded in binary": (fact(platform_id="tiktok", metric="removed_share_of_published", unit="fraction", value="0.07", figure_as_stated="0.7%", originator="tiktok"), "platform_observations.csv", "right would be 0.007"),
     "a value times 1000": (cell("platform_observations", "F0225", "value", times(0.001)), "platform_observations.csv", "right would be 271000000"),
     "12 billion users": (fact(value="12000000000", figure_as_stated="12 billion"), "platform_observations.csv", "right would be at most 8300000000"),
-    "a day of 2,000 minutes": (fact(metric="minutes_per_daily_user_per_day", unit="minutes", value="2000", figure_as_stated="2,000 minutes"), "platform_observations.csv", "right would be at most 1440"),
+    "a day of 2,000 minutes": (fact(metric="minutes_per_daily_user_per_day", unit="minutes", value="2000", figure_as_stated="2,000 minutes"), "platform_observations.csv", "right would be at most 480"),
     "access that ends before it begins": (both(cell("company_access", "X001", "valid_from", "2026-02"), cell("company_access", "X001", "valid_to", "2026-01-31")), "company_access.csv", "valid_from 2026-02 is after valid_to"),
     "evidence of 2031": (cell("company_access", "X001", "evidence_on", "2031"), "company_access.csv", "evidence_on is 2031"),
     "a release of 2099": (in_capture("ar-t2v-2026-07-24-dataset", ("released_as_stated",), lambda cells: ["2099"] * len(cells)), "leaderboard_entries_arena.csv", "released_as_stated is 2099"),
@@ -257,6 +275,52 @@ MISTAKES: dict[str, tuple[Edit, str, str]] = {  # what is done, the file it is f
     "parameters instead of billions": (cell("models", "wan-2-1-14b", "parameters_billion", "14000000000"), "models.csv", "is outside"),
     "the letter O in a resolution": (cell("models", "firefly-video", "max_resolution", "1O80p"), "models.csv", "does not match"),
     "a word that is not allowed": (fact(metric="users_monthly"), "platform_observations.csv", "is not one of"),
+    "more daily users than monthly ones": (fact(platform_id="kuaishou", geography="china", metric="daily_active_users", value="900000000", figure_as_stated="900 million", period_start_on="2025-10-01", period_end_on="2025-12-31", originator="kuaishou"), "platform_observations.csv", "right would be at most these"),
+    "34 billion uploads a day": (fact(**DAY_OF_UPLOADS, value="34000000000", figure_as_stated="34 billion"), "platform_observations.csv", "right would be at most 2000000000"),
+    "52 trillion uploads a day": (fact(**DAY_OF_UPLOADS, value="52000000000000", figure_as_stated="52 trillion"), "platform_observations.csv", "right would be at most 2000000000"),
+    "daily users of a village": (fact(metric="daily_active_users", value="900", figure_as_stated="900"), "platform_observations.csv", "right would be at least 10000"),
+    "no monthly users": (fact(value="0", figure_as_stated="0"), "platform_observations.csv", "right would be at least 10000"),
+    "uploads of a third of a second": (fact(metric="mean_duration_of_uploads_seconds", unit="seconds", value="0.3", figure_as_stated="0.3 seconds"), "platform_observations.csv", "right would be at least 0.5"),
+    "a day without sleep": (fact(metric="minutes_per_daily_user_per_day", unit="minutes", value="1439", figure_as_stated="1,439 minutes"), "platform_observations.csv", "right would be at most 480"),
+    "nine tenths removed": (fact(platform_id="tiktok", metric="removed_share_of_published", unit="fraction", value="0.9", figure_as_stated="90%", originator="tiktok"), "platform_observations.csv", "out of reach; right would be"),
+    "uploads before the launch": (fact(**DAY_OF_UPLOADS, platform_id="tiktok", value="1000000", figure_as_stated="1 million", period_start_on="2011-01-01", period_end_on="2011-12-31", originator="tiktok"), "platform_observations.csv", "is outside its life, from 2017-09 to now"),
+    "users after the closing": (fact(platform_id="vine", value="1000000", figure_as_stated="1 million", period_start_on="2022-01-01", period_end_on="2022-12-31", originator="vine"), "platform_observations.csv", "is outside its life, from 2013-01 to 2017-01"),
+    "more users than people": (fact(geography="us", value="3400000000", figure_as_stated="3.4 billion"), "platform_observations.csv", "right would be at most 400000000"),
+    "more users in a country than in the world": (fact(platform_id="x", geography="us", metric="daily_active_users", value="300000000", figure_as_stated="300 million", originator="xai"), "platform_observations.csv", "right would be at most 259400000"),
+    "a rate a month over ten years": (fact(metric="uploads_per_month", unit="videos_per_month", value="1000000", figure_as_stated="1 million", period_start_on="2014-01-01", period_end_on="2023-12-31"), "platform_observations.csv", "right would be at most 400 days"),
+    "more than, as exact": (fact(bound="exact", figure_as_stated="more than 3.07 billion"), "platform_observations.csv", "right would be at_least"),
+    "less than, as at least": (fact(bound="at_least", figure_as_stated="less than 3.07 billion"), "platform_observations.csv", "right would be at_most"),
+    "nearly, as exact": (fact(bound="exact", figure_as_stated="nearly 3.07 billion"), "platform_observations.csv", "right would be about"),
+    "a phrase without a number": (fact(figure_as_stated="a great many"), "platform_observations.csv", "holds no number"),
+    "a size with its bound turned": (row("company_resources", SIZE | {"is_usable": "false", "unusable_reason": "unverified", "figure_as_stated": "over 43,873 million"}), "company_resources.csv", "right would be at_least"),
+    "a fact twice": (fact(period_start_on="2023-12-01", value="3070000000", citation_id="C1357"), "platform_observations.csv", "right would be one of them"),
+    "a correction of another platform": (fact(supersedes_fact_id="F0001"), "platform_observations.csv", "right would be one platform and metric"),
+    "a correction of another metric": (fact(supersedes_fact_id="F0711"), "platform_observations.csv", "right would be one platform and metric"),
+    "a filing of a company about another's platform": (fact(originator="google"), "platform_observations.csv", "originator google does not own facebook; right would be meta"),
+    "a row that was read in an excerpt": (fact(citation_id="C1041", source_kind="press", tier="3", period_start_on="2019-01-01", period_end_on="2019-12-31"), "platform_observations.csv", "right would be search_excerpt"),
+    "an official file in a newspaper": (fact(citation_id="C1041", source_kind="official_file", verification="search_excerpt", period_start_on="2019-01-01", period_end_on="2019-12-31"), "platform_observations.csv", "right would be 3 or more"),
+    "alleged access in the baseline": (row("company_access", ACCESS | {"company_id": "bytedance", "access_kind": "alleged", "status": "alleged"}), "company_access.csv", "right would be false"),
+    "first-party access to another's platform": (row("company_access", ACCESS | {"company_id": "openai"}), "company_access.csv", "right would be another kind, or google"),
+    "first-party access after the sale": (row("company_access", ACCESS | {"company_id": "sharechat", "platform_id": "mx-takatak", "valid_to": "2021-12-31"}), "company_access.csv", "which it does not own then"),
+    "a pair of one model": (row("dose_pairs", PAIR | {"model_id_to": "wan-2-1-14b"}), "dose_pairs.csv", "right would be a later model after an earlier one"),
+    "a pair turned round": (row("dose_pairs", PAIR | {"model_id_from": "wan-2-2-5b", "model_id_to": "wan-2-1-14b"}), "dose_pairs.csv", "right would be a later model after an earlier one"),
+    "a pair of one disclosure": (row("dose_pairs", PAIR | {"disclosure_id_to": "D158"}), "dose_pairs.csv", "right would be two disclosures"),
+    "two research expenses of a year": (row("company_resources", SIZE | {"value": "44000000000", "value_usd": "44000000000", "figure_as_stated": "44 billion"}), "company_resources.csv", "right would be one of them"),
+    "research beyond any company": (both(cell("company_resources", "R013", "value", "3950000000000"), cell("company_resources", "R013", "value_usd", "3950000000000")), "company_resources.csv", "right would be at most 1000000000000"),
+    "research of a tenth": (both(cell("company_resources", "R013", "value", "4387300000"), cell("company_resources", "R013", "value_usd", "4387300000")), "company_resources.csv", "in the years around; right would be near that"),
+    "78 people for 79 thousand": (row("company_resources", HEADS | {"quantity": "headcount", "as_of_on": "2024-12-31", "value": "78", "figure_as_stated": "78"}), "company_resources.csv", "right would be at least"),
+    "1e15 hours of sound": (cell("training_disclosures", "D001", "value", "1e15"), "training_disclosures.csv", "right would be at most 10000000000"),
+    "a predecessor that came later": (cell("models", "wan-2-1-14b", "predecessor_model_id", "wan-2-5-preview"), "models.csv", "right would be a later model after an earlier one"),
+    "open weights that are proprietary": (cell("models", "wan-2-1-14b", "license", "proprietary"), "models.csv", "or the licence of the weights"),
+    "two models of one name": (cell("models", "wan-2-2-5b", "model_name", "wan 2.1-14B"), "models.csv", "right would be one of them"),
+    "two platforms of one name": (cell("platforms", "vine", "name", "Tik Tok"), "platforms.csv", "right would be one of them"),
+    "two labs of one name": (cell("labs", "bytedance", "name", "Kling AI Kuaishou"), "labs.csv", "right would be one of them"),
+    "a key on no board": (row("entry_aliases", ALIAS | {"entry_key": "never-listed"}), "entry_aliases.csv", "is in no capture of arena"),
+    "a page under two ids": (cited(url="http://arxiv.org/abs/2506.09113/", title="Seedance", published_on="2025-06-10"), "citations.csv", "right would be that id in place of C9901"),
+    "a search as a page": (cited(url="https://www.google.com/search?q=tiktok"), "citations.csv", "right would be the page itself"),
+    "a page of this machine": (cited(url="http://localhost:8080/report"), "citations.csv", "right would be the page itself"),
+    "a page of a private network": (cited(url="http://192.168.1.20/report"), "citations.csv", "right would be the page itself"),
+    "a machine without a page": (cited(url="https://93.184.216.34/"), "citations.csv", "right would be the page itself"),
 }  # fmt: skip
 
 
@@ -266,7 +330,7 @@ def test_g06_a_mistake_in_the_facts_is_refused_with_its_line_and_what_would_be_r
     edit(reference)
     with pytest.raises(ContentError) as refused:
         check_rules(reference, read_reference(reference), TODAY)
-    assert file in refused.value.where
+    assert file in refused.value.where + refused.value.what
     assert words in refused.value.what + refused.value.fix
 
 
@@ -287,21 +351,46 @@ def test_of_the_rows_that_break_a_rule_five_are_named_and_the_others_are_counted
     assert named == [f"  facts.csv:{n + 2}: p{'abcdef'[n]}" for n in range(5)] + more
 
 
+def test_every_broken_rule_is_reported_at_once_each_with_its_fix(tree: Path) -> None:
+    folder = tree / "data" / "reference"
+    (folder / "facts.csv").write_text("platform_id,uploads,stated_on\npa,1.0,2026-03-01\n")
+    (folder / "rules").mkdir()
+    for name, fix in (("first", "do one"), ("second", "do two")):
+        (folder / "rules" / f"{name}.sql").write_text(
+            f"/*---\ndescription: The {name} rule.\nfix: {fix}.\n---*/\nselect 'facts' as file_name, line, '{name}' as wrong from facts\n"
+        )
+    with pytest.raises(ContentError) as refused:
+        check_rules(folder, read_reference(folder), TODAY)
+    assert refused.value.what.splitlines() == [
+        line
+        for name, fix in (("first", "do one"), ("second", "do two"))
+        for line in (f"The {name} rule. 1 row(s) break this rule:", f"  facts.csv:2: {name}", f"  fix: {fix}.")
+    ]
+    assert refused.value.where.endswith("facts.csv:2")
+
+
 CORRECT: dict[str, Edit] = {
     "monthly users from a filing": fact(),
-    "daily users from a statement": fact(platform_id="x", metric="daily_active_users", value="250000000", figure_as_stated="250 million", source_kind="official_statement", tier="2"),
-    "a later quarter": fact(platform_id="tiktok", metric="videos_removed", unit="videos", value="190000000", figure_as_stated="190,000,000", source_kind="official_file"),
-    "a value in hundreds of millions": fact(value="307000000", figure_as_stated="3.07亿"),
+    "daily users from a statement": fact(platform_id="x", metric="daily_active_users", value="250000000", figure_as_stated="250 million", originator="xai", source_kind="official_statement", tier="2"),
+    "a later quarter": fact(platform_id="tiktok", metric="videos_removed", unit="videos", value="190000000", figure_as_stated="190,000,000", originator="tiktok", source_kind="official_file"),
+    "a value in hundreds of millions": fact(value="307000000", figure_as_stated="3.07亿", period_start_on="2009-12-01", period_end_on="2009-12-31"),
     "a decimal comma": fact(value="3070000000", figure_as_stated="3,07 miliardi"),
     "the middle of a stated range": fact(value="3070000000", figure_as_stated="3.04 to 3.1 billion"),
     "a title in Russian with a Latin name": cited(title="Отчёт TikTok за 2025 год"),
     "a projection for 2030": both(cell("company_resources", "R009", "fiscal_year", "2030"), cell("company_resources", "R009", "as_of_on", "2030-12-31"), cell("company_resources", "R009", "basis", "projection")),
     "a value within a printed range": fact(value_low="3000000000", value_high="3100000000"),
-    "a correction of an older row": fact(supersedes_fact_id="F0001"),
+    "a correction of an older row": fact(supersedes_fact_id="F0710"),
     "a whole board": capture(5, ()),
     "two of a board, as partial": capture(2, (), status="partial"),
     "ratings that are tied": capture(5, (999, 999)),
-    "an alias after another has ended": row("entry_aliases", ALIAS | {"entry_key": "new"}),
+    "an alias of a key that is newer than the captures": row("entry_aliases", ALIAS | {"entry_key": "new", "valid_from": "2026-11-20"}),
+    "about for a phrase with nearly": fact(figure_as_stated="nearly 3.07 billion"),
+    "as many daily users as monthly ones": fact(metric="daily_active_users"),
+    "the last month before a platform closed": fact(platform_id="vine", value="100000000", figure_as_stated="100 million", period_start_on="2017-01-01", period_end_on="2017-01-31", originator="vine", source_kind="press"),
+    "a statement about a platform by another company in the press": fact(originator="google", source_kind="press"),
+    "another document of a repository": cited(url="https://github.com/smol-ai/ainews-web-2025", title="Another issue", published_on="2025-05-13"),
+    "a size that is contradicted and not usable": row("company_resources", SIZE | {"is_usable": "false", "unusable_reason": "unverified"}),
+    "a year of fast growth": row("company_resources", SIZE | {"fiscal_year": "2026", "as_of_on": "2026-10-31", "value": "90000000000", "value_usd": "90000000000", "figure_as_stated": "90 billion"}),
     "a change of ownership next January": both(
         cell("platform_ownership", "x", "valid_to", "2026-12-31"),
         row("platform_ownership", {"platform_id": "x", "company_id": "google", "geography": "global", "valid_from": "2027-01-01", "kind": "owner", "verification": "page_read", "citation_id": "C9901"}),

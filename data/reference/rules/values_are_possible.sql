@@ -1,25 +1,9 @@
 /*---
-description: A value is one that can be, beside what else is known of its users, day, scale, archive or year.
+description: A value is one that can be, beside what else is known of its day, scale, archive or year.
 fix: correct the power of ten or the unit.
 ---*/
 
-with limits (unit, highest) as (
-    select
-        unnest(['users', 'accounts', 'creators', 'channels']) as unit,
-        p50 as highest
-    from assumptions
-    where name = 'limit_users'
-    union all
-    select
-        'seconds' as unit,
-        p50 as highest
-    from assumptions
-    where name = 'limit_duration_seconds'
-    union all
-    values ('fraction', 1.0), ('minutes', 24 * 60.0)
-),
-
-scales (scale_kind, lowest, highest) as (
+with scales (scale_kind, lowest, highest) as (
     values ('fitted_rating', 200, 2500), ('automatic_score', 0, 100)
 ),
 
@@ -40,15 +24,6 @@ days as (
     from dsa_daily_totals
 )
 
-select
-    'platform_observations' as file_name,
-    observations.line,
-    'value ' || observations.value || ' ' || observations.unit || ' is too large; right would be at most '
-    || limits.highest as wrong
-from platform_observations as observations
-inner join limits on observations.unit = limits.unit
-where greatest(observations.value, observations.value_high) > limits.highest
-union all
 select
     entries.file_name,
     entries.line,

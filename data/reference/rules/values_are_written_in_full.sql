@@ -120,7 +120,9 @@ select
     file_name,
     line,
     'value ' || value || ' ' || unit || ' is stated as ''' || figure_as_stated || '''; right would be '
-    || array_to_string([case when x = round(x) then x::hugeint::varchar else x::varchar end for x in amounts], ' or ')
+    || array_to_string(
+        [case when x = round(x) then x::hugeint::varchar else format('{:.12g}', x) end for x in amounts], ' or '
+    )
         as wrong
 from phrases
 where

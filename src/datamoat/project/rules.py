@@ -19,7 +19,7 @@ SHOWN = 5
 
 
 def check_rules(folder: Path, facts: Iterable[ReferenceTable], today: date) -> int:
-    """Run every rule over the facts and return how many there are.
+    """Run every rule over the facts, report all that are broken at once, and return how many there are.
 
     A rule sees every reference table by its name, with a column `line` that counts lines of the CSV; the table `cells`
     with every filled cell of a text or a date as `file_name`, `line`, `column_name` and `stated`; the views in `rules/views/`;
@@ -31,7 +31,7 @@ def check_rules(folder: Path, facts: Iterable[ReferenceTable], today: date) -> i
         today: The day after which nothing can have been seen.
 
     Raises:
-        ContentError: A row breaks a rule, or a rule is malformed.
+        ContentError: Rows break rules, at most five shown for each, or a rule is malformed.
     """
     import duckdb
     from polars import selectors
@@ -55,17 +55,28 @@ def check_rules(folder: Path, facts: Iterable[ReferenceTable], today: date) -> i
         con.execute("set variable today = $today", {"today": today})
         for view in views:
             _run(con, view, f'create view "{view.name}" as {view.sql}')
-        for rule in rules:
-            broken = _run(con, rule, f"select file_name, line, wrong from ({rule.sql}) order by file_name, line")
-            if broken:
-                lines = "".join(f"\n  {name}.csv:{line}: {wrong}" for name, line, wrong in broken[:SHOWN])
-                more = f"\n  … and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
-                raise ContentError(
-                    f"{rule.description} {len(broken)} row(s) break this rule:{lines}{more}",
-                    f"{folder / broken[0][0]}.csv:{broken[0][1]}",
-                    str(rule.header["fix"]),
-                )
+        found = [
+            (rule, rows)
+            for rule in rules
+            if (rows := _run(con, rule, f"select file_name, line, wrong from ({rule.sql}) order by file_name, line"))
+        ]
+    if found:
+        texts, fixes = zip(*((_broken(rule, rows), str(rule.header["fix"])) for rule, rows in found), strict=True)
+        what = "\n".join(f"{text}\n  fix: {fix}" for text, fix in zip(texts, fixes, strict=True)) if len(found) > 1 else texts[0]
+        name, line, _ = found[0][1][0]
+        raise ContentError(
+            what,
+            f"{folder / name}.csv:{line}",
+            fixes[0] if len(found) == 1 else f"{len(found)} rules are broken; the fix of each stands below its rows.",
+        )
     return len(rules)
+
+
+def _broken(rule: Snippet, rows: list[tuple[Any, ...]]) -> str:
+    """Return what a rule is, how many rows break it, and the first of them."""
+    lines = "".join(f"\n  {name}.csv:{line}: {wrong}" for name, line, wrong in rows[:SHOWN])
+    more = f"\n  … and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
+    return f"{rule.description} {len(rows)} row(s) break this rule:{lines}{more}"
 
 
 def _run(con: "duckdb.DuckDBPyConnection", snippet: Snippet, statement: str) -> list[tuple[Any, ...]]:
