@@ -61,8 +61,13 @@ def check_rules(folder: Path, facts: Iterable[ReferenceTable], today: date) -> i
             if (rows := _run(con, rule, f"select file_name, line, wrong from ({rule.sql}) order by file_name, line"))
         ]
     if found:
-        texts, fixes = zip(*((_broken(rule, rows), str(rule.header["fix"])) for rule, rows in found), strict=True)
-        what = "\n".join(f"{text}\n  fix: {fix}" for text, fix in zip(texts, fixes, strict=True)) if len(found) > 1 else texts[0]
+        messages = [_broken(rule, rows) for rule, rows in found]
+        fixes = [str(rule.header["fix"]) for rule, _ in found]
+        what = (
+            "\n".join(f"{text}\n  fix: {fix}" for text, fix in zip(messages, fixes, strict=True))
+            if len(found) > 1
+            else messages[0]
+        )
         name, line, _ = found[0][1][0]
         raise ContentError(
             what,
