@@ -310,7 +310,7 @@ MISTAKES: dict[str, tuple[Edit, str, str]] = {  # what is done, the file it is f
     "research of a tenth": (both(cell("company_resources", "R013", "value", "4387300000"), cell("company_resources", "R013", "value_usd", "4387300000")), "company_resources.csv", "in the years around; right would be near that"),
     "78 people for 79 thousand": (row("company_resources", HEADS | {"quantity": "headcount", "as_of_on": "2024-12-31", "value": "78", "figure_as_stated": "78"}), "company_resources.csv", "right would be at least"),
     "1e15 hours of sound": (cell("training_disclosures", "D001", "value", "1e15"), "training_disclosures.csv", "right would be at most 10000000000"),
-    "a predecessor that came later": (cell("models", "wan-2-1-14b", "predecessor_model_id", "wan-2-5-preview"), "models.csv", "right would be a later model after an earlier one"),
+    "a predecessor that is later": (cell("models", "wan-2-1-14b", "predecessor_model_id", "wan-2-5-preview"), "models.csv", "right would be a later model after an earlier one"),
     "open weights that are proprietary": (cell("models", "wan-2-1-14b", "license", "proprietary"), "models.csv", "or the licence of the weights"),
     "two models of one name": (cell("models", "wan-2-2-5b", "model_name", "wan 2.1-14B"), "models.csv", "right would be one of them"),
     "two platforms of one name": (cell("platforms", "vine", "name", "Tik Tok"), "platforms.csv", "right would be one of them"),

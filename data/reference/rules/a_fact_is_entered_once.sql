@@ -53,7 +53,7 @@ rows_by_key as (
 select
     file_name,
     max(line) as line,
-    key || ' stands in lines ' || string_agg(line, ' and ' order by line) || '; right would be one of them' as wrong
+    key || ' is in lines ' || string_agg(line, ' and ' order by line) || '; right would be one of them' as wrong
 from rows_by_key
 group by file_name, key
 having count(*) > 1

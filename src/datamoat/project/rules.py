@@ -72,7 +72,7 @@ def check_rules(folder: Path, facts: Iterable[ReferenceTable], today: date) -> i
         raise ContentError(
             what,
             f"{folder / name}.csv:{line}",
-            fixes[0] if len(found) == 1 else f"{len(found)} rules are broken; the fix of each stands below its rows.",
+            fixes[0] if len(found) == 1 else f"{len(found)} rules are broken; the fix of each is below its rows.",
         )
     return len(rules)
 

@@ -1,6 +1,6 @@
 /*---
-description: A place has no more users than people, and no more than the platform has in the world.
-fix: correct the value or the place.
+description: A country or union has no more users than people, and no more than the platform has in the world.
+fix: correct the value or the geography.
 ---*/
 
 -- Only China and India have more than 400 million people, and neither 1.5 billion.
