@@ -188,7 +188,8 @@ def test_a06_a_new_quarter_in_another_unit_is_found_though_nothing_known_changed
     added = f"Total videos removed,{tail},{removed}\nVideo: Removal rate of published,{tail},{rate}\n".replace("2015", "2026")
     landing = bench.feed(report() + added.encode(), "report")
     assert landing.validation_status == "suspicious"
-    assert "far outside" in landing.reason
+    assert "value of the new" in landing.reason
+    assert " times that of " in landing.reason
     plain = f"Total videos removed,{tail},1900300\nVideo: Removal rate of published,{tail},0.007\n".replace("2015", "2026")
     bench.day = date(2027, 1, 20)
     assert bench.feed(report() + plain.encode(), "report").validation_status == "ok"

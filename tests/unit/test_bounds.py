@@ -13,13 +13,14 @@ from datamoat.ingest.check_values import (
     check_match,
     check_measure,
     check_nulls,
+    check_restated,
     check_shares,
     check_steady,
     late_rows,
 )
 from datamoat.ingest.finding import LIKELY, Finding, likely_unit, some
 from datamoat.parsing import Row
-from datamoat.project.check_models import AnomalyChecks, Bound, Flag, Match, Measure, Score, Steady, When
+from datamoat.project.check_models import AnomalyChecks, Bound, Flag, Match, Measure, Score, Steady, Step, When
 from datamoat.project.sources import Rows
 
 DAY = date(2026, 9, 8)
@@ -201,6 +202,70 @@ def measured(old: list[float | None], new: list[float | None], fresh: list[float
     one = Measure(column="users", factor=bound(3, per_day=0.5), one=bound(5, per_day=1))
     check_measure(rule(), one, pairs, [{"id": "new", "users": value} for value in fresh or []], days, found)
     return found
+
+
+def restated(old: list[float], new: list[float], **others: Any) -> Finding:
+    found = Finding()
+    pairs: list[tuple[Row, Row]] = [
+        ({"id": f"m{n}", "users": a}, {"id": f"m{n}", "users": b}) for n, (a, b) in enumerate(zip(old, new, strict=True))
+    ]
+    check_restated(rule(**others), Measure(column="users", factor=bound(3)), pairs, found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("now", "stops"), [(1009.0, False), (1011.0, True), (991.0, False), (989.0, True), (0.0, True), (-1000.0, True)]
+)
+def test_a_known_value_is_restated_up_to_a_share_of_it(now: float, stops: bool) -> None:
+    found = restated([1000.0, 5.0], [now, 5.0], restated=bound(0.01))
+    assert bool(found.suspicions) is stops
+    assert not stops or f"in 1 of 2 known rows ('m0, 1000 to {now:g}')" in found.reason
+    assert not restated([1000.0], [now]).suspicions, "a live counter is restated by nothing"
+
+
+@pytest.mark.parametrize(
+    ("n", "now", "stops"), [(8, 0.007, False), (8, 0.005, False), (8, 0.008, True), (8, 0.0071, True), (7, 0.007, True)]
+)
+def test_a_unit_of_the_last_digit_is_rounding_where_eight_values_show_the_digit(n: int, now: float, stops: bool) -> None:
+    assert bool(restated([0.006] * n, [now] + [0.006] * (n - 1), restated=bound(0.01)).suspicions) is stops
+
+
+def test_a_zero_that_becomes_a_value_is_restated_beyond_any_share() -> None:
+    assert restated([0.0, 5.0], [3.0, 5.0], restated=bound(0.01)).suspicions
+    assert not restated([0.0, 5.0], [0.0, 5.0], restated=bound(0.01)).suspicions
+
+
+def stepped(known: list[float], *added: float, one: float = 3, power: float = 2) -> Finding:
+    """Check new rows after the known ones of a series, whose rows come in no order."""
+    rows: list[Row] = [{"id": f"m{n:02}", "users": value} for n, value in enumerate([*known, *added])]
+    step = Step(along="id", power=power, least=1.2, reason="made for this test")
+    measure = Measure(column="users", factor=bound(3), one=bound(one), step=step)
+    found = Finding()
+    check_measure(rule(), measure, [(row, row) for row in reversed(rows[: len(known)])], rows[len(known) :], 1, found)
+    return found
+
+
+GROWS = [100.0, 110.0, 100.0, 110.0, 140.0, 175.0, 150.0, 100.0]  # the largest step is the last, of 1.5 times
+
+
+@pytest.mark.parametrize(("value", "stops"), [(224.0, False), (226.0, True), (44.6, False), (44.3, True)])  # 1.5 squared is 2.25
+def test_a_new_row_is_a_power_of_the_largest_known_step_away_at_most(value: float, stops: bool) -> None:
+    found = stepped(GROWS, value)
+    assert bool(found.suspicions) is stops
+    assert not stops or "that of 'm07'; the known rows moved by 1.5 times at most, and up to 2.25 is expected" in found.reason
+    assert stepped(GROWS, 110.0, 260.0).reason.startswith("users of the new 'm09' is 2.364 times that of 'm08'")
+
+
+@pytest.mark.parametrize(("value", "stops"), [(119.0, False), (121.0, True), (84.0, False), (83.0, True)])
+def test_a_series_that_never_moved_may_move_by_the_least_step(value: float, stops: bool) -> None:
+    assert bool(stepped([100.0] * 8, value).suspicions) is stops
+
+
+@pytest.mark.parametrize(("value", "stops"), [(299.0, False), (301.0, True)])
+def test_a_series_of_fewer_than_eight_rows_is_held_to_the_bound_of_one(value: float, stops: bool) -> None:
+    found = stepped([100.0] * 7, value)
+    assert bool(found.suspicions) is stops
+    assert not stops or "far outside 100 to 100" in found.reason
 
 
 @pytest.mark.parametrize(

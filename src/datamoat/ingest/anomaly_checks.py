@@ -13,6 +13,7 @@ from datamoat.ingest.check_values import (
     check_match,
     check_measure,
     check_nulls,
+    check_restated,
     check_shares,
     check_steady,
     check_zeros,
@@ -85,8 +86,10 @@ def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day
         return
     if rule.score:
         check_score(rule, rule.score, pairs, fresh, days, found)
+    again = [(old, new) for old, new in pairs if not rule.newest_of or old[rule.newest_of] == new[rule.newest_of]]
     for measure in rule.measures:
         check_measure(rule, measure, pairs, fresh, days, found)
+        check_restated(rule, measure, again, found)
         check_zeros(rule, measure, now, then, found)
     others = [name for name in table.columns if rule.score is None or name != rule.score.column]  # which has its own rule
     check_nulls(rule, others, now, pairs, days, found)
@@ -105,9 +108,9 @@ def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day
         ):
             found.revisions.append(f"{when.column} changed for {some(moved)}")
     listed = [measure.column for measure in rule.measures]
-    restated = [rule_label(rule, new) for old, new in pairs if rule.restated and any(old[name] != new[name] for name in listed)]
+    restated = [rule_label(rule, new) for old, new in again if rule.restated and any(old[name] != new[name] for name in listed)]
     if restated:
-        found.revisions.append(f"restated: {len(restated)} of {len(pairs)} known rows have other values ({some(restated)})")
+        found.revisions.append(f"restated: {len(restated)} of {len(again)} known rows have other values ({some(restated)})")
 
 
 def _withdrawn(column: str, rows: list[Row], last: list[Row], found: Finding) -> None:
@@ -138,6 +141,7 @@ def _earlier(rule: AnomalyChecks, column: str, rows: list[Row], last: list[Row],
             check_score(rule, rule.score, pairs, [], 1, one)
         for measure in rule.measures:
             check_measure(rule, measure, pairs, [], 1, one)
+            check_restated(rule, measure, pairs, one)
         found.suspicions += [f"{column} {day}: {text}" for text in one.suspicions]
         found.revisions.append(f"{column} {day} has other values now: {len(others)} of {len(pairs)} rows ({some(others)})")
 

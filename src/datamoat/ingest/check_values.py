@@ -5,13 +5,16 @@ import re
 import statistics
 from collections.abc import Iterable
 from datetime import date
+from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from datamoat.ingest.finding import Finding, rule_label, some, unit_note
 from datamoat.parsing import Row, shown
-from datamoat.project.check_models import AnomalyChecks, Flag, Match, Measure, Steady, When
+from datamoat.project.check_models import AnomalyChecks, Flag, Match, Measure, Steady, Step, When
 
 ALONE = 1  # a single row may lose a value, or change its name, on a list of any length
+LONG = 8  # fewer values of one kind show neither the digits they are rounded to nor how far they move
 
 
 def check_measure(
@@ -41,14 +44,68 @@ def check_measure(
             for row, log in logs
             if abs(log) >= math.log(widest)
         ]
+        added = [row for row in fresh if _group(measure, row) == name and _positive(row[measure.column])]
+        if measure.step and len(members) >= LONG:
+            _check_steps(rule, measure, measure.step, members, added, found)
+            continue
         known = [float(old[measure.column]) for old, _ in members]
         found.suspicions += [
             f"{measure.column} of the new {shown(rule_label(rule, row))} is {float(row[measure.column]):g}, far outside {min(known):g} to {max(known):g}"
-            for row in fresh
-            if _group(measure, row) == name
-            and _positive(row[measure.column])
-            and not min(known) / widest < float(row[measure.column]) < max(known) * widest
+            for row in added
+            if not min(known) / widest < float(row[measure.column]) < max(known) * widest
         ]
+
+
+def _check_steps(
+    rule: AnomalyChecks, measure: Measure, step: Step, members: list[tuple[Row, Row]], added: list[Row], found: Finding
+) -> None:
+    """Check new rows of a series by how many times the row beside them they are, against the steps of the known rows."""
+    known = [float(old[measure.column]) for old, _ in sorted(members, key=lambda pair: str(pair[0][step.along]))]
+    largest = max(abs(math.log(later / earlier)) for earlier, later in pairwise(known))
+    limit = max(step.power * largest, math.log(step.least))
+    series = sorted(
+        [*(new for _, new in members if _positive(new[measure.column])), *added], key=lambda row: str(row[step.along])
+    )
+    for place, row in enumerate(series):
+        beside = series[place - 1 if place else 1] if len(series) > 1 else row
+        times = float(row[measure.column]) / float(beside[measure.column])
+        if row in added and abs(math.log(times)) > limit:
+            found.suspicions.append(
+                f"{measure.column} of the new {shown(rule_label(rule, row))} is {times:.4g} times that of {shown(rule_label(rule, beside))}; "
+                f"the known rows moved by {math.exp(largest):.4g} times at most, and up to {math.exp(limit):.4g} is expected{unit_note(times)}"
+            )
+
+
+def check_restated(rule: AnomalyChecks, measure: Measure, again: list[tuple[Row, Row]], found: Finding) -> None:
+    """Check values that were published before by the share of them that was restated; a unit of the last digit is rounding."""
+    if rule.restated is None:
+        return
+    groups: dict[str, list[tuple[float, float, Row]]] = {}
+    for old, new in again:
+        if old[measure.column] is not None and new[measure.column] is not None:
+            groups.setdefault(_group(measure, new), []).append((float(old[measure.column]), float(new[measure.column]), new))
+    for name, values in groups.items():
+        unit = _last_digit(value for was, now, _ in values for value in (was, now)) if len(values) >= LONG else 0.0
+        far = [
+            f"{rule_label(rule, row)}, {was:.10g} to {now:.10g}"
+            for was, now, row in values
+            if abs(now - was) > max(rule.restated.max * abs(was), unit * 1.001)  # a unit, as far as binary fractions give it
+        ]
+        if far:
+            of = f" of {shown(name)}" if name else ""
+            found.suspicions.append(
+                f"{measure.column}{of} is restated by more than {rule.restated.max:g} of it in {len(far)} of {len(values)} known rows ({some(far)})"
+            )
+
+
+def _last_digit(values: Iterable[float]) -> float:
+    """Return the unit that values are rounded to: the largest power of ten of which all are multiples.
+
+    >>> _last_digit([178300000.0, 2700000.0]), _last_digit([0.01, 0.006])
+    (100000.0, 0.001)
+    """
+    powers = [Decimal(repr(value)).normalize().as_tuple().exponent for value in values if value]
+    return float(10.0 ** min(power for power in powers if isinstance(power, int))) if powers else 0.0
 
 
 def check_nulls(

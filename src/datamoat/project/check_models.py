@@ -60,12 +60,29 @@ class Score(Strict):
     still: Bound | None = None
 
 
+class Step(Strict):
+    """How far a new row of a series may be from the row beside it; with fewer than eight known rows, `one` of the measure counts.
+
+    Attributes:
+        along: The column in whose order the series runs.
+        power: The largest factor between two known neighbours, to this power, is the largest that is expected.
+        least: A factor that is expected even where no known neighbours are so far apart.
+        reason: What in the history the two were taken from.
+    """
+
+    along: str
+    power: Annotated[float, Field(ge=1)]
+    least: Annotated[float, Field(gt=1)]
+    reason: Sentence
+
+
 class Measure(Strict):
     """A column of positive quantities.
 
     Attributes:
         factor: How many times its last good value the median row may be, up or down: beyond it, another unit.
         one: The same for a single row.
+        step: The bound of a new row, where the rows of one `by` are a series.
         by: A column that names what a row measures, where rows measure different things; each is checked on its own.
         share: Whether every value must lie between 0 and 1.
         zero: Whether 0 is an honest value; if not, a 0 among positive values is an error.
@@ -75,6 +92,7 @@ class Measure(Strict):
     by: str | None = None
     factor: Bound
     one: Bound | None = None
+    step: Step | None = None
     share: bool = False
     zero: bool = False
 
@@ -132,7 +150,8 @@ class AnomalyChecks(Strict):
         key: The publisher's own identity of a row.
         label: The column whose text names a row in a message.
         newest_of: A column of publication dates, where one vintage holds many: only the newest are compared.
-        restated: Whether another value for a known key is a revision of the record (not so for live counters).
+        restated: By what share of its last good value a measure may be another for what was published before; within it, and
+            within a unit of the last digit, it is a revision. Live counters have no such bound.
         gone: Share of the last good keys that may be missing; `new` share of keys that may be unknown.
         nulls: By column, `*` for all others: the share of known rows that may lose their value, and by which the share of
             missing values may rise.
@@ -141,7 +160,7 @@ class AnomalyChecks(Strict):
     key: tuple[str, ...]
     label: str | None = None
     newest_of: str | None = None
-    restated: bool = False
+    restated: Bound | None = None
     gone: Bound
     new: Bound
     nulls: Annotated[Mapping[str, Bound], Field(min_length=1), Frozen]

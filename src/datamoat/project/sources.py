@@ -183,9 +183,12 @@ class Table(Strict):
             )
             if name
         ]
-        named += [name for measure in self.anomaly_checks.measures for name in (measure.column, measure.by) if name] + [
-            when.column for when in self.anomaly_checks.dates
-        ]
+        named += [
+            name
+            for measure in self.anomaly_checks.measures
+            for name in (measure.column, measure.by, measure.step and measure.step.along)
+            if name
+        ] + [when.column for when in self.anomaly_checks.dates]
         checks = self.anomaly_checks
         named += [flag.column for flag in checks.flags] + [match.column for match in checks.matches]
         named += [name for steady in checks.steady for name in steady.columns] + [name for name in checks.nulls if name != "*"]
