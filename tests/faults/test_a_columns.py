@@ -147,6 +147,12 @@ EPOCH_CHANGES = {
     "compute is in zettaFLOP": (setting("Training compute (FLOP)", lambda n, _text: str((n + 1) / 10)), "training_compute_flop is 1e-21"),
     "a column is empty": (setting("Parameters", lambda _n, _text: ""), "parameters is missing now in 700 of 700"),
     "a fifth of a column is empty": (setting("Organization", lambda n, text: text if n % 5 else ""), "organization is missing now in 140"),
+    "parameters are by a fiftieth too many": (setting("Parameters", lambda _n, text: str(int(text) * 51 // 50)), "less than 1.01 is expected"),
+    "compute is": (setting("Training compute (FLOP)", lambda n, _text: f"{1.02 * (n + 1)}e+20"), "less than 1.01 is expected"),
+    "the domain is another for a fifth of the rows": (
+        setting("Domain", lambda n, text: text.replace("Video", "Clips") if n % 5 == 0 else text), "domain matches"),
+    "one maker in eleven is another": (setting("Organization", lambda n, text: text if n % 11 else "Lab"), "another for 64 of 700"),
+    "one maker in 25 is gone": (setting("Organization", lambda n, text: text if n % 25 else ""), "organization is missing now in 28"),
     "a column slipped by a row": (setting("Organization", lambda n, _text: f"Lab {(n + 1) % 40}"), "organization is another for 700"),
 }  # fmt: skip
 
@@ -159,6 +165,15 @@ def test_a_column_that_lost_its_meaning_is_quarantined(bench_on: Callable[[str],
     landing = bench.feed(epoch(change), "notable_models")
     assert (landing.validation_status, landing.is_served) == ("suspicious", False)
     assert sign in landing.reason
+
+
+@pytest.mark.parametrize(("n", "status"), [(770, "ok"), (780, "suspicious")])
+def test_unknown_models_beyond_a_tenth_of_the_list_in_a_week_are_quarantined(
+    bench_on: Callable[[str], Bench], n: int, status: str
+) -> None:
+    bench = bench_on("epoch_models")
+    bench.feed(epoch(), "large_scale_models", days=7)
+    assert bench.feed(epoch(n=n), "large_scale_models").validation_status == status
 
 
 def test_days_with_a_time_and_thousands_separators_are_read_as_what_they_were(bench_on: Callable[[str], Bench]) -> None:

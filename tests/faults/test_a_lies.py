@@ -190,7 +190,7 @@ def test_a06_a_new_quarter_in_another_unit_is_found_though_nothing_known_changed
     assert landing.validation_status == "suspicious"
     assert "value of the new" in landing.reason
     assert " times that of " in landing.reason
-    plain = f"Total videos removed,{tail},1900300\nVideo: Removal rate of published,{tail},0.007\n".replace("2015", "2026")
+    plain = f"Total videos removed,{tail},1500300\nVideo: Removal rate of published,{tail},0.007\n".replace("2015", "2026")
     bench.day = date(2027, 1, 20)
     assert bench.feed(report() + plain.encode(), "report").validation_status == "ok"
 

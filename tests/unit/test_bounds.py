@@ -235,6 +235,26 @@ def test_a_zero_that_becomes_a_value_is_restated_beyond_any_share() -> None:
     assert not restated([0.0, 5.0], [0.0, 5.0], restated=bound(0.01)).suspicions
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "status"),
+    [(1005.0, 2000.0, "revision"), (1020.0, 2000.0, "suspicious"), (1000.0, 2005.0, "revision"), (1000.0, 2021.0, "suspicious")],
+)
+def test_every_publication_of_a_history_is_restated_within_the_same_share(before: float, now: float, status: str) -> None:
+    checks = rule(
+        newest_of="half", restated=bound(0.01), nulls={"users": bound(0.2)}, measures=(Measure(column="users", factor=bound(3)),)
+    )
+    table: Any = type("Table", (), {"anomaly_checks": checks, "columns": {}, "rows": Rows(), "grain": ("id", "half")})()
+
+    def halves(first: float, second: float, *third: float) -> list[Row]:
+        return [{"id": "a", "half": n, "users": value} for n, value in enumerate((first, second, *third))]
+
+    def found(*values: float) -> Finding:
+        return compare(table, halves(*values), halves(1000.0, 2000.0), day=DAY, last_day=DAY - timedelta(days=1))
+
+    assert found(before, now).status == status
+    assert found(1000.0, 2000.0, 2900.0).status == "ok", "a new publication is no restatement"
+
+
 def stepped(known: list[float], *added: float, one: float = 3, power: float = 2) -> Finding:
     """Check new rows after the known ones of a series, whose rows come in no order."""
     rows: list[Row] = [{"id": f"m{n:02}", "users": value} for n, value in enumerate([*known, *added])]
