@@ -58,7 +58,7 @@ def compare(
         if measure.share:
             check_shares(measure, rows, found)
     if rule.score:
-        check_ranks(rule.score, _newest(rule, rows), found)
+        check_ranks(rule, rule.score, _newest(rule, rows), found)
     if days is None:
         days = max((day - last_day).days, 1) if last_day is not None else 1
     for match in rule.matches:
@@ -77,7 +77,7 @@ def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day
         if newest is not None and before is not None and newest < before:
             found.suspicions.append(f"an old copy: {rule.newest_of} went back from {before} to {newest}")
         _withdrawn(rule.newest_of, rows, last, found)
-        _earlier(rule, rule.newest_of, rows, last, newest, found)
+        _earlier(table, rule.newest_of, rows, last, newest, found)
     ours, theirs = _keyed(rule, now), _keyed(rule, then)
     _membership(rule, ours, theirs, days, last_day, found)
     pairs = [(theirs[key], ours[key]) for key in ours if key in theirs]
@@ -91,8 +91,7 @@ def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day
         check_measure(rule, measure, pairs, fresh, days, found)
         check_restated(rule, measure, again, found)
         check_zeros(rule, measure, now, then, found)
-    others = [name for name in table.columns if rule.score is None or name != rule.score.column]  # which has its own rule
-    check_nulls(rule, others, now, pairs, days, found)
+    check_nulls(rule, _others(table), now, pairs, days, found)
     for steady in rule.steady:
         check_steady(rule, steady, pairs, days, found)
     for flagged in rule.flags:
@@ -124,8 +123,15 @@ def _withdrawn(column: str, rows: list[Row], last: list[Row], found: Finding) ->
                 found.revisions.append(f"{column} {day} has {has} rows, and had {had}")
 
 
-def _earlier(rule: AnomalyChecks, column: str, rows: list[Row], last: list[Row], newest: Any, found: Finding) -> None:  # noqa: ANN401
+def _others(table: Table) -> list[str]:
+    """Return the columns but for the rating, whose missing values have a rule of their own."""
+    score = table.anomaly_checks.score
+    return [name for name in table.columns if score is None or name != score.column]
+
+
+def _earlier(table: Table, column: str, rows: list[Row], last: list[Row], newest: Any, found: Finding) -> None:  # noqa: ANN401
     """Check what both vintages hold of earlier publications: another value for one is a revision, if it is in reason."""
+    rule = table.anomaly_checks
     known = {(row[column], *(row[name] for name in rule.key)): row for row in last}
     listed: dict[Any, list[tuple[Row, Row]]] = {}
     for row in rows:
@@ -137,6 +143,9 @@ def _earlier(rule: AnomalyChecks, column: str, rows: list[Row], last: list[Row],
         if not others:
             continue
         one = Finding()
+        check_nulls(rule, _others(table), [new for _, new in pairs], pairs, 1, one)
+        for steady in rule.steady:
+            check_steady(rule, steady, pairs, 1, one)
         if rule.score:
             check_score(rule, rule.score, pairs, [], 1, one)
         for measure in rule.measures:

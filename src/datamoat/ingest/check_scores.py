@@ -4,7 +4,9 @@ import math
 import statistics
 from collections import Counter
 from itertools import pairwise
+from typing import Any
 
+from datamoat.ingest.check_values import crossed
 from datamoat.ingest.finding import Finding, likely_unit, rule_label, some, unit_note
 from datamoat.parsing import Row, shown
 from datamoat.project.check_models import AnomalyChecks, Score
@@ -12,7 +14,12 @@ from datamoat.project.check_models import AnomalyChecks, Score
 FEW = 8  # below so many shared entries a spread means little, and its bound is doubled
 VOTES_FALL_SHARE = 0.001  # of the votes of shared entries: less is the ordinary tidying of single votes
 ONE_FALL_SHARE = 0.2  # of one entry's votes
-TIMES = 3.0  # a median so many times the last good one, or that part of it, is another unit
+MOST_TIMES = 30.0  # a median so many times the last good one is another unit
+LEAST_TIMES = 0.6  # and so is one of that part of it: in the archive a fifth of the median entry's votes was withdrawn at most
+ONE_FACTOR = 1.25  # and one of so many times, or that part of it, where all moved alike: without a unit, by 4 per cent at most
+CROSSED = 0.12  # share of entries that gain a quarter while as many lose a fifth: none in a day, a tenth over two months
+AGAINST = 0.05  # share of neighbours in rank whose ratings are the other way round: none in the archive
+FEW_AGAINST = 2  # so many are ordinary on a list of any length: two entries that changed places between two readings
 MOST_ROOM = 2.0  # how much wider a bound may get for an entry whose votes multiplied
 ALIKE = 0.02  # half the entries within this of one another, in logarithms, were multiplied by one number
 
@@ -24,9 +31,9 @@ def check_score(
     rated = [(old, new) for old, new in pairs if old[score.column] is not None and new[score.column] is not None]
     lost = [rule_label(rule, new) for old, new in pairs if old[score.column] is not None and new[score.column] is None]
     if lost:
-        found.notes.append(f"{score.column} is missing now for {some(lost)}")
-        if len(lost) > len(pairs) * rule.gone.after(days):
-            found.suspicions.append(f"{score.column} is missing for {len(lost)} of {len(pairs)} entries that had one")
+        found.suspicions.append(
+            f"{score.column} is missing now for {len(lost)} of {len(pairs)} entries that are listed still ({some(lost)}): none is expected"
+        )
     if score.votes:
         _votes(rule, score.votes, pairs, found)
     if len(rated) < 2:  # noqa: PLR2004
@@ -101,9 +108,15 @@ def _votes(rule: AnomalyChecks, column: str, pairs: list[tuple[Row, Row]], found
         middle = math.exp(statistics.median(ratios))
         spread = ratios[3 * len(ratios) // 4] - ratios[len(ratios) // 4]
         alike = len(ratios) > FEW / 2 and spread < ALIKE  # new votes never come in one proportion; another unit does
-        if len(ratios) > 2 and (middle <= 1 / TIMES or (middle >= TIMES and alike) or middle >= 10 * TIMES):  # noqa: PLR2004
+        one_factor = alike and max(middle, 1 / middle) >= ONE_FACTOR
+        if len(ratios) > 2 and (one_factor or not LEAST_TIMES < middle < MOST_TIMES):  # noqa: PLR2004
             found.suspicions.append(f"{column} is {middle:.3g} times the last good at the median{unit_note(middle)}")
             return
+    n_crossed = crossed(ratios, 1 - ONE_FALL_SHARE)
+    if n_crossed > max(1, CROSSED * len(ratios)):
+        found.suspicions.append(
+            f"{column} of {n_crossed} entries or more fell by a fifth while as many rose by a quarter: counts of other entries, perhaps"
+        )
     fell = [
         f"{rule_label(rule, new)} ({1 - new[column] / old[column]:.0%})"
         for old, new in counted
@@ -118,22 +131,30 @@ def _votes(rule: AnomalyChecks, column: str, pairs: list[tuple[Row, Row]], found
         found.revisions.append(f"votes of single entries fell by a fifth or more: {some(fell)}")
 
 
-def check_ranks(score: Score, rows: list[Row], found: Finding) -> None:
-    """Flag ranks that skip, repeat or contradict the ratings; the ranks we publish are computed, so nothing stops."""
+def check_ranks(rule: AnomalyChecks, score: Score, rows: list[Row], found: Finding) -> None:
+    """Check the ranks of each board: those that skip or repeat are noted, those that many ratings contradict are quarantined."""
     if not score.rank:
         return
-    ranked = sorted(
-        (row[score.rank], row[score.column]) for row in rows if row[score.rank] is not None and row[score.column] is not None
-    )
-    against = sum(later[1] > earlier[1] for earlier, later in pairwise(ranked) if later[0] > earlier[0])
-    if against:
-        found.notes.append(f"{score.rank} contradicts {score.column} in {against} places")
-    places = [rank for rank, _ in ranked]
-    ties = sum(times - 1 for times in Counter(places).values())
-    if ties:
-        found.notes.append(f"{score.rank} is shared by {ties + 1} or more entries")
-    if places and not ties and places[-1] - places[0] + 1 != len(places):
-        found.notes.append(f"{score.rank} has gaps")
+    boards: dict[tuple[Any, ...], list[tuple[Any, Any]]] = {}
+    unrated = []
+    for row in rows:
+        if row[score.rank] is not None and row[score.column] is not None:
+            boards.setdefault(tuple(row[name] for name in rule.key[:-1]), []).append((row[score.rank], row[score.column]))
+        elif row[score.rank] is not None:
+            unrated.append(rule_label(rule, row))
+    if unrated:
+        found.suspicions.append(f"{score.column} is missing for {some(unrated)}, which have a {score.rank}")
+    for ranked in map(sorted, boards.values()):
+        against = sum(later[1] > earlier[1] for earlier, later in pairwise(ranked) if later[0] > earlier[0])
+        if against:
+            many = against > max(FEW_AGAINST, AGAINST * len(ranked))
+            (found.suspicions if many else found.notes).append(f"{score.rank} contradicts {score.column} in {against} places")
+        places = [rank for rank, _ in ranked]
+        ties = sum(times - 1 for times in Counter(places).values())
+        if ties:
+            found.notes.append(f"{score.rank} is shared by {ties + 1} or more entries")
+        elif places[-1] - places[0] + 1 != len(places):
+            found.notes.append(f"{score.rank} has gaps")
 
 
 def _spread(values: list[float]) -> float:

@@ -13,6 +13,7 @@ from datamoat.ingest.finding import Finding, rule_label, some, unit_note
 from datamoat.parsing import Row, shown
 from datamoat.project.check_models import AnomalyChecks, Flag, Match, Measure, Steady, Step, When
 
+CROSSED = 1.05  # a row crosses others where its value is so many times what it was, or that part of it
 ALONE = 1  # a single row may lose a value, or change its name, on a list of any length
 LONG = 8  # fewer values of one kind show neither the digits they are rounded to nor how far they move
 
@@ -34,6 +35,11 @@ def check_measure(
             if _positive(new[measure.column])
         ]
         middle = math.exp(statistics.median(log for _, log in logs)) if logs else 1.0
+        n_crossed = crossed([log for _, log in logs], CROSSED)
+        if measure.crossed and n_crossed > max(ALONE, measure.crossed.after(days) * len(logs)):
+            found.suspicions.append(
+                f"{measure.column}{of} rose in {n_crossed} rows or more and fell in as many: values of other rows, perhaps"
+            )
         if max(middle, 1 / middle) >= limit:
             found.suspicions.append(
                 f"{measure.column}{of} is {middle:.4g} times the last good at the median; less than {limit:g} is expected{unit_note(middle)}"
@@ -108,6 +114,15 @@ def _last_digit(values: Iterable[float]) -> float:
     return float(10.0 ** min(power for power in powers if isinstance(power, int))) if powers else 0.0
 
 
+def crossed(ratios: Iterable[float], times: float) -> int:
+    """Return how many ratios, as logarithms, lie beyond a factor and as many beyond its inverse: the fewer of the two.
+
+    Values of other rows move both ways at once; more votes, or another unit, move all one way.
+    """
+    ends = [ratio > 0 for ratio in ratios if abs(ratio) > abs(math.log(times))]
+    return min(ends.count(True), ends.count(False))
+
+
 def check_nulls(
     rule: AnomalyChecks, columns: Iterable[str], now: list[Row], pairs: list[tuple[Row, Row]], days: int, found: Finding
 ) -> None:
@@ -117,16 +132,23 @@ def check_nulls(
         if bound is None:
             continue
         limit = bound.after(days)
-        had = [new for old, new in pairs if old[column] is not None]
+        known, rows = pairs, now
+        if rule.route and column in rule.route.columns:
+            same = rule.route.column
+            known = [(old, new) for old, new in pairs if old[same] == new[same]]
+            rows = [row for row in now if row[same] in {old[same] for old, _ in known}]
+            if not known:
+                continue
+        had = [new for old, new in known if old[column] is not None]
         lost = sum(row[column] is None for row in had)
-        empty, was_empty = sum(row[column] is None for row in now), sum(old[column] is None for old, _ in pairs)
+        empty, was_empty = sum(row[column] is None for row in rows), sum(old[column] is None for old, _ in known)
         if had and lost > limit * len(had) and (lost > ALONE or lost == len(had)):
             found.suspicions.append(
                 f"{column} is missing now in {lost} of {len(had)} known rows that had it; at most {limit:.0%} are expected"
             )
-        elif empty - was_empty > ALONE and empty / len(now) - was_empty / len(pairs) > limit:
+        elif empty - was_empty > ALONE and empty / len(rows) - was_empty / len(known) > limit:
             found.suspicions.append(
-                f"{column} is missing in {empty / len(now):.0%} of rows, before in {was_empty / len(pairs):.0%}; a rise of {limit:.0%} at most is expected"
+                f"{column} is missing in {empty / len(rows):.0%} of rows, before in {was_empty / len(known):.0%}; a rise of {limit:.0%} at most is expected"
             )
 
 

@@ -11,6 +11,8 @@ from datamoat.parsing.numbers import MISSING
 from datamoat.parsing.response import Response, Row, changed
 
 ERROR_KEYS: Final = ("error", "errors", "error_message", "message", "msg", "detail", "error_description", "reason")
+HTTP_ERROR: Final = 400
+FAILED: Final = ("error", "fail", "failed", "failure")
 DEEPEST = 4  # levels searched for a list that moved
 
 
@@ -26,20 +28,23 @@ def mapping(value: Any, what: str) -> dict[str, Any]:  # noqa: ANN401
 
 
 def refuse_error(page: Mapping[str, Any], holds: Iterable[str]) -> None:
-    """Refuse an error message that was served, or stored, in place of data.
+    """Refuse an error message that was served, or stored, in place of data, and data under a status that is an error.
 
     Raises:
-        SourceChangedError: None of the keys in `holds` holds anything, and one that errors use does.
+        SourceChangedError: None of the keys in `holds` holds anything, and one that errors use does; or `status` is an
+            error, whatever else is there.
     """
-    if any(page.get(key) for key in holds):
-        return
+    holds_data = any(page.get(key) for key in holds)
     for key in ERROR_KEYS:
-        if page.get(key):
+        if page.get(key) and not holds_data:
             stated = page[key] if isinstance(page[key], str) else json.dumps(page[key], ensure_ascii=True)
             raise changed(
                 f"an error message in place of data: {shown(stated)}",
                 "do what the message asks for (a key, a quota), then fetch again.",
             )
+    status = str(page.get("status")).strip().lower()
+    if status in FAILED or (status.isdecimal() and int(status) >= HTTP_ERROR):
+        raise changed(f"the response itself states status {shown(page['status'])}", "fetch again; what it holds may be partial.")
 
 
 def list_at(page: dict[str, Any], key: str) -> list[Any]:

@@ -86,6 +86,7 @@ class Measure(Strict):
         by: A column that names what a row measures, where rows measure different things; each is checked on its own.
         share: Whether every value must lie between 0 and 1.
         zero: Whether 0 is an honest value; if not, a 0 among positive values is an error.
+        crossed: The share of rows that may grow by a twentieth while as many shrink by one: beyond it, values of other rows.
     """
 
     column: str
@@ -95,6 +96,7 @@ class Measure(Strict):
     step: Step | None = None
     share: bool = False
     zero: bool = False
+    crossed: Bound | None = None
 
 
 class When(Strict):
@@ -143,11 +145,23 @@ class Flag(Strict):
     jump: Bound
 
 
+class Route(Strict):
+    """Which of the publisher's addresses a row is from, where not all give the same columns.
+
+    Attributes:
+        column: The column that names it.
+        columns: Those that some of them do not give: missing values are compared between rows of one route only.
+    """
+
+    column: str
+    columns: tuple[str, ...]
+
+
 class AnomalyChecks(Strict):
     """How a table of one vintage is compared with the last good vintage of the same request.
 
     Attributes:
-        key: The publisher's own identity of a row.
+        key: The publisher's own identity of a row; the last column names the row, those before it the board it is on.
         label: The column whose text names a row in a message.
         newest_of: A column of publication dates, where one vintage holds many: only the newest are compared.
         restated: By what share of its last good value a measure may be another for what was published before; within it, and
@@ -164,6 +178,7 @@ class AnomalyChecks(Strict):
     gone: Bound
     new: Bound
     nulls: Annotated[Mapping[str, Bound], Field(min_length=1), Frozen]
+    route: Route | None = None
     matches: tuple[Match, ...] = ()
     steady: tuple[Steady, ...] = ()
     score: Score | None = None

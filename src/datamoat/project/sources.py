@@ -192,6 +192,7 @@ class Table(Strict):
         checks = self.anomaly_checks
         named += [flag.column for flag in checks.flags] + [match.column for match in checks.matches]
         named += [name for steady in checks.steady for name in steady.columns] + [name for name in checks.nulls if name != "*"]
+        named += [checks.route.column, *checks.route.columns] if checks.route else []
         unknown = sorted({name for name in named if name not in self.columns})
         if unknown:
             message = f"{unknown} are not among its columns {list(self.columns)}"
