@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from datamoat.ingest.anomaly_checks import compare
-from datamoat.ingest.check_scores import check_score
+from datamoat.ingest.check_scores import check_ranks, check_score
 from datamoat.ingest.check_values import (
     check_dates,
     check_flag,
@@ -20,7 +20,7 @@ from datamoat.ingest.check_values import (
 )
 from datamoat.ingest.finding import LIKELY, Finding, likely_unit, some
 from datamoat.parsing import Row
-from datamoat.project.check_models import AnomalyChecks, Bound, Flag, Match, Measure, Score, Steady, Step, When
+from datamoat.project.check_models import AnomalyChecks, Bound, Flag, Match, Measure, Route, Score, Steady, Step, When
 from datamoat.project.sources import Rows
 
 DAY = date(2026, 9, 8)
@@ -131,13 +131,42 @@ def test_a_board_that_moves_by_more_than_its_bound_is_on_another_scale(days: int
     assert any("re-anchored: 10 shared entries" in text for text in found.revisions) is is_another
 
 
-def test_ratings_that_are_missing_now_stop_beyond_the_share_that_may_leave() -> None:
-    two, three = rated(*BOARD[:8], None, None), rated(*BOARD[:7], None, None, None)
-    assert "rating is missing now for 'm8', 'm9'" in scored(rated(*BOARD), two).notes[0]
-    assert not scored(rated(*BOARD), two).suspicions
-    assert "rating is missing for 3 of 10 entries that had one" in scored(rated(*BOARD), three).reason
-    for n_lost, stops in ((4, False), (5, True)):
-        assert bool(scored(rated(*BOARD), rated(*BOARD[:-n_lost], *[None] * n_lost), days=3).suspicions) is stops
+def test_a_rating_that_is_missing_now_stops_the_vintage_and_one_that_never_was_does_not() -> None:
+    (line,) = scored(rated(*BOARD), rated(*BOARD[:9], None)).suspicions
+    assert line == "rating is missing now for 1 of 10 entries that are listed still ('m9'): none is expected"
+    assert not scored(rated(*BOARD[:9], None), rated(*BOARD[:9], None)).suspicions
+    assert not scored(rated(*BOARD[:9], None), rated(*BOARD)).suspicions
+
+
+def ranks(places: list[int | None], ratings: list[float | None], board: str = "a") -> list[Row]:
+    return [{"board": board, "id": f"m{n}", "rank": place, "rating": ratings[n]} for n, place in enumerate(places)]
+
+
+def ranked(rows: list[Row]) -> Finding:
+    found = Finding()
+    check_ranks(rule(key=("board", "id")), score(rank="rank"), rows, found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("n", "n_swapped", "stops"), [(10, 1, False), (10, 2, False), (10, 3, True), (60, 3, False), (60, 4, True)]
+)
+def test_ranks_may_contradict_two_ratings_or_a_twentieth(n: int, n_swapped: int, stops: bool) -> None:
+    places = list(range(1, n + 1))
+    for k in range(n_swapped):
+        places[3 * k], places[3 * k + 1] = places[3 * k + 1], places[3 * k]
+    found = ranked(ranks([*places], [float(1000 - k) for k in range(n)]))
+    line = [f"rank contradicts rating in {n_swapped} places"]
+    assert (found.suspicions, found.notes) == ((line, []) if stops else ([], line))
+
+
+def test_ranks_are_of_their_board_and_one_without_a_rating_stops_the_vintage() -> None:
+    two: list[int | None] = [1, 2]
+    assert ranked(ranks(two, [9.0, 8.0]) + ranks(two, [5.0, 4.0], "b")).reason == ""
+    assert ranked(ranks(two, [9.0, None])).suspicions == ["rating is missing for 'm1', which have a rank"]
+    assert ranked(ranks([1, None], [9.0, None])).reason == ""
+    assert ranked(ranks([1, 1], [9.0, 9.0])).reason == "rank is shared by 2 or more entries"
+    assert ranked(ranks([1, 3], [9.0, 8.0])).reason == "rank has gaps"
 
 
 @pytest.mark.parametrize(
@@ -162,18 +191,33 @@ def test_a_new_entry_may_be_three_spreads_or_five_moves_beyond_the_others(scale:
 @pytest.mark.parametrize(
     ("factors", "stops"),
     [
-        ([3.0] * 5, True), ([2.9] * 5, False), ([3.0] * 4, False), ([3.0, 3.5, 4.0, 4.5, 5.0], False), ([20.0, 30.1, 50.0], True),
-        ([20.0, 29.9, 50.0], False), ([31.0, 40.0], False), ([0.33] * 3, True), ([0.34] * 3, False), ([0.33] * 2, False),
+        ([1.25] * 5, True), ([1.24] * 5, False), ([0.8] * 5, True), ([0.81] * 5, False), ([1.25] * 4, False),
+        ([3.0, 3.5, 4.0, 4.5, 5.0], False), ([20.0, 30.1, 50.0], True), ([20.0, 29.9, 50.0], False), ([31.0, 40.0], False),
+        ([0.6] * 3, True), ([0.61] * 3, False), ([0.6] * 2, False),
         ([3.0, 3.0, 3.0, 3.06, 3.06], True), ([3.0, 3.0, 3.0, 3.07, 3.07], False),
     ],
 )  # fmt: skip
-def test_votes_in_one_proportion_are_another_unit_from_a_factor_of_three_and_five_entries(
+def test_votes_in_one_proportion_are_another_unit_from_a_quarter_more_and_five_entries(
     factors: list[float],
     stops: bool,
 ) -> None:
     n = len(factors)
     old, new = rated(*BOARD[:n], votes=[10_000] * n), rated(*BOARD[:n], votes=[round(10_000 * f) for f in factors])
     assert ("times the last good at the median" in scored(old, new).reason) is stops
+
+
+@pytest.mark.parametrize(
+    ("n", "up", "down", "n_crossed", "stops"),
+    [(10, 1.26, 0.79, 1, False), (10, 1.26, 0.79, 2, True), (10, 1.24, 0.79, 2, False), (10, 1.26, 0.81, 2, False),
+     (50, 1.26, 0.79, 6, False), (50, 1.26, 0.79, 7, True)],
+)  # fmt: skip
+def test_counts_that_rise_and_fall_at_once_in_an_eighth_of_the_entries_are_of_others(
+    n: int, up: float, down: float, n_crossed: int, stops: bool
+) -> None:
+    ratings, votes = [1000.0 + k for k in range(n)], [1000] * n
+    now = [round(1000 * up)] * n_crossed + [round(1000 * down)] * (n_crossed + 1) + votes[2 * n_crossed + 1 :]
+    found = scored(rated(*ratings, votes=votes), rated(*ratings, votes=now))
+    assert ("counts of other entries" in found.reason) is bool(found.suspicions) is stops
 
 
 @pytest.mark.parametrize(("n", "n_zero", "stops"), [(3, 2, False), (4, 3, True), (10, 5, False), (10, 6, True)])
@@ -324,6 +368,49 @@ def test_one_row_of_a_quantity_may_change_less_than_its_own_bound(days: int, val
 def test_a_new_row_of_a_quantity_lies_near_the_known_ones(days: int, value: float, stops: bool) -> None:
     found = measured([100.0, 200.0], [100.0, 200.0], [value], days=days)
     assert [text.startswith("users of the new 'new' is") for text in found.suspicions] == ([True] if stops else [])
+
+
+@pytest.mark.parametrize(
+    ("days", "n", "n_crossed", "change", "stops"),
+    [(1, 20, 4, 1.06, False), (1, 20, 5, 1.06, True), (1, 20, 5, 1.04, False), (3, 20, 8, 1.06, False), (3, 20, 9, 1.06, True),
+     (1, 3, 1, 1.06, False)],
+)  # fmt: skip
+def test_a_quantity_may_rise_in_some_rows_and_fall_in_as_many(
+    days: int, n: int, n_crossed: int, change: float, stops: bool
+) -> None:
+    one, found = Measure(column="users", factor=bound(3), crossed=WIDENS), Finding()
+    values = [100 * change] * n_crossed + [100 / change] * n_crossed + [100.0] * n
+    pairs: list[tuple[Row, Row]] = [({"id": k, "users": 100.0}, {"id": k, "users": value}) for k, value in enumerate(values[:n])]
+    check_measure(rule(), one, pairs, [], days, found)
+    assert ("values of other rows" in found.reason) is bool(found.suspicions) is stops
+    one_way: list[tuple[Row, Row]] = [(old, {**new, "users": 106.0}) for old, new in pairs]
+    found = Finding()
+    check_measure(rule(), one, one_way, [], days, found)
+    assert not found.suspicions
+
+
+def test_what_a_route_does_not_give_is_compared_within_the_route() -> None:
+    def lost(was: list[str], now: list[str], column: str = "a") -> list[str]:
+        found = Finding()
+        pairs: list[tuple[Row, Row]] = [
+            ({"route": old, "a": 1, "b": 1}, {"route": new, "a": None, "b": None}) for old, new in zip(was, now, strict=True)
+        ]
+        check_nulls(
+            rule(nulls={"*": WIDENS}, route=Route(column="route", columns=("a",))),
+            [column],
+            [new for _, new in pairs],
+            pairs,
+            1,
+            found,
+        )
+        return found.suspicions
+
+    assert not lost(["old"] * 4, ["new"] * 4)
+    assert lost(["old"] * 4, ["new"] * 4, "b") == ["b is missing now in 4 of 4 known rows that had it; at most 20% are expected"]
+    assert lost(["old"] * 4, ["old"] * 4) == ["a is missing now in 4 of 4 known rows that had it; at most 20% are expected"]
+    assert lost(["old"] * 4, ["old"] * 3 + ["new"]) == [
+        "a is missing now in 3 of 3 known rows that had it; at most 20% are expected"
+    ]
 
 
 def nulled(n: int, lost: int, added: int = 0, was: int = 0, days: int = 1) -> Finding:

@@ -77,6 +77,8 @@ def _row(response: Response, entry: dict[str, Any], published: str) -> Row:
         "rating": rating,
         "rating_lower": low,
         "rating_upper": high,
+        "interval_down": None if low is None or rating is None else rating - low,
+        "interval_up": None if high is None or rating is None else high - rating,
         "variance": number(response, entry, "variance", optional=True),
         "vote_count": whole(response, entry, "vote_count"),
     }
