@@ -134,8 +134,9 @@ def test_an_unknown_key_or_a_contradiction_in_a_source_file_is_refused(tmp_path:
     text = (SOURCES["aa_api"].folder / "source.yml").read_text()
     wrongs = {
         "surprise: 1\n" + text: "unknown key",
-        text.replace("gone: {max: 0.10", "gone: {maximum: 0.10"): "unknown key",
+        text.replace("gone: {max: 0.05", "gone: {maximum: 0.05"): "unknown key",
         text.replace("column: elo", "column: elow"): "not among its columns",
+        text.replace("route: {column: route, columns: [rank,", "route: {column: route, columns: [rang,"): "not among its columns",
         text.replace("hosts: [artificialanalysis.ai]", "hosts: [example.org]"): "not under `hosts`",
         text.replace(
             "url: https://artificialanalysis.ai/api/v2/data/media/image-to-video", "url: http://artificialanalysis.ai/x"
