@@ -20,7 +20,7 @@ MISSING = (None, -1, float("nan"), "N/A")
 
 
 def put(column: str, value: Any, first: int, last: int | None = None) -> Change:
-    """Return a change of one column in some places of the board, best first."""
+    """Return a change of one column for some entries of the board, best first."""
     return lambda entries: [entry.update({column: value}) for entry in entries[first:last]]
 
 

@@ -19,7 +19,7 @@ LEAST_TIMES = 0.6  # and so is one of that part of it: in the archive a fifth of
 ONE_FACTOR = 1.25  # and one of so many times, or that part of it, where all moved alike: without a unit, by 4 per cent at most
 CROSSED = 0.12  # share of entries that gain a quarter while as many lose a fifth: none in a day, a tenth over two months
 AGAINST = 0.05  # share of neighbours in rank whose ratings are the other way round: none in the archive
-FEW_AGAINST = 2  # so many are ordinary on a list of any length: two entries that changed places between two readings
+FEW_AGAINST = 2  # so many are ordinary on a list of any length: two entries that changed places between two responses
 MOST_ROOM = 2.0  # how much wider a bound may get for an entry whose votes multiplied
 ALIKE = 0.02  # half the entries within this of one another, in logarithms, were multiplied by one number
 
