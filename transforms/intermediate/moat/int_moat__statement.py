@@ -57,6 +57,14 @@ UNIT = {
     "prediction": "log score per forecast",
     "dose": "points per doubling of disclosed video",
 }
+READS = {  # what the estimate and the perturbations of a question are computed from
+    "owning": ("entries", "owners"),
+    "amount": ("entries", "owners", "hours"),
+    "short": ("entries", "owners", "hours"),
+    "size": ("entries", "owners", "sizes"),
+    "prediction": ("entries", "owners", "sizes", "hours"),
+    "dose": ("entries", "pairs"),
+}
 EMPTY = {"estimate_without_size": pl.lit(None, pl.Float64), "n_owners_needed": pl.lit(None, pl.Int64)}
 
 
@@ -67,7 +75,9 @@ def model(
     int_moat__perturbed: pl.LazyFrame,
     int_moat__predicted_perturbed: pl.LazyFrame,
     int_moat__panel: pl.LazyFrame,
+    int_company__owner: pl.LazyFrame,
     int_company__evidence: pl.LazyFrame,
+    int_moat__dose: pl.LazyFrame,
     stg_reference__assumptions: pl.LazyFrame,
 ) -> pl.DataFrame:
     """Return one row a question and choice of captures, with its verdict and its words."""
@@ -122,30 +132,49 @@ def model(
         how="horizontal",
     )
     return answers.join(
-        reasons(int_moat__panel, int_company__evidence, stg_reference__assumptions), on=["as_of_kind", "as_of_on"]
+        reasons(int_moat__panel, int_company__owner, int_company__evidence, int_moat__dose, stg_reference__assumptions), on=GRAIN
     ).sort(GRAIN)
 
 
-def reasons(panel: pl.LazyFrame, evidence: pl.LazyFrame, assumptions: pl.LazyFrame) -> pl.DataFrame:
-    """Return the captures of each choice, and the pages and assumptions behind its entries, volumes and sizes."""
-    key = ["as_of_kind", "as_of_on"]
+def reasons(
+    panel: pl.LazyFrame, owner: pl.LazyFrame, evidence: pl.LazyFrame, dose: pl.LazyFrame, assumptions: pl.LazyFrame
+) -> pl.DataFrame:
+    """Return the captures of each choice, and the pages and assumptions behind each question: what it reads, and nothing else."""
+    key, month = ["as_of_kind", "as_of_on"], ["company_id", "month"]
     entries = panel.filter(pl.col("board_role") == "primary")
+    asked = entries.select(key).unique().sort(key)
+    companies = entries.select(*key, "company_id", month="volume_month").unique()
     behind = evidence.filter(pl.col("scenario_id") == "baseline", pl.col("owns_platform") | pl.col("has_platform")).select(
-        "company_id", "month", "citation_ids", "assumption_ids"
+        *month, "citation_ids", "assumption_ids"
     )
-    volumes = entries.select(*key, "company_id", month="volume_month").unique().join(behind, on=["company_id", "month"])
-    pages = pl.concat([
-        frame.select(*key, citation_id=pl.col(column)).explode("citation_id")
-        for frame, column in ((entries, "citation_ids"), (entries, "size_citation_ids"), (volumes, "citation_ids"))
-    ])  # fmt: skip
-    votes = assumptions.filter(pl.col("name") == "rating_se_per_root_vote").select("assumption_id")
-    chosen = pl.concat([
-        volumes.select(*key, assumption_id="assumption_ids").explode("assumption_id"), entries.select(key).unique().join(votes, how="cross"),
-    ])  # fmt: skip
+    parts = {
+        "entries": entries.select(*key, "citation_ids"),
+        "owners": companies.join(
+            owner.filter(pl.col("owns_platform") | pl.col("is_owner_contested")).select(*month, "citation_ids"), on=month
+        ).select(*key, "citation_ids"),
+        "sizes": entries.select(*key, citation_ids="size_citation_ids"),
+        "hours": companies.join(behind, on=month).select(*key, "citation_ids", "assumption_ids"),
+        "pairs": asked.join(dose.select("citation_ids"), how="cross"),
+        "votes": asked.join(
+            assumptions.filter(pl.col("name") == "rating_se_per_root_vote").select(
+                assumption_ids=pl.concat_list("assumption_id")
+            ),
+            how="cross",
+        ),
+    }
+    read = pl.concat(
+        [
+            parts[part].with_columns(question_id=pl.lit(question))
+            for question, names in READS.items()
+            for part in ("votes", *names)
+        ],
+        how="diagonal",
+    )
     captures = entries.group_by(key).agg(captures=pl.format("{} {}", "board_id", "captured_on").unique().sort())
-    cited = pages.drop_nulls().group_by(key).agg(citation_ids=pl.col("citation_id").unique().sort())
-    assumed = chosen.drop_nulls().group_by(key).agg(assumption_ids=pl.col("assumption_id").unique().sort())
-    return captures.join(cited, on=key).join(assumed, on=key).collect()
+    found = read.group_by(GRAIN).agg(
+        pl.col(name).explode().drop_nulls().unique().sort() for name in ("citation_ids", "assumption_ids")
+    )
+    return found.join(captures, on=key).collect()
 
 
 def number_of(n: int, what: str) -> str:
