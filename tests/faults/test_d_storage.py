@@ -441,6 +441,7 @@ def test_d05_a_manifest_changed_together_with_its_file_is_caught_by_what_the_bui
     build.path.chmod(0o644)
     with duckdb.connect(str(build.path)) as con:
         con.execute("update marts.lab_volume set uploads = uploads * 1000")
+    build.path.chmod(0o444)
     stated = json.loads(build.path.with_suffix(".json").read_text())
     build.path.with_suffix(".json").write_text(json.dumps({**stated, "sha256": sha256_of(build.path)}))
     assert names(settings, build.path)
@@ -539,6 +540,7 @@ def test_a_clients_log_beside_a_retained_build_is_named_and_the_build_is_not_rea
     earlier.path.chmod(0o644)
     call = [sys.executable, "-c", WRITER, str(earlier.path)]
     subprocess.run(call, input="\n", text=True, check=False, capture_output=True)
+    earlier.path.chmod(0o444)
     assert logs_of(earlier.path)
     with pytest.raises(PublishRefusedError, match="a client's log lies beside it"):
         rollback(settings)
