@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from datamoat.errors import UsageError
+from datamoat.errors import ContentError, UsageError
 from datamoat.release.bundle import checksum_of
 from datamoat.release.register import record, register
 from datamoat.release.tables import write_sums
@@ -200,3 +200,10 @@ def test_what_is_no_folder_is_refused(made: Settings, tmp_path: Path) -> None:
 def test_the_checksum_does_not_depend_on_where_the_bundle_lies(released_bundle: Path, tmp_path: Path) -> None:
     shutil.copytree(released_bundle, tmp_path / "moved")
     assert checksum_of(tmp_path / "moved") == checksum_of(released_bundle)
+
+
+@pytest.mark.parametrize("text", ["", "x,y\n", "release_id,released_on,build_id,as_of\n"])
+def test_a_register_of_other_columns_is_malformed_and_not_empty(tmp_path: Path, text: str) -> None:
+    (tmp_path / "releases.csv").write_text(text)
+    with pytest.raises(ContentError, match="the register of releases is malformed"):
+        register(tmp_path)

@@ -36,7 +36,10 @@ def register(folder: Path) -> list[Entry]:
         return []
     try:
         with path.open(encoding="utf-8", newline="") as handle:
-            rows = list(csv.DictReader(handle, strict=True))
+            reader = csv.DictReader(handle, strict=True)
+            rows = list(reader)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise ValueError(f"its header is {reader.fieldnames}")
         found = [
             Entry(
                 row["release_id"],

@@ -197,7 +197,10 @@ def _page(row: dict[str, Any], rest: str) -> list[str]:
     """Return the address of a page, the day it was read and the hash of its bytes."""
     if not row["url"]:
         return []
-    facts = [f"published {row['published_on']}" if row["published_on"] else "", f"read {row['read_on']}" if row["read_on"] else ""]
+    facts = [
+        f"published {row['published_on']}" if row["published_on"] else "",
+        f"read {row['read_on']}" if row["read_on"] else "",
+    ]
     facts.append(f"sha256 {row['sha256'][:16]}" if row["sha256"] else "")
     known = ", ".join(fact for fact in facts if fact)
     return [f"{rest}{text_of(row['url'])}", *([f"{rest}{known}"] if known else [])]
