@@ -53,24 +53,28 @@ function withSecant(curvature, last, g) {
   const turned = g.map((x, k) => x - last.gradient[k]), along = times(curvature, last.moved), size = dot(last.moved, along), product = dot(last.moved, turned);
   return product <= 0.1 * size ? curvature : curvature.map((row, j) => row.map((x, k) => x - along[j] * along[k] / size + turned[j] * turned[k] / product));
 }
-const LOWEST = -2, HIGHEST = 7, CONVERGED = 3e-4, RIDGE = 1e-6;
+const LOWEST = -2, HIGHEST = 7, CONVERGED = 3e-4, RIDGE = 1e-6, ROUNDING = 1e-8, SMALLEST = -0.999, LARGEST = 5;
 const clip = (x, low, high) => Math.min(Math.max(x, low), high);
+// Newton's steps of the standard deviations, in shares of each, as in moat.link.mixed; a step that makes the ratings less likely is halved
 export function reml(f, x, start) {
-  let at = project(f, x, start || f.components.map((_, k) => k < 2 ? 3.5 : 3.0)), fine = CONVERGED, last = null;
+  let at = project(f, x, start || f.components.map((_, k) => k < 2 ? 3.5 : 3.0)), last = null;
   for (let step = 0; step < 60; step++) {
-    const g = gradient(f, at), free = g.map((d, k) => k).filter(k => !((at.logSd[k] <= LOWEST && g[k] > 0) || (at.logSd[k] >= HIGHEST && g[k] < 0)));
-    if (Math.max(0, ...free.map(k => Math.abs(g[k]))) < fine) return at;
+    const g = gradient(f, at), free = g.map((d, k) => !((at.logSd[k] <= LOWEST && d > 0) || (at.logSd[k] >= HIGHEST && d < 0)));
+    if (Math.max(...g.map((d, k) => free[k] ? Math.abs(d) / Math.min(at.v[k], 1) : 0)) < CONVERGED) return at;
     const m = f.components.map(labels => moved(labels, at.py)), pm = m.map(a => times(at.p, a));
     const whole = withSecant(m.map((a, j) => pm.map((b, k) => 2 * at.v[j] * at.v[k] * dot(a, b))), last, g);
-    const inv = inverse(free.map(j => free.map(k => whole[j][k] + (j === k ? RIDGE : 0)))).inv;
-    const move = free.map((_, a) => clip(-dot(inv[a], free.map(k => g[k])), -1, 1));
-    for (let scale = 1; ; scale /= 2) { // a step that overshoots is halved, and the end is then met more closely
-      const logSd = at.logSd.slice();
-      free.forEach((k, a) => { logSd[k] = clip(logSd[k] + scale * move[a], LOWEST, HIGHEST); });
-      const after = project(f, x, logSd);
-      if (after.criterion <= at.criterion + CONVERGED || scale < 1e-4) { last = {moved: after.logSd.map((x, k) => x - at.logSd[k]), gradient: g}; at = after; break; }
-      fine = 1e-5;
+    const inv = inverse(whole.map((row, j) => row.map((c, k) => (free[j] && free[k] ? c : 0) + (j !== k ? 0 : free[k] ? Math.max(g[k], -g[k] / LARGEST) + RIDGE : 1)))).inv;
+    const slope = g.map((d, k) => free[k] ? d : 0), shares = inv.map(row => -dot(row, slope));
+    let after = null;
+    for (let halvings = 0; halvings < 20; halvings++) {
+      const logSd = at.logSd.map((s, k) => clip(s + Math.log1p(clip(shares[k] / 2 ** halvings, SMALLEST, LARGEST)), LOWEST, HIGHEST));
+      after = project(f, x, logSd);
+      if (after.criterion <= at.criterion + ROUNDING) break;
+      after = null;
     }
+    if (!after) return at;
+    last = {moved: after.logSd.map((s, k) => s - at.logSd[k]), gradient: g};
+    at = after;
   }
   return at;
 }
