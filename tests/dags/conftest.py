@@ -102,7 +102,11 @@ class Api:
     _open: Any = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
     def call(self, path: str, body: object = None, token: str | None = None, method: str | None = None) -> Any:
-        """Send a request and return its JSON; send it again while Airflow reports that its SQLite database is locked."""
+        """Send a request and return its JSON; send it again while Airflow reports that its SQLite database is locked.
+
+        A change by this interface writes to Airflow's log of actions in the event loop, and waits there in vain for a write of a
+        task, which can only end in that loop. SQLite gives up on the first of the two after `LOCKED_SECONDS`.
+        """
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.address + path, data, headers, method=method)  # noqa: S310  (loopback, http)
@@ -112,7 +116,9 @@ class Api:
                     text = response.read()
                 break
             except urllib.error.HTTPError as refusal:
-                if refusal.code != 503 or not tries_left:
+                why = refusal.read().decode(errors="replace")
+                if not tries_left or not (refusal.code == 503 or (refusal.code == 500 and '"Database error"' in why)):
+                    refusal.add_note(f"{request.get_method()} {path}: {why}")
                     raise
                 time.sleep(1)
         return json.loads(text) if text else None
