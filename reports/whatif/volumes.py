@@ -26,6 +26,7 @@ LENGTH = "length."  # length.PLATFORM: a set of posts, whose dated mean lengths 
 MEAN_LENGTH = "mean_duration_of_uploads_seconds"
 NOISE = "obs_sd_volume_t2"  # the assumption: log noise of a statistic of tier 2; 3.2897 of it span 90 %
 NONE = "none"
+SHARES = ("fraction", "hours per raw hour")  # units of a part of a whole, whatever its distribution
 # The platforms and months of the last month's volumes and of the captures compared, and only those draws.
 NEEDED = """
     create table marts.company_platform as
@@ -68,17 +69,17 @@ def change_draws(con: duckdb.DuckDBPyConnection, numbers: Mapping[str, str]) -> 
         if name.startswith(ACCESS):
             _set_access(con, name, value)
             continue
-        own, distribution = con.execute(
-            "select name, distribution from published.meta.assumptions where assumption_id = ? or name = ?", [name, name]
+        own, distribution, unit = con.execute(
+            "select name, distribution, unit from published.meta.assumptions where assumption_id = ? or name = ?", [name, name]
         ).fetchall()[0]
         con.execute(
             "update marts.assumption_draws set assumption_value = ? where assumption_name = ?",
-            [number_of(name, value, distribution), own],
+            [number_of(name, value, distribution, unit), own],
         )
 
 
 def quantiles(con: duckdb.DuckDBPyConnection, quantity: str) -> duckdb.DuckDBPyRelation:
-    """Return the quantiles of a quantity computed from the draws: company_id, p05, p50, p95, in the last month.
+    """Return the quantiles of a quantity computed from the draws: company_id, month (the last), p05, p50, p95.
 
     Raises:
         UsageError: The draws have no such quantity.
@@ -86,7 +87,9 @@ def quantiles(con: duckdb.DuckDBPyConnection, quantity: str) -> duckdb.DuckDBPyR
     if quantity not in QUANTITIES:
         raise UsageError(f"the draws have no {quantity}", "--of", f"choose one of {', '.join(QUANTITIES)}.")
     ends = ", ".join(f"{quantity}_{end} as {end}" for end in ("p05", "p50", "p95"))
-    return con.sql(f"select company_id, {ends} from marts.moat_whatif() where {quantity}_p50 is not null order by company_id")
+    return con.sql(
+        f"select company_id, month, {ends} from marts.moat_whatif() where {quantity}_p50 is not null order by company_id"
+    )
 
 
 def change_inputs(
@@ -118,8 +121,8 @@ def change_inputs(
     return [name for name, what in changed.items() if what]
 
 
-def number_of(name: str, value: str, distribution: str) -> float:
-    """Return a number as typed, if a quantity with this distribution can be it: a share in 0 to 1, an amount not below 0.
+def number_of(name: str, value: str, distribution: str, unit: str) -> float:
+    """Return a number as typed, if a quantity of this kind can be it: a share in 0 to 1, an amount not below 0.
 
     Raises:
         UsageError: It is no number, or is impossible.
@@ -130,7 +133,7 @@ def number_of(name: str, value: str, distribution: str) -> float:
         raise UsageError(f"{value!r} is no number", f"--set {name}", "write a number, or none for an access.") from failure
     if not math.isfinite(number):
         raise UsageError(f"{value!r} is not finite", f"--set {name}", "write a number.")
-    if distribution == "beta" and not 0 <= number <= 1:
+    if (distribution == "beta" or unit.startswith(SHARES)) and not 0 <= number <= 1:
         raise UsageError(f"{value} is not a share", f"--set {name}", "write a number from 0 to 1.")
     if distribution == "lognormal" and number < 0:
         raise UsageError(f"{value} is below 0, and an amount cannot be", f"--set {name}", "write 0 or more.")
@@ -160,7 +163,7 @@ def read_numbers(name: str, text: str) -> tuple[str, str, str]:
 def _set_access(con: duckdb.DuckDBPyConnection, name: str, value: str) -> None:
     """Set the share of a platform that a company's labs may use."""
     company, _, platform = name.removeprefix(ACCESS).partition(".")
-    number = 0.0 if value.lower() == NONE else number_of(name, value, "beta")
+    number = 0.0 if value.lower() == NONE else number_of(name, value, "beta", "fraction")
     scopes = con.execute(
         "select distinct scope from published.marts.company_platform where company_id = ? and platform_id = ?",
         [company, platform],
@@ -194,7 +197,7 @@ def _set_percentiles(path: Path, numbers: Mapping[str, tuple[str, str, str]]) ->
                 f"--set {name}",
                 '`datamoat query "from meta.assumptions where is_read"` lists what an estimate depends on.',
             )
-        percentiles = [repr(number_of(name, value, row["distribution"])) for value in values]
+        percentiles = [repr(number_of(name, value, row["distribution"], row["unit"])) for value in values]
         row |= dict(zip(("p05", "p50", "p95"), percentiles, strict=True))
         if len(set(percentiles)) == 1:
             row["distribution"] = "fixed"

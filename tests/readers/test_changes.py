@@ -7,7 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from datamoat.publish.diff import attach, differences
+from datamoat.errors import UsageError
+from datamoat.publish.diff import attach, compare_builds, differences
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import retained_builds
 
@@ -86,6 +87,27 @@ def test_a_fact_that_is_new_is_a_source_and_one_withdrawn_a_correction(fresh: Se
     assert set(reported) == {("platform_id=p29", "*"), ("platform_id=zz", "*")}
     assert list(reported.values()) == [("correction", ["source"])] * 2  # both happened to this file: one is named, one beside it
     add_up(fresh)
+    _, (columns, rows) = compare_builds(fresh, None, "lab_volume", 50)
+    assert columns == ("platform_id", "column_name", "value_before", "value_after")
+    sides = {(key, before is None, after is None) for key, _, before, after in rows}
+    assert sides == {("p29", False, True), ("zz", True, False)}
+    assert ("zz", "n_seen", None, "2") in rows
+    assert compare_builds(fresh, None, "lab_volume", 1)[1][1] == rows[:1]
+
+
+def test_the_rows_of_a_mart_that_only_one_build_has_are_refused_and_the_build_without_it_is_named(
+    fresh: Settings, publish: Publish
+) -> None:
+    mart = fresh.content / "transforms" / "marts" / "volume" / "lab_volume.sql"
+    mart.with_name("lab_volume_again.sql").write_text(mart.read_text())
+    publish(fresh)
+    current, earlier = retained_builds(fresh)[:2]
+    with pytest.raises(UsageError) as refused:
+        compare_builds(fresh, None, "lab_volume_again", 5)
+    assert f"build {earlier.build_id}" in str(refused.value)
+    with pytest.raises(UsageError) as refused:
+        compare_builds(fresh, None, "nonsuch", 5)
+    assert current.build_id not in str(refused.value)
 
 
 def test_a_changed_model_is_method(fresh: Settings, publish: Publish) -> None:

@@ -12,6 +12,7 @@ from datamoat.errors import ContentError, UsageError
 from datamoat.settings import Settings
 from datamoat.storage.warehouse import open_published
 from datamoat.views.profiles import find_profile, profile_names, read_profile
+from datamoat.views.sections import Section, print_sections
 from datamoat.views.status import _stale_series, read_status
 from datamoat.views.trace import trace_number
 
@@ -72,6 +73,22 @@ def test_every_profile_of_the_content_shows_its_example(published: Settings) -> 
         with open_published(published) as con:
             page = read_profile(con, profile, profile.example)
         assert all(section.rows for section in page.sections), name
+
+
+def test_an_id_like_none_is_not_taken_for_another_one(published: Settings) -> None:
+    profile = find_profile(published.content, "company")
+    with open_published(published) as con:
+        with pytest.raises(UsageError) as near:
+            read_profile(con, profile, "bytdance")
+        with pytest.raises(UsageError) as far:
+            read_profile(con, profile, "nope")
+    assert near.value.fix == "did you mean bytedance?"
+    assert far.value.fix.startswith("take one of: adobe, ")
+
+
+def test_a_section_without_rows_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    print_sections([Section("Who led", ("board_id",), ())])
+    assert capsys.readouterr().out.splitlines() == ["Who led", "no rows"]
 
 
 @pytest.fixture

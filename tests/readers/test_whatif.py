@@ -1,11 +1,14 @@
 """What if from the draws: it agrees with the macro and with what is published, and refuses what it cannot compute."""
 
+import json
 from types import ModuleType
 from typing import Any
 
 import duckdb
 import pytest
+from typer.testing import CliRunner
 
+from datamoat.cli.app import app
 from datamoat.errors import UsageError
 from datamoat.project.python_models import load
 from datamoat.scenarios.whatif import FOLDER, Change, Table, whatif
@@ -60,7 +63,28 @@ def test_a_number_set_in_the_draws_gives_what_the_macro_gives(published: Setting
     ).fetchall()
     assert len(found) > 50
     for company, *quantiles in wanted:
-        assert list(found[company][4:7]) == pytest.approx(quantiles, rel=1e-9), company
+        assert list(found[company][5:8]) == pytest.approx(quantiles, rel=1e-9), company
+
+
+def test_a_table_states_its_unit_and_month_and_how_many_rows_are_left_out(
+    published: Settings, con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATAMOAT_ROOT", str(published.content))
+    monkeypatch.setenv("DATAMOAT_DATA", str(published.data))
+    month = con.sql("select max(month) from marts.company_volume").fetchall()[0][0]
+    call = ["whatif", "--set", "access.bytedance.tiktok=none", "--set", "access.kuaishou.kuaishou=none"]
+    everything = json.loads(CliRunner().invoke(app, [*call, "--json"]).stdout)["volumes"]
+    assert everything["title"] == "usable_hours in hours, from 1,000 published draws"
+    assert [(row["company_id"], row["month"]) for row in everything["rows"]] == [
+        ("bytedance", str(month)),
+        ("kuaishou", str(month)),
+    ]
+    first = json.loads(CliRunner().invoke(app, [*call, "--json", "--limit", "1"]).stdout)["volumes"]
+    assert first["rows"] == everything["rows"][:1]
+    printed = CliRunner().invoke(app, [*call, "--limit", "1"]).stdout
+    assert "… 1 more rows; --limit 2 prints all" in printed
+    assert "kuaishou" not in printed
+    assert "more rows" not in CliRunner().invoke(app, call).stdout
 
 
 def test_the_published_volumes_give_the_published_estimates(
@@ -123,8 +147,10 @@ def test_taking_an_access_away_lowers_that_company_alone(published: Settings) ->
         ({"access.bytedance": "none"}, "no access"),
         ({"A021": "much"}, "is no number"),
         ({"A021": "nan"}, "is not finite"),
-        ({"A021": "-0.1"}, "cannot be"),
+        ({"licensed_hours": "-1"}, "cannot be"),
         ({"A018": "1.5"}, "is not a share"),
+        ({"A021": "1.5"}, "is not a share"),
+        ({"A021": "-0.1"}, "is not a share"),
         ({"access.bytedance.tiktok": "2"}, "is not a share"),
         ({"access.x'; drop table y; --.z": "none"}, "no access"),
     ],

@@ -21,7 +21,7 @@ from datamoat.settings import Settings
 from datamoat.storage.lake import path_of
 
 UNREAD = duckdb.connect()  # what is published is read for lengths alone
-HEADER = "assumption_id,name,distribution,p05,p50,p95,is_read\n"
+HEADER = "assumption_id,name,distribution,p05,p50,p95,unit,is_read\n"
 VOLUMES = '''"""Uploads may be changed."""
 
 TARGET = "marts.lab_volume"
@@ -48,7 +48,7 @@ def volumes(checkout: Path) -> ModuleType:
 @pytest.fixture
 def reference(tmp_path: Path) -> Path:
     (tmp_path / "assumptions.csv").write_text(
-        HEADER + "A001,yield_share,beta,0.1,0.2,0.3,true\nA002,yield_more,lognormal,1,2,3,false\n"
+        HEADER + "A001,yield_share,beta,0.1,0.2,0.3,fraction,true\nA002,yield_more,lognormal,1,2,3,hours,false\n"
     )
     (tmp_path / "observation_rulings.csv").write_text("fact_id,ruling,reason\nF0001,stale_floor,Old.\nF0002,drop,Other.\n")
     return tmp_path
@@ -74,7 +74,7 @@ def test_one_number_fixes_an_assumption_and_leaves_the_others_alone(volumes: Mod
     assert volumes.change_inputs(reference, {"yield_share": "0.5"}, (), UNREAD) == ["assumptions"]
     one, two = rows(reference / "assumptions.csv")
     assert (one["distribution"], one["p05"], one["p95"]) == ("fixed", "0.5", "0.5")
-    assert list(two.values()) == ["A002", "yield_more", "lognormal", "1", "2", "3", "false"]
+    assert list(two.values()) == ["A002", "yield_more", "lognormal", "1", "2", "3", "hours", "false"]
 
 
 def test_three_numbers_keep_the_distribution_and_ids_work_too(volumes: ModuleType, reference: Path) -> None:

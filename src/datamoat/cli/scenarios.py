@@ -8,6 +8,8 @@ import typer
 from datamoat.cli.options import AsJson, Where
 from datamoat.settings import read_settings
 
+SHOWN = 20  # rows of a table that are printed unless --limit changes it
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
@@ -19,7 +21,7 @@ def whatif(
     dropped: Annotated[list[str] | None, typer.Option("--drop", help="A fact that no estimate may use.")] = None,
     quantity: Annotated[str | None, typer.Option("--of", help="The quantity to compare.")] = None,
     where: Where = None,
-    limit: Annotated[int, typer.Option(help="How many rows of a table to print.")] = 20,
+    limit: Annotated[int | None, typer.Option(help=f"How many rows of a table to print; {SHOWN}, and all as JSON.")] = None,
     build: Annotated[bool, typer.Option("--build", help="Build again even where the published draws would do.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -37,13 +39,13 @@ def whatif(
     change = Change(read_pairs(numbers or [], "--set"), tuple(dropped or ()), read_pairs(where or [], "--where"), build)
     listed: dict[str, Any] = {}
     for table in whatif(settings, change, quantity):
+        printed = table.rows[: limit if limit is not None else None if as_json else SHOWN]
         if as_json:
-            listed[table.name] = {
-                "title": table.title,
-                "rows": [dict(zip(table.columns, row, strict=True)) for row in table.rows],
-            }
+            listed[table.name] = {"title": table.title, "rows": [dict(zip(table.columns, row, strict=True)) for row in printed]}
         elif table.rows:
-            rows(table.columns, table.rows[:limit], title=table.title)
+            rows(table.columns, printed, title=table.title)
+            if left := len(table.rows) - len(printed):
+                typer.echo(f"… {left} more rows; --limit {len(table.rows)} prints all")
             typer.echo()
         else:
             typer.echo(f"{table.title}: nothing changes\n")

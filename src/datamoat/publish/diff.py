@@ -86,18 +86,21 @@ def differences(con: duckdb.DuckDBPyConnection) -> list[Difference]:
 
 
 def changed_rows(con: duckdb.DuckDBPyConnection, name: str, limit: int) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Return the first rows of a mart that differ: key, column, value before, value after."""
+    """Return the first values of a mart that differ: key, column, value before, value after.
+
+    A row that is only on one side has no value on the other.
+    """
     grain = dict(con.sql("select table_name, grain from after.meta.models where layer = 'marts'").fetchall())[name]
     selects = []
     for column in _shared(con, name):
         if column in grain:
             continue
-        keys = ", ".join(f"a.{identifier(key)}::varchar AS {identifier(key)}" for key in grain)
+        keys = ", ".join(f"{identifier(key)}::varchar AS {identifier(key)}" for key in grain)
         c = identifier(column)
         selects.append(
             f"select {keys}, {quoted(column)} AS column_name, b.{c}::varchar AS value_before, a.{c}::varchar AS value_after"
-            f" from after.marts.{identifier(name)} a join before.marts.{identifier(name)} b using ({', '.join(map(identifier, grain))})"
-            f" where a.{c} is distinct from b.{c}"
+            f" from after.marts.{identifier(name)} a full join before.marts.{identifier(name)} b"
+            f" using ({', '.join(map(identifier, grain))}) where a.{c} is distinct from b.{c}"
         )
     if not selects:
         return [], []
@@ -165,10 +168,10 @@ def compare_builds(
             attach(con, "after", current.path)
         attach(con, "before", earlier.path)
         if table is not None:
-            if table not in {
-                name for (name,) in con.sql("select table_name from after.meta.models where layer = 'marts'").fetchall()
-            }:
-                raise UsageError(f"there is no mart {table!r}", "the published file", "`datamoat show` lists them.")
+            for side, build_id in (("before", earlier.build_id), ("after", current_id)):
+                listed = con.sql(f"select table_name from {side}.meta.models where layer = 'marts'").fetchall()
+                if (table,) not in listed:
+                    raise UsageError(f"there is no mart {table!r}", f"build {build_id}", "`datamoat show` lists those of today.")
             columns, found = changed_rows(con, table, limit)
             return f"{earlier.build_id} → {current_id}: {table}", (tuple(columns), found)
         differ = [one for one in differences(con) if not one.is_none]

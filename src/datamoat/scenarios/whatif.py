@@ -3,7 +3,7 @@
 The content tree declares what may change in two modules of `reports/whatif/`, loaded by path:
 
 * `volumes.py` (needed): `TARGET` (the mart compared), `QUANTITY`, `acts_after_fit(con, numbers)`, `prepare(con)`,
-  `change_draws(con, numbers)`, `quantiles(con, quantity)`, `MACROS`, `DRAWS`, `DRAWS_TABLE`, `N_DRAWS`, and
+  `change_draws(con, numbers)`, `quantiles(con, quantity)` (key columns, then p05, p50 and p95), `MACROS`, `DRAWS`, `DRAWS_TABLE`, `N_DRAWS`, and
   `change_inputs(reference, numbers, facts, published)`;
 * `verdicts.py` (optional): `prepare(con)` and `compare_verdicts(con, reference, draws)`, which returns named tables.
 
@@ -86,7 +86,7 @@ def whatif(settings: Settings, change: Change, quantity: str | None = None) -> I
         edit = partial(volumes.change_inputs, numbers=change.numbers, facts=change.facts, published=con)
         with scenario_build(settings, edit, volumes.TARGET) as lake:
             columns, rows = compare_quantiles(settings, lake, volumes.TARGET, quantity, change.where or {})
-            yield Table("volumes", f"{quantity}, from a scenario build", columns, rows)
+            yield Table("volumes", f"{_with_unit(con, volumes.TARGET, quantity)}, from a scenario build", columns, rows)
             if not rows:
                 yield from _of_every_mart(settings, edit)
                 return
@@ -129,18 +129,30 @@ def _from_draws(
     for name in volumes.MACROS:
         con.execute(read_snippet(settings.content / "transforms" / "macros" / f"{name}.sql", {"description"}).sql)
     relation = volumes.quantiles(con, quantity)
-    key, before = relation.columns[0], relation.fetchall()
+    n_keys, before = len(relation.columns) - len(ENDS), relation.fetchall()
+    keys = tuple(relation.columns[:n_keys])
     volumes.change_draws(con, numbers)
-    after = {row[0]: row for row in volumes.quantiles(con, quantity).fetchall()}
+    after = {row[:n_keys]: row[n_keys:] for row in volumes.quantiles(con, quantity).fetchall()}
     n_draws = con.sql(volumes.N_DRAWS).fetchall()[0][0]
-    changed = [
-        (*row, *after[row[0]][1:], after[row[0]][2] / row[2])
-        for row in before
-        if row[0] in after and row[2] and any(abs(a - b) > SMALL * b for a, b in zip(after[row[0]][1:], row[1:], strict=True))
-    ]
-    changed.sort(key=lambda row: (-abs(row[5] - row[2]), row[0]))
-    columns = (key, *(f"{side}_{end}" for side in ("before", "after") for end in ENDS), "ratio")
-    return Table("volumes", f"{quantity}, from {n_draws:,} published draws", columns, changed)
+    changed = []
+    for row in before:
+        key, old = row[:n_keys], row[n_keys:]
+        new = after.get(key)
+        if new and old[1] and any(abs(a - b) > SMALL * b for a, b in zip(new, old, strict=True)):
+            changed.append((abs(new[1] - old[1]), key, (*key, *old, *new, new[1] / old[1])))
+    changed.sort(key=lambda move: (-move[0], move[1]))
+    columns = (*keys, *(f"{side}_{end}" for side in ("before", "after") for end in ENDS), "ratio")
+    title = f"{_with_unit(con, volumes.TARGET, quantity)}, from {n_draws:,} published draws"
+    return Table("volumes", title, columns, [row for _, _, row in changed])
+
+
+def _with_unit(con: duckdb.DuckDBPyConnection, target: str, quantity: str) -> str:
+    """Return a quantity with its unit, as the published dictionary of columns has it."""
+    units = con.execute(
+        "select unit from published.meta.columns where table_name = ? and column_name = ? and unit is not null",
+        [target.rpartition(".")[2], f"{quantity}_p50"],
+    ).fetchall()
+    return f"{quantity} in {units[0][0]}" if units else quantity
 
 
 def _verdicts(settings: Settings, con: duckdb.DuckDBPyConnection, verdicts: ModuleType, draws: str) -> Iterator[Table]:

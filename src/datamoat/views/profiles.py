@@ -19,6 +19,7 @@ from datamoat.views.sections import Section, read_sections
 
 PROFILES = Path("reports") / "profiles"
 DECLARES = "profile.yml"
+CLOSE = 0.65  # how alike two ids are before one is offered for the other: `nope` is 0.6 like `openai`
 KEYS = {"description", "argument", "about_argument", "example", "values"}
 
 
@@ -87,7 +88,7 @@ def read_profile(con: duckdb.DuckDBPyConnection, profile: Profile, given: str) -
     if profile.values:
         known = [str(row[0]) for row in con.sql(f"select value from ({profile.values}) order by value").fetchall()]
         if given not in known:
-            near = difflib.get_close_matches(given, known, 3)
+            near = difflib.get_close_matches(given, known, 3, CLOSE)
             fix = f"did you mean {' or '.join(near)}?" if near else f"take one of: {', '.join(known)}."
             raise UsageError(f"there is no {profile.argument} {given!r}", "the published file", fix)
     else:
