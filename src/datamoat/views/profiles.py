@@ -19,7 +19,7 @@ from datamoat.views.sections import Section, read_sections
 
 PROFILES = Path("reports") / "profiles"
 DECLARES = "profile.yml"
-CLOSE = 0.65  # how alike two ids are before one is offered for the other: `nope` is 0.6 like `openai`
+CLOSE = 0.65  # how alike an id must be to be offered for what was typed; two ids of five letters that share three are less
 KEYS = {"description", "argument", "about_argument", "example", "values"}
 
 
