@@ -122,7 +122,7 @@ class TestInContainers(Faults):
 
     def test_a_broker_that_is_gone_while_a_task_runs_is_one_alert_and_the_run_goes_on(self, site: Stack) -> None:
         """Airflow's scheduler ends then, and again each time Docker starts it, until Redis is there."""
-        with site.build_that_waits("kuaishou,11.0,2026-05-01"):
+        with site.build_that_waits("snapchat,11.0,2026-05-01"):
             site.until("a build is under way", lambda: site.builder(set()))
             redis = site.running.pop("redis")
             site.may_end = {"scheduler"}

@@ -281,6 +281,17 @@ def test_g01_output_in_a_page_that_is_no_longer_what_the_command_prints_is_found
     assert refreshed(page.format(6), app) == page.format(7)
 
 
+def test_g01_output_that_differs_in_the_id_of_the_build_alone_is_left(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATAMOAT_ROOT", str(here.content))
+    monkeypatch.setenv("DATAMOAT_DATA", str(here.data))
+    page = '# A\n\n```console\n$ datamoat query "select build_id, {} as m from meta.build"\nbuild_id           m\n{}  {}\n```\n'
+    now = refreshed(page.format(7, "?", 7), app)
+    build_id = now.splitlines()[5].split()[0]
+    assert now == page.format(7, build_id, 7)
+    assert refreshed(page.format(7, "20250101-0a1b2c3d", 7), app) == page.format(7, "20250101-0a1b2c3d", 7)
+    assert refreshed(page.format(7, "20250101-0a1b2c3d", 6), app) == now
+
+
 def patterns() -> list[tuple[str, str]]:
     """Return every pattern of the engine, the parsers and the sources, with its file."""
     found = []

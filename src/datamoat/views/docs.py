@@ -35,6 +35,7 @@ from datamoat.views.sections import ANSWER, as_markdown, read_answer
 
 CONSOLE = re.compile(r"^```console\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
 PROMPT = "$ datamoat "
+BUILD_ID = re.compile(r"\b\d{8}-[0-9a-f]{8}\b")
 BLOCK = re.compile(r"(?<=<!-- generated: )(?P<name>\w+)(?P<open> -->\n).*?(?=<!-- end -->)", re.DOTALL)
 BLOCKS = Path("reports") / "readme.yml"
 PICTURE = "answer.svg"  # the first chart, beside the pages
@@ -110,8 +111,16 @@ def written_by_hand(content: Path) -> list[Path]:
 
 
 def refreshed(text: str, app: Callable[..., Any]) -> str:
-    """Return a page with the output of each command in its console blocks as the program `app` prints it now."""
-    return CONSOLE.sub(lambda match: f"```console\n{_with_output(match['body'], app)}```", text)
+    """Return a page with the output of each command in its console blocks as the program `app` prints it now.
+
+    A block that differs in the id of the build alone is left as it is: the id is of the code and of Python's version too.
+    """
+
+    def now(match: re.Match[str]) -> str:
+        block = f"```console\n{_with_output(match['body'], app)}```"
+        return match[0] if BUILD_ID.sub("", block) == BUILD_ID.sub("", match[0]) else block
+
+    return CONSOLE.sub(now, text)
 
 
 def read_blocks(con: duckdb.DuckDBPyConnection, content: Path) -> dict[str, str]:
