@@ -5,11 +5,23 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 # A frozen model with a plain dict inside is not frozen; a view of it is.
 Frozen = AfterValidator(MappingProxyType)
 Sentence = Annotated[str, Field(min_length=8)]
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as failure:
+        message = f"{pattern!r} is no regular expression: {failure}"
+        raise ValueError(message) from failure
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
 
 
 class Strict(BaseModel):
@@ -120,15 +132,10 @@ class Match(Strict):
     """
 
     column: str
-    pattern: str
+    pattern: Pattern
     least: Annotated[float, Field(ge=0, le=1)]
     fall: Annotated[float, Field(ge=0, lt=1)]
     reason: Sentence
-
-    @model_validator(mode="after")
-    def _pattern_compiles(self) -> "Match":
-        re.compile(self.pattern)
-        return self
 
 
 class Steady(Strict):

@@ -10,7 +10,7 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from datamoat.errors import ContentError, UsageError
-from datamoat.project.check_models import AnomalyChecks, Frozen, Sentence, Strict
+from datamoat.project.check_models import AnomalyChecks, Frozen, Pattern, Sentence, Strict
 from datamoat.project.column_types import check_type
 from datamoat.project.part import Part
 from datamoat.project.texts import unreadable
@@ -95,19 +95,12 @@ class Request(Strict):
     url: str | None = None
     otherwise: tuple[str, ...] = ()
     page: str | None = None
-    link: str | None = None
+    link: Pattern | None = None
     dataset: str | None = None
     file: str | None = None
     paging: Paging | None = None
     rows: Rows | None = None
     live: bool = True
-
-    @model_validator(mode="after")
-    def _patterns_compile(self) -> "Request":
-        for pattern in (self.link,):
-            if pattern is not None:
-                re.compile(pattern)
-        return self
 
 
 class Fetch(Strict):
