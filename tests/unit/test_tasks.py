@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from itertools import permutations
 from pathlib import Path
@@ -21,6 +22,7 @@ from datamoat.publish.audit import audit_build
 from datamoat.publish.warehouse import publish_warehouse
 from datamoat.settings import Settings
 from datamoat.storage.files import BusyError, one_client, one_lander, one_writer, part_of
+from datamoat.storage.snapshots import Snapshots
 
 DAYS = ("2026-03-01", "2026-03-02", "2026-03-03")
 
@@ -245,6 +247,90 @@ def test_logs_and_marks_of_long_ago_are_removed_and_nothing_else(here: Settings)
     assert tasks.tidy() == {"removed": 2}
     assert [path.exists() for path in (*old, *stay)] == [False] * 2 + [True] * 4
     assert not old[0].parent.exists()
+
+
+def named(value: Any) -> Any:
+    """Return facts with each build and hash replaced by what it is."""
+    return json.loads(re.sub(r"[0-9a-f]{64}", "SHA256", re.sub(r"\d{8}-[0-9a-f]{8}", "BUILD", json.dumps(value, default=str))))
+
+
+def test_each_task_returns_what_it_did_whole(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for day, n in ((DAYS[0], 3), (DAYS[1], 0)):
+        put(here, day, n)
+    assert tasks.captures() == {"partitions": [f"example_board|{day}" for day in DAYS[:2]], "skipped": []}
+    assert tasks.captures("another") == {"partitions": [], "skipped": []}
+    ids = [one.snapshot_id for one in Snapshots(here.snapshots, "example_board").of()]
+    assert tasks.fetch("example_board", DAYS[0]) == {
+        "source_id": "example_board", "n_requests": 0, "responses": {"unchanged": 1}, "snapshot_ids": [],
+    }  # fmt: skip
+    assert tasks.fetch("example_board", dry_run=True)["responses"] == {"planned": 1}
+    landed = {
+        "source_id": "example_board", "snapshot_ids": ids, "statuses": {"ok": 1, "suspicious": 1}, "n_rows": 3, "n_read_now": 2, "is_new": True,
+    }  # fmt: skip
+    assert tasks.land("example_board") == landed
+    assert tasks.land("example_board") == landed | {"n_read_now": 0}
+    assert tasks.validate("example_board", DAYS[0]) == {"source_id": "example_board", "states": {"entries": "ok"}}
+    reference = tasks.land("reference")
+    assert {**reference, "changed": len(reference["changed"])} == {
+        "source_id": "reference", "n_files": 1, "n_rows": 2, "changed": len(set(reference["changed"])), "is_new": True,
+    }  # fmt: skip
+    made = tasks.build()
+    assert named(made) == {"build_id": "BUILD", "as_of": "2026-05-01", "n_tables": 5, "n_rows": 3}
+    audited = tasks.audit(made["build_id"])
+    assert (audited["build_id"], audited["warnings"]) == (made["build_id"], [])
+    published = tasks.publish(made["build_id"])
+    size = here.published.stat().st_size
+    assert published == {"build_id": made["build_id"], "as_of": "2026-05-01", "n_bytes": size, "is_new": True}
+    assert not tasks.publish(made["build_id"])["is_new"]
+    assert tasks.land("example_board") == {
+        "source_id": "example_board", "snapshot_ids": [], "statuses": {}, "n_rows": 0, "n_read_now": 0, "is_new": False,
+    }  # fmt: skip
+    assert tasks.land("reference") == {"source_id": "reference", "n_files": 1, "n_rows": 2, "changed": [], "is_new": False}
+    exported = tasks.export()
+    files = [path for path in (here.exports / exported["export"]).rglob("*") if path.is_file()]
+    assert exported == {
+        "export": f"datamoat-{made['build_id']}", "n_files": len(files), "n_bytes": sum(path.stat().st_size for path in files), "removed": [],
+    }  # fmt: skip
+    monkeypatch.setattr(tasks, "measure", lambda gauges: [gauge[:2] for gauge in gauges])
+    watched = tasks.watch_state()
+    assert watched == {
+        "disk": "good", "silent": {}, "pinged": False,
+        "measured": [("disk.free", "By"), ("source.age", "d"), ("source.withheld", "{request}")],
+    }  # fmt: skip
+
+
+def test_a_person_reads_what_a_quarantine_would_change_and_the_decision_is_recorded_whole(here: Settings) -> None:
+    for day, n in ((DAYS[0], 100), (DAYS[1], 60)):
+        put(here, day, n)
+        tasks.fetch("example_board", day)
+        tasks.land("example_board")
+    (waiting,) = quarantine.undecided("example_board")
+    snapshot = waiting["conf"]["snapshot_id"]
+    assert waiting == {"trigger_run_id": f"example_board.entries.{DAYS[1]}", "conf": {"snapshot_id": snapshot}}
+    shown = quarantine.describe(snapshot)
+    assert shown["title"] == f"example_board: entries of {DAYS[1]}"
+    first, why, changes, table, last = shown["text"].split("\n\n")
+    assert first == f"Example board: the response of {DAYS[1]} to `entries` failed validation and is not served."
+    assert why.startswith(
+        "**Why:** a truncated list\\: 60 rows, expected 90 to 120; 40 of the 100 known on 2026\\-03\\-01 are missing"
+    )
+    assert changes == (
+        "**What changes if it is accepted** (40 changes, the first 30 of them; `datamoat plan example_board --json` lists all):"
+    )
+    lines = table.splitlines()
+    assert lines[:3] == [
+        "| table | change | key | column | served | offered |", "|---|---|---|---|---|---|",
+        "| entries | gone | Entry 60 |  | Entry 60 |  |",
+    ]  # fmt: skip
+    assert len(lines) == 32
+    assert last.startswith("**Accept** serves it and starts a build. **Keep** leaves it in quarantine.")
+    for choice, status in (("keep", "suspicious"), ("Accept", "revision")):
+        facts = quarantine.record(snapshot, choice, "ann@example.org", "as the publisher says")
+        assert {**facts, "sha256": "", "decided_at": ""} == {
+            "snapshot_id": snapshot, "sha256": "", "choice": choice.lower(), "decided_at": "", "decided_by": "ann",
+            "reason": "as the publisher says", "validation_status": status, "is_new": choice == "Accept",
+        }  # fmt: skip
+        assert quarantine.undecided("example_board") == []
 
 
 @pytest.mark.slow
