@@ -1,10 +1,12 @@
 """Every bound of the anomaly checks holds up to its value and is passed just beyond it, on the next day and after three days."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from datamoat.ingest import source_state
 from datamoat.ingest.anomaly_checks import compare
 from datamoat.ingest.check_scores import check_ranks, check_score
 from datamoat.ingest.check_values import (
@@ -19,9 +21,12 @@ from datamoat.ingest.check_values import (
     late_rows,
 )
 from datamoat.ingest.finding import LIKELY, Finding, likely_unit, some
+from datamoat.ingest.landings import Landing
+from datamoat.ingest.status import State, Status
 from datamoat.parsing import Row
 from datamoat.project.check_models import AnomalyChecks, Bound, Flag, Match, Measure, Route, Score, Steady, Step, When
-from datamoat.project.sources import Rows
+from datamoat.project.sources import Rows, find_source
+from datamoat.settings import Settings
 
 DAY = date(2026, 9, 8)
 
@@ -635,3 +640,63 @@ def test_of_many_names_three_are_shown_and_the_others_counted() -> None:
 def test_a_bound_widens_for_each_day_after_the_first_up_to_its_ceiling() -> None:
     assert [bound(1, per_day=0.5).after(days) for days in (0, 1, 2, 5)] == [1, 1, 1.5, 3]
     assert bound(1, per_day=0.5, ceiling=2).after(5) == 2
+
+
+def landing(day: date, status: Status, core: str = "a", hour: int = 6) -> Landing:
+    moment = datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
+    return Landing(
+        f"aa_api/text_to_video/{day}/{hour}", "aa_api", "text_to_video", day, moment, status, status.is_accepted, f"why of {day}",
+        1, 1, "s", "u", core_sha256=core,
+    )  # fmt: skip
+
+
+OK, SAME, SUSPICIOUS, ERROR = Status.OK, Status.UNCHANGED, Status.SUSPICIOUS, Status.ERROR
+
+
+@pytest.mark.parametrize(
+    ("every", "cadence"), [("hourly", 1), ("daily", 1), ("weekly", 7), ("monthly", 31), ("quarterly", 92), ("half-yearly", 184)]
+)
+def test_a_source_is_silent_beyond_twice_its_cadence_and_stale_at_four_times(
+    monkeypatch: pytest.MonkeyPatch, checkout: Path, every: str, cadence: int
+) -> None:
+    source = find_source(checkout, "aa_api")
+    source = source.model_copy(update={"fetch": source.fetch.model_copy(update={"every": every})})
+
+    def state(*landings: Landing, on: int = 0) -> tuple[str, date | None, date | None]:
+        monkeypatch.setattr(source_state, "read_landings", lambda *_: list(landings))
+        found = source_state.states(Settings(checkout, checkout), [source], DAY + timedelta(days=on))[0]
+        return str(found.state), found.since, found.served_on
+
+    def later(days: int) -> date:
+        return DAY + timedelta(days=days)
+
+    one = landing(DAY, OK)
+    assert state() == ("never", None, None)
+    assert state(one) == ("fresh", DAY, DAY)
+    assert state(one, on=2 * cadence) == ("fresh", DAY, DAY)
+    assert state(one, on=2 * cadence + 1) == ("silent", DAY, DAY)
+    assert state(one, on=-1) == ("clock suspicious", DAY, DAY)
+    for days, name in ((4 * cadence - 1, "unchanged"), (4 * cadence, "stale")):
+        assert state(one, landing(later(days), SAME), on=days) == (name, DAY, later(days))
+        other = landing(later(-1), OK, "b")
+        assert state(other, one, landing(later(days), SAME), on=days) == (name, DAY, later(days))
+    for status, name in ((SUSPICIOUS, "quarantined"), (ERROR, "failing")):
+        assert state(landing(DAY, status)) == (name, DAY, None)
+        bad = [landing(later(days), status) for days in (1, 2)]
+        assert state(one, *bad, on=2) == (name, later(1), DAY)
+        assert state(*bad, landing(later(3), OK), on=3) == ("fresh", later(3), later(3))
+    assert state(one, landing(DAY, ERROR, hour=7)) == ("failing", DAY, DAY)
+    quiet = source.model_copy(update={"fetch": source.fetch.model_copy(update={"protocol": "inbox"})})
+    monkeypatch.setattr(source_state, "read_landings", lambda *_: [one])
+    (found, *_) = source_state.states(Settings(checkout, checkout), [quiet], DAY + timedelta(days=999))
+    assert found == source_state.RequestState(
+        "aa_api", "text_to_video", State.FRESH, DAY, DAY, f"why of {DAY}", f"aa_api/text_to_video/{DAY}/6"
+    )
+
+
+@pytest.mark.parametrize(
+    ("days", "limit", "with_ceiling"), [(-1, 1.0, 1.0), (0, 1.0, 1.0), (1, 1.0, 1.0), (2, 1.5, 1.5), (5, 3.0, 2.0)]
+)
+def test_a_limit_widens_from_the_second_day_on_up_to_its_ceiling(days: int, limit: float, with_ceiling: float) -> None:
+    assert bound(1.0, per_day=0.5).after(days) == limit
+    assert bound(1.0, per_day=0.5, ceiling=2.0).after(days) == with_ceiling

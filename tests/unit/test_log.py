@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -201,3 +202,43 @@ def test_a_scheduler_that_formats_the_standard_librarys_log_sees_every_field(eve
 def test_a_line_cannot_steer_the_terminal() -> None:
     assert "\x1b" not in line_of({"event": "request", "request": "a\x1b[31m\nb", "rows": 1234})
     assert line_of({"event": "request", "request": "a", "rows": 1234}) == "request      a  rows 1,234"
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        ({"event": "x"}, "x          "),
+        ({"event": "model", "model": "marts.a", "n": 2, "of": 9, "rows": 1234, "seconds": 0.26}, "model        marts.a  2 of 9  rows 1,234  (0.3 s)"),
+        ({"event": "model", "level": "info", "timestamp": "t", "state": "failed", "of": 9}, "model        ? of 9"),
+        ({"event": "landing", "hash": "0123456789", "is_new": True, "is_old": False, "share": 0.5}, "landing      hash 01234567  is_new yes  is_old no  share 0.5"),
+        ({"event": "landing", "hash": None, "seconds": 0.0}, "landing      hash None  (0.0 s)"),
+    ],
+)  # fmt: skip
+def test_an_event_is_one_line_with_its_subject_its_facts_and_its_seconds(event: dict[str, Any], line: str) -> None:
+    assert line_of(event) == line
+
+
+def test_of_many_steps_one_line_is_written_every_ten_seconds_and_with_verbose_each(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logger = logging.getLogger("datamoat")
+    before = (list(logger.handlers), logger.level, logger.propagate)
+    now = [100.0]
+    monkeypatch.setattr("datamoat.log.time", SimpleNamespace(monotonic=lambda: now[0], perf_counter=lambda: now[0]))
+    try:
+        for verbose, expected in ((False, ["3 of 4"]), (True, ["1 of 4", "2 of 4", "3 of 4", "4 of 4"])):
+            show_log("text", verbose=verbose)
+            for n, seconds in ((1, 0.0), (2, 10.0), (3, 0.5), (4, 1.0)):
+                now[0] += seconds
+                log.info("model", model="a", n=n, of=4)
+            lines = capsys.readouterr().err.splitlines()
+            assert [line.split("  ")[-1] for line in lines] == expected
+        show_log("text")
+        log.warning("model", model="a", n=1, of=4)
+        assert capsys.readouterr().err == "model        a  1 of 4\n"
+    finally:
+        show_log("text")  # ends the thread of the display before
+        (display,) = logger.handlers
+        display.close()
+        logger.handlers, logger.propagate = before[0], before[2]
+        logger.setLevel(before[1])

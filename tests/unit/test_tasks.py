@@ -325,10 +325,10 @@ def test_a_person_reads_what_a_quarantine_would_change_and_the_decision_is_recor
     assert len(lines) == 32
     assert last.startswith("**Accept** serves it and starts a build. **Keep** leaves it in quarantine.")
     for choice, status in (("keep", "suspicious"), ("Accept", "revision")):
-        facts = quarantine.record(snapshot, choice, "ann@example.org", "as the publisher says")
+        facts = quarantine.record(snapshot, choice, "ann@example.org", "as the publisher reports")
         assert {**facts, "sha256": "", "decided_at": ""} == {
             "snapshot_id": snapshot, "sha256": "", "choice": choice.lower(), "decided_at": "", "decided_by": "ann",
-            "reason": "as the publisher says", "validation_status": status, "is_new": choice == "Accept",
+            "reason": "as the publisher reports", "validation_status": status, "is_new": choice == "Accept",
         }  # fmt: skip
         assert quarantine.undecided("example_board") == []
 
