@@ -88,7 +88,7 @@ def test_an_id_like_none_is_not_taken_for_another_one(published: Settings) -> No
 
 def test_a_section_without_rows_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     print_sections([Section("Who led", ("board_id",), ())])
-    assert capsys.readouterr().out.splitlines() == ["Who led", "no rows"]
+    assert capsys.readouterr().out.splitlines() == ["Who led", "board_id", "(0 rows)"]
 
 
 @pytest.fixture

@@ -73,9 +73,6 @@ def rows(columns: Sequence[str], records: Iterable[Sequence[Any]], *, as_json: b
     numeric = [all(isinstance(record[i], int | float) or record[i] is None for record in records) for i in range(len(columns))]
     if title:
         typer.secho(title, bold=True)
-    if not records:
-        typer.echo("no rows")
-        return
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.table import Table

@@ -98,6 +98,8 @@ def print_sections(sections: list[Section]) -> None:
             typer.echo()
         if section.sentences is None:
             rows(section.columns, section.rows, title=section.title)
+            if not section.rows:
+                typer.echo("(0 rows)")
             continue
         typer.secho(section.title, bold=True)
         for sentence in section.sentences:
