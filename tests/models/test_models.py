@@ -1,10 +1,12 @@
 """Data in, data out: every `tests/models/<model>.yml` names a model, tables to give it and rows to expect.
 
-The cells of a table are separated by `|`; an empty cell is null, `[]` an empty list; types come from the dictionary. `expect` compares only
-the columns it names, in the order of the model's rows after sorting by them.
+The cells of a table are separated by `|`; an empty cell is null, `[]` an empty list; types come from the dictionary, or from the
+header: `elo:DOUBLE`. A header that ends with `...` adds, as nulls, the other columns of the dictionary that the model names. `expect`
+compares only the columns it names, numbers to 12 digits, in the order of the model's rows after sorting by them.
 """
 
 import importlib.util
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -34,9 +36,17 @@ def table(text: str) -> tuple[list[str], list[list[str | None]]]:
     return [str(name) for name in lines[0]], lines[1:]
 
 
-def typed(con: duckdb.DuckDBPyConnection, project: Project, text: str) -> pl.DataFrame:
-    names, records = table(text)
-    types = {name: project.columns[name].type if name in project.columns else "VARCHAR" for name in names}
+def typed(con: duckdb.DuckDBPyConnection, project: Project, text: str, model: str = "") -> pl.DataFrame:
+    header, records = table(text)
+    if header[-1] == "...":
+        given = {cell.partition(":")[0] for cell in header}
+        header[-1:] = sorted((set(re.findall(r"\w+", model)) & set(project.columns)) - given)
+        records = [record[: len(given) - 1] + [None] * (len(header) - len(given) + 1) for record in records]
+    names = [cell.partition(":")[0] for cell in header]
+    types = {
+        name: cell.partition(":")[2] or (project.columns[name].type if name in project.columns else "VARCHAR")
+        for name, cell in zip(names, header, strict=True)
+    }
     con.execute("create or replace temp table _given (" + ", ".join(f"{identifier(n)} VARCHAR" for n in names) + ")")
     if records:
         con.executemany(f"insert into _given values ({', '.join('?' * len(names))})", records)
@@ -50,7 +60,7 @@ def typed(con: duckdb.DuckDBPyConnection, project: Project, text: str) -> pl.Dat
 
 
 def run(con: duckdb.DuckDBPyConnection, project: Project, model: Model, case: dict[str, Any]) -> dict[str, pl.DataFrame]:
-    given = {name: typed(con, project, text) for name, text in case["given"].items()}
+    given = {name: typed(con, project, text, model.text) for name, text in case["given"].items()}
     as_of = date.fromisoformat(str(case.get("as_of", "2026-10-08")))
     if not model.is_sql:
         specification = importlib.util.spec_from_file_location(model.name, model.path)
@@ -82,7 +92,12 @@ def test_a_model_turns_the_given_rows_into_the_expected(project: Project, name: 
         wanted = typed(con, project, case["expect"])
         con.register("_found", found.select(wanted.columns).to_arrow())
         con.register("_wanted", wanted.to_arrow())
-        casts = ", ".join(f"{identifier(n)}::varchar AS {identifier(n)}" for n in wanted.columns)
+        casts = ", ".join(
+            f"format('{{:.12g}}', {identifier(n)}::double) AS {identifier(n)}"
+            if kind == pl.Float64
+            else f"{identifier(n)}::varchar AS {identifier(n)}"
+            for n, kind in wanted.schema.items()
+        )
         order = "order by all"
         assert (
             con.sql(f"select {casts} from _found {order}").fetchall()
