@@ -2,8 +2,9 @@
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -12,7 +13,7 @@ import pytest
 
 from datamoat.errors import PublishRefusedError, UsageError
 from datamoat.release.bundle import checksum_of, make_release, open_release, released_by, store
-from datamoat.release.register import record, register
+from datamoat.release.register import Entry, record, register
 from datamoat.release.tables import FORMULA, export_tables, read_back
 from datamoat.release.verify import rebuild_bundle, verify_bundle
 from datamoat.settings import Settings
@@ -266,6 +267,65 @@ def test_a_registered_checksum_is_never_replaced(fresh: Settings) -> None:
     assert register(fresh.content / "data") == [entry]
     with pytest.raises(PublishRefusedError, match="another checksum"):
         record(fresh.content / "data", type(entry)(entry.release_id, entry.released_on, entry.build_id, entry.as_of, "0" * 64))
+
+
+def test_a_manifest_states_the_build_its_inputs_and_each_mart(made: Settings, released_bundle: Path) -> None:
+    manifest = json.loads((released_bundle / "manifest.json").read_text())
+    entry = register(made.exports)[0]
+    with open_published(made) as con:
+        build_id, as_of, built_at, engine, engine_db = con.sql(
+            "select build_id, as_of, built_at, engine_version, duckdb_version from meta.build"
+        ).fetchall()[0]
+        inputs = dict(con.sql("select input, sha256 from meta.inputs").fetchall())
+        marts = con.sql("select table_name, content_hash from meta.models where layer = 'marts'").fetchall()
+        counts = {name: con.sql(f"select count(*) from marts.{name}").fetchall()[0][0] for name, _ in marts}
+    assert manifest == {
+        "build_id": build_id, "as_of": as_of.isoformat(), "built_at": f"{built_at.isoformat()}Z", "engine": engine, "duckdb": engine_db,
+        "commit": None, "inputs": inputs, "snapshots": {}, "release_id": released_bundle.name, "released_on": "2026-04-01",
+        "tables": {name: {"n_rows": counts[name], "content_hash": content_hash} for name, content_hash in marts},
+    }  # fmt: skip
+    assert counts["lab_volume"] > 20
+    assert entry == Entry(released_bundle.name, date(2026, 4, 1), build_id, as_of, checksum_of(released_bundle))
+
+
+def test_a_manifest_names_the_commit_and_whether_files_differ_from_it(fresh: Settings) -> None:
+    def git(*words: str) -> str:
+        own = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+        return subprocess.run(
+            ["git", "-C", fresh.content, *own, *words], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    def stated() -> str | None:
+        shutil.rmtree(fresh.exports)
+        _, folder = make_release(fresh, date(2026, 5, 5))
+        found: str | None = json.loads((folder / "manifest.json").read_text())["commit"]
+        return found
+
+    git("init", "-q")
+    assert stated() is None  # no commit yet
+    git("add", "transforms")
+    git("commit", "-q", "-m", "one")
+    commit = git("rev-parse", "HEAD")
+    assert stated() == commit  # what is not under version control is no change
+    with (fresh.content / "transforms" / "columns.yml").open("a") as handle:
+        handle.write("# a change\n")
+    assert stated() == f"{commit} with changes"
+
+
+def test_a_release_may_be_made_on_the_day_of_its_newest_input(fresh: Settings) -> None:
+    shutil.rmtree(fresh.exports)
+    with open_published(fresh) as con:
+        as_of = con.sql("select as_of from meta.build").fetchall()[0][0]
+    with pytest.raises(PublishRefusedError, match="the clock is suspicious"):
+        make_release(fresh, as_of - timedelta(days=1))
+    entry, folder = make_release(fresh, as_of)
+    assert (entry.released_on, folder.name) == (as_of, entry.release_id)
+
+
+def test_without_a_release_no_day_has_one(fresh: Settings) -> None:
+    shutil.rmtree(fresh.exports)
+    with pytest.raises(UsageError, match="nothing had been released by 2026-04-01: there is no release here"):
+        released_by(fresh, date(2026, 4, 1))
 
 
 def test_released_files_are_read_only(released_bundle: Path) -> None:

@@ -5,6 +5,7 @@ import random
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -14,7 +15,7 @@ from datamoat.errors import ContentError, UsageError
 from datamoat.release.bundle import checksum_of
 from datamoat.release.register import record, register
 from datamoat.release.tables import write_sums
-from datamoat.release.verify import Finding, check_bytes, verify_bundle
+from datamoat.release.verify import Finding, Verdict, check_bytes, verify_bundle
 from datamoat.settings import Settings
 from datamoat.storage.files import sha256_of
 
@@ -28,11 +29,97 @@ def put(path: Path, body: bytes) -> None:
     path.write_bytes(body)
 
 
-def test_an_untouched_bundle_is_good_and_its_tables_are_compared(made: Settings, released_bundle: Path) -> None:
-    verdict = verify_bundle(made, released_bundle)
-    assert verdict.findings == ()
-    assert verdict.n_tables >= 10
-    assert verdict.registered_on is not None
+def test_the_verdict_on_an_untouched_bundle_counts_its_files_bytes_and_tables(made: Settings, released_bundle: Path) -> None:
+    listed = [path for path in files(released_bundle) if path.name != "SHA256SUMS"]
+    n_tables = len([path for folder in ("parquet", "draws") for path in (released_bundle / folder).iterdir()])
+    assert n_tables >= 10
+    n_bytes = sum(path.stat().st_size for path in listed)
+    checksum = checksum_of(released_bundle)
+    wanted = Verdict((), checksum, len(listed), n_bytes, n_tables, date(2026, 4, 1), is_known=True)
+    assert verify_bundle(made, released_bundle) == wanted
+    assert wanted.is_good
+    assert verify_bundle(None, released_bundle) == replace(wanted, registered_on=None, is_known=False)
+    assert verify_bundle(None, released_bundle, f" {checksum.upper()}\n") == replace(wanted, registered_on=None)
+
+
+def test_a_wrong_checksum_is_a_finding_and_makes_nothing_known(released_bundle: Path) -> None:
+    found = verify_bundle(None, released_bundle, "0" * 64)
+    assert found.findings == (Finding("SHA256SUMS", f"its checksum is {checksum_of(released_bundle)}, not the one given"),)
+    assert (found.is_good, found.is_known, found.n_tables) == (False, False, 0)
+
+
+ONE, OTHER, LIST = "csv/lab_volume.csv", "README.md", "SHA256SUMS"
+NOT_THE_BYTES, MISSING, MALFORMED = "not the bytes that were released", "missing", "the list of hashes is malformed"
+OUT_OF_ORDER = "the list of hashes names a file twice or is out of order"
+FINDINGS = {
+    "removed": [(ONE, MISSING)],
+    "added": [("csv/more.csv", "a file that was not released")],
+    "hidden file": [(".DS_Store", "a file that was not released")],
+    "empty folder": [("new", "an empty folder that was not released")],
+    "swapped": [(OTHER, NOT_THE_BYTES), (ONE, NOT_THE_BYTES)],
+    "overwritten by another": [(ONE, NOT_THE_BYTES)],
+    "truncated": [(ONE, NOT_THE_BYTES)],
+    "emptied": [(ONE, NOT_THE_BYTES)],
+    "byte added": [(ONE, NOT_THE_BYTES)],
+    "renamed": [("csv/renamed.csv", "a file that was not released"), (ONE, MISSING)],
+    "a link to the same bytes": [(OTHER, NOT_THE_BYTES), (ONE, "a link, where a file or nothing should be")],
+    "the list lacks a line": [("CITATION.cff", "a file that was not released")],
+    "the list has a line twice": [(LIST, OUT_OF_ORDER)],
+    "the list in capitals": [(LIST, MALFORMED)],
+    "the list without its last end of line": [(LIST, MALFORMED)],
+    "the list is gone": [(LIST, "the list of hashes is missing")],
+}
+
+
+@pytest.mark.parametrize("what", sorted(FINDINGS))
+def test_each_kind_of_tampering_is_named_with_the_file_and_with_nothing_else(bundle: Path, what: str) -> None:
+    TAMPER[what](bundle, bundle / ONE, bundle / OTHER)
+    wanted = tuple(Finding(*finding) for finding in FINDINGS[what])
+    found = verify_bundle(None, bundle)
+    assert found.findings == wanted
+    assert (found.n_tables, found.is_good) == (0, False)
+
+
+def test_every_kind_of_tampering_has_its_findings() -> None:
+    assert set(FINDINGS) == set(TAMPER)
+
+
+def test_a_list_out_of_order_and_one_that_is_a_link_are_findings(bundle: Path, tmp_path: Path) -> None:
+    lines = (bundle / LIST).read_bytes().splitlines(keepends=True)
+    put(bundle / LIST, b"".join(reversed(lines)))
+    assert check_bytes(bundle)[0] == [Finding(LIST, OUT_OF_ORDER)]
+    (tmp_path / "list").write_bytes(b"".join(lines))
+    (bundle / LIST).unlink()
+    (bundle / LIST).symlink_to(tmp_path / "list")
+    assert check_bytes(bundle) == ([Finding(LIST, "the list of hashes is missing")], [])
+    assert verify_bundle(None, bundle).checksum == ""
+
+
+def test_a_table_without_its_file_and_one_that_is_not_what_its_build_stated_are_findings(bundle: Path) -> None:
+    database = bundle / "datamoat.duckdb"
+    database.chmod(0o644)
+    with duckdb.connect(str(database)) as con:
+        con.execute("update meta.models set content_hash = 'other' where table_name = 'lab_volume_draws'")
+    (bundle / "parquet" / "source_freshness.parquet").unlink()
+    with duckdb.connect() as con:
+        for form in ("meta_models",):  # the same rows in every form, so that only what was stated differs
+            (bundle / "parquet" / f"{form}.parquet").unlink()
+            (bundle / "csv" / f"{form}.csv").unlink()
+            con.execute(f"attach '{database}' as d (read_only)")
+            con.execute(f"copy (from d.meta.models) to '{bundle}/parquet/{form}.parquet'")
+    write_sums(bundle)
+    assert verify_bundle(None, bundle).findings == (
+        Finding("datamoat.duckdb", "marts.lab_volume_draws does not have the rows its build stated"),
+        Finding("datamoat.duckdb", "marts.source_freshness has no Parquet file"),
+    )
+
+
+def test_a_bundle_without_a_database_has_its_bytes_compared_and_no_table(bundle: Path) -> None:
+    (bundle / "datamoat.duckdb").unlink()
+    (bundle / "manifest.json").unlink()
+    write_sums(bundle)
+    found = verify_bundle(None, bundle)
+    assert (found.findings, found.n_tables, found.is_good) == ((), 0, True)
 
 
 @pytest.mark.parametrize("n_flips", [200, pytest.param(1000, marks=pytest.mark.slow)])
