@@ -14,7 +14,6 @@ from datamoat.ingest.source_state import RequestState
 from datamoat.ingest.status import State
 from datamoat.settings import Settings
 from datamoat.storage.files import TEMPORARY
-from datamoat.views import status
 from datamoat.views.status import MOST_REASON, examine, read_status
 
 CHECK = "/*---\ndescription: {description}\nseverity: warning\n---*/\nselect platform_id from marts.lab_volume limit {n}\n"
@@ -137,13 +136,13 @@ Usage = namedtuple("Usage", "total used free")  # noqa: PYI024  (as shutil names
 def test_doctor_wants_more_room_than_a_build_needs(
     warned: Settings, monkeypatch: pytest.MonkeyPatch, spare: int, is_enough: bool
 ) -> None:
-    monkeypatch.setattr(status.shutil, "disk_usage", lambda _: Usage(0, 0, warned.room + spare))
+    monkeypatch.setattr("datamoat.views.status.shutil.disk_usage", lambda _: Usage(0, 0, warned.room + spare))
     room = next(finding for finding in examine(warned) if finding[1].endswith(" GB free"))
     assert room == (is_enough, "2.0 GB free", "free space: a build needs 2 GB")
 
 
 def test_doctor_finds_a_whole_tree_good_and_names_what_is_left_behind(fresh: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status.shutil, "disk_usage", lambda _: Usage(0, 0, 10**12))
+    monkeypatch.setattr("datamoat.views.status.shutil.disk_usage", lambda _: Usage(0, 0, 10**12))
     good = examine(fresh)
     assert [what for is_good, what, _ in good if not is_good and "mode" not in what] == []  # a copy of the tree may be written to
     assert any("every library in a version" in what for _, what, _ in good)
