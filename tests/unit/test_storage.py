@@ -367,7 +367,7 @@ def test_a_publication_reaches_every_host_and_builds_that_are_not_retained_leave
     assert json.loads(bucket.objects[pointer.POINTER]) == {"current": stems[2], "builds": [stems[2], stems[1]]}
     assert sorted(bucket.names("builds")) == sorted(f"{stem}{end}" for stem in stems[1:] for end in (".duckdb", ".json"))
     before = list(bucket.log)
-    pointer.announce(one, builds[-1], 2)  # said once
+    pointer.announce(one, builds[-1], 2)
     assert bucket.log == before
     pointer.pull_published(two)
     assert two.published.read_bytes() == b"build 3"
