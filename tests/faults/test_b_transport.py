@@ -1,6 +1,7 @@
 """Faults B01 to B09: what the wire does, against a fake upstream on this machine."""
 
 import gzip
+import hashlib
 import json
 import random
 import socket
@@ -24,8 +25,11 @@ from datamoat.errors import SourceChangedError, UsageError
 from datamoat.ingest.fetch import fetch_source
 from datamoat.ingest.http_client import Client, RetryLaterError, _why, retry_after
 from datamoat.ingest.land import land_source
-from datamoat.ingest.outcome import FetchReport
+from datamoat.ingest.outcome import FetchReport, Outcome
 from datamoat.ingest.parse import read_response
+from datamoat.ingest.protocols import public_url
+from datamoat.ingest.status import FetchStatus
+from datamoat.project import sources
 from datamoat.project.sources import Source
 from datamoat.settings import Settings
 from datamoat.storage.snapshots import Snapshots
@@ -603,3 +607,117 @@ def test_a_stand_in_for_an_upstream_needs_both_switches(source: Callable[[str], 
         monkeypatch.setenv("DATAMOAT_UPSTREAM_AA_API", elsewhere)
         with pytest.raises(UsageError):
             Client(source("aa_api"))
+
+
+@pytest.mark.parametrize("how", ["declared", "in pieces", "as gzip"])
+@pytest.mark.parametrize(("n_bytes", "what"), [(1_000_000, "new"), (1_000_001, "refused")])
+def test_an_answer_may_have_as_many_bytes_as_the_cap(
+    upstream: Any, ask: Callable[..., FetchReport], how: str, n_bytes: int, what: str
+) -> None:
+    body = b"x" * n_bytes
+
+    def answer(_: Request) -> Response:
+        if how == "as gzip":
+            return Response(gzip.compress(body), headers={"Content-Encoding": "gzip"})
+        return Response(body if how == "declared" else iter([body[:7], body[7:]]))
+
+    upstream.expect_request(OLD).respond_with_handler(answer)
+    assert ask(caps={"max_megabytes": 1.0}).outcomes[0].what == what
+
+
+def test_five_redirects_are_followed(upstream: Any, ask: Callable[..., FetchReport], board: Any) -> None:
+    for n, status in enumerate((301, 302, 303, 307, 308)):
+        upstream.expect_request(f"/{n}" if n else OLD).respond_with_response(Response("", status, {"Location": f"/{n + 1}"}))
+    upstream.expect_request("/5").respond_with_json(board())
+    report = ask()
+    assert (report.outcomes[0].what, report.n_requests) == ("new", 6)
+
+
+@pytest.mark.parametrize(("most", "what"), [(3, "new"), (2, "refused")])
+def test_an_answer_may_have_as_many_pages_as_its_source_declares(
+    upstream: Any, place: Settings, source: Callable[[str], Source], most: int, what: str
+) -> None:
+    upstream.expect_request(AUDIO).respond_with_handler(lambda request: Response(json.dumps(paged(int(request.args["page"]), 3))))
+    api = source("aa_api")
+    declared = api.fetch.requests["text_to_video_audio"]
+    assert declared.paging is not None
+    request = declared.model_copy(update={"paging": declared.paging.model_copy(update={"most": most})})
+    fetch = api.fetch.model_copy(update={"requests": {**api.fetch.requests, "text_to_video_audio": request}})
+    report = fetch_source(place, api.model_copy(update={"fetch": fetch}), "text_to_video_audio")
+    assert report.outcomes[0].what == what
+
+
+def test_what_is_stored_of_an_answer_is_what_the_publisher_sent(
+    upstream: Any, place: Settings, source: Callable[[str], Source]
+) -> None:
+    headers = {"ETag": '"v1"', "Last-Modified": "Mon, 23 Nov 2026 10:00:00 GMT"}
+    now = datetime.now(UTC).replace(microsecond=0)  # the server has this machine's clock
+    upstream.expect_request(OLD).respond_with_handler(
+        lambda _: Response("[]", 200, headers, content_type="application/json; charset=utf-8")
+    )
+    api = source("aa_api")
+    asked = f"https://artificialanalysis.ai{OLD}?include_categories=true"
+    planned = fetch_source(place, api, "text_to_video", dry_run=True).outcomes
+    (new,) = fetch_source(place, api, "text_to_video", clock=lambda: now).outcomes
+    (receipt,) = Snapshots(place.snapshots, "aa_api").of()
+    assert new == Outcome("text_to_video", FetchStatus.NEW, "2 bytes", receipt.snapshot_id, True)
+    assert (receipt.url.partition("?")[0], receipt.route, receipt.status, receipt.retrieved_at) == (
+        asked.partition("?")[0],
+        "http",
+        200,
+        now,
+    )
+    assert (receipt.etag, receipt.last_modified, receipt.content_type) == (
+        headers["ETag"],
+        headers["Last-Modified"],
+        "application/json; charset=utf-8",
+    )
+    assert (receipt.n_bytes, receipt.sha256, receipt.parts, receipt.revision, receipt.clock_note) == (
+        2,
+        hashlib.sha256(b"[]").hexdigest(),
+        (),
+        None,
+        None,
+    )
+    assert receipt.body.endswith(".json")
+    (before,), (after,) = planned, fetch_source(place, api, "text_to_video", dry_run=True).outcomes
+    assert (before.what, before.snapshot_id, before.is_stored) == ("planned", None, False)
+    assert before.detail.startswith("GET https://artificialanalysis.ai/")
+    assert after.detail == before.detail.replace(", with", f", conditional on the response of {now.date()}, with", 1)
+    assert after.snapshot_id == receipt.snapshot_id
+    sent = upstream.log[-1][0].headers
+    fetch_source(place, api, "text_to_video", clock=lambda: now)
+    again = upstream.log[-1][0].headers
+    assert [found.get(name) for found in (sent, again) for name in ("If-None-Match", "If-Modified-Since")] == [
+        None, None, headers["ETag"], headers["Last-Modified"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://a.org/x", "https://a.org/x"), ("https://u:p@a.org:8443/x#frag", "https://a.org:8443/x"),
+        ("https://a.org/x?page=2&blank=&api_key=s&Auth=s&session_id=s", "https://a.org/x?page=2&blank=&api_key=***&Auth=***&session_id=***"),
+        ("https://a.org/x?fields=a,b", "https://a.org/x?fields=a,b"),
+    ],
+)  # fmt: skip
+def test_an_address_is_shown_with_its_port_and_query_and_without_what_is_secret(url: str, shown: str) -> None:
+    assert public_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "extension"),
+    [
+        ("/a.CSV", "application/json", "csv"), ("/a.parquet", "", "parquet"), ("/a.xlsx", "", "xlsx"), ("/a.php", "text/HTML; charset=utf-8", "html"),
+        ("/a", "application/json", "json"), ("/a.json.exe", "application/zip", "zip"), ("/a", "application/octet-stream", "bin"),
+    ],
+)  # fmt: skip
+def test_an_answer_is_stored_under_the_ending_of_its_address_or_of_its_type(
+    upstream: Any, place: Settings, source: Callable[[str], Source], path: str, content_type: str, extension: str
+) -> None:
+    upstream.expect_request(path).respond_with_data("x", content_type=content_type)
+    api = source("aa_api")
+    requests = {"text_to_video": sources.Request(about="It.", url=f"https://artificialanalysis.ai{path}")}
+    fetch_source(place, api.model_copy(update={"fetch": api.fetch.model_copy(update={"requests": requests})}))
+    (receipt,) = Snapshots(place.snapshots, "aa_api").of()
+    assert receipt.body.rpartition(".")[2] == extension

@@ -50,6 +50,18 @@ def test_c01_a_wrong_clock_is_noticed_and_nothing_seems_to_come_from_the_future(
     assert "clock suspicious" in landing.reason
 
 
+@pytest.mark.parametrize(("hours", "is_noted"), [(12, False), (12.01, True), (-12, False), (-12.01, True)])
+def test_c01_a_clock_may_differ_by_twelve_hours_from_the_publishers(
+    upstream: Any, place: Settings, source: Callable[[str], Source], servers_date: Any, hours: float, is_noted: bool
+) -> None:
+    servers_date(format_datetime(TODAY, usegmt=True))
+    upstream.expect_request(OLD).respond_with_data("[]")
+    fetch_source(place, source("aa_api"), "text_to_video", clock=lambda: TODAY + timedelta(hours=hours))
+    (receipt,) = Snapshots(place.snapshots, "aa_api").of()
+    assert (receipt.clock_note is not None) is is_noted
+    assert receipt.retrieved_at == TODAY + timedelta(hours=min(hours, 0) if is_noted else hours)
+
+
 def test_c01_a_clock_that_went_back_is_noticed_without_a_server_to_compare(
     upstream: Any, place: Settings, source: Callable[[str], Source], board: Any, servers_date: Any
 ) -> None:

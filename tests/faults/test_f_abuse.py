@@ -265,6 +265,24 @@ def test_f08_a_listed_name_that_leads_to_a_private_address_is_refused(address: s
     assert ipaddress.ip_address(address)
 
 
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::"])
+def test_f08_a_public_address_may_be_asked_in_whatever_form_and_this_machine_where_a_test_allows_it(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resolves_to(*found: str) -> None:
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (one, 443)) for one in found])
+
+    resolves_to(address, address)
+    assert public_addresses("a.org", 443) == [address]
+    resolves_to(address, "127.0.0.1")
+    with pytest.raises(SourceChangedError, match=r"a\.org leads to 127\.0\.0\.1"):
+        public_addresses("a.org", 443)
+    assert public_addresses("a.org", 443, loopback=True) == [address, "127.0.0.1"]
+    resolves_to("10.0.0.1")
+    with pytest.raises(SourceChangedError):
+        public_addresses("a.org", 443, loopback=True)
+
+
 def test_f08_a_name_that_changes_its_address_gains_nothing(
     place: Settings, source: Callable[[str], Source], monkeypatch: pytest.MonkeyPatch, no_waiting: None
 ) -> None:

@@ -248,8 +248,8 @@ def public_url(url: str) -> str:
     parts = urlsplit(url)
     secret = re.compile(r"key|token|secret|signature|credential|password|auth|session", re.IGNORECASE)
     query = urlencode(
-        [(name, "…" if secret.search(name) else value) for name, value in parse_qsl(parts.query, keep_blank_values=True)],
-        safe="…,",
+        [(name, "***" if secret.search(name) else value) for name, value in parse_qsl(parts.query, keep_blank_values=True)],
+        safe="*,",
     )
     port = f":{parts.port}" if parts.port else ""
     return urlunsplit((parts.scheme, (parts.hostname or "") + port, parts.path, query, ""))
