@@ -111,6 +111,13 @@ def test_a04_a_page_says_which_it_is_and_whether_another_follows() -> None:
     paging = Paging(param="page", number="pagination.page", total="pagination.total_pages", more="pagination.has_more")
     assert _page_state(b'{"pagination": {"page": 1, "total_pages": 2, "has_more": true}}', paging) == (1, 2, True)
     assert _page_state(b'{"pagination": {"page": 2, "total_pages": 2, "has_more": false}}', paging) == (2, 2, False)
+    assert _page_state(b'{"pagination": {"page": 2, "total_pages": 2, "has_more": true}}', paging) == (2, 2, True)
+    assert _page_state(b'{"pagination": {"page": 1, "total_pages": 2, "has_more": false}}', paging) == (1, 2, False)
+    assert _page_state(b'{"pagination": {"page": 1, "total_pages": 2}}', paging) == (1, 2, True)
+    assert _page_state(b'{"pagination": {"page": 2, "total_pages": 2}}', paging) == (2, 2, False)
+    assert _page_state(b'{"pagination": {"page": 1}}', paging) == (1, None, False)
+    assert _page_state(b'{"pagination": {"page": "1", "total_pages": 2.5}}', paging) == (None, None, False)
+    assert _page_state(b'{"pagination": [1, 2]}', paging) == (None, None, False)
     assert _page_state(b'{"data": []}', paging) == (None, None, False)
     assert _page_state(b"<html>", paging) == (None, None, False)
 

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from datamoat.errors import SourceChangedError
 from datamoat.ingest.parse import read_response
 from datamoat.parsing import flag, parse_count, parse_interval
-from datamoat.project.sources import Source, read_source, read_sources
+from datamoat.project.sources import Source, Table, read_source, read_sources
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SOURCES = {source.id: source for source in read_sources(CHECKOUT)}
@@ -170,7 +170,7 @@ def peak_kib():
 """
 BIG = """
 import json, sys
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from datamoat.ingest.parse import read_response
 from datamoat.project.sources import read_source
@@ -256,3 +256,55 @@ def test_a_flag_is_true_or_false_and_absent_only_where_it_may_be() -> None:
     for entry in ({}, {"is_open": None}, {"is_open": 1}, {"is_open": "true"}):
         with pytest.raises(SourceChangedError, match="is_open"):
             flag(dict(entry), "is_open")
+
+
+def typed(folder: Path, kind: str, written: str, body: bytes = b"text") -> list[object]:
+    """Return a column of the declared type, of which the parser gives the values that are written in Python."""
+    (folder / "parse.py").write_text(
+        f"from datetime import UTC, date, datetime, timedelta, timezone\n\n\ndef entries(response):\n"
+        f"    return [{{'id': str(n), 'value': value}} for n, value in enumerate({written})]\n"
+    )
+    bound = {"max": 0.1, "reason": "made for this test"}
+    table = Table.model_validate({
+        "about": "A.", "columns": {"id": "VARCHAR", "value": kind}, "grain": ("id",), "rows": {},
+        "anomaly_checks": {"key": ("id",), "gone": bound, "new": bound, "nulls": {"*": bound}},
+    })  # fmt: skip
+    source = SOURCES["aa_api"].model_copy(update={"folder": folder, "tables": {"entries": table}})
+    rows, _ = read_response(source, [body], "text_to_video", date(2026, 3, 1))
+    return [row["value"] for row in rows["entries"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "values"),
+    [
+        ("VARCHAR", "['a', '', None, 'b\\ud800']", ["a", "", None, "b\\ud800"]), ("VARCHAR[]", "[['a', 'b'], (), None]", [["a", "b"], [], None]),
+        ("BOOLEAN", "[True, False, None]", [True, False, None]), ("BIGINT", "[-2**63, 2**63 - 1, 0, None]", [-(2**63), 2**63 - 1, 0, None]),
+        ("DOUBLE", "[1, 2.5, float('nan'), None]", [1.0, 2.5, None, None]),
+        ("DATE", "['2026-03-01', date(2016, 2, 29), datetime(2026, 3, 1, 23, 59), '1900-01-01', '2036-12-31', None]",
+         [date(2026, 3, 1), date(2016, 2, 29), date(2026, 3, 1), date(1900, 1, 1), date(2036, 12, 31), None]),
+        ("TIMESTAMP", "['2026-03-01T02:00:00+02:00', datetime(2026, 3, 1, 5), datetime(2026, 3, 1, 5, tzinfo=UTC), '2026-03-01', None]",
+         [datetime(2026, 3, 1), datetime(2026, 3, 1, 5), datetime(2026, 3, 1, 5), datetime(2026, 3, 1), None]),  # noqa: DTZ001
+    ],
+)  # fmt: skip
+def test_a_value_of_each_type_is_read_as_it_is_declared(tmp_path: Path, kind: str, written: str, values: list[object]) -> None:
+    found = typed(tmp_path, kind, written)
+    assert (found, list(map(type, found))) == (values, list(map(type, values)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "written"),
+    [
+        ("VARCHAR", "1"), ("VARCHAR", "['a']"), ("VARCHAR[]", "'a'"), ("VARCHAR[]", "[1]"), ("BOOLEAN", "1"), ("BOOLEAN", "'true'"),
+        ("BIGINT", "2**63"), ("BIGINT", "-2**63 - 1"), ("BIGINT", "1.0"), ("BIGINT", "True"), ("BIGINT", "'1'"),
+        ("DOUBLE", "10**400"), ("DOUBLE", "float('inf')"), ("DOUBLE", "-float('inf')"), ("DOUBLE", "'1'"), ("DOUBLE", "False"),
+        ("DATE", "'2026-02-30'"), ("DATE", "20260301"), ("DATE", "'1899-12-31'"), ("DATE", "'2037-01-01'"), ("TIMESTAMP", "'noon'"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_refused(tmp_path: Path, kind: str, written: str) -> None:
+    with pytest.raises(SourceChangedError, match="value is"):
+        typed(tmp_path, kind, f"[{written}]")
+
+
+def test_days_and_instants_of_a_binary_answer_come_through_its_child(tmp_path: Path) -> None:
+    written = "[date(2026, 3, 1), datetime(2026, 3, 1, 2, 30, tzinfo=timezone(timedelta(hours=2)))]"
+    assert typed(tmp_path, "TIMESTAMP", written, b"PAR1") == [datetime(2026, 3, 1), datetime(2026, 3, 1, 0, 30)]  # noqa: DTZ001
