@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +270,115 @@ def test_a_file_brought_in_decides_the_exit_and_no_other(run: Run, history: Path
     assert (good.exit_code, json.loads(good.stdout)[0]["validation_status"]) == (0, "ok")
     cut = run(*words[:-1], "2026-02-28", "--from", "cut.json", "--json")
     assert (cut.exit_code, json.loads(cut.stdout)[0]["validation_status"]) == (1, "error")
+
+
+WHY = (
+    "a truncated list: 45 rows, expected 57 to 69; 15 of the 60 known on 2026-03-02 are missing"
+    " ('Model 45', 'Model 46', 'Model 47' and 12 more)"
+)
+KEY = "an error message in place of data: 'API key is required'. do what the message asks for (a key, a quota), then fetch again."
+FETCHED = f"""\
+source  request        day         response  validation_status  detail
+aa_api  text_to_video  2026-03-01  new       ok                 2026-03-01  12,668 bytes
+aa_api  text_to_video  2026-03-02  new       ok                 2026-03-02  12,668 bytes
+aa_api  text_to_video  2026-03-03  new       error              {KEY}
+aa_api  text_to_video  2026-03-04  new       suspicious         {WHY}
+"""
+DIAGNOSED = f"""\
+day         request        validation_status  n_rows  expected   n_bytes  reason
+2026-03-01  text_to_video  ok                     60  40 to 400    12668
+2026-03-02  text_to_video  ok                     60  40 to 400    12668
+2026-03-03  text_to_video  error                   0  40 to 400       31  {KEY}
+2026-03-04  text_to_video  suspicious             45  40 to 400     9518  {WHY}
+
+text_to_video: quarantined since 2026-03-03; data of 2026-03-02 stay live.
+  first bad:  aa_api/text_to_video/2026-03-03/HASH
+  why:        {KEY}
+  bytes:      data/snapshots/aa_api/text_to_video/2026-03-03/HASH.json
+  begins:     {{"error":"API key is required"}}
+  newest bad: aa_api/text_to_video/2026-03-04/HASH
+  why:        {WHY}
+  next step:  fetch again; if it stays short, `datamoat plan` shows who is missing, and `datamoat accept` accepts it.
+"""
+
+
+def printed(done: Result) -> str:
+    """Return what a command printed to standard output, with hashes replaced, without blanks at line ends."""
+    return re.sub(r"[0-9a-f]{12}", "HASH", re.sub(r" +$", "", done.stdout, flags=re.MULTILINE))
+
+
+def test_what_is_printed_about_a_history_is_compared_whole(run: Run, history: Path) -> None:
+    assert printed(bring(run)) == FETCHED
+    assert printed(run("diagnose", "aa_api")) == DIAGNOSED
+    listed = json.loads(run("diagnose", "aa_api", "--json").stdout)
+    assert listed[3] == {
+        "day": "2026-03-04", "request": "text_to_video", "validation_status": "suspicious", "n_rows": 45, "expected": "40 to 400",
+        "n_bytes": 9518, "reason": WHY,
+    }  # fmt: skip
+    changes = json.loads(run("plan", "aa_api", "--json").stdout)
+    assert [changes[0], changes[15]] == [
+        {"table": "entries", "change": "gone", "key": "id-045", "column": "", "served": "Model 45", "offered": ""},
+        {"table": "entries", "change": "changed", "key": "id-000", "column": "appearances", "served": "2009", "offered": "2020"},
+    ]
+    lines = printed(run("plan", "aa_api")).splitlines()
+    assert lines[0] == f"aa_api/text_to_video/2026-03-04/HASH is suspicious: {WHY}"
+    assert lines[2:4] == [
+        "table    change   key     column       served    offered",
+        "entries  gone     id-045               Model 45",
+    ]
+    assert (len(lines), lines[-1].partition(". ")[0]) == (45, "60 changes, the first 40 shown (--json prints all)")
+    words = ("accept", "aa_api", "2026-03-04", "--reason", "as the publisher reports", "--by", "ann")
+    accepted = json.loads(run(*words, "--json").stdout)
+    assert {**accepted, "sha256": "", "decided_at": ""} == {
+        "snapshot_id": accepted["snapshot_id"], "sha256": "", "choice": "accept", "decided_at": "",
+        "decided_by": "ann", "reason": "as the publisher reports", "validation_status": "revision",
+    }  # fmt: skip
+    in_git = "`datamoat accept --mirror` writes the decision into the checkout for git.\n"
+    snapshot = "aa_api/text_to_video/2026-03-04/HASH"
+    assert printed(run(*words, "--keep")) == f"{snapshot} is now suspicious, decided by ann. It is not used; {in_git}"
+    assert printed(run(*words)) == f"{snapshot} is now revision, decided by ann. `datamoat run` publishes it; {in_git}"
+    assert json.loads(run("accept", "--mirror", "--json").stdout)["n_new"] == 3
+    header, *decisions = run("accept", "--csv").stdout.splitlines()
+    assert header == "snapshot_id,sha256,choice,decided_at,decided_by,reason"
+    assert [line.split(",")[2] for line in decisions] == ["accept", "keep", "accept"]
+    assert printed(run("diagnose", "arena_dataset")) == (
+        "no rows\n\nNothing was ever fetched or brought in: datamoat fetch arena_dataset\n"
+    )
+
+
+def test_what_is_printed_about_parts_is_compared_whole(run: Run, content: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (
+        printed(run("count", "dsa_aggregates", "--since", "2025-06-29", "--dry-run"))
+        == "request     day\naggregates  2025-06-29\n"
+    )
+    sample = content / "transforms" / "staging" / "video_posts" / "sample" / "posts.csv"
+    words = ("add-file", "video_posts", str(sample), "--label", "made", "--licence", "CC BY 4.0")
+    day = datetime.now(UTC).date().isoformat()
+    assert printed(run(*words)) == (
+        "part       day  captured    n_listed  n_counted  n_rejected  cut  engine\n"
+        f"posts.csv       {day}        40         40           0   no  duckdb\n"
+    )
+    assert json.loads(run(*words, "--json").stdout) == [
+        {
+            "part": "posts.csv", "day": "", "captured": day, "n_listed": 40, "n_counted": 40, "n_rejected": 0, "cut": False,
+            "engine": "duckdb",
+        }
+    ]  # fmt: skip
+    assert (run("count", "video_posts").stdout, run("count", "video_posts", "--json").stdout) == ("no rows\n", "[]\n")
+    given: list[tuple[object, object]] = []
+    monkeypatch.setattr(
+        "datamoat.ingest.streamed.add_file", lambda *_, engine, remote, **__: given.append((engine, remote)) or []
+    )
+    run(*words, "--engine", "spark", "--remote", "sc://host:15002")
+    assert given == [("spark", "sc://host:15002")]
+    for wrong in (
+        ("--engine", "spark"),
+        ("--remote", "sc://host:15002"),
+        ("--engine", "spark", "--remote", "host"),
+        ("--engine", "x"),
+    ):
+        assert isinstance(run(*words, *wrong).exception, UsageError)
+    for wrong in (("--until", "2025-06-29"), ("--since", "2025-06-29", "--until", "2025-06-28")):
+        assert isinstance(run("count", "dsa_aggregates", "--dry-run", *wrong).exception, UsageError)
+    one_day = ("--since", "2025-06-29", "--until", "2025-06-29", "--dry-run", "--json")
+    assert json.loads(run("count", "dsa_aggregates", *one_day).stdout) == [{"request": "aggregates", "day": "2025-06-29"}]

@@ -109,7 +109,8 @@ def mirror_text(settings: Settings) -> str:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(sorted(tuple(one.plain.values()) for one in every.values()))
+    in_order = sorted(every.values(), key=lambda one: (one.snapshot_id, one.decided_at, one.stamp))
+    writer.writerows(tuple(one.plain.values()) for one in in_order)
     return out.getvalue()
 
 
