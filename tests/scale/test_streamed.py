@@ -569,3 +569,130 @@ def test_an_address_is_for_spark_and_a_file_that_is_none_is_named(tmp_path: Path
     expected = (hashlib.sha256(json.dumps([listed, "d"]).encode()).hexdigest(), 12)
     assert _identity(part("s3://bucket/part"), "sc://host:15002", "d") == expected
     assert _identity(part(str(tmp_path)), None, "d") == expected  # a folder that this machine sees too
+
+
+def with_part(source: Source, **changes: Any) -> Source:
+    """Return a streamed source with some of its declarations changed."""
+    assert source.part is not None
+    return source.model_copy(update={"part": source.part.model_copy(update=changes)})
+
+
+def test_a_part_may_have_as_many_bytes_as_the_cap_and_as_the_disk_leaves(
+    settings: Settings, aggregates: Source, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = upstream.files[f"aggregates-{DAY}.csv"] = aggregate_day(DAY, 20)[0].encode()
+    usage = shutil.disk_usage(CHECKOUT)
+
+    def fetched(cap: int, free: int) -> int:
+        monkeypatch.setattr(streamed.shutil, "disk_usage", lambda _: usage._replace(free=free))
+        capped = with_part(aggregates, max_gigabytes=(cap + 0.5) / 1e9)
+        return fetch_and_count(settings, capped, Due("aggregates", DAY), NOW).n_bytes
+
+    reserve = 256 * 2**20
+    with pytest.raises(SourceChangedError, match=f"has {len(body):,} bytes or more, beyond the cap of {len(body) - 1:,}"):
+        fetched(len(body) - 1, 2 * reserve)
+    with pytest.raises(PublishRefusedError, match=f"needs {len(body):,} bytes and the disk has {len(body) + reserve - 1:,} free"):
+        fetched(len(body), len(body) + reserve - 1)
+    assert fetched(len(body), len(body) + reserve) == len(body)
+
+
+def test_a_part_is_asked_for_four_times_and_what_came_is_not_fetched_again(
+    settings: Settings, aggregates: Source, upstream: Upstream
+) -> None:
+    body = upstream.files[f"aggregates-{DAY}.csv"] = aggregate_day(DAY, 40)[0].encode()
+    upstream.break_after = [100] * 4
+    with pytest.raises(SourceUnavailableError):
+        fetch_and_count(settings, aggregates, Due("aggregates", DAY), NOW)
+    upstream.break_after = [100] * 3
+    assert fetch_and_count(settings, aggregates, Due("aggregates", DAY), NOW).n_bytes == len(body)
+    assert upstream.ranges == [None, *(f"bytes={have}-" for have in range(100, 800, 100))]
+
+
+def test_a_row_in_a_thousand_may_be_malformed(settings: Settings, statements: Source, tmp_path: Path) -> None:
+    made = write_day(tmp_path / "good", DAY, 3_996, rows_a_file=2_000, n_malformed=4)
+    receipt = add_file(settings, statements, str(made.path), NOW)[0]
+    assert (receipt.n_listed, receipt.n_rejected) == (4_000, 4)
+    made = write_day(tmp_path / "bad", DAY, 3_995, rows_a_file=2_000, n_malformed=4)
+    with pytest.raises(SourceChangedError, match=r"4 of 3,999 rows are malformed"):
+        add_file(settings, statements, str(made.path), NOW)
+
+
+@pytest.mark.parametrize("limit", ["MOST_MEMBERS", "MOST_RATIO"])
+def test_an_archive_may_have_as_many_members_and_unpack_to_as_many_bytes_as_its_limits(
+    settings: Settings, aggregates: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    path, _ = aggregate(tmp_path, DAY, 40)
+    packed = tmp_path / f"aggregates-{DAY}.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.mkdir("folder")
+        archive.write(path, "a.csv")
+    exact = 1 if limit == "MOST_MEMBERS" else path.stat().st_size / packed.stat().st_size
+    monkeypatch.setattr(archives, limit, exact * 0.999)
+    with pytest.raises(SourceChangedError, match=f"declares 1 members of {path.stat().st_size:,} bytes: a bomb"):
+        add_file(settings, aggregates, str(packed), NOW)
+    monkeypatch.setattr(archives, limit, exact)
+    assert add_file(settings, aggregates, str(packed), NOW)[0].n_listed == 40
+
+
+def test_an_archive_is_opened_two_levels_deep_stored_or_packed(settings: Settings, aggregates: Source, tmp_path: Path) -> None:
+    path, counts = aggregate(tmp_path, DAY, 40)
+    body = path.read_bytes()
+    for depth, how in ((1, zipfile.ZIP_STORED), (2, zipfile.ZIP_STORED), (2, zipfile.ZIP_DEFLATED), (3, zipfile.ZIP_STORED)):
+        inner, name = body, "A.CSV"
+        for _ in range(depth):
+            packed = io.BytesIO()
+            with zipfile.ZipFile(packed, "w", how) as archive:
+                archive.writestr(name, inner)
+            inner, name = packed.getvalue(), "b.ZIP"
+        place = tmp_path / f"{DAY}-{depth}-{how}.zip"
+        place.write_bytes(inner)
+        if depth > 2:
+            with pytest.raises(SourceChangedError, match="neither a CSV nor a ZIP of CSVs"):
+                add_file(settings, aggregates, str(place), NOW)
+        else:
+            frame = counts_of(settings, add_file(settings, aggregates, str(place), NOW)[0])
+            assert {(*row[:1], *row[2:5]): row[5] for row in frame.rows()} == counts
+
+
+def test_only_a_member_that_is_not_too_large_is_read_again_with_a_backslash(
+    settings: Settings, statements: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = write_day(tmp_path, DAY, 1_000, rows_a_file=1_000, backslash=True)
+    made.path.with_name(made.path.name + ".sha1").unlink()
+    with zipfile.ZipFile(made.path) as outer, zipfile.ZipFile(io.BytesIO(outer.read(outer.namelist()[0]))) as inner:
+        size = inner.infolist()[0].file_size
+    monkeypatch.setattr(archives, "WHOLE", size - 1)
+    with pytest.raises(SourceChangedError, match=r"malformed|not the CSV"):
+        add_file(settings, statements, str(made.path), NOW)
+    monkeypatch.setattr(archives, "WHOLE", size)
+    assert cells_of(settings, add_file(settings, statements, str(made.path), NOW)[0]) == made.counts
+
+
+def test_what_is_stored_of_a_part_is_compared_whole(settings: Settings, aggregates: Source, tmp_path: Path) -> None:
+    path, _ = aggregate(tmp_path, DAY, 5_000)
+    body = path.read_bytes() + b"\n"
+    (tmp_path / f"{path.name}.sha256").write_text(f"{hashlib.sha256(body).hexdigest().upper()}  {path.name}\n")
+    path.write_bytes(body)
+    (receipt,) = add_file(settings, aggregates, str(path), NOW)
+    assert read_receipts(settings, aggregates) == [receipt]
+    (counts,) = (settings.snapshots / "dsa_aggregates" / "parts").glob("*.parquet")
+    sha256 = hashlib.sha256(body).hexdigest()
+    assert aggregates.part is not None
+    total = counts_of(settings, receipt)[aggregates.part.total].sum()
+    assert receipt == replace(
+        receipt, source_id="dsa_aggregates", request="aggregates", part=path.name, part_on=DAY, captured_on=NOW.date(),
+        retrieved_at=NOW, url=f"file:{path.name}", n_bytes=len(body), sha256=sha256, publisher_checksum=f"sha256:{sha256}",
+        n_listed=5_000, n_counted=total, n_rejected=0, first_bad=None, is_cut=True, counts=counts.name,
+        counts_sha256=hashlib.sha256(counts.read_bytes()).hexdigest(), label=None, licence=None, engine="duckdb",
+    )  # fmt: skip
+    assert counts.name.startswith(f"{NOW.date()}-{sha256[:12]}-{receipt.definition[:8]}-")
+    row = {
+        "snapshot_id": receipt.snapshot_id, "source_id": "dsa_aggregates", "request": "aggregates", "captured_on": NOW.date(),
+        "retrieved_at": NOW.replace(tzinfo=None), "validation_status": "ok", "is_served": True,
+        "reason": "cut at 5,000 rows: totals are lower bounds", "n_rows": 5_000, "n_bytes": len(body), "sha256": sha256,
+        "url": f"file:{path.name}",
+    }  # fmt: skip
+    assert landing_rows(settings, [aggregates]) == [row]
+    assert landing_rows(settings, [with_part(aggregates, is_exact=False)]) == [
+        row | {"is_served": False, "reason": f"{row['reason']}; counted under another definition, or again later"}
+    ]
