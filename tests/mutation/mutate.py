@@ -40,10 +40,16 @@ LIBRARIES = ("duckdb", "numpy", "scipy.special", "polars", "pyarrow.parquet", "p
 SUITES = {
     "src/datamoat/release/": "tests/readers/test_release.py tests/readers/test_verify.py tests/readers/test_standards.py",
     "src/datamoat/views/": "tests/unit/test_cli.py tests/unit/test_every_command.py tests/readers",
-    "src/datamoat/cli/": "tests/unit/test_cli.py tests/unit/test_cli_sources.py tests/unit/test_every_command.py",
+    "src/datamoat/cli/": "tests/unit/test_every_command.py tests/unit/test_cli.py tests/unit/test_cli_sources.py tests/unit/test_notify.py"
+    " tests/scale/test_rejected_rows.py",
     "src/datamoat/scenarios/": "tests/unit/test_whatif.py tests/readers/test_whatif.py",
-    "src/datamoat/project/": "tests/unit/test_project.py tests/unit/test_reference.py tests/unit/test_mistakes.py tests/unit/test_parsers.py",
-    "src/datamoat/ingest/": "tests/faults/test_a_lies.py tests/faults/test_a_columns.py tests/unit/test_cli_sources.py",
+    "src/datamoat/project/": "tests/unit/test_project.py tests/unit/test_declared.py tests/unit/test_reference.py tests/unit/test_mistakes.py"
+    " tests/unit/test_parsers.py tests/faults/test_g_promises.py",
+    "src/datamoat/ingest/": "tests/unit/test_bounds.py tests/unit/test_cli_sources.py tests/unit/test_tasks.py tests/faults/test_a_lies.py"
+    " tests/faults/test_a_columns.py tests/faults/test_b_transport.py tests/faults/test_c_time.py tests/scale/test_streamed.py"
+    " tests/scale/test_rejected_rows.py",
+    "src/datamoat/orchestration/": "tests/unit/test_tasks.py tests/unit/test_notify.py tests/unit/test_declared.py tests/scale/test_streamed.py",
+    "src/datamoat/settings.py": "tests/unit/test_settings.py tests/unit/test_cli.py",
     "src/datamoat/parsing/": "tests/unit/test_parsers.py tests/unit/test_samples.py tests/faults/test_a_lies.py",
     "src/datamoat/log.py": "tests/unit/test_log.py",
     "src/datamoat/": "tests/unit/test_build.py tests/unit/test_publish.py",
