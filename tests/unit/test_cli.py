@@ -6,10 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
+from datamoat.cli import options
 from datamoat.cli.app import app, main
 from datamoat.views.render import rows as print_rows
 from datamoat.views.render import text_of
@@ -158,3 +160,65 @@ def test_no_file_of_commands_imports_another(checkout: Path) -> None:
     for name, text in files.items():
         imported = set(re.findall(r"datamoat\.cli(?:\.(\w+)| import)", text))
         assert imported <= {"options"}, name
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        (None, "pip install 'datamoat[build]'"),
+        ({"url": "file:///a%20b", "dir_info": {"editable": True}}, "pip install -e '/a b[build]'"),
+        ({"url": "file:///a/x.whl", "archive_info": {}}, "pip install 'datamoat[build] @ file:///a/x.whl'"),
+        ({"url": "https://a.org/x", "vcs_info": {"vcs": "git", "commit_id": "0f"}}, "pip install 'datamoat[build] @ git+https://a.org/x@0f'"),
+    ],
+)  # fmt: skip
+def test_what_is_not_installed_is_added_from_where_the_package_came(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], origin: dict[str, object] | None, words: str
+) -> None:
+    from datamoat.cli import app as program
+
+    def missing() -> None:
+        raise ModuleNotFoundError(name="great_expectations.core")
+
+    monkeypatch.setattr(program, "app", missing)
+    text = None if origin is None else json.dumps(origin)
+    monkeypatch.setattr("importlib.metadata.distribution", lambda _: SimpleNamespace(read_text=lambda _: text))
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: ["typer>=1", "great-expectations>=1 ; extra == 'build'"])
+    with pytest.raises(SystemExit, match="2"):
+        program.main()
+    assert "needs great_expectations.core, which is not installed\n" in (printed := capsys.readouterr().err)
+    assert words in printed
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: None)
+    with pytest.raises(ModuleNotFoundError):
+        program.main()
+
+
+def test_the_program_is_named_as_a_person_here_would_type_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    called = tmp_path / "bin" / "datamoat"
+    called.parent.mkdir()
+    called.write_text("")
+    monkeypatch.setattr(sys, "argv", [str(called)])
+    for found, name in ((None, "bin/datamoat"), ("/usr/bin/datamoat", "datamoat")):
+        monkeypatch.setattr("shutil.which", lambda _, found=found: found)
+        assert options.program() == name
+        assert options.with_program("run `datamoat build`, not datamoat") == f"run `{name} build`, not datamoat"
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    for other in (str(called.with_name("none")), str(called.with_name("pytest"))):
+        monkeypatch.setattr(sys, "argv", [other])
+        assert options.program() == "datamoat"
+    assert [options.shown(path) for path in (called, Path("/elsewhere/x"))] == ["bin/datamoat", "/elsewhere/x"]
+
+
+def test_the_options_of_the_log_may_stand_before_or_after_a_command(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[object, bool]] = []
+    monkeypatch.setattr("datamoat.cli.app.show_log", lambda form, *, verbose: asked.append((form, verbose)))
+    for words in (
+        ("check",), ("--log-format", "json", "check"), ("check", "--log-format", "json"), ("check", "--log-format=text", "-v"), ("-v", "check"), ("check", "--verbose"),
+    ):  # fmt: skip
+        step(monkeypatch, capsys, *words)
+    assert asked == [(None, False), ("json", False), ("json", False), ("text", True), (None, True), (None, True)]
+    assert call(monkeypatch, capsys, "check", "--log-format")[0] == 2
+    assert call(monkeypatch, capsys, "check", "--log-format", "xml")[0] == 2
+    assert here.is_dir()

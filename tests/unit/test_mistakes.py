@@ -18,6 +18,7 @@ from datamoat.project.reference import read_reference
 from datamoat.project.rules import check_rules
 from datamoat.project.scaffold import check_filled, write_source
 from datamoat.project.sources import read_source
+from datamoat.project.yaml_files import read_yaml
 from datamoat.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -436,6 +437,21 @@ def test_aliases_nested_without_end_are_refused_at_once(tmp_path: Path, lines: s
     with pytest.raises(ContentError, match="alias"):
         read_source(folder)
     assert process_time() - began < 1
+
+
+def test_aliases_may_stand_for_as_many_values_as_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.yml"
+    path.write_text("a: &a [1, 2]\nb: [*a, *a]\n")  # a mapping with two keys, a list of two, and a list of two such lists
+    for most, is_read in ((13, True), (12, False)):
+        monkeypatch.setattr("datamoat.project.yaml_files.MOST_NODES", most)
+        if is_read:
+            assert read_yaml(path) == {"a": [1, 2], "b": [[1, 2], [1, 2]]}
+        else:
+            with pytest.raises(ContentError, match="aliases that stand for 12 values"):
+                read_yaml(path)
+    path.write_text("a: {b: 1, b: 2}\n")
+    with pytest.raises(ContentError, match="key given twice: b"):
+        read_yaml(path)
 
 
 @pytest.fixture

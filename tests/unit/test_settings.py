@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from datamoat.errors import UsageError
-from datamoat.settings import read_settings
+from datamoat.settings import find_content, read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +41,49 @@ def test_a_count_that_is_no_positive_number_is_refused_by_name(monkeypatch: pyte
     monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match=name):
         read_settings()
+
+
+def test_the_content_is_named_or_found_above_or_the_packaged_copy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def content(name: str) -> Path:
+        folder = tmp_path / name
+        (folder / "transforms" / "deep").mkdir(parents=True)
+        (folder / "transforms" / "columns.yml").write_text("")
+        return folder
+
+    checkout, packaged, other = content("checkout"), content("packaged"), content("other")
+    monkeypatch.setattr("datamoat.settings.PACKAGED", tmp_path / "none")
+    assert find_content(checkout / "transforms" / "deep") == find_content(checkout) == checkout
+    with pytest.raises(UsageError, match="no content tree here or above"):
+        find_content(tmp_path)
+    monkeypatch.setattr("datamoat.settings.PACKAGED", packaged)
+    assert find_content(tmp_path) == packaged
+    found = read_settings(tmp_path)
+    assert (found.content, found.data, found.is_packaged) == (packaged, Path.home() / ".local" / "share" / "datamoat", True)
+    with pytest.raises(UsageError, match="part of the installed package"):
+        _ = found.own_content
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    assert read_settings(tmp_path).data == tmp_path / "share" / "datamoat"
+    monkeypatch.setenv("DATAMOAT_ROOT", str(other))
+    found = read_settings(checkout)
+    assert (found.content, found.own_content, found.data, found.is_packaged) == (other, other, other / "data", False)
+    assert {name: getattr(found, name) for name in ("reference", "snapshots", "lake", "warehouse", "published", "exports")} == {
+        "reference": other / "data" / "reference", "snapshots": other / "data" / "snapshots", "lake": other / "data" / "lake",
+        "warehouse": other / "data" / "warehouse", "published": other / "data" / "warehouse" / "datamoat.duckdb",
+        "exports": other / "data" / "exports",
+    }  # fmt: skip
+    monkeypatch.setenv("DATAMOAT_DATA", str(tmp_path / "else"))
+    assert (read_settings().data, read_settings().reference) == (tmp_path / "else", other / "data" / "reference")
+    monkeypatch.setenv("DATAMOAT_DATA", str(tmp_path / "what?"))
+    with pytest.raises(UsageError, match=r"holds a `\?`"):
+        read_settings()
+    monkeypatch.setenv("DATAMOAT_ROOT", str(tmp_path))
+    with pytest.raises(UsageError, match="names a folder without"):
+        find_content(checkout)
+
+
+@pytest.mark.parametrize(("n_cores", "n_threads"), [(None, 1), (1, 1), (8, 8), (9, 8)])
+def test_duckdb_has_a_thread_for_each_core_up_to_eight(
+    monkeypatch: pytest.MonkeyPatch, n_cores: int | None, n_threads: int
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: n_cores)
+    assert read_settings().threads == n_threads

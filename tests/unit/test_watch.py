@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from datamoat.ingest.page_monitor import Finding, seen_text, summary, watch_pages
+from datamoat.ingest.page_monitor import Finding, Page, cited_pages, seen_text, summary, watch_pages
 from datamoat.settings import Settings
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -64,6 +64,17 @@ def test_what_cannot_be_watched_is_said_and_not_asked(place: Settings, httpserve
     assert found["C1"].detail == "2 of the 2 values taken from it are visible"
     assert [request.path for request, _ in httpserver.log] == ["/hashed", "/report"]
     assert summary(list(found.values())) == {"changed unseen": 1, "first seen": 1, "not https": 1, "not read": 1, "pinned": 1}
+
+
+def test_each_address_is_looked_at_once_with_what_was_taken_from_it(place: Settings) -> None:
+    url = "https://example.org"
+    assert cited_pages(place) == [
+        Page("http://example.org/plain", ("C5",), "page_read", None, ("5",)),
+        Page(f"{url}/blob/{COMMIT}/a.csv", ("C4",), "page_read", None, ("5",)),
+        Page(f"{url}/excerpt", ("C3",), "excerpt", None, ("5",)),
+        Page(f"{url}/hashed", ("C6",), "page_read", "0" * 64, ("5",)),
+        Page(f"{url}/report", ("C1", "C2"), "page_read", None, ("12.0", "3.5")),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -124,3 +135,15 @@ def test_a_page_that_comes_back_is_compared_with_the_last_good_one(place: Settin
 def test_text_is_what_a_reader_sees() -> None:
     assert seen_text(b"<style>p{}</style><p>a&amp;b</p><!-- 9 -->\n c") == "a&b c"
     assert seen_text(b"\x00\x01") is None
+    assert seen_text(b"%PDF-1.7") is None
+    assert seen_text(b"x" * 4095 + b"\0") is None
+    assert seen_text(b"x" * 4096 + b"\0") is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "n_visible"),
+    [("3.5", 1), ("(3.5)", 1), ("3.5.", 1), ("13.5", 0), ("3.55", 0), ("3.5,1", 0), ("2,3.5", 0), ("3.5, 1", 1)],
+)
+def test_a_value_is_visible_only_as_a_number_of_its_own(place: Settings, httpserver: Any, text: str, n_visible: int) -> None:
+    serve(httpserver, f"<p>{text}</p>")
+    assert Weeks().look(place)["C1"].detail == f"{n_visible} of the 2 values taken from it are visible"
