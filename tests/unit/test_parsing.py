@@ -1,4 +1,4 @@
-"""What a publisher writes has one reading or is refused: cells, fields, names, and the files they come in."""
+"""What a publisher writes means one thing or is refused: cells, fields, names, and the files they come in."""
 
 import gzip
 import io
@@ -49,7 +49,7 @@ def reading(read: Callable[[], object]) -> object:
     ],
     ids=["number", "count", "interval", "date", "day"],
 )  # fmt: skip
-def test_what_publishers_write_has_one_reading_or_none(parse: Callable[[Any], object], expected: dict[Any, object]) -> None:
+def test_what_publishers_write_means_one_thing_or_is_refused(parse: Callable[[Any], object], expected: dict[Any, object]) -> None:
     assert {written: reading(lambda written=written: parse(written)) for written in expected} == expected  # type: ignore[misc]
 
 
