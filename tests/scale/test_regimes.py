@@ -56,6 +56,17 @@ def test_a_made_shift_is_found_on_its_day(factor: float) -> None:
     assert np.median(errors) <= 2
 
 
+def test_a_day_of_zero_is_a_missing_day() -> None:
+    values = made(160, 3)
+    values[77:] *= 3
+    missing, zero = values.copy(), values.copy()
+    missing[[5, 70, 90]], zero[[5, 70, 90]] = np.nan, 0.0
+    found = level_shifts(zero)
+    assert found == level_shifts(missing)
+    assert len(found) == 1
+    assert level(zero[:14]) == level(missing[:14])
+
+
 def test_a_short_or_empty_series_has_no_shift() -> None:
     assert level_shifts(np.array([])) == ()
     assert level_shifts(made(27, 1)) == ()

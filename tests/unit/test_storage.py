@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import json
 import os
 import stat
@@ -18,6 +19,7 @@ from datamoat.errors import ContentError, PublishRefusedError, StoreUnavailableE
 from datamoat.settings import Settings
 from datamoat.storage import pointer, warehouse
 from datamoat.storage import store as store_module
+from datamoat.storage.examine import examine_warehouse
 from datamoat.storage.files import (
     FORMAT,
     TEMPORARY,
@@ -32,7 +34,7 @@ from datamoat.storage.files import (
 )
 from datamoat.storage.lake import JsonCache, content_of, identifier, lake_connection, parquet, path_of, quoted
 from datamoat.storage.snapshots import PARTS, Receipt, Snapshots, examine_snapshots
-from datamoat.storage.store import NOTE, synchronise
+from datamoat.storage.store import IDENTITY, NOTE, Store, synchronise
 from datamoat.storage.warehouse import Published, intact_ids, manifests, read_manifest, retained_builds
 
 MOMENT = datetime(2026, 3, 1, 23, 30, 5, 999, tzinfo=UTC)
@@ -396,6 +398,256 @@ def test_of_two_hosts_that_saw_the_same_pointer_the_second_is_refused(tmp_path: 
     assert two.published.read_bytes() == b"first"
     pointer.check_pointer(two, "20260302-2", tables)  # its own build, announced by a try that was killed
     assert two.published.read_bytes() == b"second"
+
+
+class Files:
+    """What the client of S3 does, in memory: conditions, tags, listings, and the errors it raises."""
+
+    objects: dict[str, bytes] = {}  # noqa: RUF012  (one bucket)
+
+    def __init__(self, **given: Any) -> None:
+        self.given = given
+
+    def find(self, folder: str, *, detail: bool) -> dict[str, dict[str, int]]:
+        assert detail
+        return {name: {"size": len(body)} for name, body in self.objects.items() if name.startswith(f"{folder}/")}
+
+    def put_file(self, path: str, name: str, mode: str) -> None:
+        if mode == "create" and name in self.objects:
+            raise FileExistsError(name)
+        self.objects[name] = Path(path).read_bytes()
+
+    def get_file(self, name: str, path: str) -> None:
+        if name not in self.objects:
+            raise FileNotFoundError(name)
+        Path(path).write_bytes(self.objects[name])
+
+    def rm_file(self, name: str) -> None:
+        if name not in self.objects:
+            raise FileNotFoundError(name)
+        del self.objects[name]
+
+    def open(self, name: str, mode: str) -> Any:
+        if "denied" in name:
+            raise PermissionError(name)
+        if name not in self.objects:
+            raise FileNotFoundError(name)
+        file = io.BytesIO(self.objects[name])
+        file.details = {"ETag": self.tag(name)}  # type: ignore[attr-defined]
+        assert mode == "rb"
+        return file
+
+    def pipe_file(self, name: str, body: bytes, mode: str = "", IfMatch: str | None = None) -> dict[str, str]:  # noqa: N803
+        if mode == "create" and name in self.objects:
+            raise FileExistsError(name)
+        if IfMatch is not None and IfMatch != self.tag(name):
+            failure = OSError("PreconditionFailed")
+            failure.__cause__ = Refusal("PreconditionFailed")
+            raise failure
+        if "denied" in name:
+            raise PermissionError(name)
+        self.objects[name] = body
+        return {"ETag": self.tag(name)}
+
+    def tag(self, name: str) -> str:
+        return hashlib.sha256(self.objects.get(name, b"")).hexdigest()[:8]
+
+
+class Refusal(Exception):  # noqa: N818
+    """An answer of S3 with a code."""
+
+    def __init__(self, code: str) -> None:
+        self.response = {"Error": {"Code": code}}
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    objects: dict[str, bytes] = {}
+    monkeypatch.setattr("s3fs.S3FileSystem", type("Bucketful", (Files,), {"objects": objects}))
+    return objects
+
+
+def test_objects_are_put_once_brought_whole_listed_and_removed(files: dict[str, bytes], tmp_path: Path) -> None:
+    store = Store("s3://bucket/a/prefix/")
+    assert store.address == "s3://bucket/a/prefix"
+    path = tmp_path / "one"
+    for body in (b"first", b"second"):
+        path.write_bytes(body)
+        store.put("x/one", path)
+    assert files == {"bucket/a/prefix/x/one": b"first"}
+    assert store.names("x") == {"one": 5}
+    store.get("x/one", tmp_path / "new" / "one", read_only=True)
+    assert (tmp_path / "new" / "one").read_bytes() == b"first"
+    assert stat.S_IMODE((tmp_path / "new" / "one").stat().st_mode) == 0o444
+    store.get("x/one", tmp_path / "two")
+    assert stat.S_IMODE((tmp_path / "two").stat().st_mode) != 0o444
+    store.remove("x/one")
+    store.remove("x/one")
+    assert files == {}
+    with pytest.raises(StoreUnavailableError, match="could not get x/one in the store: FileNotFoundError"):
+        store.get("x/one", tmp_path / "three")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["new", "one", "two"]
+
+
+def test_bytes_that_are_not_those_of_the_hash_in_their_name_are_refused(files: dict[str, bytes], tmp_path: Path) -> None:
+    store, body = Store("s3://bucket"), b"body"
+    stated = hashlib.sha256(body).hexdigest()[:12]
+    other = "0" * 12
+    files |= {f"bucket/{name}": body for name in (f"{stated}.html", f"{other}.html", f"{other}.json", f"{other}0.html")}
+    for name in (f"{stated}.html", f"{other}.json", f"{other}0.html"):
+        store.get(name, tmp_path / name)
+    with pytest.raises(StoreUnavailableError, match="does not have the bytes whose hash is in its name"):
+        store.get(f"{other}.html", tmp_path / f"{other}.html")
+    assert not (tmp_path / f"{other}.html").exists()
+
+
+def test_an_object_is_replaced_only_in_the_state_that_was_seen(files: dict[str, bytes]) -> None:
+    store = Store("s3://bucket")
+    assert store.read("p") is None
+    first = store.swap("p", b"1", None)
+    assert store.read("p") == (b"1", first)
+    assert store.swap("p", b"2", None) is None
+    second = store.swap("p", b"2", first)
+    assert store.read("p") == (b"2", second)
+    assert store.swap("p", b"3", first) is None
+    assert store.swap("p", b"2", first) == second  # its own bytes are there: the response was lost on its way
+    assert store.swap("q", b"2", first) is None
+    for act in (lambda: store.read("denied"), lambda: store.swap("denied", b"", None)):
+        with pytest.raises(StoreUnavailableError, match="PermissionError"):
+            act()
+    assert files == {"bucket/p": b"2"}
+
+
+def test_the_first_host_names_the_store_and_a_store_that_ignores_conditions_is_refused(
+    files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Store("s3://bucket").identity()
+    assert json.loads(files[f"bucket/{IDENTITY}"]) == {"id": own}
+    assert Store("s3://bucket").identity() == own
+    files[f"bucket/{IDENTITY}"] = b"{"
+    with pytest.raises(StoreUnavailableError, match=r"store\.json is damaged"):
+        Store("s3://bucket").identity()
+    files.clear()
+    monkeypatch.setattr(
+        "s3fs.S3FileSystem.pipe_file", lambda self, name, body, **_: self.objects.update({name: body}) or {"ETag": "x"}
+    )
+    with pytest.raises(StoreUnavailableError, match="ignores If-None-Match"):
+        Store("s3://bucket").identity()
+
+
+@pytest.mark.parametrize(
+    ("address", "is_good"),
+    [
+        ("s3://abc", True), ("s3://ab", False), ("s3://" + "a" * 63, True), ("s3://" + "a" * 64, False), ("s3://bucket/a-b/c_1/", True),
+        ("https://bucket", False), ("s3://Bucket", False), ("s3://bucket/a b", False),
+    ],
+)  # fmt: skip
+def test_an_address_of_a_store_names_a_bucket(files: dict[str, bytes], address: str, is_good: bool) -> None:
+    if is_good:
+        assert Store(address).address == address.rstrip("/")
+    else:
+        with pytest.raises(UsageError, match="is no bucket"):
+            Store(address)
+    assert files == {}
+
+
+def published_copy(settings: Settings, build: Published) -> None:
+    """Put a copy of a retained build where readers look, as a publication does."""
+    build.path.chmod(0o444)
+    settings.published.unlink(missing_ok=True)
+    settings.published.write_bytes(build.path.read_bytes())
+    settings.published.chmod(0o444)
+
+
+def test_what_is_wrong_with_the_published_file_and_with_each_retained_build_is_named(tmp_path: Path) -> None:
+    settings = host(tmp_path, "here")
+    none = (True, "retained builds: none", "")
+    assert examine_warehouse(settings) == [(False, "published: nothing yet", "`datamoat run`"), none]
+    one, two, three = (retain(settings, number, b"build %d" % number) for number in (1, 2, 3))
+    published_copy(settings, two)
+    for build in (one, three):
+        build.path.chmod(0o444)
+    good = (True, f"published: {two.build_id}, byte for byte as its manifest states", "")
+    assert examine_warehouse(settings) == [good, (True, "retained builds: 20260303-3, 20260302-2, 20260301-1", "")]
+    three.path.chmod(0o644)
+    three.path.write_bytes(b"damaged")
+    (settings.warehouse / "builds" / f"{one.path.name}.wal").write_bytes(b"")
+    (settings.warehouse / "datamoat.duckdb.wal").write_bytes(b"")
+    found = examine_warehouse(settings)
+    assert found == [
+        good,
+        (
+            False, "datamoat.duckdb.wal: edits of a client that opened the published file for writing; we do not read them",
+            "end that client, then `datamoat run` or `datamoat rollback` moves the log aside",
+        ),
+        *(
+            (False, f"retained build {b.build_id}: the file is damaged or missing, or has a client's log", f"delete all {b.path.stem}.*")
+            for b in (three, one)
+        ),
+        (False, f"{three.path.name} has mode 0644: a client can write to it", f"chmod 444 {three.path}"),
+        (True, "retained builds: 20260302-2", ""),
+    ]  # fmt: skip
+
+
+def test_what_makes_a_published_file_open_to_damage_is_named_with_its_mending(tmp_path: Path) -> None:
+    settings = host(tmp_path, "a folder")
+    build = retain(settings, 1, b"x")
+    build.path.chmod(0o444)
+    published_copy(settings, build)
+    name = f"'{settings.published}'"
+    copy = f"put a copy in its place: cp {name} {name}.copy && mv -f {name}.copy {name}"
+    for mode in (0o464, 0o446, 0o644):
+        settings.published.chmod(mode)
+        assert examine_warehouse(settings)[1:-1] == [
+            (False, f"datamoat.duckdb has mode 0{mode:o}: a client can write to it", f"chmod 444 {name}")
+        ]
+    settings.published.chmod(0o444)
+    os.link(settings.published, settings.warehouse / "again")
+    what = "datamoat.duckdb is one file under 2 names: one write damages all of them"
+    assert examine_warehouse(settings)[1:-1] == [(False, what, copy)]
+    settings.published.unlink()
+    settings.published.symlink_to(settings.warehouse / "again")
+    what = "datamoat.duckdb is a link to again: one write damages both"
+    assert examine_warehouse(settings)[1:-1] == [(False, what, copy)]
+    settings.published.unlink()
+    settings.published.write_bytes(b"other")
+    settings.published.chmod(0o444)
+    assert examine_warehouse(settings)[0] == (
+        False, "published: the file is damaged or was changed after it was published",
+        "`datamoat run` publishes it again; `datamoat rollback BUILD` goes back",
+    )  # fmt: skip
+    settings.published.unlink()
+    settings.published.mkdir()
+    assert examine_warehouse(settings)[0][:2] == (False, "published: a folder is where the published file should be")
+
+
+def test_a_manifest_that_a_later_version_wrote_is_told_apart_from_a_damaged_one(tmp_path: Path) -> None:
+    settings = host(tmp_path, "here")
+    builds = [retain(settings, number, b"%d" % number) for number in (1, 2)]
+    later, damaged = (build.path.with_suffix(".json") for build in builds)
+    stated = {**read_record(later), "format": FORMAT + 1}
+    text = json.dumps(stated, sort_keys=True, ensure_ascii=False)
+    write_json(later, {**stated, "checksum": hashlib.sha256(text.encode()).hexdigest()})
+    damaged.write_text("{}")
+    found = {what: fix for is_good, what, fix in examine_warehouse(settings)[1:] if not is_good and "json" in what}
+    assert found == {
+        f"a later version of datamoat wrote {later.name}, in format {FORMAT + 1}; this one reads up to {FORMAT}": (
+            "use that version, or delete it and the file beside it"
+        ),
+        f"the manifest {damaged.name} is damaged": "delete it and the file beside it",
+    }
+
+
+def test_files_of_clients_are_numbered_and_the_oldest_of_ten_goes(tmp_path: Path) -> None:
+    settings = host(tmp_path, "here")
+    settings.warehouse.mkdir(parents=True)
+    log = settings.warehouse / "datamoat.duckdb.wal"
+    for number in range(warehouse.SET_ASIDE + 2):
+        log.write_text(str(number))
+        warehouse.set_log_aside(settings)
+    found = sorted((settings.warehouse / "set-aside").iterdir(), key=lambda path: int(path.name.partition("-")[0]))
+    assert [path.name for path in found] == [f"{number}-datamoat.duckdb.wal" for number in range(3, 13)]
+    assert [path.read_text() for path in found] == [str(number) for number in range(2, 12)]
 
 
 def test_a_data_folder_goes_with_one_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
