@@ -245,7 +245,7 @@ def _find_row(con: duckdb.DuckDBPyConnection, table: str, grain: list[str], give
             f" and table_name = {quoted(table)} and len(allowed_values) > 0"
         ).fetchall()
     )
-    for name in grain:
+    for name in sorted(grain, key=lambda name: name not in first):  # the newest day is that of the first value
         if name in given:
             continue
         if name in first:
