@@ -50,3 +50,15 @@ def test_a_company_without_draws_has_no_place_and_months_outside_take_the_neares
     )
     assert owner.to_list() == [1, -1, 0, 0]
     assert month.to_list() == [1, 2, 0, 2]
+
+
+def test_months_are_counted_over_years() -> None:
+    months = pl.date_range(date(2023, 11, 1), date(2026, 2, 1), "1mo", eager=True)
+    long = pl.DataFrame(
+        {"company_id": "a", "month": months, "draw": 0, "usable_hours": [float(i) for i in range(28)], "short_usable_hours": 0.0}
+    )
+    owned = read_hours(long)
+    assert (owned.first_month, owned.hours.own.shape) == (date(2023, 11, 1), (1, 28, 1))
+    assert owned.hours.own[0, :, 0].tolist() == list(range(28))
+    given = [date(2023, 11, 1), date(2024, 1, 1), date(2025, 12, 1), date(2026, 2, 1), date(2026, 3, 1)]
+    assert owned.places(pl.Series(["a"] * 5), pl.Series(given))[1].to_list() == [0, 2, 25, 27, 27]
