@@ -141,9 +141,9 @@ NONE: dict[str, tuple[str, ...]] = dict.fromkeys(COLUMNS, ("method",))
 MOVED = {
     "nothing that is known": ({}, NONE),
     "a fact": ({"input_rows": {FACT: "2"}}, {**NONE, "v": ("correction",), "n": ("correction",)}),
-    "a fact that went": ({"input_rows": {FACT: None}}, {**NONE, "v": ("correction",), "n": ("correction",)}),
-    "a fact that came": ({"input_rows": {("reference/facts.csv", "f2"): "1"}}, {**NONE, "v": ("source",), "n": ("source",)}),
-    "a fact that came and one that changed": (
+    "a fact that was removed": ({"input_rows": {FACT: None}}, {**NONE, "v": ("correction",), "n": ("correction",)}),
+    "a fact that was added": ({"input_rows": {("reference/facts.csv", "f2"): "1"}}, {**NONE, "v": ("source",), "n": ("source",)}),
+    "a fact that was added and one that changed": (
         {"input_rows": {("reference/facts.csv", "f2"): "1", FACT: "2"}}, {**NONE, "v": ("correction", "source"), "n": ("correction", "source")},
     ),
     "a name": ({"input_rows": {NAME: "2"}}, {**NONE, "w": ("entity_merge",), "n": ("entity_merge",)}),
@@ -193,7 +193,7 @@ def without_lineage(what: str) -> tuple[str, ...]:
     return ("new_period",) if what.startswith("the day") else ("method",)
 
 
-def test_rows_that_came_or_went_are_whole_and_one_after_the_earlier_day_is_a_new_period(tmp_path: Path) -> None:
+def test_rows_that_were_added_or_removed_are_whole_and_one_after_the_earlier_day_is_a_new_period(tmp_path: Path) -> None:
     days = ["2026-01-01", "2026-02-01", "2026-02-02"]
     found = causes(tmp_path, {"rows": days, "key": "v", "input_rows": {FACT: "2", NAME: "2"}}, {"rows": days[:1]})
     assert [(key, *rest) for _, _, table, key, column, *rest in found if column == "*" and table == "m"] == [
@@ -342,14 +342,14 @@ def test_results_are_told_apart_by_severity_and_written_with_their_rows(settings
 def test_a_macro_is_stored_as_text_with_its_alias_and_its_arguments_in_their_places() -> None:
     sql = (
         "create or replace macro marts.near(place, n := 3) as table\n"
-        "select 'from marts.x' as t, place as p -- from marts.y\n"
+        "select 'from marts.x' as t, place, 0 as p -- from marts.y\n"
         'from marts.m join meta."q" using (k) where v = place limit n'
     )
     alias, place, n = ALIAS.format(name="d"), VALUE.format(name="place"), VALUE.format(name="n")
     stored = stored_macro(Snippet("near", Path("near.sql"), sql, {}), "d")
     assert stored == (
         "create or replace macro marts.near(place, n := 3, db := null) as table\n"
-        f"from query('select ' || '''from ' || {alias} || 'marts.x''' || ' as t, ' || {place} || ' as p ' || '\nfrom ' || {alias}"
+        f"from query('select ' || '''from ' || {alias} || 'marts.x''' || ' as t, ' || {place} || ', 0 as p ' || '\nfrom ' || {alias}"
         f" || 'marts.m join ' || {alias} || 'meta.\"q\" using (k) where v = ' || {place} || ' limit ' || {n})"
     )
 
