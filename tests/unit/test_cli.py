@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from datamoat.cli import options
 from datamoat.cli.app import app, main
+from datamoat.errors import UsageError
 from datamoat.views.render import rows as print_rows
 from datamoat.views.render import text_of
 
@@ -222,3 +223,29 @@ def test_the_options_of_the_log_may_stand_before_or_after_a_command(
     assert call(monkeypatch, capsys, "check", "--log-format")[0] == 2
     assert call(monkeypatch, capsys, "check", "--log-format", "xml")[0] == 2
     assert here.is_dir()
+
+
+def test_on_a_terminal_each_value_that_was_not_given_is_prompted_for(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = here / "data" / "reference" / "facts.csv"
+    words = ["add", "facts", "stated_on=2026-06-01"]
+    done = CliRunner().invoke(app, words, input="kuaishou\n9\n")
+    assert "facts needs 2 more values" in str(done.exception)
+    monkeypatch.setattr("datamoat.cli.contribute.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    done = CliRunner().invoke(app, words, input="kuaishou\n9\n")
+    assert done.exit_code == 0, done.exception
+    assert done.output == (
+        "\nplatform_id:  text like `[a-z-]+`; 'douyin' for example.\nplatform_id: kuaishou\n"
+        "\nuploads:  a number with a decimal point and no separators; '5.0' for example.\nuploads: 9\n"
+        f"{path}:3 written. `datamoat build`, then `datamoat diff --working` shows what it moves.\n"
+    )
+    assert path.read_text().splitlines()[2] == "kuaishou,9,2026-06-01"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("add", "fact", "uploads"), ("add", "facts", "uploads=1", "--with", "facts"), ("add", "facts", "--with", "facts=none.csv")],
+)
+def test_a_row_that_is_not_written_as_name_and_value_is_refused(here: Path, words: tuple[str, ...]) -> None:
+    before = (here / "data" / "reference" / "facts.csv").read_bytes()
+    assert isinstance(CliRunner().invoke(app, list(words)).exception, UsageError)
+    assert (here / "data" / "reference" / "facts.csv").read_bytes() == before
