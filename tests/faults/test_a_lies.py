@@ -1,6 +1,7 @@
 """Faults A01 to A22: what upstreams say that is not so. Each answer is fed after a good one, through the same door."""
 
 import copy
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 
 from datamoat.errors import SourceChangedError
-from datamoat.ingest.land import land_source
-from datamoat.ingest.landings import raw_relations, read_landings
+from datamoat.ingest.land import forget, land_all, land_source
+from datamoat.ingest.landings import Landing, landing_rows, raw_relations, read_landings
 from datamoat.ingest.protocols import _page_state
 from datamoat.ingest.source_state import states
+from datamoat.ingest.status import Status
 from datamoat.parsing import parse_count, parse_number
 from datamoat.project.sources import Paging, Source
 from datamoat.settings import Settings
@@ -711,3 +713,39 @@ def test_a03_a_list_shorter_than_the_answer_says_is_quarantined_however_little_i
     landing = bench.feed({"meta": {"model_count": 40}, "models": models[:20]})
     assert "expected" in landing.reason
     assert "lists 20" in landing.reason
+
+
+def test_what_is_on_record_of_a_landing_is_compared_whole(bench: Any, board: Board) -> None:
+    body = json.dumps(board()).encode()
+    ok = bench.feed(body)
+    same = bench.feed(body)
+    error = bench.feed({"error": "no key"})
+    sha256 = hashlib.sha256(body).hexdigest()
+    assert ok == Landing(
+        f"aa_api/text_to_video/2026-03-01/{sha256[:12]}", "aa_api", "text_to_video", date(2026, 3, 1), datetime(2026, 3, 1, 6, tzinfo=UTC),
+        Status.OK, True, "", 60, len(body), sha256, "https://example.org/", ok.rows_sha256, ok.core_sha256, ok.files,
+    )  # fmt: skip
+    (file,) = ok.files.values()
+    own = hashlib.sha256((bench.settings.lake / "raw" / file).read_bytes()).hexdigest()
+    assert file == f"aa_api/entries/text_to_video/2026-03-01-{sha256[:12]}-{own[:12]}.parquet"
+    assert (same.validation_status, same.is_served, same.n_rows, same.reason) == (
+        "unchanged",
+        True,
+        60,
+        "the same bytes as on 2026-03-01",
+    )
+    assert (same.rows_sha256, same.core_sha256) == (ok.rows_sha256, ok.core_sha256)
+    assert (error.validation_status, error.is_served, error.n_rows, error.rows_sha256, error.files) == ("error", False, 0, "", {})
+    rows = landing_rows(bench.settings, [bench.source])
+    assert [row["snapshot_id"] for row in rows] == [one.snapshot_id for one in (ok, same, error)]
+    assert rows[0] == {
+        "snapshot_id": ok.snapshot_id, "source_id": "aa_api", "request": "text_to_video", "captured_on": date(2026, 3, 1),
+        "retrieved_at": datetime(2026, 3, 1, 6), "validation_status": "ok", "is_served": True, "reason": "", "n_rows": 60,  # noqa: DTZ001
+        "n_bytes": len(body), "sha256": sha256, "url": "https://example.org/",
+    }  # fmt: skip
+    assert str(land_all(bench.settings, [bench.source])) == "3 snapshots, nothing new"
+    assert forget(bench.settings, bench.source, date(2026, 3, 3)) == 1
+    again = land_all(bench.settings, [bench.source])
+    assert str(again) == f"3 snapshots, 1 error\n  {error.snapshot_id}: error: {error.reason}"
+    assert (again.landed, again.n_known, again.refused) == ((error,), 2, (error,))
+    assert read_landings(bench.settings, bench.source) == [ok, same, error]
