@@ -249,3 +249,21 @@ def test_a_row_that_is_not_written_as_name_and_value_is_refused(here: Path, word
     before = (here / "data" / "reference" / "facts.csv").read_bytes()
     assert isinstance(CliRunner().invoke(app, list(words)).exception, UsageError)
     assert (here / "data" / "reference" / "facts.csv").read_bytes() == before
+
+
+def test_the_server_for_agents_listens_on_this_machine_at_a_port_that_exists(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mcp")
+    run: list[tuple[object, ...]] = []
+    server = SimpleNamespace(run=lambda how, **more: run.append((how, *sorted(more.items()))))
+    monkeypatch.setattr("datamoat.storage.warehouse.check_published", lambda settings: run.append((settings.content,)))
+    monkeypatch.setattr("datamoat.views.agent_server.make_server", lambda _: server)
+    for port in ("0", "65536"):
+        assert isinstance(CliRunner().invoke(app, ["mcp", "--http", "--port", port]).exception, UsageError)
+    assert run == []
+    for words in ([], ["--http"], ["--http", "--port", "1"], ["--http", "--port", "65535"]):
+        assert CliRunner().invoke(app, ["mcp", *words]).exit_code == 0
+    served = [("host", "127.0.0.1"), ("json_response", True)]
+    assert run == [
+        (here,), ("stdio",),
+        *(each for port in (8765, 1, 65535) for each in ((here,), ("streamable-http", *served, ("port", port), ("stateless_http", True)))),
+    ]  # fmt: skip

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 from collections.abc import Callable, Iterable
 from itertools import permutations
 from pathlib import Path
@@ -14,7 +15,7 @@ from datamoat.build.run import build_models
 from datamoat.errors import NoRoomError, PublishRefusedError, SourceChangedError
 from datamoat.ingest.inbox import bring_in
 from datamoat.ingest.landings import read_landings
-from datamoat.orchestration import metrics, notify, quarantine, tasks
+from datamoat.orchestration import hosts, metrics, notify, quarantine, tasks
 from datamoat.project.read import read_project
 from datamoat.project.scaffold import write_source
 from datamoat.project.sources import find_source
@@ -331,6 +332,37 @@ def test_a_person_reads_what_a_quarantine_would_change_and_the_decision_is_recor
             "reason": "as the publisher reports", "validation_status": status, "is_new": choice == "Accept",
         }  # fmt: skip
         assert quarantine.undecided("example_board") == []
+
+
+def test_a_task_that_does_not_see_what_an_earlier_one_left_is_refused_by_name(
+    here: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put(here, DAYS[0])
+    fetched = tasks.fetch("example_board", DAYS[0])
+    place = hosts.place()
+    assert place == hosts.place() == {"host": socket.gethostname(), "folder": place["folder"], "store": place["folder"]}
+    assert json.loads((here.data / hosts.NOTE).read_text())["host"] == socket.gethostname()
+    assert sorted(path.name for path in here.data.glob(".folder*")) == [hosts.NOTE]
+    for check in (hosts.check_folder, hosts.check_store):
+        assert check() == check(None) == check(place, None) == check({"host": "of an earlier version"}) == place
+    before = fetched | place
+    assert hosts.check_fetched("example_board", before) == hosts.check_fetched("example_board", None) == place
+    lost = before | {
+        "host": "other",
+        "snapshot_ids": [*fetched["snapshot_ids"], "example_board/entries/x", "example_board/entries/y"],
+    }
+    with pytest.raises(PublishRefusedError, match=f"2 of the snapshots stored on other are not here on {place['host']}: .*/x"):
+        hosts.check_fetched("example_board", lost)
+    for check, what, queue in ((hosts.check_folder, "folder", "queue `writer`"), (hosts.check_store, "store", "DATAMOAT_STORE")):
+        with pytest.raises(
+            PublishRefusedError, match=f"ran on a with {what} z, and this is .* with {what} {place['folder']}"
+        ) as refused:
+            check(place, place | {"host": "a", what: "z"})
+        assert queue in refused.value.fix
+    monkeypatch.setenv("DATAMOAT_DATA", str(tmp_path / "elsewhere"))
+    assert hosts.place()["folder"] != place["folder"]
+    with pytest.raises(PublishRefusedError):
+        hosts.check_folder(place)
 
 
 @pytest.mark.slow
