@@ -696,3 +696,24 @@ def test_what_is_stored_of_a_part_is_compared_whole(settings: Settings, aggregat
     assert landing_rows(settings, [with_part(aggregates, is_exact=False)]) == [
         row | {"is_served": False, "reason": f"{row['reason']}; counted under another definition, or again later"}
     ]
+
+
+def test_a_part_that_another_host_counted_is_not_due(
+    settings: Settings, aggregates: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is a folder here; `tests/hosts` has one that answers as S3 does."""
+    bucket = tmp_path / "bucket"
+
+    def share(own: Settings, folder: str) -> None:
+        for one, other in ((own.data / folder, bucket / folder), (bucket / folder, own.data / folder)):
+            if one.is_dir():
+                shutil.copytree(one, other, dirs_exist_ok=True)
+
+    monkeypatch.setattr("datamoat.ingest.part_receipts.synchronise", share)
+    monkeypatch.setattr("datamoat.ingest.streamed.synchronise", share)
+    path, _ = aggregate(tmp_path, DAY, 40)
+    today = NOW.date()
+    second = replace(settings, data=tmp_path / "second")
+    assert Due("aggregates", DAY) in parts_due(second, aggregates, today)
+    add_file(settings, aggregates, str(path), NOW)
+    assert Due("aggregates", DAY) not in parts_due(second, aggregates, today)

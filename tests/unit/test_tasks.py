@@ -3,17 +3,22 @@
 import json
 import os
 import re
+import shutil
 import socket
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug import Response
 
 from datamoat.build.run import build_models
 from datamoat.errors import NoRoomError, PublishRefusedError, SourceChangedError
-from datamoat.ingest.inbox import bring_in
+from datamoat.ingest.fetch import fetch_source
+from datamoat.ingest.inbox import bring_in, take_inbox
+from datamoat.ingest.land import land_source
 from datamoat.ingest.landings import read_landings
 from datamoat.orchestration import hosts, metrics, notify, quarantine, tasks
 from datamoat.project.read import read_project
@@ -363,6 +368,66 @@ def test_a_task_that_does_not_see_what_an_earlier_one_left_is_refused_by_name(
     assert hosts.place()["folder"] != place["folder"]
     with pytest.raises(PublishRefusedError):
         hosts.check_folder(place)
+
+
+class Bucket:
+    """A store in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def identity(self) -> str:
+        return "bucket"
+
+    def names(self, folder: str) -> dict[str, int]:
+        base = self.root / folder
+        return {path.relative_to(base).as_posix(): path.stat().st_size for path in base.rglob("*") if path.is_file()}
+
+    def put(self, name: str, path: Path) -> None:
+        (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, self.root / name)
+
+    def get(self, name: str, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(self.root / name, path)
+
+
+def test_each_step_sees_what_another_host_stored_and_stores_what_it_made(
+    here: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, httpserver: Any
+) -> None:
+    monkeypatch.setattr(
+        "datamoat.storage.store.open_store", lambda settings: Bucket(tmp_path / "bucket") if settings.store else None
+    )
+    monkeypatch.setenv("DATAMOAT_ALLOW_LOOPBACK", "1")
+    monkeypatch.setenv("DATAMOAT_UPSTREAM_EXAMPLE_BOARD", f"http://127.0.0.1:{httpserver.port}")
+    source = find_source(here.content, "example_board")
+
+    def host(name: str) -> Settings:
+        return replace(here, data=tmp_path / name, store="s3://bucket")
+
+    file = tmp_path / "a.json"
+    file.write_text('{"entries": [{"name": "a", "value": 1}]}')
+    assert [bring_in(host(name), source, "entries", file, DAYS[0]).outcomes[0].what for name in ("first", "second", "first")] == [
+        "new",
+        "unchanged",
+        "unchanged",
+    ]
+    for name in ("first", "second"):
+        put(host(name), DAYS[1])
+    assert [take_inbox(host(name), source)[0].outcomes[0].what for name in ("second", "first")] == ["new", "unchanged"]
+    reply = Response('{"entries": []}', headers={"ETag": '"v1"'})
+    httpserver.expect_request("/entries.json", headers={"If-None-Match": '"v1"'}).respond_with_data("", status=304)
+    httpserver.expect_ordered_request("/entries.json").respond_with_response(reply)
+    httpserver.expect_request("/entries.json").respond_with_response(reply)
+    fetched = [fetch_source(host(name), source) for name in ("third", "fourth")]
+    assert [report.outcomes[0].what for report in fetched] == ["new", "unchanged"]
+    landed, _ = land_source(host("fifth"), source)
+    assert [one.captured_on.isoformat() for one in landed][:2] == list(DAYS[:2])
+    assert fetched[0].snapshot_ids[0] in {one.snapshot_id for one in landed}
+    monkeypatch.setattr(hosts, "open_store", lambda _: Bucket(tmp_path / "bucket"))
+    monkeypatch.setattr(hosts, "read_settings", lambda: host("sixth"))
+    facts = {"host": "third", "folder": "x", "store": "bucket", "snapshot_ids": fetched[0].snapshot_ids}
+    assert hosts.check_fetched("example_board", facts)["store"] == "bucket"
 
 
 @pytest.mark.slow
