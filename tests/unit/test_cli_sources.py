@@ -342,7 +342,8 @@ def test_what_is_printed_about_a_history_is_compared_whole(run: Run, history: Pa
     assert header == "snapshot_id,sha256,choice,decided_at,decided_by,reason"
     assert [line.split(",")[2] for line in decisions] == ["accept", "keep", "accept"]
     assert printed(run("diagnose", "arena_dataset")) == (
-        "no rows\n\nNothing was ever fetched or brought in: datamoat fetch arena_dataset\n"
+        "day  request  validation_status  n_rows  expected  n_bytes  reason\n"
+        "\nNothing was ever fetched or brought in: datamoat fetch arena_dataset\n"
     )
 
 
@@ -364,7 +365,8 @@ def test_what_is_printed_about_parts_is_compared_whole(run: Run, content: Path, 
             "engine": "duckdb",
         }
     ]  # fmt: skip
-    assert (run("count", "video_posts").stdout, run("count", "video_posts", "--json").stdout) == ("no rows\n", "[]\n")
+    header = "part  day  captured  n_listed  n_counted  n_rejected  cut  engine\n"
+    assert (run("count", "video_posts").stdout, run("count", "video_posts", "--json").stdout) == (header, "[]\n")
     given: list[tuple[object, object]] = []
     monkeypatch.setattr(
         "datamoat.ingest.streamed.add_file", lambda *_, engine, remote, **__: given.append((engine, remote)) or []
