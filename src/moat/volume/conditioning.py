@@ -14,7 +14,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from datamoat.errors import ModelFailedError
 from moat.uncertainty.seeds import Floats
-from moat.volume.processes import Loss, Process, Row, Series, evaluate, matern, matern_slope
+from moat.volume.processes import Loss, Process, Row, Series, drift_covariance, evaluate, matern, matern_slope
 
 MAX_ROWS = 2_000
 MAX_ITERATIONS = 40  # of the Gauss-Newton linearisation
@@ -136,7 +136,7 @@ class Model:
     def gp(self, process: Process, theta: Floats) -> Floats:
         """Return the covariance of a process's drift, shape (T, T)."""
         sd, length = self.drift(process, theta)
-        return np.asarray(sd**2 * matern(len(process.mean), length))
+        return drift_covariance(len(process.mean), sd, length)
 
     def scaled_noise(self, theta: Floats) -> Floats:
         """Return the part of the noise variance of every row that its hyperparameter multiplies, shape (K,)."""

@@ -16,7 +16,7 @@ from scipy.special import ndtr, ndtri
 from moat.uncertainty.seeds import Floats, allot, generator, stratified_normals
 from moat.volume.conditioning import Solution
 from moat.volume.hyperparameters import Fit
-from moat.volume.processes import evaluate, evaluate_many, matern_root
+from moat.volume.processes import evaluate_each, evaluate_many, matern_root
 
 Ints: TypeAlias = npt.NDArray[np.intp]
 
@@ -206,19 +206,13 @@ class Draws:
             best[:, active[closer]] = pulled[:, active[closer]]
             going = ~(np.abs(missing) <= CONVERGED * noise[:, active]).all(axis=0)
             step = np.zeros((len(ks), len(active)))
-            for i in np.flatnonzero(going):
-                n = active[i]
-                if closer[i]:
-                    slopes = [
-                        evaluate(model.series[key], model.rows[k], self._states[key][:, at[i]], model.loss)[1] @ towards[key]
-                        for key in keys
-                        for k in rows[key]
-                    ]
-                    whole[:, n], reach[n] = np.linalg.solve(np.array(slopes) + noisy, missing[:, i]), 1.0
-                    step[:, i] = whole[:, n]
-                else:  # too far: half of the way back to the nearest
-                    reach[n] /= 2
-                    step[:, i] = -reach[n] * whole[:, n]
+            onward, back = np.flatnonzero(going & closer), np.flatnonzero(going & ~closer)
+            if len(onward):
+                slopes = self._slopes(rows, towards, at[onward]) + noisy
+                step[:, onward] = np.linalg.solve(slopes, missing[:, onward].T[:, :, None])[:, :, 0].T
+                whole[:, active[onward]], reach[active[onward]] = step[:, onward], 1.0
+            reach[active[back]] /= 2  # too far: half of the way back to the nearest
+            step[:, back] = -reach[active[back]] * whole[:, active[back]]
             self._pull(keys, at, pull @ step, solution)
             pulled[:, active] += step
             active = active[going]
@@ -226,6 +220,25 @@ class Draws:
                 break
         self._pull(keys, draws, pull @ (best - pulled), solution)
         return np.asarray(pull @ best)
+
+    def _slopes(self, rows: dict[str, list[int]], towards: dict[str, Floats], draws: Ints) -> Floats:
+        """Return how fast the exact values of some rows, by series, change at the states of draws along directions.
+
+        Args:
+            rows: Numbers of the rows of each series.
+            towards: For each series its directions, shape (S, directions).
+            draws: Which draws.
+
+        Returns:
+            Shape (draws, rows, directions), the rows in the order of the series.
+        """
+        model, found = self.fit.model, []
+        for key, ks in rows.items():
+            z = np.ascontiguousarray(self._states[key][:, draws].T)
+            for k in ks:
+                gradients = evaluate_each(model.series[key], model.rows[k], z, model.loss)[1]
+                found.append([gradient @ towards[key] for gradient in gradients])
+        return np.array(found).transpose(1, 0, 2)
 
     def _pull(self, keys: list[str], draws: Ints, step: Floats, solution: Solution) -> None:
         """Move draws of one point by what their rows pull them, and note what the linear forms change by."""
@@ -280,7 +293,7 @@ class Draws:
         """Return exact less linear value of the nonlinear rows of a series, (rows, len(draws)), at states z (S, len(draws))."""
         model, item = self.fit.model, self.fit.model.series[key]
         places, ks = (list(part) for part in zip(*self.nonlinear[key], strict=True))
-        found = np.array([evaluate_many(item, model.rows[k], z, model.loss) for k in ks])
+        found = evaluate_many(item, [model.rows[k] for k in ks], z, model.loss)
         for j, _, place in self._split(draws):
             linear = self.points[j][0].linear
             found[:, place] -= linear.mean[ks][:, None] + linear.gradients[key][places] @ (z[:, place] - item.mean[:, None])

@@ -55,11 +55,15 @@ class Strand(NamedTuple):
         months: Which months of those of the log-sum, as a slice of them.
         places: For each process, where its months lie in the state vector; a constant process has one place.
         losses: Where the early loss and the late hazard of the class lie, or None where nothing is lost.
+        ages: Age of each month when seen, shape (months,); empty where nothing is lost.
+        gone: The part of the early loss that has happened at those ages, same shape.
     """
 
     months: slice
     places: tuple[slice, ...]
     losses: tuple[int, int] | None
+    ages: Floats
+    gone: Floats
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Series:
 
     key: str
     processes: tuple[Process, ...]
+    # by identity of a log-sum and of the losses; both are held, so that no other object can have their identity
+    _strands: dict[tuple[int, int], tuple[object, list[Strand]]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def spans(self) -> dict[str, slice]:
@@ -79,6 +85,13 @@ class Series:
 
     def strands(self, part: "LogSum", loss: "Loss | None") -> list[Strand]:
         """Return what is summed under the logarithm of `part`, one strand for each of its classes that has begun."""
+        known = self._strands.get((id(part), id(loss)))
+        if known is None:
+            known = self._strands[id(part), id(loss)] = (part, loss), self._find_strands(part, loss)
+        return known[1]
+
+    def _find_strands(self, part: "LogSum", loss: "Loss | None") -> list[Strand]:
+        """Return the strands of a log-sum that has not been seen before."""
         first = {process.name: process.first for process in self.processes}
         found = []
         for of in part.classes:
@@ -91,10 +104,12 @@ class Series:
                 span, at = self.spans[name], start - first[name]
                 constant = span.stop - span.start == 1
                 places.append(span if constant else slice(span.start + at, span.start + at + part.stop - start))
-            losses = None
+            months, losses, ages, gone = slice(start - part.start, part.stop - part.start), None, np.zeros(0), np.zeros(0)
             if part.ages is not None and loss is not None:
                 losses = (self.spans[loss.early_name + of].start, self.spans[loss.hazard_name + of].start)
-            found.append(Strand(slice(start - part.start, part.stop - part.start), tuple(places), losses))
+                ages = part.ages[months]
+                gone = loss.gone(ages)
+            found.append(Strand(months, tuple(places), losses, ages, gone))
         return found
 
     @cached_property
@@ -248,6 +263,17 @@ def matern(n_months: int, length: float) -> Floats:
     return _matern_of(max(n_months, LONGEST), length)[0][:n_months, :n_months]
 
 
+@lru_cache(maxsize=8)
+def _drift_of(n_months: int, sd: float, length: float) -> Floats:
+    """Return a variance times a Matern-3/2 matrix."""
+    return np.asarray(sd**2 * _matern_of(n_months, length)[0])
+
+
+def drift_covariance(n_months: int, sd: float, length: float) -> Floats:
+    """Return the covariance of a drift on consecutive months, shape (n_months, n_months): as `matern`, a leading block."""
+    return _drift_of(max(n_months, LONGEST), sd, length)[:n_months, :n_months]
+
+
 def matern_slope(n_months: int, length: float) -> Floats:
     """Return the derivative of `matern` by the log of the length, same shape."""
     return _matern_of(max(n_months, LONGEST), length)[1][:n_months, :n_months]
@@ -258,49 +284,87 @@ def matern_root(n_months: int, length: float) -> Floats:
     return _root_of(max(n_months, LONGEST), length)[:n_months, :n_months]
 
 
+@lru_cache(maxsize=8192)
+def _at_and_slope(split: Split, z: float) -> tuple[float, float]:
+    """Return the value of an uncertain number at a standard normal and its slope there: the same for every row of a series."""
+    return float(split.at(z)), split.slope(z)
+
+
 def evaluate(series: Series, row: Row, z: Floats, loss: Loss | None) -> tuple[float, Floats]:
     """Return f(z) and its gradient, shape (S,). The gradient of a log-sum is the softmax weight of each class and month."""
-    total, gradient = 0.0, np.zeros(len(z))
+    value, gradient = evaluate_each(series, row, z[None], loss)
+    return float(value[0]), gradient[0]
+
+
+def evaluate_each(series: Series, row: Row, z: Floats, loss: Loss | None) -> tuple[Floats, Floats]:
+    """Return f(z) and its gradients at several states: z of shape (n, S), results (n,) and (n, S)."""
+    total, gradient = np.zeros(len(z)), np.zeros(z.shape)
     for part in row.parts:
-        strands = series.strands(part, loss)
-        exponents = [_exponent(part, strand, z, loss) for strand in strands]
-        top = max(float(exponent.max()) for exponent in exponents)
-        weights = [np.exp(exponent - top) for exponent in exponents]
-        whole = sum(float(weight.sum()) for weight in weights)
-        for strand, raw in zip(strands, weights, strict=True):
-            weight = raw * (part.coefficient / whole)
+        strands, exponents, lost = series.strands(part, loss), [], []
+        for strand in strands:
+            exponent = np.zeros((len(z), strand.months.stop - strand.months.start))
             for place in strand.places:
-                gradient[place] += weight if place.stop - place.start == len(weight) else weight.sum()
-            if strand.losses is not None and part.ages is not None and loss is not None:
+                exponent += z[:, place]
+            found = np.zeros((2, 2, len(z), 1))  # early loss and late hazard, value and slope
+            if strand.losses is not None and loss is not None:
+                for i, split in enumerate((loss.early, loss.hazard)):
+                    found[i, :, :, 0] = np.transpose([_at_and_slope(split, float(at)) for at in z[:, strand.losses[i]]])
+                exponent += np.log1p(-found[0, 0] * strand.gone) - found[1, 0] * strand.ages / 12
+            exponents.append(exponent)
+            lost.append(found)
+        top = np.max([exponent.max(axis=1) for exponent in exponents], axis=0)
+        weights = [np.exp(exponent - top[:, None]) for exponent in exponents]
+        whole = np.sum([weight.sum(axis=1) for weight in weights], axis=0)
+        for strand, raw, (early, hazard) in zip(strands, weights, lost, strict=True):
+            weight = raw * (part.coefficient / whole)[:, None]
+            for place in strand.places:
+                is_monthly = place.stop - place.start == weight.shape[1]
+                gradient[:, place] += weight if is_monthly else weight.sum(axis=1, keepdims=True)
+            if strand.losses is not None:
                 at_early, at_hazard = strand.losses
-                ages = part.ages[strand.months]
-                gone = loss.gone(ages)
-                lost = float(loss.early.at(z[at_early])) * gone
-                gradient[at_early] -= weight @ (gone / (1 - lost)) * loss.early.slope(z[at_early])
-                gradient[at_hazard] -= weight @ ages * loss.hazard.slope(z[at_hazard]) / 12
-        total += part.coefficient * (top + float(np.log(whole)) + part.shift)
+                gradient[:, at_early] -= np.vecdot(weight, strand.gone / (1 - early[0] * strand.gone)) * early[1, :, 0]
+                gradient[:, at_hazard] -= np.vecdot(weight, strand.ages) * hazard[1, :, 0] / 12
+        total += part.coefficient * (top + np.log(whole) + part.shift)
     return total, gradient
 
 
-def evaluate_many(series: Series, row: Row, z: Floats, loss: Loss | None) -> Floats:
-    """Return f(z) of many states at once: z of shape (S, n), result (n,)."""
-    total = np.zeros(z.shape[1])
-    for part in row.parts:
-        exponents = [_exponent(part, strand, z, loss) for strand in series.strands(part, loss)]
-        top = np.max([exponent.max(axis=0) for exponent in exponents], axis=0)
-        whole = np.sum([np.exp(exponent - top).sum(axis=0) for exponent in exponents], axis=0)
-        total += part.coefficient * (top + np.log(whole) + part.shift)
+def evaluate_many(series: Series, rows: Sequence[Row], z: Floats, loss: Loss | None) -> Floats:
+    """Return f(z) of several rows at many states: z of shape (S, n), result (rows, n).
+
+    What rows have in common is computed once: sums of processes from the same months on, and what survives to an age.
+    """
+    total = np.zeros((len(rows), z.shape[1]))
+    added: dict[tuple[int, ...], Floats] = {}
+    survival = _survival([strand for row in rows for part in row.parts for strand in series.strands(part, loss)], z, loss)
+    for found, row in zip(total, rows, strict=True):
+        for part in row.parts:
+            exponents = []
+            for strand in series.strands(part, loss):
+                key, n_months = tuple(place.start for place in strand.places), strand.months.stop - strand.months.start
+                if len(added.get(key, ())) < n_months:
+                    added[key] = np.zeros((n_months, z.shape[1]))
+                    for place in strand.places:
+                        added[key] += z[place]
+                exponent = added[key][:n_months]
+                if strand.losses is not None:
+                    ages, logs = survival[strand.losses]
+                    exponent = exponent + logs[np.searchsorted(ages, strand.ages)]
+                exponents.append(exponent)
+            top = np.max([exponent.max(axis=0) for exponent in exponents], axis=0)
+            whole = np.sum([np.exp(exponent - top).sum(axis=0) for exponent in exponents], axis=0)
+            found += part.coefficient * (top + np.log(whole) + part.shift)
     return total
 
 
-def _exponent(part: LogSum, strand: Strand, z: Floats, loss: Loss | None) -> Floats:
-    """Return the sum of processes and log survival of one strand, shape (months, ...) for z of shape (S, ...)."""
-    n_months = strand.months.stop - strand.months.start
-    out = np.zeros((n_months, *z.shape[1:]))
-    for place in strand.places:
-        out += z[place]
-    if strand.losses is not None and part.ages is not None and loss is not None:
-        early, hazard = strand.losses
-        ages = part.ages[strand.months]
-        out += loss.log_survival(z[early], z[hazard], ages if z.ndim == 1 else ages[:, None])
-    return out
+def _survival(strands: Sequence[Strand], z: Floats, loss: Loss | None) -> dict[tuple[int, int], tuple[Floats, Floats]]:
+    """Return for each pair of losses the ages at which strands are seen, sorted, and the log survival to each, (ages, n)."""
+    seen: dict[tuple[int, int], list[Floats]] = {}
+    for strand in strands:
+        if strand.losses is not None:
+            seen.setdefault(strand.losses, []).append(strand.ages)
+    found = {}
+    for losses, ages in seen.items():
+        if loss is not None:
+            every = np.unique(np.concatenate(ages))
+            found[losses] = every, loss.log_survival(z[losses[0]], z[losses[1]], every[:, None])
+    return found
