@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy.linalg import cho_factor, cho_solve
 
 from datamoat.errors import ModelFailedError
@@ -214,8 +215,9 @@ class Solution:
         theta: Log multipliers, in the order of `model.theta_names`.
         covariance: Prior covariance of the rows without noise, (K, K).
         noise: Noise variance without that of offsets, (K,).
+        points: The rows with finite moments.
+        factor: Cholesky factor of covariance + noise + offset variance over those; None without any.
         alpha: Precision times residual, (K,).
-        precision: Inverse of covariance + noise + offset variance over the point rows, zero elsewhere, (K, K).
         evidence: Log evidence of the rows with finite moments.
     """
 
@@ -224,26 +226,33 @@ class Solution:
     theta: Floats
     covariance: Floats
     noise: Floats
+    points: npt.NDArray[np.intp]
+    factor: tuple[Floats, bool] | None
     alpha: Floats
-    precision: Floats
     evidence: float
 
     @classmethod
     def of(cls, model: Model, linear: Linear, theta: Floats) -> "Solution":
         """Condition on every row that has moments."""
         covariance, noise = model.covariance(linear, theta), model.noise(theta)
-        n_rows = len(model.rows)
-        alpha, precision, evidence = np.zeros(n_rows), np.zeros((n_rows, n_rows)), 0.0
+        alpha, evidence, factor = np.zeros(len(model.rows)), 0.0, None
         points = np.flatnonzero(model.is_point)
         if len(points):
             matrix = covariance[np.ix_(points, points)] + np.diag(noise[points] + model.offset_var[points])
             factor = cho_factor(matrix, lower=True, check_finite=False)
             residual = (model.y + model.offset_mean - linear.mean)[points]
             alpha[points] = cho_solve(factor, residual, check_finite=False)
-            precision[np.ix_(points, points)] = cho_solve(factor, np.eye(len(points)), check_finite=False)
             log_det = np.log(np.diag(factor[0])).sum()
             evidence = float(-0.5 * residual @ alpha[points] - log_det - 0.5 * len(points) * LOG_2PI)
-        return cls(model, linear, theta, covariance, noise, alpha, precision, evidence)
+        return cls(model, linear, theta, covariance, noise, points, factor, alpha, evidence)
+
+    @cached_property
+    def precision(self) -> Floats:
+        """Inverse of covariance + noise + offset variance over the rows with finite moments, zero elsewhere, (K, K)."""
+        out, points = np.zeros_like(self.covariance), self.points
+        if self.factor is not None:
+            out[np.ix_(points, points)] = cho_solve(self.factor, np.eye(len(points)), check_finite=False)
+        return out
 
     def local(self, key: str) -> Floats:
         """Return the prior covariance of a series' state with its rows, without what it shares, shape (S, rows of it)."""

@@ -22,6 +22,14 @@ PASSES = (12, 6, 6)  # iterations of the optimiser, each pass followed by robust
 FARTHEST = 4.0  # prior sds: a guard of the optimiser, which no fit should reach
 
 
+class Search(NamedTuple):
+    """The mode of a model's hyperparameters, and the places around it that stand for their uncertainty."""
+
+    best: Solution
+    thetas: Floats  # (places, theta)
+    weights: Floats  # of the places, sums to 1
+
+
 class Fit(NamedTuple):
     """A model with its hyperparameters found, and the points that stand for their uncertainty."""
 
@@ -33,10 +41,18 @@ class Fit(NamedTuple):
 
 
 def fit(model: Model, *, seed: int, freedom: float | None = 4.0, n_points: int = N_POINTS) -> Fit:
-    """Find the hyperparameters, weigh down rows the others contradict, and integrate over the hyperparameters.
+    """Find the hyperparameters and condition at each of the places around them; arguments as of `search`."""
+    best, thetas, weights = search(model, seed=seed, freedom=freedom, n_points=n_points)
+    points = [model.solve(theta, best.states) for theta in thetas] if len(thetas) > 1 else [best]
+    return Fit(model, best, points, weights, best.evidence)
+
+
+def search(model: Model, *, seed: int, freedom: float | None = 4.0, n_points: int = N_POINTS) -> Search:
+    """Find the hyperparameters, weigh down rows the others contradict, and place the points of the integral over them.
 
     A row's weight is min(1, (v + 1) / (v + z^2)), z its leave-one-out error: a Student-t with v degrees of freedom; of a row that may
-    be contaminated it is the expected precision of a mixture of two normals. The weights are left in `model.weight`. The integral is over Sobol points of a normal around the mode, weighted by importance.
+    be contaminated it is the expected precision of a mixture of two normals. The weights are left in `model.weight`. The integral is
+    over Sobol points of a normal around the mode, weighted by importance.
 
     Args:
         model: Series and observations.
@@ -51,7 +67,7 @@ def fit(model: Model, *, seed: int, freedom: float | None = 4.0, n_points: int =
             model.weight = _robust_weights(best, freedom)
             best = model.solve(best.theta, best.states)
     if not len(best.theta) or n_points == 1:
-        return Fit(model, best, [best], np.ones(1), best.evidence)
+        return Search(best, best.theta[None], np.ones(1))
     root = _spread(best)
     unit = ndtri(
         np.clip(qmc.Sobol(len(best.theta), scramble=True, rng=generator(seed, "theta")).random(n_points), 1e-6, 1 - 1e-6)
@@ -59,8 +75,7 @@ def fit(model: Model, *, seed: int, freedom: float | None = 4.0, n_points: int =
     thetas = best.theta + unit @ root.T
     log_weight = np.array([_log_posterior(model, best.linear, theta)[0] for theta in thetas]) + 0.5 * (unit**2).sum(axis=1)
     weights = np.minimum(np.exp(log_weight - logsumexp(log_weight)), MAX_WEIGHT)
-    points = [model.solve(theta, best.states) for theta in thetas]
-    return Fit(model, best, points, weights / weights.sum(), best.evidence)
+    return Search(best, thetas, weights / weights.sum())
 
 
 def _robust_weights(best: Solution, freedom: float) -> Floats:
@@ -85,21 +100,21 @@ def _robust_weights(best: Solution, freedom: float) -> Floats:
     return np.asarray(weight)
 
 
-def like(model: Model, other: Solution) -> Floats:
-    """Give a model the robust weights of another's rows, and return the other's hyperparameters in its own order.
+def like(model: Model, other: Solution, theta: Floats | None = None) -> Floats:
+    """Give a model the robust weights of another's rows, and return the other's hyperparameters, or `theta`, in its own order.
 
     Rows the other did not have get weight 1, hyperparameters it did not have the multiplier 1.
     """
     weights = {row.key: float(weight) for row, weight in zip(other.model.rows, other.model.weight, strict=True)}
     model.weight = np.array([weights.get(row.key, 1.0) for row in model.rows])
-    found = dict(zip(other.model.theta_names, other.theta, strict=True))
+    found = dict(zip(other.model.theta_names, other.theta if theta is None else theta, strict=True))
     return np.array([found.get(name, 0.0) for name in model.theta_names])
 
 
-def fit_like(model: Model, other: Fit) -> Fit:
-    """Condition another model with the hyperparameters and weights of a fit: nothing is estimated again."""
+def fit_like(model: Model, other: Search) -> Fit:
+    """Condition a model with the hyperparameters and weights found for another: nothing is estimated again."""
     best = model.solve(like(model, other.best))
-    points = [model.solve(like(model, point), best.states) for point in other.points]
+    points = [model.solve(like(model, other.best, theta), best.states) for theta in other.thetas]
     return Fit(model, best, points, other.weights, best.evidence)
 
 

@@ -8,7 +8,7 @@ far a round number was passed, how a printed rate was rounded. Formulas are in `
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -73,7 +73,9 @@ class Series:
     key: str
     processes: tuple[Process, ...]
     # by identity of a log-sum and of the losses; both are held, so that no other object can have their identity
-    _strands: dict[tuple[int, int], tuple[object, list[Strand]]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _strands: dict[tuple[int, int], tuple[object, list[Strand]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def spans(self) -> dict[str, slice]:
@@ -305,26 +307,25 @@ def evaluate_each(series: Series, row: Row, z: Floats, loss: Loss | None) -> tup
             exponent = np.zeros((len(z), strand.months.stop - strand.months.start))
             for place in strand.places:
                 exponent += z[:, place]
-            found = np.zeros((2, 2, len(z), 1))  # early loss and late hazard, value and slope
             if strand.losses is not None and loss is not None:
-                for i, split in enumerate((loss.early, loss.hazard)):
-                    found[i, :, :, 0] = np.transpose([_at_and_slope(split, float(at)) for at in z[:, strand.losses[i]]])
-                exponent += np.log1p(-found[0, 0] * strand.gone) - found[1, 0] * strand.ages / 12
+                splits = zip((loss.early, loss.hazard), strand.losses, strict=True)
+                found = np.array([[_at_and_slope(split, at) for at in z[:, place].tolist()] for split, place in splits])
+                exponent += np.log1p(-found[0, :, :1] * strand.gone) - found[1, :, :1] * strand.ages / 12
+                lost.append(found)  # of early loss and late hazard, value and slope in each state
             exponents.append(exponent)
-            lost.append(found)
-        top = np.max([exponent.max(axis=1) for exponent in exponents], axis=0)
-        weights = [np.exp(exponent - top[:, None]) for exponent in exponents]
-        whole = np.sum([weight.sum(axis=1) for weight in weights], axis=0)
-        for strand, raw, (early, hazard) in zip(strands, weights, lost, strict=True):
-            weight = raw * (part.coefficient / whole)[:, None]
+        top = reduce(np.maximum, (exponent.max(axis=1, keepdims=True) for exponent in exponents))
+        weights = [np.exp(exponent - top) for exponent in exponents]
+        whole = reduce(np.add, (weight.sum(axis=1, keepdims=True) for weight in weights))
+        for strand, raw in zip(strands, weights, strict=True):
+            weight = raw * (part.coefficient / whole)
             for place in strand.places:
                 is_monthly = place.stop - place.start == weight.shape[1]
                 gradient[:, place] += weight if is_monthly else weight.sum(axis=1, keepdims=True)
             if strand.losses is not None:
-                at_early, at_hazard = strand.losses
-                gradient[:, at_early] -= np.vecdot(weight, strand.gone / (1 - early[0] * strand.gone)) * early[1, :, 0]
-                gradient[:, at_hazard] -= np.vecdot(weight, strand.ages) * hazard[1, :, 0] / 12
-        total += part.coefficient * (top + np.log(whole) + part.shift)
+                (at_early, at_hazard), (early, hazard) = strand.losses, lost.pop(0)
+                gradient[:, at_early] -= np.vecdot(weight, strand.gone / (1 - early[:, :1] * strand.gone)) * early[:, 1]
+                gradient[:, at_hazard] -= np.vecdot(weight, strand.ages) * hazard[:, 1] / 12
+        total += part.coefficient * (top + np.log(whole) + part.shift)[:, 0]
     return total, gradient
 
 
@@ -336,7 +337,7 @@ def evaluate_many(series: Series, rows: Sequence[Row], z: Floats, loss: Loss | N
     total = np.zeros((len(rows), z.shape[1]))
     added: dict[tuple[int, ...], Floats] = {}
     survival = _survival([strand for row in rows for part in row.parts for strand in series.strands(part, loss)], z, loss)
-    for found, row in zip(total, rows, strict=True):
+    for k, row in enumerate(rows):
         for part in row.parts:
             exponents = []
             for strand in series.strands(part, loss):
@@ -350,9 +351,9 @@ def evaluate_many(series: Series, rows: Sequence[Row], z: Floats, loss: Loss | N
                     ages, logs = survival[strand.losses]
                     exponent = exponent + logs[np.searchsorted(ages, strand.ages)]
                 exponents.append(exponent)
-            top = np.max([exponent.max(axis=0) for exponent in exponents], axis=0)
-            whole = np.sum([np.exp(exponent - top).sum(axis=0) for exponent in exponents], axis=0)
-            found += part.coefficient * (top + np.log(whole) + part.shift)
+            top = reduce(np.maximum, (exponent.max(axis=0) for exponent in exponents))
+            whole = reduce(np.add, (np.exp(exponent - top).sum(axis=0) for exponent in exponents))
+            total[k] += part.coefficient * (top + np.log(whole) + part.shift)
     return total
 
 

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from datamoat.errors import ModelFailedError
 from moat.volume.conditioning import Model, Solution
 from moat.volume.draws import Draws, gibbs
-from moat.volume.hyperparameters import Fit, _robust_weights, fit, fit_like, predict_others
+from moat.volume.hyperparameters import Fit, _robust_weights, fit, fit_like, predict_others, search
 from moat.volume.processes import LogSum, Process, Row, Series, evaluate, evaluate_many, matern
 
 MONTHS = 24
@@ -252,7 +252,7 @@ def test_a_row_that_may_be_contaminated_weighs_its_expected_precision_given_its_
 def test_refitting_like_another_estimates_nothing_anew() -> None:
     rows = [stated("a", 1e9, 2, "A"), stated("b", 5e8, 3, "B")]
     fitted = fit(Model([flat()], rows), seed=1, n_points=4)
-    again = fit_like(Model([flat()], rows), fitted)
+    again = fit_like(Model([flat()], rows), search(Model([flat()], rows), seed=1, n_points=4))
     assert np.array_equal(again.best.theta, fitted.best.theta)
     one, two = (dict(Draws(item, seed=1, n_draws=50))["p"]["users"] for item in (fitted, again))
     assert np.allclose(one, two)
@@ -291,7 +291,7 @@ def test_gradients_are_the_slopes() -> None:
         for step in 1e-6 * np.eye(len(z))
     ]
     assert gradient == pytest.approx(slopes, abs=1e-7)
-    assert evaluate_many(series, row, z[:, None], None)[0] == pytest.approx(evaluate(series, row, z, None)[0])
+    assert evaluate_many(series, [row], z[:, None], None)[0, 0] == pytest.approx(evaluate(series, row, z, None)[0])
 
 
 def test_predicting_other_rows_uses_only_known_ones() -> None:

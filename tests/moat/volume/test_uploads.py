@@ -109,7 +109,7 @@ def test_a_statistic_of_a_mixture_is_what_the_draws_of_both_classes_give(kind: s
     row = Row("a", "p", 0.0, parts, "s", 0.1, 0.1)
     value, gradient = evaluate(series, row, series.mean, loss)
     assert np.exp(value) == pytest.approx(expected, rel=1e-9)
-    assert evaluate_many(series, row, series.mean[:, None], loss)[0] == pytest.approx(value, rel=1e-12)
+    assert evaluate_many(series, [row], series.mean[:, None], loss)[0, 0] == pytest.approx(value, rel=1e-12)
     for place in (
         series.spans["rate"].stop - 1,
         series.spans["rate@q"].stop - 3,

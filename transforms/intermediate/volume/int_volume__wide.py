@@ -1,7 +1,7 @@
 """The scenario `wide`: the baseline's hyperparameters and weights with every uncertainty doubled, on the same statistics.
 
-A model of its own because its draws take as long as all else that is fitted: the baseline is fitted here a second time, so that the
-two can be computed at once.
+A model of its own because its draws take as long as all else that is fitted: the baseline's hyperparameters are searched here a second
+time, so that the two can be computed at once.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from moat.volume.draws import Draws
-from moat.volume.hyperparameters import fit, fit_like
+from moat.volume.hyperparameters import fit_like, search
 from moat.volume.scenarios import drawn_tables, read_record
 from moat.volume.uploads import widened, widened_rows
 
@@ -31,13 +31,13 @@ def model(
     settings: dict[str, Any],
     as_of: date,
 ) -> dict[str, pl.DataFrame | Iterator[pl.DataFrame]]:
-    """Fit the baseline, and condition the widened model like it."""
+    """Search the baseline's hyperparameters, and condition the widened model like it."""
     record = read_record(
         int_platform__observation_use, int_volume__priors, stg_reference__platforms, stg_reference__volume_series,
         stg_reference__platform_events, as_of,
     )  # fmt: skip
     factor, freedom = (record.priors[name].p50 for name in ("wide_factor", "prior_observation_freedom"))
-    baseline = fit(record.model(record.priors, record.rows), seed=settings["seed"], freedom=freedom)
+    baseline = search(record.model(record.priors, record.rows), seed=settings["seed"], freedom=freedom)
     wide = widened(record.priors, factor)
     fitted = fit_like(record.model(wide, widened_rows(record.rows, factor)), baseline)
     del baseline
