@@ -12,7 +12,7 @@ from datamoat.errors import ContentError
 from moat.uncertainty.assumptions import long_draws, quantile_columns, read_assumptions, stacked
 from moat.uncertainty.quantiles import Split
 from moat.volume.observations import build_rows, read_platforms, read_priors, read_statements
-from moat.volume.processes import Row, Series, evaluate, evaluate_many
+from moat.volume.processes import Row, Series, evaluate, evaluate_each, evaluate_many
 from moat.volume.totals import part_volumes, volumes
 from moat.volume.uploads import (
     KINDS,
@@ -120,6 +120,31 @@ def test_a_statistic_of_a_mixture_is_what_the_draws_of_both_classes_give(kind: s
         step[place] = 1e-5
         change = (evaluate(series, row, series.mean + step, loss)[0] - evaluate(series, row, series.mean - step, loss)[0]) / 2e-5
         assert gradient[place] == pytest.approx(change, abs=1e-6)
+
+
+def test_what_statistics_share_is_computed_once_and_is_right_for_each() -> None:
+    series, loss, days = two_lengths({}), build_loss(PRIORS), (date(2023, 6, 1), date(2024, 12, 1), date(2022, 9, 1))
+    z = series.mean[:, None] + 0.3 * np.random.default_rng(1).normal(size=(len(series.mean), 4))
+    whole = volumes({name: z[span] for name, span in series.spans.items()}, BOTH, loss)["p"]
+    rows, expected = [], []
+    for day in days:
+        for kind, truth in (
+            ("videos_public", whole.stock_videos),
+            ("hours_public", whole.stock_hours),
+            ("duration_stock", whole.stock_hours / whole.stock_videos * 3600),
+            ("uploads_per_day", whole.uploads_per_day),
+        ):
+            parts = parts_of(kind, BOTH, LAST, (day, day))
+            assert parts is not None
+            rows.append(Row(f"{day}:{kind}", "p", 0.0, parts, "s", 0.1, 0.1))
+            expected.append(truth[month_index(day) - BOTH.launched])
+    assert np.exp(evaluate_many(series, rows, z, loss)) == pytest.approx(np.array(expected), rel=1e-9)
+    for row, truth in zip(rows, expected, strict=True):
+        values, gradients = evaluate_each(series, row, np.ascontiguousarray(z.T), loss)
+        assert np.exp(values) == pytest.approx(truth, rel=1e-9)
+        assert all(
+            np.array_equal(gradient, evaluate(series, row, at, loss)[1]) for gradient, at in zip(gradients, z.T, strict=True)
+        )
 
 
 def test_a_statistic_about_one_class_reads_that_class_and_its_share_the_odds() -> None:
