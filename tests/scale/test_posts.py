@@ -144,3 +144,24 @@ def test_without_a_set_both_tables_are_empty(checkout: Path, monkeypatch: pytest
     empty = lengths().filter(pl.lit(value=False))
     monkeypatch.setattr(f"{__name__}.lengths", lambda: empty)
     assert run(checkout, "int_post__length").height == run(checkout, "int_post__coverage").height == 0
+
+
+def test_a_weighted_mean_and_its_interval_are_those_of_the_formula_by_hand() -> None:
+    # Two groups of twenty posts in the census, of which ten and twenty are in the set; quantities 1 and 3 a post, with variance 1.
+    census, both, n = np.array([20.0, 20.0]), np.array([10.0, 20.0]), np.array([10.0, 20.0])
+    total, square = np.array([10.0, 60.0]), np.array([20.0, 200.0])
+    found = weighted_mean(census, both, n, total, square)
+    assert (found.raw, found.weighted) == (pytest.approx(70 / 30), pytest.approx(2.0))
+    variance = 0.25 * (1 / 9 + 1 / 19) + 0.25 * ((1 / 10 + 1 / 20) + (1 / 20 + 1 / 20))
+    half = 1.6448536269514722 * np.sqrt(variance)
+    joined = 1.6448536269514722 * np.sqrt((220 / 30 - (70 / 30) ** 2) / 29)  # both groups as one, weighted alike
+    assert found.low == pytest.approx(min(2 - half, 70 / 30 - joined))
+    assert found.high == pytest.approx(max(2 + half, 70 / 30 + joined))
+
+
+def test_the_exact_interval_of_no_hit_and_of_all_hits_ends_at_the_limits() -> None:
+    low, high = clopper_pearson(np.array([0.0, 10.0, 3.0, 0.0]), np.array([10.0, 10.0, 10.0, 0.0]))
+    assert (low[0], high[1], low[3], high[3]) == (0.0, 1.0, 0.0, 1.0)
+    assert high[0] == pytest.approx(1 - 0.05 ** (1 / 10))
+    assert low[1] == pytest.approx(0.05 ** (1 / 10))
+    assert 0 < low[2] < 0.3 < high[2] < 1
