@@ -236,3 +236,16 @@ def test_a_set_that_is_not_there_is_refused_and_the_others_are_named(
     with pytest.raises(UsageError, match=r"no weighted length of douyin from a set 'made'") as refused:
         volumes.change_inputs(reference, {"length.douyin": "made"}, (), with_lengths)
     assert "length.tiktok=made', 'length.tiktok=other" in refused.value.fix
+
+
+def test_a_scenario_is_not_computed_beside_a_lake_with_a_file_that_changed(settings: Settings) -> None:
+    build_models(settings, read_project(settings.content))
+    path = path_of(settings.lake, "marts.lab_volume")
+    path.unlink()
+    path.write_bytes(b"other")
+    with (
+        pytest.raises(ModelFailedError, match=r"1 file\(s\) of the lake are not what was built: lab_volume"),
+        scenario_build(settings, lambda _: [], None),
+    ):
+        pass
+    assert [one.name for one in settings.data.iterdir() if one.name.startswith("whatif-")] == []
