@@ -280,10 +280,8 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[Written]:
         description, grain, content_hash = known.get(name, commented) if schema == "marts" else commented
         columns = []
         for column, kind in columns_of(con, f"{schema}.{identifier(name)}").items():
-            unit, description, is_nullable = (
-                dictionary.get((name, column), (None, "", True)) if schema == "marts" else (None, "", True)
-            )
-            columns.append((column, kind, unit, description or comments.get(f"{schema}.{name}.{column}", ""), bool(is_nullable)))
+            unit, means, is_nullable = dictionary.get((name, column), (None, "", True)) if schema == "marts" else (None, "", True)
+            columns.append((column, kind, unit, means or comments.get(f"{schema}.{name}.{column}", ""), bool(is_nullable)))
         n_rows = con.sql(f"select count(*) AS n from {schema}.{identifier(name)}").fetchall()[0][0]
         is_draws = DRAW in grain
         stem = name if schema == "marts" else f"{schema}_{name}"
