@@ -76,7 +76,7 @@ def test_an_answer_and_citations_are_rows_and_ids_that_there_are_not_are_named(
         {"error": "there is no citation or assumption C2, C3", "fix": "take ids from citation_ids and assumption_ids."},
         False,
     )
-    assert reply(agent.refuse("It is wrong.", "Mend it.")) == ({"error": "It is wrong.", "fix": "Mend it."}, False)
+    assert reply(agent.refuse("It is wrong.", "Correct it.")) == ({"error": "It is wrong.", "fix": "Correct it."}, False)
 
 
 @pytest.mark.parametrize(
