@@ -54,6 +54,11 @@ def year_back(month: str) -> str:
     return f"{int(month[:4]) - 1}{month[4:]}"
 
 
+def drop(place: int) -> Change:
+    """Return a change that takes the entry at one place off the board."""
+    return lambda entries: entries.pop(place - 1)
+
+
 def other_maker(entries: Entries) -> None:
     for entry in entries[:20]:
         entry["model_creator"]["id"] = "another"
@@ -81,6 +86,17 @@ API = {
     "ids of makers": (other_maker, "creator_id is another for 20 of 87"),
     "ranks are reversed": (reversed_ranks, "rank contradicts elo in"),
     "ranks of the best eight are reversed": (lambda entries: reversed_ranks(entries[:8]), "rank contradicts elo in 7 places"),
+    **{
+        f"the entry at place {place} is dropped": (drop(place), f"which had place {place} of 87, is not listed with its elo")
+        for place in (1, 2, 3)
+    },
+    **{
+        f"the entry at place {place} has no rank": (
+            put("rank", None, place - 1, place),
+            f"which had place {place} of 87, is listed without",
+        )
+        for place in (1, 2, 3)
+    },
     "the last eight are cut off": (lambda entries: entries.__delitem__(slice(-8, None)), "8 of the 87 known on"),
 }
 ARENA = {
@@ -95,6 +111,8 @@ ARENA = {
     "makers are gone": (put("vendor", None, 0), "vendor is missing now in"),
     "states are gone": (put("preliminary", None, 0), "preliminary is missing now in 42 of 42"),
     "ranks are reversed": (reversed_ranks, "rank contradicts score in"),
+    "the leader is dropped": (drop(1), "which had place 1 of 42, is not listed with its score"),
+    "the leader has no rank": (put("rank", None, 0, 1), "which had place 1 of 42, is listed without its rank"),
     "the last four are cut off": (lambda entries: entries.__delitem__(slice(-4, None)), "4 of the 42 known on"),
 }
 BOARDS = {
@@ -144,6 +162,15 @@ def test_a_leader_that_is_listed_without_its_rating_is_quarantined(
     landing = fed(name, put(column, missing, 0, 1))
     assert (landing.validation_status, landing.is_served) == ("suspicious", False)
     assert f"{column} is missing now for 1 of" in landing.reason
+
+
+@pytest.mark.parametrize(("what", "change"), [("removed", drop(4)), ("retired", put("rank", None, 3, 4))])
+def test_an_entry_below_the_best_three_may_leave_or_be_retired_with_a_note(
+    fed: Callable[[str, Change], Landing], what: str, change: Change
+) -> None:
+    landing = fed("aa_api", change)
+    assert landing.is_served
+    assert what in landing.reason
 
 
 def test_a_first_response_whose_leader_has_a_rank_and_no_rating_is_quarantined(bench: Any, board: Any) -> None:

@@ -46,7 +46,7 @@ PATTERNS: dict[str, list[tuple[str, str]]] = {
     "huggingface_models": [("trending", "hugging_face/{date}/trending.derived.json")],
 }
 COUNTS = {
-    "aa_api": {"ok": 86, "revision": 14, "error": 2},
+    "aa_api": {"ok": 84, "revision": 16, "error": 2},
     "aa_web": {"ok": 22, "revision": 6, "suspicious": 6},
     "arena_dataset": {"ok": 7, "unchanged": 8},
     "arena_web": {"ok": 42, "unchanged": 19, "suspicious": 2},

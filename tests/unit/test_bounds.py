@@ -24,7 +24,7 @@ from datamoat.ingest.finding import LIKELY, Finding, likely_unit, some
 from datamoat.ingest.landings import Landing
 from datamoat.ingest.status import State, Status
 from datamoat.parsing import Row
-from datamoat.project.check_models import AnomalyChecks, Bound, Flag, Match, Measure, Route, Score, Steady, Step, When
+from datamoat.project.check_models import AnomalyChecks, Bound, Flag, Leaders, Match, Measure, Route, Score, Steady, Step, When
 from datamoat.project.sources import Rows, find_source
 from datamoat.settings import Settings
 
@@ -609,6 +609,71 @@ def test_two_names_on_keys_of_others_put_names_and_keys_out_of_step_and_one_does
     assert found("b", "a", "c", "d") == [
         "2 names are now on other keys than on 2026-09-07 ('b', 'a'): names and keys are out of step"
     ]
+
+
+def best(*names: str, board: str = "a", ranks: Any = None, top: float = 1500.0) -> list[Row]:
+    given = ranks or range(1, len(names) + 1)
+    return [
+        {"board": board, "id": name, "label": name.rstrip("'"), "rank": rank, "rating": top - 9 * n, "votes": None}
+        for n, (name, rank) in enumerate(zip(names, given, strict=True))
+    ]
+
+
+def left(old: list[Row], new: list[Row], days: int = 1) -> Finding:
+    leaders = Leaders(places=2, days=3, reason="made for this test")
+    made = rule(
+        key=("board", "id"), label="label", gone=bound(1), new=bound(1), score=score(rank="rank", votes=None, leaders=leaders)
+    )
+    table: Any = type("Table", (), {"anomaly_checks": made, "columns": {}, "rows": Rows(), "grain": ("board", "id")})()
+    return compare(table, new, old, day=DAY, last_day=DAY - timedelta(days=days))
+
+
+LEFT = "'{}', which had place {} of 4, is not listed with its rating; none of the best {} is expected to leave"
+
+
+@pytest.mark.parametrize(
+    ("gone", "days", "line"),
+    [
+        ("a", 1, LEFT.format("a", 1, 2)), ("b", 1, LEFT.format("b", 2, 2)), ("c", 1, None), ("b", 3, LEFT.format("b", 2, 2)),
+        ("b", 4, None), ("a", 4, LEFT.format("a", 1, 1)), ("a", 400, LEFT.format("a", 1, 1)),
+    ],
+)  # fmt: skip
+def test_none_of_the_best_may_leave_within_their_days_and_the_first_never(gone: str, days: int, line: str | None) -> None:
+    found = left(best(*"abcd"), [row for row in best(*"abcd") if row["id"] != gone], days)
+    assert found.suspicions == ([line] if line else [])
+
+
+def test_none_of_the_best_may_lose_its_rank_on_a_route_that_has_ranks() -> None:
+    known = best(*"abcd")
+    for place, name in enumerate("ab"):
+        (line,) = left(known, best(*"abcd", ranks=[None if n == place else n + 1 for n in range(4)])).suspicions
+        assert (
+            line
+            == f"'{name}', which had place {place + 1} of 4, is listed without its rank; none of the best 2 is expected to lose it"
+        )
+    assert not left(known, best(*"abcd", ranks=[1, 2, None, 4])).suspicions
+    assert not left(known, best(*"abcd", ranks=[None] * 4)).suspicions
+    assert not left(best(*"abcd", ranks=[None] * 4), best(*"abcd", ranks=[None, 2, 3, 4])).suspicions
+    retired = best(*"abcd", ranks=[None, 1, 2, 3])
+    assert not left(retired, retired[1:]).suspicions
+    assert left(retired, [*retired[:2], retired[3]]).suspicions[0].startswith("'c', which had place 2 of 3,")
+
+
+def test_the_best_are_those_of_each_board_that_is_listed_still() -> None:
+    known = [*best(*"abcd"), *best(*"efgh", board="b")]
+    assert [line[:3] for line in left(known, [row for row in known if row["id"] not in "ae"]).suspicions] == ["'a'", "'e'"]
+    assert not left(known, best(*"abcd")).suspicions
+
+
+def test_one_of_the_best_under_another_key_is_listed_and_another_rating_for_it_is_a_revision() -> None:
+    known = best(*"abcd")
+    for lower, text in ((10, []), (11, ["'a', which had place 1 of 4, has another key and the rating 1489, before 1500"])):
+        new = [{**known[0], "id": "a'", "rating": 1500.0 - lower}, *known[1:]]
+        found = left(known, new)
+        assert not found.suspicions
+        assert found.revisions == text
+    unrated = [{**row, "rank": None} for row in known]
+    assert left(unrated, [{**unrated[0], "id": "a'", "rating": None}, *unrated[1:]]).suspicions == [LEFT.format("a", 1, 2)]
 
 
 UNITS = {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
-from datamoat.ingest.check_scores import check_ranks, check_score
+from datamoat.ingest.check_scores import check_leaders, check_ranks, check_score
 from datamoat.ingest.check_values import (
     check_dates,
     check_flag,
@@ -240,6 +240,7 @@ def _membership(
             found.suspicions.append(
                 f"{len(moved_names)} names are now on other keys than on {last_day} ({some(moved_names)}): names and keys are out of step"
             )
+    check_leaders(rule, ours, theirs, reissued, days, found)
     moved = set(reissued.values())
     retired = _retired(rule, ours, theirs, found)
     left = [rule_label(rule, row) for key, row in theirs.items() if key not in ours and key not in moved | retired]

@@ -157,6 +157,46 @@ def check_ranks(rule: AnomalyChecks, score: Score, rows: list[Row], found: Findi
             found.notes.append(f"{score.rank} has gaps")
 
 
+def check_leaders(
+    rule: AnomalyChecks, ours: dict[Any, Row], theirs: dict[Any, Row], reissued: dict[Any, Any], days: int, found: Finding
+) -> None:
+    """Check that the best entries of each board are still listed, and still have a rank where entries have one.
+
+    Args:
+        rule: The rules.
+        ours: The rows of the vintage, by key; the last part of a key names the entry, what is before it the board.
+        theirs: Those of the last good one.
+        reissued: New keys of entries that are listed under the same name, each with the key it had.
+        days: How far bounds that widen with time have widened.
+        found: Where findings go.
+    """
+    score = rule.score
+    if score is None or score.leaders is None:
+        return
+    rank, now = score.rank or score.column, {old: new for new, old in reissued.items()}
+    has_ranks = all(any(row[rank] is not None for row in rows.values()) for rows in (ours, theirs))
+    boards: dict[tuple[Any, ...], list[tuple[float, Any]]] = {}
+    for key, row in theirs.items():
+        if row[score.column] is not None and not (has_ranks and row[rank] is None):
+            boards.setdefault(key[:-1], []).append((float(row[score.column]), key))
+    listed = {key[:-1] for key in ours}
+    for entries in (entries for board, entries in boards.items() if board in listed):
+        best = sorted(entries, key=lambda entry: -entry[0])[: score.leaders.places if days <= score.leaders.days else 1]
+        for place, (value, key) in enumerate(best, 1):
+            what = f"{shown(rule_label(rule, theirs[key]))}, which had place {place} of {len(entries)},"
+            new = ours.get(now.get(key, key))
+            if new is None or new[score.column] is None:
+                found.suspicions.append(
+                    f"{what} is not listed with its {score.column}; none of the best {len(best)} is expected to leave"
+                )
+            elif has_ranks and new[rank] is None:
+                found.suspicions.append(
+                    f"{what} is listed without its {rank}; none of the best {len(best)} is expected to lose it"
+                )
+            elif key in now and abs(float(new[score.column]) - value) > score.move.after(days):
+                found.revisions.append(f"{what} has another key and the {score.column} {new[score.column]:g}, before {value:g}")
+
+
 def _spread(values: list[float]) -> float:
     """Return how far values are apart: between the quartiles, which one torn value does not move; few have no quartiles."""
     if len(values) < FEW:

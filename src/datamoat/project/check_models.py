@@ -52,6 +52,20 @@ class Bound(Strict):
         return limit if self.ceiling is None else min(limit, self.ceiling)
 
 
+class Leaders(Strict):
+    """The best entries of a board, of which none may leave it or lose its rank without a person.
+
+    Attributes:
+        places: How many they are.
+        days: How far apart two vintages may be for all of them to be checked; beyond it only the first place is.
+        reason: What in the history the two were taken from.
+    """
+
+    places: Annotated[int, Field(gt=0)]
+    days: Annotated[int, Field(gt=0)]
+    reason: Sentence
+
+
 class Score(Strict):
     """A rating on an interval scale (Elo-like): only differences mean something.
 
@@ -61,6 +75,7 @@ class Score(Strict):
         stretch: How much wider or narrower the spread may get before it is another scale.
         move: The largest move of one entry, against the median, in points.
         still: The same for an entry without a single new vote.
+        leaders: How many of the best entries may not leave.
     """
 
     column: str
@@ -70,6 +85,7 @@ class Score(Strict):
     stretch: Bound
     move: Bound
     still: Bound | None = None
+    leaders: Leaders | None = None
 
 
 class Step(Strict):
