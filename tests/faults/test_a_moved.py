@@ -181,6 +181,16 @@ def test_a_first_response_whose_leader_has_a_rank_and_no_rating_is_quarantined(b
     assert "elo is missing for 'Model 0', which have a rank" in landing.reason
 
 
+@pytest.mark.parametrize("column", ["release_date", "appearances"])
+def test_a_first_response_of_the_older_route_without_a_column_is_quarantined(bench: Any, board: Any, column: str) -> None:
+    page = board()
+    for entry in page["data"]:
+        entry[column] = None
+    landing = bench.feed(page)
+    assert (landing.validation_status, landing.is_served) == ("suspicious", False)
+    assert f"{column} has a value in 0 of 60 rows; 97% or more is expected" in landing.reason
+
+
 def test_one_or_two_dates_that_are_corrected_stay_a_revision(fed: Callable[[str, Change], Landing]) -> None:
     landing = fed("aa_api", each("release_date", year_back, 2))
     assert (landing.validation_status, landing.is_served) == ("revision", True), landing.reason

@@ -104,10 +104,60 @@ def test_a_quarter_restated_as_releases_do_is_a_revision_with_its_row(bench_on: 
     assert "2022 Q1" in landing.reason
 
 
+def test_a_new_quarter_that_copies_the_last_is_quarantined_and_an_equal_rate_alone_is_none(
+    bench_on: Callable[[str], Bench],
+) -> None:
+    landing = after_known(bench_on("tiktok_enforcement"), release(KNOWN, removed=1.0, rate=1.0, fake=1.0))
+    assert landing.validation_status == "suspicious"
+    for metric, is_copy in ((REMOVED, True), (FAKE, True), (RATE, False)):
+        assert (
+            f"value of the new '{metric} 2025 Q1' is that of '{metric} 2024 Q4' to the last digit" in landing.reason
+        ) is is_copy
+
+
 @pytest.mark.parametrize(
     ("new", "status"),
     [
-        ({"removed": 1.7, "rate": 1.0}, "ok"), ({"removed": 1.8, "rate": 1.0}, "suspicious"), ({"removed": 1 / 1.7}, "ok"),
+        ({"removed": 1.45}, "ok"),
+        ({"removed": 1.55}, "suspicious"),
+        ({"rate": 2.9}, "suspicious"),
+        ({"removed": 1.6, "rate": 1.2}, "ok"),
+    ],
+)
+def test_a_new_quarter_of_one_of_two_series_is_within_the_bound_of_their_quotient(
+    bench_on: Callable[[str], Bench], new: dict[str, float], status: str
+) -> None:
+    landing = after_known(bench_on("tiktok_enforcement"), release(KNOWN, **{"removed": 1.01, "rate": 1.0, **new}))
+    assert landing.validation_status == status
+    assert ("in 2025 Q1 what it is in 2024 Q4; 1.5 times at most" in landing.reason) is (status == "suspicious")
+
+
+REAL = "tiktok_cger/cger_global_video_rows_selected_quarters.json"
+
+
+@pytest.mark.parametrize(
+    ("metric", "factor", "status"),
+    [(REMOVED, 1.0, "ok"), (REMOVED, 1.9, "suspicious"), (REMOVED, 1 / 1.9, "suspicious"), (RATE, 2.9, "suspicious"), (RATE, 0.5, "suspicious")],
+)  # fmt: skip
+@pytest.mark.parametrize("newest", ["2024 Q1", "2025 Q1", "2025 Q4"])
+def test_of_the_real_series_a_newest_quarter_of_one_metric_times_a_factor_is_quarantined(
+    captures: Path, bench_on: Callable[[str], Bench], newest: str, metric: str, factor: float, status: str
+) -> None:
+    page = json.loads((captures / REAL).read_text())
+
+    def until(quarter: str, times: float) -> dict[str, Any]:
+        rows = [[*row[:-1], row[-1] * times] if row[:2] == [newest, metric] else row for row in page["rows"]]
+        return {**page, "rows": [row for row in rows if row[0] < newest or row[0] == quarter]}
+
+    bench = bench_on("tiktok_enforcement")
+    assert bench.feed(until("", 1.0), "report", days=90).validation_status == "ok"
+    assert bench.feed(until(newest, factor), "report").validation_status == status
+
+
+@pytest.mark.parametrize(
+    ("new", "status"),
+    [
+        ({"removed": 1.7, "rate": 1.2}, "ok"), ({"removed": 1.8, "rate": 1.4}, "suspicious"), ({"removed": 1 / 1.7}, "ok"),
         ({"removed": 1 / 1.8}, "suspicious"), ({"removed": 2.9, "rate": 2.9}, "suspicious"), ({"rate": 2.9}, "suspicious"),
         ({"removed": 1 / 2.9, "rate": 1.0}, "suspicious"), ({"fake": 10.2}, "ok"), ({"fake": 12.0}, "suspicious"),
     ],
@@ -121,7 +171,7 @@ def test_a_new_quarter_is_within_the_steps_of_its_own_series(
 
 
 def test_the_first_of_two_new_quarters_is_held_to_the_last_known_one(bench_on: Callable[[str], Bench]) -> None:
-    two = KNOWN | {(REMOVED, quarter): LAST[REMOVED] * 1.8 for quarter in ("2025 Q1", "2025 Q2")}
+    two = KNOWN | {(REMOVED, quarter): LAST[REMOVED] * step for quarter, step in (("2025 Q1", 1.8), ("2025 Q2", 1.81))}
     reason = after_known(bench_on("tiktok_enforcement"), release(two)).reason
     assert f"'{REMOVED} 2025 Q1' is 1.8 times that of '{REMOVED} 2024 Q4'; the known rows moved by 1.38 times at most" in reason
     assert f"'{REMOVED} 2025 Q2' is" not in reason

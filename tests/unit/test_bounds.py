@@ -11,10 +11,12 @@ from datamoat.ingest.anomaly_checks import compare
 from datamoat.ingest.check_scores import check_ranks, check_score
 from datamoat.ingest.check_values import (
     check_dates,
+    check_filled,
     check_flag,
     check_match,
     check_measure,
     check_nulls,
+    check_quotient,
     check_restated,
     check_shares,
     check_steady,
@@ -24,7 +26,21 @@ from datamoat.ingest.finding import LIKELY, Finding, likely_unit, some
 from datamoat.ingest.landings import Landing
 from datamoat.ingest.status import State, Status
 from datamoat.parsing import Row
-from datamoat.project.check_models import AnomalyChecks, Bound, Flag, Leaders, Match, Measure, Route, Score, Steady, Step, When
+from datamoat.project.check_models import (
+    AnomalyChecks,
+    Bound,
+    Filled,
+    Flag,
+    Leaders,
+    Match,
+    Measure,
+    Quotient,
+    Route,
+    Score,
+    Steady,
+    Step,
+    When,
+)
 from datamoat.project.sources import Rows, find_source
 from datamoat.settings import Settings
 
@@ -674,6 +690,74 @@ def test_one_of_the_best_under_another_key_is_listed_and_another_rating_for_it_i
         assert found.revisions == text
     unrated = [{**row, "rank": None} for row in known]
     assert left(unrated, [{**unrated[0], "id": "a'", "rating": None}, *unrated[1:]]).suspicions == [LEFT.format("a", 1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("n", "empty", "stops"), [(100, 3, False), (100, 4, True), (10, 1, False), (10, 2, True), (1, 1, False), (2, 2, True)]
+)
+def test_a_vintage_has_the_share_of_values_that_is_expected_and_one_row_may_have_none(n: int, empty: int, stops: bool) -> None:
+    rows: list[Row] = [{"id": f"m{k}", "day": None if k < empty else "2026"} for k in range(n)]
+    filled = Filled(columns=("id", "day"), least=0.97, reason="made for this test")
+    table: Any = type("Table", (), {"anomaly_checks": rule(filled=(filled,)), "columns": {}, "rows": Rows(), "grain": ("id",)})()
+    found = compare(table, rows, None, day=DAY, last_day=None)
+    assert found.suspicions == ([f"day has a value in {n - empty} of {n} rows; 97% or more is expected"] if stops else [])
+
+
+def test_rows_of_a_route_that_never_gives_a_value_are_left_out_of_its_share() -> None:
+    filled = Filled(columns=("day",), least=0.97, not_from=("new",), reason="made for this test")
+    made = rule(filled=(filled,), route=Route(column="route", columns=("day",)))
+    for route, n_found in (("new", 0), ("old", 1)):
+        found = Finding()
+        check_filled(made, filled, [{"day": None, "route": route}, {"day": None, "route": route}], found)
+        assert len(found.suspicions) == n_found
+
+
+def quotients(values: dict[str, tuple[float | None, float]], known: int | None, most: float = 1.5) -> list[str]:
+    quotient = Quotient(over="removed", under="rate", along="period", most=most, reason="made for this test")
+    measure = Measure(column="value", by="metric", factor=bound(9), quotient=quotient)
+    rows: list[Row] = [
+        {"id": f"{metric} {period}", "metric": metric, "period": period, "value": value}
+        for period, pair in values.items()
+        for metric, value in zip(("removed", "rate"), pair, strict=True)
+    ]
+    found = Finding()
+    check_quotient(rule(), measure, rows, rows[: 2 * known] if known is not None else None, found)
+    return found.suspicions
+
+
+@pytest.mark.parametrize(("rate", "stops"), [(5.0, False), (4.0, False), (3.9, True), (9.0, False), (9.1, True)])
+def test_a_new_quotient_is_within_its_bound_of_the_one_beside_it_up_and_down(rate: float, stops: bool) -> None:
+    found = quotients({"2025 Q1": (60, 6), "2025 Q2": (60, 6), "2025 Q3": (60, rate)}, 2)
+    assert bool(found) is stops
+    for line in found:
+        assert line == (
+            f"value of 'removed' over 'rate' is {6 / rate:.4g} times in 2025 Q3 what it is in 2025 Q2; "
+            "1.5 times at most, or that part of it, is expected: one of the two is wrong"
+        )
+
+
+def test_both_series_may_move_alike_and_what_was_known_is_not_checked_again() -> None:
+    assert quotients({"2025 Q1": (60, 6), "2025 Q2": (180, 18)}, 1) == []
+    broken: dict[str, tuple[float | None, float]] = {"2025 Q1": (60, 6), "2025 Q2": (180, 6), "2025 Q3": (180, 6)}
+    assert quotients(broken, 2) == []
+    assert len(quotients(broken, None)) == len(quotients(broken, 1)) == 1
+
+
+def test_a_quotient_is_of_periods_of_one_kind_that_have_both_values() -> None:
+    assert quotients({"2025 H1": (360, 6), "2025 Q1": (60, 6)}, None) == []
+    assert quotients({"2025 Q1": (60, 6), "2025 Q2": (None, 6), "2025 Q3": (60, 6)}, None) == []
+
+
+def test_a_new_value_that_is_the_one_beside_it_is_a_copy_where_no_known_ones_are_equal() -> None:
+    known = [100.0, 103, 106, 109, 101, 104, 107, 110]
+    (line,) = stepped(known, 110).suspicions
+    assert (
+        line
+        == "users of the new 'm08' is that of 'm07' to the last digit, and of the 8 known rows no two beside each other are equal: a copy, perhaps"
+    )
+    assert not stepped(known, 111).suspicions
+    assert not stepped(known, 109).suspicions
+    assert not stepped([100.0, *known[:-2], 110], 110, power=9).suspicions
 
 
 UNITS = {

@@ -9,10 +9,12 @@ from typing import Any
 from datamoat.ingest.check_scores import check_leaders, check_ranks, check_score
 from datamoat.ingest.check_values import (
     check_dates,
+    check_filled,
     check_flag,
     check_match,
     check_measure,
     check_nulls,
+    check_quotient,
     check_restated,
     check_shares,
     check_steady,
@@ -52,11 +54,14 @@ def compare(
     _odd_names(rule, rows, found)
     if not _count_rows(bounds or table.rows, rows, last, last_day, found):
         return found
+    for filled in rule.filled:
+        check_filled(rule, filled, rows, found)
     for when in rule.dates:
         check_dates(when, rows, day, found)
     for measure in rule.measures:
         if measure.share:
             check_shares(measure, rows, found)
+        check_quotient(rule, measure, rows, last, found)
     if rule.score:
         check_ranks(rule, rule.score, _newest(rule, rows), found)
     if days is None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from datamoat.ingest.finding import Finding, rule_label, some, unit_note
 from datamoat.parsing import Row, shown
-from datamoat.project.check_models import AnomalyChecks, Flag, Match, Measure, Steady, Step, When
+from datamoat.project.check_models import AnomalyChecks, Filled, Flag, Match, Measure, Steady, Step, When
 
 CROSSED = 1.05  # a row crosses others where its value is so many times what it was, or that part of it
 ALONE = 1  # a single row may lose a value, or change its name, on a list of any length
@@ -72,13 +72,44 @@ def _check_steps(
     series = sorted(
         [*(new for _, new in members if _positive(new[measure.column])), *added], key=lambda row: str(row[step.along])
     )
+    has_equals = any(later == earlier for earlier, later in pairwise(known))
     for place, row in enumerate(series):
         beside = series[place - 1 if place else 1] if len(series) > 1 else row
         times = float(row[measure.column]) / float(beside[measure.column])
+        if row in added and times == 1 and not has_equals:
+            found.suspicions.append(
+                f"{measure.column} of the new {shown(rule_label(rule, row))} is that of {shown(rule_label(rule, beside))} to the last digit, "
+                f"and of the {len(known)} known rows no two beside each other are equal: a copy, perhaps"
+            )
         if row in added and abs(math.log(times)) > limit:
             found.suspicions.append(
                 f"{measure.column} of the new {shown(rule_label(rule, row))} is {times:.4g} times that of {shown(rule_label(rule, beside))}; "
                 f"the known rows moved by {math.exp(largest):.4g} times at most, and up to {math.exp(limit):.4g} is expected{unit_note(times)}"
+            )
+
+
+def check_quotient(rule: AnomalyChecks, measure: Measure, rows: list[Row], last: list[Row] | None, found: Finding) -> None:
+    """Check how many times the quotient beside it the quotient of two series is, where one of the four rows is new."""
+    quotient = measure.quotient
+    if quotient is None:
+        return
+    known = {tuple(row[name] for name in rule.key) for row in last or ()}
+    series: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in rows:
+        if _positive(row[measure.column]):
+            along = str(row[quotient.along])
+            series.setdefault((re.sub(r"\d", "0", along), along), {})[_group(measure, row)] = (
+                row  # a half-year is beside no quarter
+            )
+    whole = [(place, one) for place, one in sorted(series.items()) if {quotient.over, quotient.under} <= one.keys()]
+    for (before, earlier), (place, later) in pairwise(whole):
+        four = [one[name] for one in (earlier, later) for name in (quotient.over, quotient.under)]
+        was, now = (float(top[measure.column]) / float(bottom[measure.column]) for top, bottom in (four[:2], four[2:]))
+        is_new = any(tuple(row[name] for name in rule.key) not in known for row in four)
+        if before[0] == place[0] and is_new and not 1 / quotient.most <= now / was <= quotient.most:
+            found.suspicions.append(
+                f"{measure.column} of {shown(quotient.over)} over {shown(quotient.under)} is {now / was:.4g} times in {place[1]} what it is in "
+                f"{before[1]}; {quotient.most:g} times at most, or that part of it, is expected: one of the two is wrong"
             )
 
 
@@ -150,6 +181,16 @@ def check_nulls(
             found.suspicions.append(
                 f"{column} is missing in {empty / len(rows):.0%} of rows, before in {was_empty / len(known):.0%}; a rise of {limit:.0%} at most is expected"
             )
+
+
+def check_filled(rule: AnomalyChecks, filled: Filled, rows: list[Row], found: Finding) -> None:
+    """Check the share of rows that have a value, without a look at any other vintage; one row may have none on any list."""
+    route = rule.route.column if rule.route else None
+    of = [row for row in rows if route is None or row[route] not in filled.not_from]
+    for column in filled.columns:
+        has = sum(row[column] is not None for row in of)
+        if len(of) - has > ALONE and has < filled.least * len(of):
+            found.suspicions.append(f"{column} has a value in {has} of {len(of)} rows; {filled.least:.0%} or more is expected")
 
 
 def check_match(match: Match, rows: list[Row], last: list[Row] | None, found: Finding) -> None:

@@ -108,6 +108,7 @@ def count_part(
         else:
             counts = count_on_duckdb(sql, part, Path(file.path), file.part_on, work, tally)
         n_counted = _verify(source, part, counts, tally, file)
+        _check_beside(part, file, n_counted, [one for one in read_receipts(settings, source) if one.definition == definition])
         is_cut = part.cut_at is not None and tally.n_listed >= part.cut_at
         stamps: dict[str, Any] = {
             "_part": file.name, "_part_on": file.part_on, "_captured_on": day, "_n_listed": tally.n_listed, "_is_cut": is_cut,
@@ -240,6 +241,40 @@ def _verify(source: Source, part: Part, counts: pa.Table, tally: Tally, file: Pa
             "count every row once.",
         )
     return counted
+
+
+def _check_beside(part: Part, file: PartFile, n_counted: int, receipts: list[PartReceipt]) -> None:
+    """Compare the total of a part with the last capture of the same part, or else with the nearest of the parts beside it.
+
+    Args:
+        part: The declaration.
+        file: The part.
+        n_counted: Its total.
+        receipts: Those of the source in order of capture, counted as this part is.
+
+    Raises:
+        SourceChangedError: It is further from it than declared.
+    """
+    day = file.part_on
+    if part.beside is None or day is None:
+        return
+    apart = [
+        (abs((one.part_on - day).days), n, one)
+        for n, one in enumerate(reversed(receipts))
+        if one.part_on is not None and one.n_counted and (one.request, one.label) == (file.request, file.label)
+    ]
+    days, _, near = min(apart, default=(part.beside.days + 1, 0, None))
+    if near is None or days > part.beside.days:
+        return
+    limit = part.beside.factor.after(days) if days else part.beside.again.max
+    times = n_counted / near.n_counted
+    if not 1 / limit <= times <= limit:
+        raise SourceChangedError(
+            f"{part.total} sums to {n_counted:,}, which is {times:.3g} times that of {near.part} ({near.n_counted:,}, captured on "
+            f"{near.captured_on}); {limit:g} times at most, or that part of it, is expected",
+            file.name,
+            "nothing was stored; compare the two files: if this one is right, raise `beside` in source.yml, or delete the receipt of the other.",
+        )
 
 
 def _stamped(counts: pa.Table, part: Part, stamps: dict[str, Any]) -> pa.Table:

@@ -104,6 +104,23 @@ class Step(Strict):
     reason: Sentence
 
 
+class Quotient(Strict):
+    """Two series whose quotient moves less than either: a value of one alone that is wrong shows in it.
+
+    Attributes:
+        over: What `by` of the measure names the dividend; `under` the divisor.
+        along: The column in whose order both series run.
+        most: The largest factor between two neighbours, of which one is new.
+        reason: What in the history it was taken from.
+    """
+
+    over: str
+    under: str
+    along: str
+    most: Annotated[float, Field(gt=1)]
+    reason: Sentence
+
+
 class Measure(Strict):
     """A column of positive quantities.
 
@@ -111,6 +128,7 @@ class Measure(Strict):
         factor: How many times its last good value the median row may be, up or down: beyond it, another unit.
         one: The same for a single row.
         step: The bound of a new row, where the rows of one `by` are a series.
+        quotient: The bound of the quotient of two such series.
         by: A column that names what a row measures, where rows measure different things; each is checked on its own.
         share: Whether every value must lie between 0 and 1.
         zero: Whether 0 is an honest value; if not, a 0 among positive values is an error.
@@ -122,6 +140,7 @@ class Measure(Strict):
     factor: Bound
     one: Bound | None = None
     step: Step | None = None
+    quotient: Quotient | None = None
     share: bool = False
     zero: bool = False
     crossed: Bound | None = None
@@ -180,6 +199,22 @@ class Route(Strict):
     columns: tuple[str, ...]
 
 
+class Filled(Strict):
+    """Columns of which a vintage has nearly all values, the first one included.
+
+    Attributes:
+        columns: The columns; each is checked on its own.
+        least: The smallest share of rows with a value.
+        not_from: Values of the column of `route` whose rows never have one, and are left out.
+        reason: What in the history the share was taken from.
+    """
+
+    columns: tuple[str, ...]
+    least: Annotated[float, Field(gt=0, le=1)]
+    not_from: tuple[str, ...] = ()
+    reason: Sentence
+
+
 class AnomalyChecks(Strict):
     """How a table of one vintage is compared with the last good vintage of the same request.
 
@@ -191,7 +226,7 @@ class AnomalyChecks(Strict):
             within a unit of the last digit, it is a revision. Live counters have no such bound.
         gone: Share of the last good keys that may be missing; `new` share of keys that may be unknown.
         nulls: By column, `*` for all others: the share of known rows that may lose their value, and by which the share of
-            missing values may rise.
+            missing values may rise; `filled` the share of values that a vintage has whatever the last good one had.
     """
 
     key: tuple[str, ...]
@@ -201,6 +236,7 @@ class AnomalyChecks(Strict):
     gone: Bound
     new: Bound
     nulls: Annotated[Mapping[str, Bound], Field(min_length=1), Frozen]
+    filled: tuple[Filled, ...] = ()
     route: Route | None = None
     matches: tuple[Match, ...] = ()
     steady: tuple[Steady, ...] = ()

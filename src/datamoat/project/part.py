@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from datamoat.project.check_models import Frozen, Sentence, Strict
+from datamoat.project.check_models import Bound, Frozen, Sentence, Strict
 from datamoat.project.column_types import check_type
 
 ColumnName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -18,6 +18,20 @@ PART_STAMPS = {
     "_label": "VARCHAR", "_licence": "VARCHAR",
     "_capture": "VARCHAR",  # instant, name and hash: orders the captures of one day
 }  # fmt: skip
+
+
+class Beside(Strict):
+    """How far the total of a part may be from that of another part of the source.
+
+    Attributes:
+        factor: How many times the total of the nearest part it may be, or that part of it; widens with the days between the two.
+        days: Parts further apart than this are not compared.
+        again: The same for an earlier capture of the same part.
+    """
+
+    factor: Bound
+    days: Annotated[int, Field(gt=0)]
+    again: Bound
 
 
 class Part(Strict):
@@ -35,6 +49,7 @@ class Part(Strict):
         counts_every_row: Whether that sum must equal the rows read.
         cut_at: The number of rows at which the publisher cuts a file without saying so.
         refuse: A sentence for each condition on a row of counts (SQL, may use `_part_on`) that makes a part an error.
+        beside: The bounds of a total against those of other parts.
         labels: What a person must say of a file that is added: `label` (which set it belongs to), `licence`.
         first_on: The day of the first part.
         again_after: A part is fetched this many days after its day, once for each number (its vintages).
@@ -54,6 +69,7 @@ class Part(Strict):
     counts_every_row: bool = False
     cut_at: Annotated[int, Field(gt=0)] | None = None
     refuse: Annotated[Mapping[Sentence, str], Frozen] = Field(default_factory=dict)
+    beside: Beside | None = None
     labels: tuple[Literal["label", "licence"], ...] = ()
     first_on: str | None = None
     again_after: tuple[Annotated[int, Field(ge=0)], ...] = ()
