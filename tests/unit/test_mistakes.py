@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -12,8 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from datamoat.cli.app import app
+from datamoat.cli.contribute import add as add_by_hand
 from datamoat.errors import ContentError, DatamoatError, ModelFailedError, UsageError
-from datamoat.project.additions import read_kinds, vocabulary_page
+from datamoat.project.additions import add_rows, read_kinds, vocabulary_page
 from datamoat.project.reference import read_reference
 from datamoat.project.rules import check_rules
 from datamoat.project.scaffold import check_filled, write_source
@@ -524,8 +526,10 @@ def test_a_fact_is_added_with_the_next_id_and_one_that_breaks_a_rule_changes_no_
         "tier=1",
     ]
     source_id = rows_of(reference / "citations.csv")[1][-1]
-    add("citation", *page, "source_kind=filing", f"source_id={source_id}")
-    citation = max(line[0] for line in rows_of(reference / "citations.csv")[1:])
+    output = add("citation", *page, "source_kind=filing", f"source_id={source_id}")
+    citation = output.split(" written, ")[0]
+    (line,) = (row for row in rows_of(reference / "citations.csv") if row[0] == citation)
+    assert line[1:3] == ["A report", "A publisher"]
     before = (reference / "platform_observations.csv").read_bytes()
     values = [
         "platform_id=facebook", "metric=monthly_active_users", "bound=about", "unit=users", "period_start_on=2023-12-01",
@@ -536,11 +540,67 @@ def test_a_fact_is_added_with_the_next_id_and_one_that_breaks_a_rule_changes_no_
     assert (reference / "platform_observations.csv").read_bytes() == before
     assert "has no column colour" in add("fact", *values, "colour=red")
     newest = max(line[0] for line in rows_of(reference / "platform_observations.csv")[1:])
-    assert "written" in add("fact", *values, "value=3070000000")
+    assert add("fact", *values, "value=3070000000").startswith(f"F{int(newest[1:]) + 1:04d} written, ")
     added = set(map(tuple, rows_of(reference / "platform_observations.csv"))) - set(
         map(tuple, csv.reader(before.decode().splitlines()))
     )
     assert [line[0] for line in added] == [f"F{int(newest[1:]) + 1:04d}"]
+
+
+NUMBERED = [
+    ["C1001", "press"],
+    ["C1002", "press"],
+    ["C2001", "press"],
+    ["C2009", "boards"],
+    ["C2999", "boards"],
+    ["C3000", "days"],
+    ["C9001", "x"],
+]
+SOURCED = {"resources": [{"name": "citations", "path": "citations.csv", "schema": {"primaryKey": ["id"],
+    "fields": [{"name": "id", "type": "string", "constraints": {"pattern": "^C[0-9]{4,}$", "unique": True}}, {"name": "source_id", "type": "string"}],
+}}]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source_id", "given"),
+    [("press", "C1003"), ("boards", "C3001"), ("days", "C3001"), ("x", "C9002"), ("of no row", "C9002"), ("", "C9002")],
+)
+def test_an_id_is_the_next_free_one_of_the_thousand_in_which_most_rows_of_its_source_are(
+    tmp_path: Path, source_id: str, given: str
+) -> None:
+    write(tmp_path / "citations.csv", [["id", "source_id"], *NUMBERED])
+    (tmp_path / "datapackage.json").write_text(json.dumps(SOURCED))
+    (kind,) = read_kinds(tmp_path).values()
+    ((line, key),) = add_rows(tmp_path, [(kind, {"source_id": source_id})], TODAY)
+    assert key == given
+    assert rows_of(tmp_path / "citations.csv")[line - 1] == [given, source_id]
+
+
+def test_two_rows_added_together_get_two_ids(tmp_path: Path) -> None:
+    write(tmp_path / "citations.csv", [["id", "source_id"], *NUMBERED])
+    (tmp_path / "datapackage.json").write_text(json.dumps(SOURCED))
+    (kind,) = read_kinds(tmp_path).values()
+    assert [key for _, key in add_rows(tmp_path, [(kind, {"source_id": "press"})] * 2, TODAY)] == ["C1003", "C1004"]
+
+
+def test_a_terminal_prompts_for_no_numbered_id_and_the_id_given_is_printed(
+    content: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompted: list[str] = []
+    page = {"title": "A report", "publisher": "A publisher", "published_on": "2024-02-02", "read_on": "2026-11-01", "tier": "1",
+            "verification": "page_read", "source_kind": "filing", "source_id": "press"}  # fmt: skip
+
+    def prompt(words: str, **_: object) -> str:
+        prompted.append(words.split(" ", maxsplit=1)[0])
+        return page.get(prompted[-1], "")
+
+    monkeypatch.setattr("datamoat.cli.contribute.typer.prompt", prompt)
+    monkeypatch.setattr("datamoat.cli.contribute.sys.stdin", type("Terminal", (), {"isatty": lambda _: True})())
+    add_by_hand("citation")
+    path = content / "data" / "reference" / "citations.csv"
+    assert prompted == rows_of(path)[0][1:]
+    key = capsys.readouterr().out.splitlines()[-1].split(" written, ")[0]
+    assert [row[1] for row in rows_of(path) if row[0] == key] == ["A report"]
 
 
 def test_a_capture_is_added_with_its_entries(content: Path) -> None:

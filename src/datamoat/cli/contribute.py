@@ -34,8 +34,8 @@ def add(
 ) -> None:
     """Add one row to the reference facts; it is written only if every rule takes it.
 
-    On a terminal each missing value is prompted for, with the words it takes and an example. An id that counts up may be
-    left out.
+    On a terminal each missing value is prompted for, with the words it takes and an example. A numbered id is never
+    prompted for: without one the next is taken. The id is printed.
 
     Example: datamoat add citation title="A report" publisher="A publisher"
     """
@@ -47,17 +47,15 @@ def add(
     given = dict(_pair(value) for value in values or [])
     if sys.stdin.isatty():
         for field in kinds[kind].fields:
-            if field.name not in given:
+            if field.name not in given and field.numbered is None:
                 typer.echo(f"\n{field.name}: {field.description} {field.allowed}; {field.example!r} for example.")
                 hint = "" if field.is_required else " (may be empty)"
-                given[field.name] = typer.prompt(
-                    f"{field.name}{hint}", default=field.suggestion, show_default=bool(field.suggestion)
-                )
+                given[field.name] = typer.prompt(f"{field.name}{hint}", default="", show_default=False)
     more = [(kinds[_known(word, kinds)], row) for word, file in map(_pair, together or []) for row in read_rows(Path(file))]
-    line = add_rows(settings.reference, [(kinds[kind], given), *more], datetime.now(UTC).date())[0]
+    line, key = add_rows(settings.reference, [(kinds[kind], given), *more], datetime.now(UTC).date())[0]
     say(
-        f"{shown(kinds[kind].path)}:{line} written. `{program()} build`, then `{program()} diff --working` shows what it moves.",
-        as_json=as_json, path=kinds[kind].path, line=line,
+        f"{key} written, {shown(kinds[kind].path)}:{line}. `{program()} build`, then `{program()} diff --working` shows what it moves.",
+        as_json=as_json, key=key, path=kinds[kind].path, line=line,
     )  # fmt: skip
 
 

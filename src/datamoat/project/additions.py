@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -27,7 +28,7 @@ class Field:
     Attributes:
         allowed: The words it takes, if it takes only some, or what kind of value it takes.
         example: A value that a row of the table has; empty where none has one.
-        suggestion: The next free id, where the column is a numbered id.
+        numbered: The letters and the number of digits of a numbered id that may be left out; None for any other column.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Field:
     is_required: bool
     allowed: str
     example: str
-    suggestion: str = ""
+    numbered: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,19 +57,24 @@ def read_kinds(folder: Path) -> dict[str, Kind]:
         if path.suffix == ".csv":
             word = resource.get("row_kind", path.stem)
             rows = _rows(path)
+            schema = resource["schema"]
+            named = [key["fields"] for key in schema.get("foreignKeys", ())]
+            foreign = {name for one in named for name in ([one] if isinstance(one, str) else one)}
             fields = tuple(
-                _field(entry, [row[place] for row in rows[1:]]) for place, entry in enumerate(resource["schema"]["fields"])
+                _field(entry, [row[place] for row in rows[1:]], is_own=entry["name"] not in foreign)
+                for place, entry in enumerate(schema["fields"])
             )
             found[word] = Kind(word, path, fields)
     return found
 
 
-def add_rows(folder: Path, rows: list[tuple[Kind, dict[str, str]]], today: date) -> list[int]:
-    """Write rows that belong together, if every rule takes them, and return their lines; otherwise no file changes.
+def add_rows(folder: Path, rows: list[tuple[Kind, dict[str, str]]], today: date) -> list[tuple[int, str]]:
+    """Write rows that belong together, if every rule takes them, and return their lines and first cells; else no file changes.
 
     Args:
         folder: The folder of the reference facts.
-        rows: For each row its kind, and its cells by column; a numbered id that is left out is the next one.
+        rows: For each row its kind, and its cells by column; a numbered id that is left out is the next one, of the thousand
+            in which most rows of the same `source_id` are where the table has that column.
         today: The day after which nothing can have been seen.
 
     Raises:
@@ -78,8 +84,8 @@ def add_rows(folder: Path, rows: list[tuple[Kind, dict[str, str]]], today: date)
     files: dict[Path, list[list[str]]] = {}
     added = []
     for kind, values in rows:
-        cells = _cells(kind, values)
         lines = files.setdefault(kind.path, _rows(kind.path))
+        cells = _cells(kind, values, lines)
         first = [line[0] for line in lines[1:]]
         at = next((n for n, key in enumerate(first) if key > cells[0]), len(first)) + 1 if first == sorted(first) else len(lines)
         lines.insert(at, cells)
@@ -95,7 +101,7 @@ def add_rows(folder: Path, rows: list[tuple[Kind, dict[str, str]]], today: date)
             raise ContentError(failure.what, failure.where.replace(str(trial), str(folder)), failure.fix) from failure
     for path, body in reversed(bodies.items()):  # what a row refers to is written last, so that nothing is half referred to
         write_whole(path, body)
-    return [files[path].index(cells) + 1 for path, cells in added]
+    return [(files[path].index(cells) + 1, cells[0]) for path, cells in added]
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -111,15 +117,15 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     return [dict(zip(lines[0], line, strict=False)) for line in lines[1:]]
 
 
-def _cells(kind: Kind, values: dict[str, str]) -> list[str]:
-    """Return the cells of one row in the order of its table."""
+def _cells(kind: Kind, values: dict[str, str], lines: list[list[str]]) -> list[str]:
+    """Return the cells of one row in the order of its table, of which `lines` is the header and the rows."""
     names = [field.name for field in kind.fields]
     unknown = sorted(values.keys() - set(names))
     if unknown:
         raise UsageError(
             f"{kind.path.name} has no column {', '.join(unknown)}", "the command line", f"its columns are {', '.join(names)}."
         )
-    cells = {field.name: values.get(field.name) or field.suggestion for field in kind.fields}
+    cells = {field.name: values.get(field.name) or _next_id(field, values, lines) for field in kind.fields}
     missing = [field for field in kind.fields if field.is_required and not cells[field.name]]
     if missing:
         listed = "".join(
@@ -129,6 +135,25 @@ def _cells(kind: Kind, values: dict[str, str]) -> list[str]:
             f"{kind.word} needs {len(missing)} more values:{listed}", "the command line", "give each as COLUMN=VALUE."
         )
     return list(cells.values())
+
+
+def _next_id(field: Field, values: dict[str, str], lines: list[list[str]]) -> str:
+    """Return the next free numbered id of a column, empty for any other column.
+
+    A table with a `source_id` has its ids in thousands: the next is of that in which most rows of the same source are.
+    """
+    if field.numbered is None:
+        return ""
+    letters, digits = field.numbered
+    rows = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
+    numbers = [int(row[field.name].removeprefix(letters)) for row in rows]
+    source = values.get("source_id")
+    of = Counter(number // 1000 for number, row in zip(numbers, rows, strict=True) if source and row.get("source_id") == source)
+    thousand = max(of, key=lambda one: (of[one], one), default=None)
+    free = max((number for number in numbers if thousand in (None, number // 1000)), default=0) + 1
+    while free in numbers:
+        free += 1
+    return f"{letters}{free:0{digits}d}"
 
 
 def _as_csv(lines: list[list[str]]) -> bytes:
@@ -154,21 +179,18 @@ def vocabulary_page(folder: Path) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _field(entry: dict[str, Any], known: list[str]) -> Field:
-    """Return one column with what it takes, an example from the table, and the next id."""
+def _field(entry: dict[str, Any], known: list[str], *, is_own: bool) -> Field:
+    """Return one column with what it takes, an example from the table, and how its ids are numbered if they are its own."""
     limits = entry.get("constraints", {})
     allowed = TYPES[entry["type"]][1]
     if "enum" in limits:
         allowed = "one of " + ", ".join(map(str, limits["enum"]))
     elif "pattern" in limits:
         allowed = f"text like `{limits['pattern'].replace('|', chr(92) + '|')}`"
-    numbered = NUMBERED.fullmatch(limits.get("pattern", "")) if limits.get("unique") else None
-    suggestion = ""
-    if numbered:
-        taken = [int(cell[len(numbered[1]) :]) for cell in known if cell[len(numbered[1]) :].isdecimal()]
-        suggestion = f"{numbered[1]}{max(taken, default=0) + 1:0{numbered[2]}d}"
+    match = NUMBERED.fullmatch(limits.get("pattern", "")) if limits.get("unique") and is_own else None
+    numbered = (match[1], int(match[2])) if match else None
     example = next((cell for cell in known if cell), "")
-    return Field(entry["name"], entry.get("description", ""), bool(limits.get("required")), allowed, example, suggestion)
+    return Field(entry["name"], entry.get("description", ""), bool(limits.get("required")), allowed, example, numbered)
 
 
 def _rows(path: Path) -> list[list[str]]:
