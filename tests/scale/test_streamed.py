@@ -232,17 +232,52 @@ def test_an_aggregate_of_another_day_without_platforms_or_with_another_header_is
 def test_three_vintages_of_a_day_stand_side_by_side_and_are_due_after_1_20_and_160_days(
     settings: Settings, aggregates: Source, upstream: Upstream
 ) -> None:
-    for offset, scale in ((1, 1), (20, 2), (160, 3)):
+    for offset, scale in ((1, 20), (20, 24), (160, 29)):
         now = datetime(2025, 7, 1, 8, tzinfo=UTC) + timedelta(days=offset)
         assert Due("aggregates", DAY) in parts_due(settings, aggregates, now.date())
         upstream.files[f"aggregates-{DAY}.csv"] = aggregate_day(DAY, 60, scale=scale)[0].encode()
         fetch_and_count(settings, aggregates, Due("aggregates", DAY), now)
         assert Due("aggregates", DAY) not in parts_due(settings, aggregates, now.date())
     receipts = list(served(settings, aggregates))
-    assert [one.n_counted // receipts[0].n_counted for one in receipts] == [1, 2, 3]
+    assert [20 * one.n_counted // receipts[0].n_counted for one in receipts] == [20, 24, 29]
     raw = raw_relations(settings, [aggregates])["dsa_aggregates__counts"]
     assert pl.read_parquet(raw.paths)["_captured_on"].n_unique() == 3
     assert [row["validation_status"] for row in landing_rows(settings, [aggregates])] == ["ok"] * 3
+
+
+@pytest.mark.parametrize(
+    ("days", "scale", "times"),
+    [
+        (0, 1250, None), (0, 1260, "1.26"), (0, 800, None), (0, 790, "0.79"), (1, 12_000, None), (1, 12_010, "12"), (-1, 84, None),
+        (-1, 83, "0.083"), (2, 28_500, None), (2, 28_600, "28.6"), (7, 45_000, None), (7, 45_100, "45.1"), (8, 900_000, None),
+    ],
+)  # fmt: skip
+def test_a_part_is_within_the_bounds_of_its_last_capture_or_of_the_nearest_day_within_a_week(
+    settings: Settings, aggregates: Source, tmp_path: Path, days: int, scale: int, times: str | None
+) -> None:
+    add_file(settings, aggregates, str(aggregate(tmp_path, DAY, 5, 1000)[0]), NOW)
+    path = aggregate(tmp_path, DAY + timedelta(days=days), 5, scale)[0]
+    later = NOW + timedelta(days=20)
+    if times is None:
+        assert add_file(settings, aggregates, str(path), later)[0].n_counted == 15 * scale
+        return
+    with pytest.raises(SourceChangedError, match=f"which is {times} times that of aggregates-2025-07-01.csv") as refused:
+        add_file(settings, aggregates, str(path), later)
+    assert "raise `beside` in source.yml" in refused.value.fix
+    assert len(read_receipts(settings, aggregates)) == 1
+
+
+def test_of_several_parts_the_nearest_day_counts_and_of_its_captures_the_last(
+    settings: Settings, aggregates: Source, tmp_path: Path
+) -> None:
+    for days, scale in ((0, 1000), (1, 10_000), (3, 90_000)):
+        add_file(settings, aggregates, str(aggregate(tmp_path, DAY + timedelta(days=days), 5, scale)[0]), NOW + timedelta(days=9))
+    with pytest.raises(SourceChangedError, match=r"times that of aggregates-2025-07-04\.csv"):
+        add_file(settings, aggregates, str(aggregate(tmp_path, DAY + timedelta(days=4), 5, 7_000)[0]), NOW + timedelta(days=9))
+    for n, scale in enumerate((1200, 1400)):
+        add_file(settings, aggregates, str(aggregate(tmp_path, DAY, 5, scale)[0]), NOW + timedelta(days=n + 10))
+    with pytest.raises(SourceChangedError, match=r"is 1\.29 times"):
+        add_file(settings, aggregates, str(aggregate(tmp_path, DAY, 5, 1800)[0]), NOW + timedelta(days=15))
 
 
 def test_the_same_bytes_on_another_day_are_a_vintage_of_their_own_and_on_the_same_day_nothing_new(

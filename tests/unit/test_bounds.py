@@ -496,6 +496,14 @@ def test_a_describing_column_may_change_for_the_bound_or_for_one_row() -> None:
         assert bool(found.suspicions) is stops, (days, n, changed)
 
 
+@pytest.mark.parametrize(("most", "stops"), [(0.0, True), (0.01, False)])
+def test_one_row_may_change_beside_any_bound_but_that_of_none(most: float, stops: bool) -> None:
+    found = Finding()
+    pairs: list[tuple[Row, Row]] = [({"id": n, "day": "2025"}, {"id": n, "day": "2024" if n == 0 else "2025"}) for n in range(9)]
+    check_steady(rule(), Steady(columns=("day",), changed=bound(most)), pairs, 1, found)
+    assert bool(found.suspicions) is stops
+
+
 def test_a_date_may_lie_as_far_ahead_as_its_slack_whole_or_in_part() -> None:
     when = When(column="on", earliest="2015", slack_days=30, reason="made for this test")
     ahead = (DAY + timedelta(days=30)).isoformat()

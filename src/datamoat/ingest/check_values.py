@@ -210,13 +210,13 @@ def _share_matching(wanted: re.Pattern[str], column: str, rows: list[Row]) -> fl
 
 
 def check_steady(rule: AnomalyChecks, steady: Steady, pairs: list[tuple[Row, Row]], days: int, found: Finding) -> None:
-    """Check that columns which name or describe a known row did not change for many of them at once."""
+    """Check that columns which name or describe a known row did not change for many of them at once, or, with a bound of 0, for one."""
     limit = steady.changed.after(days)
     for column in steady.columns:
         changed = [
             rule_label(rule, new) for old, new in pairs if None not in (old[column], new[column]) and old[column] != new[column]
         ]
-        if len(changed) > max(limit * len(pairs), ALONE):
+        if len(changed) > (max(limit * len(pairs), ALONE) if limit else 0):
             found.suspicions.append(
                 f"{column} is another for {len(changed)} of {len(pairs)} known rows ({some(changed)}); at most {limit:.0%} are expected"
             )

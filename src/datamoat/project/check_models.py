@@ -174,7 +174,12 @@ class Match(Strict):
 
 
 class Steady(Strict):
-    """Columns that hardly ever change for a known key; `changed` bounds the share of known rows in which one does."""
+    """Columns that hardly ever change for a known key.
+
+    Attributes:
+        columns: The columns; each is checked on its own.
+        changed: The share of known rows in which one may change; beside a share above 0, one row always may.
+    """
 
     columns: tuple[str, ...]
     changed: Bound
