@@ -609,6 +609,40 @@ def test_a_file_that_one_write_could_damage_is_named_and_the_printed_command_pro
     assert published_build(settings) is not None
 
 
+def exchange(paths: list[Path]) -> None:
+    """Give each file the name of the next one."""
+    bodies = [path.read_bytes() for path in paths]
+    for path, body in zip(paths, [*bodies[1:], bodies[0]], strict=True):
+        put(path, body)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_retained_files_that_have_each_others_names_are_named_and_the_printed_command_names_them_right(
+    tree: Path, edit: Callable[[str, str, str], Path], n: int
+) -> None:
+    settings = make_everything(tree)
+    edit("data/reference/facts.csv", "8.0", "9.0")
+    publish(settings)
+    builds = retained_builds(settings)[:n]
+    exchange([build.path for build in builds])
+    (found,) = [(what, fix) for is_good, what, fix in examine_warehouse(settings) if not is_good]
+    assert all(f"{build.build_id} as datamoat-" in found[0] for build in builds)
+    assert "delete" not in found[1]
+    subprocess.run(found[1], shell=True, check=True)  # noqa: S602  (what doctor prints)
+    assert wrong(settings) == ""
+    assert {path.suffix for path in builds[0].path.parent.iterdir()} == {".duckdb", ".json"}
+
+
+def test_a_retained_file_whose_bytes_are_nowhere_is_to_be_deleted_whoever_has_a_copy_of_another(tree: Path) -> None:
+    settings = make_everything(tree)
+    other = retained_other(settings)
+    put(other.path, published(settings).path.read_bytes())
+    (found,) = [(what, fix) for is_good, what, fix in examine_warehouse(settings) if not is_good]
+    assert found == (
+        f"retained build {other.build_id}: the file is damaged or missing, or has a client's log", f"delete all {other.path.stem}.*"
+    )  # fmt: skip
+
+
 def test_rollback_passes_over_a_damaged_build_and_only_intact_ones_are_offered(
     tree: Path, edit: Callable[[str, str, str], Path]
 ) -> None:

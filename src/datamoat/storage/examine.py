@@ -1,5 +1,6 @@
 """Is the published file what was published, are the retained builds whole, and can nobody change one by mistake?"""
 
+import contextlib
 import shlex
 import stat
 from pathlib import Path
@@ -10,6 +11,7 @@ from datamoat.storage.warehouse import (
     Published,
     in_the_way,
     is_intact,
+    known_sha256,
     logs_of,
     manifest_failure,
     manifests,
@@ -31,7 +33,13 @@ def examine_warehouse(settings: Settings) -> list[Finding]:
     for log in logs_of(settings.published):
         what = f"{log.name}: edits of a client that opened the published file for writing; we do not read them"
         findings.append((False, what, "end that client, then `datamoat run` or `datamoat rollback` moves the log aside"))
-    for build in damaged:
+    misnamed = _misnamed(damaged)
+    if misnamed:
+        moves = [f"mv {shlex.quote(str(at))} {shlex.quote(f'{build.path}.right')}" for build, at in misnamed]
+        moves += [f"mv -f {shlex.quote(f'{build.path}.right')} {shlex.quote(str(build.path))}" for build, _ in misnamed]
+        listed = ", ".join(f"{build.build_id} as {at.name}" for build, at in misnamed)
+        findings.append((False, f"retained builds under the names of others, each file whole: {listed}", " && ".join(moves)))
+    for build in (build for build in damaged if build not in [one for one, _ in misnamed]):
         what = f"retained build {build.build_id}: the file is damaged or missing, or has a client's log"
         findings.append((False, what, f"delete all {build.path.stem}.*"))
     for path in (settings.published, *(build.path for build in retained)):
@@ -41,6 +49,17 @@ def examine_warehouse(settings: Settings) -> list[Finding]:
         findings.append((False, failure.what, f"{later}delete it and the file beside it"))
     findings.append((True, f"retained builds: {', '.join(b.build_id for b in retained if b not in damaged) or 'none'}", ""))
     return findings
+
+
+def _misnamed(damaged: list[Published]) -> list[tuple[Published, Path]]:
+    """Return the builds whose bytes lie under the name of another one that is not there itself, each with that file."""
+    found = []
+    for build in damaged:
+        for other in damaged:
+            with contextlib.suppress(OSError):
+                if other is not build and known_sha256(other.path) == build.sha256:
+                    found.append((build, other.path))
+    return found
 
 
 def _published(settings: Settings, current: Published | None) -> Finding:

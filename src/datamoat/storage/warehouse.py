@@ -187,7 +187,7 @@ def check_retained(build: Published) -> None:
         raise PublishRefusedError(
             f"the retained file of build {build.build_id} is damaged or missing, or a client's log lies beside it",
             str(build.path),
-            "delete all of that name, and go back to another build (`datamoat doctor` lists them).",
+            "go back to another build; `datamoat doctor` lists those that are whole, and shows what to do about this one.",
         )
 
 
