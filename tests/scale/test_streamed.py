@@ -274,6 +274,8 @@ def test_of_several_parts_the_nearest_day_counts_and_of_its_captures_the_last(
         add_file(settings, aggregates, str(aggregate(tmp_path, DAY + timedelta(days=days), 5, scale)[0]), NOW + timedelta(days=9))
     with pytest.raises(SourceChangedError, match=r"times that of aggregates-2025-07-04\.csv"):
         add_file(settings, aggregates, str(aggregate(tmp_path, DAY + timedelta(days=4), 5, 7_000)[0]), NOW + timedelta(days=9))
+    other = aggregate(tmp_path, DAY + timedelta(days=4), 5, 7_000)[0].rename(tmp_path / "one-platform-2025-07-05.csv")
+    add_file(settings, aggregates, str(other), NOW + timedelta(days=9))
     for n, scale in enumerate((1200, 1400)):
         add_file(settings, aggregates, str(aggregate(tmp_path, DAY, 5, scale)[0]), NOW + timedelta(days=n + 10))
     with pytest.raises(SourceChangedError, match=r"is 1\.29 times"):
@@ -314,13 +316,13 @@ def test_a_download_that_breaks_off_goes_on_where_it_stopped(
 
 
 def test_bytes_stay_where_the_source_keeps_them(settings: Settings, aggregates: Source, upstream: Upstream) -> None:
-    body = aggregate_day(DAY, 20)[0].encode()
+    body = aggregate_day(DAY, 20, scale=10)[0].encode()
     upstream.files[f"aggregates-{DAY}.csv"] = body
     assert aggregates.part is not None
     keeps = aggregates.model_copy(update={"part": aggregates.part.model_copy(update={"keep_bytes": True})})
     fetch_and_count(settings, keeps, Due("aggregates", DAY), NOW)
     assert [path.read_bytes() for path in settings.data.rglob("*.csv") if path.is_file()] == [body]
-    later = aggregate_day(DAY, 20, scale=2)[0].encode()
+    later = aggregate_day(DAY, 20, scale=12)[0].encode()
     upstream.files[f"aggregates-{DAY}.csv"] = later  # the next vintage has the same name
     fetch_and_count(settings, keeps, Due("aggregates", DAY), NOW + timedelta(days=20))
     assert {path.read_bytes() for path in settings.data.rglob("*.csv") if path.is_file()} == {body, later}

@@ -297,6 +297,7 @@ MISTAKES: dict[str, tuple[Edit, str, str]] = {  # what is done, the file it is f
     "a phrase without a number": (fact(figure_as_stated="a great many"), "platform_observations.csv", "holds no number"),
     "a size with its bound turned": (row("company_resources", SIZE | {"is_usable": "false", "unusable_reason": "unverified", "figure_as_stated": "over 43,873 million"}), "company_resources.csv", "right would be at_least"),
     "a fact twice": (fact(period_start_on="2023-12-01", value="3070000000", citation_id="C1357"), "platform_observations.csv", "right would be one of them"),
+    "a fact twice, once as unusable": (fact(period_start_on="2023-12-01", value="3070000000", citation_id="C1357", is_usable="false", unusable_reason="several_platforms"), "platform_observations.csv", "right would be one of them"),
     "a correction of another platform": (fact(supersedes_fact_id="F0001"), "platform_observations.csv", "right would be one platform and metric"),
     "a correction of another metric": (fact(supersedes_fact_id="F0711"), "platform_observations.csv", "right would be one platform and metric"),
     "a filing of a company about another's platform": (fact(originator="google"), "platform_observations.csv", "originator google does not own facebook; right would be meta"),

@@ -31,8 +31,7 @@ rows_by_key as (
         'platform_observations' as file_name,
         line,
         concat_ws(
-            ' ', platform_id, metric, geography, value, period_start_on, period_end_on, observed_on, citation_id,
-            case when is_usable then 'usable' end
+            ' ', platform_id, metric, geography, value, period_start_on, period_end_on, observed_on, citation_id
         ) as key
     from platform_observations
     union all

@@ -244,7 +244,7 @@ def _verify(source: Source, part: Part, counts: pa.Table, tally: Tally, file: Pa
 
 
 def _check_beside(part: Part, file: PartFile, n_counted: int, receipts: list[PartReceipt]) -> None:
-    """Compare the total of a part with the last capture of the same part, or else with the nearest of the parts beside it.
+    """Compare the total of a part with its last capture, or else with the nearest of the parts that differ in the day only.
 
     Args:
         part: The declaration.
@@ -261,7 +261,11 @@ def _check_beside(part: Part, file: PartFile, n_counted: int, receipts: list[Par
     apart = [
         (abs((one.part_on - day).days), n, one)
         for n, one in enumerate(reversed(receipts))
-        if one.part_on is not None and one.n_counted and (one.request, one.label) == (file.request, file.label)
+        if one.part_on is not None
+        and one.n_counted
+        and (one.request, one.label) == (file.request, file.label)
+        # a file of one platform is no copy of the file of all: names must agree but for the day
+        and one.part.replace(one.part_on.isoformat(), "") == file.name.replace(day.isoformat(), "")
     ]
     days, _, near = min(apart, default=(part.beside.days + 1, 0, None))
     if near is None or days > part.beside.days:
