@@ -25,6 +25,10 @@ SHOWN_CHANGES = 40
 STEPS = {
     "an empty list": "look at the publisher's page: if the list is empty there too, wait; if not, the route has died and another is needed.",
     "a truncated list": "fetch again; if it stays short, `datamoat plan` shows who is missing, and `datamoat accept` accepts it.",
+    "none of the best": "look at the board: if it leads with others now, `datamoat accept` accepts it; if not, fetch again.",
+    "a copy, perhaps": "compare the new rows with the publisher's page; what it shows is accepted by `datamoat accept`.",
+    "one of the two is wrong": "compare both new values with the publisher's page; what it shows is accepted by `datamoat accept`.",
+    "date is another for": "look at the date that the publisher's page gives; a correction is accepted by `datamoat accept`.",
     "another list": "compare by `datamoat plan`: the address may lead to another board now.",
     "an old copy": "fetch again later: a cache in between has not caught up.",
     "as if it were": "look at the publisher's note on units; if the unit changed, fix parse.py rather than accept.",
