@@ -372,11 +372,11 @@ def test_a_date_of_the_future_stays_in_quarantine_when_its_day_has_come(
     bench: Bench, board: Callable[..., dict[str, Any]]
 ) -> None:
     bench.feed(board())
-    wrong = board(votes=10)
-    wrong["data"][0]["release_date"] = "2026-08"
+    wrong = board(61, votes=10)
+    wrong["data"][60]["release_date"] = "2026-08"
     assert bench.feed(wrong, days=240).validation_status == "suspicious"
-    again = board(votes=20)
-    again["data"][0]["release_date"] = "2026-08"
+    again = board(61, votes=20)
+    again["data"][60]["release_date"] = "2026-08"
     landing = bench.feed(again)
     assert (landing.validation_status, "was in the future then" in landing.reason) == ("suspicious", True)
     assert bench.feed(board(votes=30)).validation_status == "ok"

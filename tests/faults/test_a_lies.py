@@ -199,7 +199,7 @@ def test_a06_a_new_quarter_in_another_unit_is_found_though_nothing_known_changed
     assert landing.validation_status == "suspicious"
     assert "value of the new" in landing.reason
     assert " times that of " in landing.reason
-    plain = f"Total videos removed,{tail},1500300\nVideo: Removal rate of published,{tail},0.007\n".replace("2015", "2026")
+    plain = f"Total videos removed,{tail},1500300\nVideo: Removal rate of published,{tail},0.009\n".replace("2015", "2026")
     bench.day = date(2027, 1, 20)
     assert bench.feed(report() + plain.encode(), "report").validation_status == "ok"
 
@@ -505,12 +505,13 @@ def test_a18_a_day_that_does_not_exist_is_left_out_and_told(bench: Any, board: B
     assert [row["release_date"] for row in bench.rows() if row["id"] == "id-001"] == [None], "a build would stop at such a day"
 
 
-def test_a18_a_release_date_that_changed_is_a_revision(bench: Any, board: Board) -> None:
+def test_a18_a_release_date_that_changed_waits_for_a_person(bench: Any, board: Board) -> None:
     bench.feed(board())
     page = board()
     page["data"][1]["release_date"] = "2025-07"
     landing = bench.feed(page)
-    assert (landing.validation_status, landing.is_served) == ("revision", True)
+    assert (landing.validation_status, landing.is_served) == ("suspicious", False)
+    assert "release_date is another for 1 of 60 known rows ('Model 1')" in landing.reason
 
 
 def test_a19_one_poisoned_rating_is_found_and_what_cannot_be_found_is_bounded(bench: Any, board: Board) -> None:
