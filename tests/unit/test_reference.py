@@ -226,7 +226,7 @@ COLUMNS = {
 }
 
 
-def test_a_kind_of_row_tells_what_each_column_takes_with_an_example_and_the_next_id(described: Described) -> None:
+def test_a_kind_of_row_tells_what_each_column_takes_with_an_example_and_how_its_ids_count(described: Described) -> None:
     folder = described(facts=(COLUMNS, "id,kind,value\nF001,c,\nF009,c,2.5\n"), empty=({"id": NUMBERED}, "id\n"))
     pattern = "text like `^F[0-9]{3,}$`"
     assert read_kinds(folder) == {
@@ -234,12 +234,12 @@ def test_a_kind_of_row_tells_what_each_column_takes_with_an_example_and_the_next
             "facts",
             folder / "facts.csv",
             (
-                Field("id", "Its id.", True, pattern, "F001", "F010"),
+                Field("id", "Its id.", True, pattern, "F001", ("F", 3)),
                 Field("kind", "Its kind.", True, "one of b, c", "c"),
                 Field("value", "Its\nvalue.", False, "a number with a decimal point and no separators", "2.5"),
             ),
         ),
-        "empty": Kind("empty", folder / "empty.csv", (Field("id", "Its id.", True, pattern, "", "F001"),)),
+        "empty": Kind("empty", folder / "empty.csv", (Field("id", "Its id.", True, pattern, "", ("F", 3)),)),
     }
     assert vocabulary_page(folder).partition("\n\n## ")[2] == (
         "facts\n\n`datamoat add facts`; columns in bold are required.\n\n| Column | What it is | Takes | Example |\n|---|---|---|---|\n"
@@ -256,10 +256,18 @@ def test_a_row_takes_its_place_among_rows_in_order_and_the_last_among_others(
 ) -> None:
     folder = described(facts=(COLUMNS, "id,kind,value\n" + "".join(f"{key},c,\n" for key in known)))
     kind = read_kinds(folder)["facts"]
-    assert add_rows(folder, [(kind, {"id": "F002", "kind": "c", "value": "1"})], date(2026, 3, 1)) == [line]
+    assert add_rows(folder, [(kind, {"id": "F002", "kind": "c", "value": "1"})], date(2026, 3, 1)) == [(line, "F002")]
     lines = (folder / "facts.csv").read_text().splitlines()
     assert lines[line - 1] == "F002,c,1"
     assert [text[:4] for text in lines[1:] if text != "F002,c,1"] == known
+
+
+@pytest.mark.parametrize(("known", "key"), [(["F001", "F009"], "F010"), ([], "F001"), (["F999"], "F1000")])
+def test_an_id_that_is_left_out_is_the_next_one(described: Described, known: list[str], key: str) -> None:
+    folder = described(facts=(COLUMNS, "id,kind,value\n" + "".join(f"{one},c,\n" for one in known)))
+    ((line, given),) = add_rows(folder, [(read_kinds(folder)["facts"], {"kind": "c"})], date(2026, 3, 1))
+    assert given == key
+    assert (folder / "facts.csv").read_text().splitlines()[line - 1] == f"{key},c,"
 
 
 def test_a_row_that_cannot_be_added_names_what_is_unknown_missing_or_wrong(described: Described, tmp_path: Path) -> None:
