@@ -57,7 +57,7 @@ class Leaders(Strict):
 
     Attributes:
         places: How many they are.
-        days: How far apart two vintages may be for all of them to be checked; beyond it only the first place is.
+        days: How far apart two vintages may be for all of them to be checked; beyond it only the best entry is.
         reason: What in the history the two were taken from.
     """
 
