@@ -18,12 +18,12 @@ from fields import made_field, ratings
 
 from moat.link.crossboard import cross_board_scores
 from moat.link.dose import slope
-from moat.link.effects import permute_labels, permute_paths, sign_flips
+from moat.link.effects import coefficient, permute_labels, permute_paths, sign_flips
 from moat.link.field import Field
 from moat.link.forecast import PREDICTORS, ahead, gain_interval, walk
 from moat.link.mixed import reml
 from moat.link.perturb import Context, perturbations
-from moat.link.questions import Question, find
+from moat.link.questions import Question, design, find
 from moat.uncertainty.quantiles import Split
 
 KNOWN = Path(__file__).with_name("whole_results.json")
@@ -73,6 +73,10 @@ def of_question(question: Question) -> Iterator[tuple[str, Any]]:
         f"{question}: without a company, from there",
         find(question, field.only(field.company != 7), seed=1, n_random=99, like=first),
     )
+    kept = field.only(field.has_size)
+    base, tested = design(question, kept)
+    equal, _ = coefficient(kept.groups, base, kept.rating, tested, is_integrated=False)
+    yield f"{question}: draws counted equally", [equal, equal.se]
     yield f"{question}: best of each company", find(question, field.best_of_company(), seed=2, n_random=99)
 
 
