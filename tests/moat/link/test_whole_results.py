@@ -48,7 +48,9 @@ def plain(value: Any) -> Any:
 def small() -> Field:
     """Return a field of 14 companies in which hours act, so that draws of hours differ in weight."""
     field = made_field(31, n_companies=14, n_owners=5, n_draws=8)
-    return replace(field, rating=ratings(field, np.random.default_rng(5), amount=25.0, size=30.0))
+    rated = replace(field, rating=ratings(field, np.random.default_rng(5), amount=25.0, size=30.0))
+    size = np.where(field.company == 6, np.nan, field.log_size)  # a company of unknown size, and an owner of unknown hours
+    return replace(rated, log_size=size, owner=np.where(field.company == 1, -1, field.owner))
 
 
 def context(field: Field) -> Context:
