@@ -1,5 +1,7 @@
 """Where the width of an estimate comes from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from SALib.analyze import rbd_fast
@@ -61,9 +63,10 @@ def test_dropping_a_row_does_what_the_closed_form_says() -> None:
     assert less.states["p"][15] - full.states["p"][15] == pytest.approx(shift[0, 0], rel=1e-9)
 
 
-def test_one_more_observation_takes_off_the_square_of_its_gain() -> None:
+@pytest.mark.parametrize(("sd", "bias_sd", "extra_sd"), [(0.1, 0.1, 0.0), (0.05, 0.2, 0.3)])
+def test_one_more_observation_takes_off_the_square_of_its_gain(sd: float, bias_sd: float, extra_sd: float) -> None:
     target = {"p": np.eye(24)[15]}
-    new = count("new", "p", ("users", "rate"), "C")
+    new = replace(count("new", "p", ("users", "rate"), "C"), sd=sd, bias_sd=bias_sd, extra_sd=extra_sd)
     before = Attribution(Model([series("p"), series("q")], ROWS[1:]).solve(np.zeros(0)), [target])
     after = Attribution(Model([series("p"), series("q")], [*ROWS[1:], new]).solve(np.zeros(0)), [target])
     assert before.gain(new) ** 2 == pytest.approx(before.variance - after.variance, rel=1e-6)
