@@ -235,3 +235,13 @@ def test_every_command_runs_or_names_what_is_missing(call: Call, tmp_path: Path)
 
     assert {words: whole(words) for words in AS_TEXT} == AS_TEXT
     assert {words: json.loads(whole(words, "--json")) for words in AS_JSON} == AS_JSON
+    printed = whole("export --release --to noted --on 2026-04-02 --record")  # of one build there is one release
+    assert re.sub(r"-[0-9a-f]{8}:", "-BUILD:", printed) == (
+        "noted/datamoat-2026-04-01-BUILD: N files, N MB\nreleased 2026-04-01, build BUILD\nchecksum SHA256\n"
+        "tree/data/exports/site: this release is latest/ there; docs/publishing.md shows how to publish that folder\n"
+    )
+    (recorded,) = (tmp_path / "tree" / "data" / "releases.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert "2026-04-01" in recorded
+    assert call("verify", f"noted/{next((tmp_path / 'noted').glob('datamoat-*')).name}").exit_code == 0
+    again = ("export", "--release", "--to", "noted", "--on", "2026-04-02")
+    assert (call(*again).exit_code, call(*again, "--force").exit_code) == (1, 0)
