@@ -278,10 +278,10 @@ def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json
             )
         )
     rows(("day", "request", "validation_status", "n_rows", "expected", "n_bytes", "reason"), lines, as_json=as_json)
-    if as_json:
-        return
     standing = states(settings, [one], datetime.now(UTC).date())
     bad = [state for state in standing if state.state.is_withheld]
+    if as_json:
+        raise typer.Exit(1 if bad else 0)
     quiet = [state for state in standing if state.state in QUIET]
     if not landings:
         typer.echo(f"\nNothing was ever fetched or brought in: datamoat fetch {one.id}")
