@@ -339,7 +339,7 @@ def test_a_part_that_was_fetched_whole_by_a_killed_run_is_not_fetched_again_unle
 
     for body, ranges in (
         (upstream.files[name], f"bytes={len(upstream.files[name])}-"),
-        (aggregate_day(DAY, 30)[0].encode(), "bytes="),
+        (aggregate_day(DAY, 22)[0].encode(), "bytes="),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(streamed, "count_part", killed)

@@ -236,7 +236,7 @@ def test_on_a_terminal_each_value_that_was_not_given_is_prompted_for(here: Path,
     assert done.output == (
         "\nplatform_id:  text like `[a-z-]+`; 'douyin' for example.\nplatform_id: kuaishou\n"
         "\nuploads:  a number with a decimal point and no separators; '5.0' for example.\nuploads: 9\n"
-        f"{path}:3 written. `datamoat build`, then `datamoat diff --working` shows what it moves.\n"
+        f"kuaishou written, {path}:3. `datamoat build`, then `datamoat diff --working` shows what it moves.\n"
     )
     assert path.read_text().splitlines()[2] == "kuaishou,9,2026-06-01"
 

@@ -128,7 +128,7 @@ AS_JSON: dict[str, object] = {
             "detail": "GET https://example.org/entries.json",
         }
     ],
-    "add rain town=oslo rain=3 seen_on=2026-03-02": {"path": "TREE/data/reference/rain.csv", "line": 3},
+    "add rain town=oslo rain=3 seen_on=2026-03-02": {"key": "oslo", "path": "TREE/data/reference/rain.csv", "line": 3},
 }  # fmt: skip
 # What is printed, whole.
 AS_TEXT = {
