@@ -156,7 +156,7 @@ def test_what_a_source_leaves_out_has_the_usual_value(read: Read) -> None:
     assert plain(part) == {
         "columns": {"a": "VARCHAR"}, "is_exact": False, "required": (), "reject": {}, "counts": {"a": "VARCHAR", "n": "BIGINT"},
         "grain": ("a",), "total": "n", "counts_every_row": False, "cut_at": None, "refuse": {}, "labels": (), "first_on": None,
-        "again_after": (), "catch_up_days": 7, "checksum": None, "max_gigabytes": 5.0, "keep_bytes": False,
+        "again_after": (), "catch_up_days": 7, "checksum": None, "max_gigabytes": 5.0, "keep_bytes": False, "beside": None,
     }  # fmt: skip
 
 
