@@ -26,6 +26,7 @@ LENGTH = "length."  # length.PLATFORM: a set of posts, whose dated mean lengths 
 MEAN_LENGTH = "mean_duration_of_uploads_seconds"
 NOISE = "obs_sd_volume_t2"  # the assumption: log noise of a statistic of tier 2; 3.2897 of it span 90 %
 NONE = "none"
+OBSERVATIONS = "platform_observations.csv"  # the facts that can be left out
 SHARES = ("fraction", "hours per raw hour")  # units of a part of a whole, whatever its distribution
 # The platforms and months of the last month's volumes and of the captures compared, and only those draws.
 NEEDED = """
@@ -63,8 +64,9 @@ def change_draws(con: duckdb.DuckDBPyConnection, numbers: Mapping[str, str]) -> 
         numbers: By assumption id or name, or `access.COMPANY.PLATFORM`: a number, or `none` for an access.
 
     Raises:
-        UsageError: A number is impossible, or the company has no such access.
+        UsageError: A number is impossible, an assumption is given twice, or the company has no such access.
     """
+    given: set[str] = set()
     for name, value in numbers.items():
         if name.startswith(ACCESS):
             _set_access(con, name, value)
@@ -76,6 +78,7 @@ def change_draws(con: duckdb.DuckDBPyConnection, numbers: Mapping[str, str]) -> 
             "update marts.assumption_draws set assumption_value = ? where assumption_name = ?",
             [number_of(name, value, distribution, unit), own],
         )
+        _add_once(own, name, given)
 
 
 def quantiles(con: duckdb.DuckDBPyConnection, quantity: str) -> duckdb.DuckDBPyRelation:
@@ -108,8 +111,9 @@ def change_inputs(
         The names of the tables that were changed.
 
     Raises:
-        UsageError: An assumption is not known, is used by no model, or cannot be that number; or there is no such set.
+        UsageError: An assumption is not known, is used by no model, or cannot be that number; or there is no such fact or set.
     """
+    _check_facts(reference / OBSERVATIONS, facts)
     sets = {name.removeprefix(LENGTH): value for name, value in numbers.items() if name.startswith(LENGTH)}
     assumptions = {name: read_numbers(name, text) for name, text in numbers.items() if not name.startswith(LENGTH)}
     replaced = [fact for platform, set_id in sets.items() for fact in _replace_lengths(reference, platform, set_id, published)]
@@ -144,7 +148,7 @@ def read_numbers(name: str, text: str) -> tuple[str, str, str]:
     """Return three percentiles, lowest first; one number is used for all three.
 
     Raises:
-        UsageError: The text is neither one number nor three, or changes an access, which only the draws hold.
+        UsageError: The text is neither one number nor three in order, or changes an access, which only the draws hold.
     """
     if name.startswith(ACCESS):
         raise UsageError(
@@ -153,11 +157,21 @@ def read_numbers(name: str, text: str) -> tuple[str, str, str]:
             "give it without --drop, --where, --build, three numbers, or an assumption that acts before the fit.",
         )
     try:
-        numbers = sorted(text.split(","), key=float)
+        numbers = text.split(",")
         low, middle, high = numbers * 3 if len(numbers) == 1 else numbers
+        is_sorted = float(low) <= float(middle) <= float(high)
     except ValueError as failure:
         raise UsageError(f"{text!r} sets nothing", f"--set {name}", "write NAME=VALUE or NAME=LOW,MIDDLE,HIGH.") from failure
+    if len(numbers) > 1 and not is_sorted:
+        raise UsageError(f"{text} is not in order", f"--set {name}", "write NAME=LOW,MIDDLE,HIGH, the smallest number first.")
     return low, middle, high
+
+
+def _add_once(own: str, name: str, given: set[str]) -> None:
+    """Refuse an assumption that is given by its id and by its name."""
+    if own in given:
+        raise UsageError(f"{own} is given by its id and by its name", f"--set {name}", "give each assumption once.")
+    given.add(own)
 
 
 def _set_access(con: duckdb.DuckDBPyConnection, name: str, value: str) -> None:
@@ -183,6 +197,7 @@ def _set_percentiles(path: Path, numbers: Mapping[str, tuple[str, str, str]]) ->
     """Write other percentiles into the table of assumptions; three equal ones make it fixed."""
     fields, rows = _read(path)
     known = {name: row for row in rows for name in (row["assumption_id"], row["name"])}
+    given: set[str] = set()
     for name, values in numbers.items():
         if name not in known:
             near = difflib.get_close_matches(name, [row["name"] for row in rows], 3)
@@ -191,6 +206,7 @@ def _set_percentiles(path: Path, numbers: Mapping[str, tuple[str, str, str]]) ->
                 f"no assumption is called {name!r}", path.name, f"did you mean {' or '.join(near)}?" if near else listed
             )
         row = known[name]
+        _add_once(row["name"], name, given)
         if row["is_read"] == "false":
             raise UsageError(
                 f"no model reads {row['assumption_id']} {row['name']}, so that nothing would change",
@@ -228,7 +244,7 @@ def _replace_lengths(reference: Path, platform: str, set_id: str, published: duc
             f"--set {LENGTH}{platform}",
             f"choose one of {[name for (name,) in known]}; without any, add a set and the census: docs/scale.md.",
         )
-    fields, rows = _read(reference / "platform_observations.csv")
+    fields, rows = _read(reference / OBSERVATIONS)
     replaced = [row for row in rows if row["platform_id"] == platform and row["metric"] == MEAN_LENGTH]
     last = max(int(row["fact_id"].removeprefix("F")) for row in rows)
     about = {
@@ -240,15 +256,25 @@ def _replace_lengths(reference: Path, platform: str, set_id: str, published: duc
         fact = {"fact_id": f"F{number:04d}", "value": seconds, "value_low": low, "value_high": high}
         period = {"period_start_on": begins_on, "period_end_on": ends_on, "figure_as_stated": f"{seconds:.3f}"}
         rows.append(dict.fromkeys(fields, "") | about | {name: str(value) for name, value in (fact | period).items()})
-    _write(reference / "platform_observations.csv", fields, rows)
+    _write(reference / OBSERVATIONS, fields, rows)
     return [row["fact_id"] for row in replaced]
+
+
+def _check_facts(path: Path, facts: Sequence[str]) -> None:
+    """Refuse a fact that is none of the observations."""
+    known = [row["fact_id"] for row in _read(path)[1]] if facts else []
+    for fact in facts:
+        if fact not in known:
+            near = " or ".join(difflib.get_close_matches(fact, known, 3))
+            listed = f"the ids of {path.name} are from {min(known)} to {max(known)}."
+            raise UsageError(f"there is no fact {fact}", f"--drop {fact}", f"did you mean {near}?" if near else listed)
 
 
 def _drop_facts(path: Path, facts: Sequence[str]) -> None:
     """Rule facts out, in the table of rulings."""
     fields, rows = _read(path)
     kept = [row for row in rows if row["fact_id"] not in facts]
-    kept += [{"fact_id": fact, "ruling": "drop", "reason": "Left out to see what changes."} for fact in facts]
+    kept += [{"fact_id": fact, "ruling": "drop", "reason": "Left out to see what changes."} for fact in dict.fromkeys(facts)]
     _write(path, fields, kept)
 
 

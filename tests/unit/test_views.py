@@ -469,3 +469,8 @@ def test_a_mistake_in_a_trace_is_answered_with_what_to_type(
 def test_pairs_are_taken_without_the_blanks_around_them() -> None:
     assert read_pairs([" a = b=c ", "d="], "--set") == {"a": "b=c", "d": ""}
     assert read_pairs([], "--set") == {}
+
+
+def test_a_name_given_twice_is_refused() -> None:
+    with pytest.raises(UsageError, match="a is given twice"):
+        read_pairs(["a=1", "b=2", " a =3"], "--where")

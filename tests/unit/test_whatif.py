@@ -9,13 +9,14 @@ from types import ModuleType
 import duckdb
 import pytest
 
+from datamoat.build.record import read_build
 from datamoat.build.run import build_models
 from datamoat.errors import ModelFailedError, UsageError
 from datamoat.project.python_models import load
 from datamoat.project.read import read_project
 from datamoat.publish.audit import audit_build
-from datamoat.publish.warehouse import publish_warehouse
-from datamoat.scenarios.rebuild import compare_quantiles, leading_to, scenario_build
+from datamoat.publish.warehouse import publish_warehouse, rollback
+from datamoat.scenarios.rebuild import leading_to, scenario_build
 from datamoat.scenarios.whatif import Change, whatif
 from datamoat.settings import Settings
 from datamoat.storage.lake import path_of
@@ -51,6 +52,7 @@ def reference(tmp_path: Path) -> Path:
         HEADER + "A001,yield_share,beta,0.1,0.2,0.3,fraction,true\nA002,yield_more,lognormal,1,2,3,hours,false\n"
     )
     (tmp_path / "observation_rulings.csv").write_text("fact_id,ruling,reason\nF0001,stale_floor,Old.\nF0002,drop,Other.\n")
+    (tmp_path / "platform_observations.csv").write_text("fact_id\nF0001\nF0002\n")
     return tmp_path
 
 
@@ -59,7 +61,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
-@pytest.mark.parametrize(("text", "wanted"), [("0.3", ("0.3",) * 3), ("3,1,2", ("1", "2", "3")), ("1e6", ("1e6",) * 3)])
+@pytest.mark.parametrize(("text", "wanted"), [("0.3", ("0.3",) * 3), ("1,2,10", ("1", "2", "10")), ("1,1,2", ("1", "1", "2")), ("1e6", ("1e6",) * 3)])
 def test_one_number_or_three_are_read(volumes: ModuleType, text: str, wanted: tuple[str, str, str]) -> None:
     assert volumes.read_numbers("a", text) == wanted
 
@@ -67,6 +69,12 @@ def test_one_number_or_three_are_read(volumes: ModuleType, text: str, wanted: tu
 @pytest.mark.parametrize("text", ["", "x", "1,2", "1,2,3,4"])
 def test_anything_else_is_refused_with_the_two_forms(volumes: ModuleType, text: str) -> None:
     with pytest.raises(UsageError, match="NAME=LOW,MIDDLE,HIGH"):
+        volumes.read_numbers("a", text)
+
+
+@pytest.mark.parametrize("text", ["0.3,0.2,0.1", "3,1,2", "10,2,1", "1,nan,2"])
+def test_three_numbers_that_are_not_in_order_are_refused(volumes: ModuleType, text: str) -> None:
+    with pytest.raises(UsageError, match="is not in order"):
         volumes.read_numbers("a", text)
 
 
@@ -90,6 +98,7 @@ def test_three_numbers_keep_the_distribution_and_ids_work_too(volumes: ModuleTyp
         ({"yield_more": "1"}, "no model reads A002 yield_more"),
         ({"yield_share": "1.5"}, "is not a share"),
         ({"access.a.b": "0.5"}, "changed in the draws alone"),
+        ({"A001": "0.2", "yield_share": "0.3"}, "yield_share is given by its id and by its name"),
     ],
 )
 def test_what_cannot_be_changed_is_refused_before_anything_is_built(
@@ -101,8 +110,15 @@ def test_what_cannot_be_changed_is_refused_before_anything_is_built(
     assert (reference / "assumptions.csv").read_bytes() == before
 
 
+def test_a_fact_that_is_not_there_is_refused_with_those_near_it(volumes: ModuleType, reference: Path) -> None:
+    with pytest.raises(UsageError, match=r"(?s)no fact F0009.*--drop F0009.*did you mean F000\d or F000\d"):
+        volumes.change_inputs(reference, {}, ["F0001", "F0009"], UNREAD)
+    with pytest.raises(UsageError, match=r"platform_observations.csv are from F0001 to F0002"):
+        volumes.change_inputs(reference, {}, ["nope"], UNREAD)
+
+
 def test_a_dropped_fact_is_ruled_out_once(volumes: ModuleType, reference: Path) -> None:
-    assert volumes.change_inputs(reference, {}, ["F0001"], UNREAD) == ["observation_rulings"]
+    assert volumes.change_inputs(reference, {}, ["F0001", "F0001"], UNREAD) == ["observation_rulings"]
     assert [(row["fact_id"], row["ruling"]) for row in rows(reference / "observation_rulings.csv")] == [
         ("F0002", "drop"),
         ("F0001", "drop"),
@@ -148,14 +164,6 @@ def test_a_scenario_is_not_compared_with_a_build_of_other_models(settings: Setti
         pass
 
 
-def test_a_quantity_or_a_key_that_a_mart_does_not_have_is_refused(settings: Settings) -> None:
-    build_models(settings, read_project(settings.content))
-    with pytest.raises(UsageError, match="has no users"):
-        compare_quantiles(settings, settings.lake, "marts.lab_volume", "users", {})
-    with pytest.raises(UsageError, match="has no key column month"):
-        compare_quantiles(settings, settings.lake, "marts.lab_volume", "uploads", {"month": "2026-01-01"})
-
-
 @pytest.fixture
 def with_quantiles(settings: Settings, tree: Path) -> Settings:
     """Return a published small tree whose mart has quantiles and whose content declares what may change."""
@@ -185,6 +193,57 @@ def test_any_content_tree_declares_its_own_what_if(with_quantiles: Settings) -> 
     assert table.columns[0] == "lab_id"
     ((lab, *_, ratio),) = table.rows
     assert (lab, ratio) == ("douyin", pytest.approx(12 / 5))
+
+
+@pytest.mark.parametrize(
+    ("quantity", "where", "message"),
+    [
+        ("users", {}, "marts.lab_volume has no users"),
+        ("uploads", {"month": "2026-01-01"}, "has no key column month"),
+        ("uploads", {"lab_id": "tiktik"}, "(?s)no row of marts.lab_volume has lab_id=tiktik.*did you mean tiktok"),
+        ("uploads", {"lab_id": "nope"}, "(?s)has lab_id=nope.*it is one of 2, from douyin to tiktok"),
+    ],
+)
+def test_a_quantity_or_a_row_that_a_mart_does_not_have_is_refused_before_anything_is_built(
+    with_quantiles: Settings, monkeypatch: pytest.MonkeyPatch, quantity: str, where: dict[str, str], message: str
+) -> None:
+    monkeypatch.setattr("datamoat.scenarios.rebuild.build_models", lambda *_: pytest.fail("it builds"))
+    with pytest.raises(UsageError, match=message):
+        list(whatif(with_quantiles, Change({}, ["tiktok"], where), quantity))
+
+
+def test_a_lake_whose_build_is_not_the_published_one_is_refused_before_anything_is_built(
+    with_quantiles: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = read_build(with_quantiles.lake).build_id
+    facts = with_quantiles.reference / "facts.csv"
+    facts.write_text(facts.read_text().replace("7.0", "8.0"))
+    built = build_models(with_quantiles, read_project(with_quantiles.content)).build_id
+    monkeypatch.setattr("datamoat.scenarios.rebuild.build_models", lambda *_: pytest.fail("it builds"))
+    with pytest.raises(ModelFailedError, match=f"(?s)is {built} and the published one is {published}.*`datamoat run`") as refused:
+        list(whatif(with_quantiles, Change({}, ["tiktok"])))
+    assert "rollback" not in refused.value.fix  # the build was never published
+
+
+def test_a_newer_build_in_the_lake_may_be_gone_back_to(with_quantiles: Settings) -> None:
+    facts = with_quantiles.reference / "facts.csv"
+    project = read_project(with_quantiles.content)
+    before = read_build(with_quantiles.lake).build_id
+    facts.write_text(facts.read_text().replace("7.0", "8.0"))
+    after = build_models(with_quantiles, project).build_id
+    audit_build(with_quantiles, project)
+    publish_warehouse(with_quantiles, project)
+    rollback(with_quantiles, before)
+    with pytest.raises(ModelFailedError, match=f"go back with `datamoat rollback {after}`"):
+        list(whatif(with_quantiles, Change({}, ["tiktok"])))
+
+
+def test_a_mistake_of_the_command_line_is_named_before_the_lake_is_checked(settings: Settings) -> None:
+    def refuse(_: Path) -> list[str]:
+        raise UsageError("there is no fact F1", "--drop F1", "choose another.")
+
+    with pytest.raises(UsageError, match="no fact F1"), scenario_build(settings, refuse, None):  # nothing was built
+        pass
 
 
 def test_without_a_change_or_a_declaration_it_is_refused(with_quantiles: Settings) -> None:

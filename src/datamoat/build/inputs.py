@@ -10,7 +10,8 @@ from typing import Any
 
 import duckdb
 
-from datamoat.errors import ContentError
+from datamoat.build.record import Build, check_lake, read_build
+from datamoat.errors import ContentError, ModelFailedError
 from datamoat.ingest.decisions import RECORD
 from datamoat.ingest.landings import landing_rows, raw_relations
 from datamoat.project.fingerprint import OWN, code_hash, package_folder, versions
@@ -47,6 +48,23 @@ def fingerprint(settings: Settings, as_of: date | None = None) -> str:
     for path in [*_files(settings.snapshots, f"*{RECEIPT}"), *_files(settings.snapshots, f"*{RECORD}")]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def current_build(settings: Settings) -> Build:
+    """Return the build in the lake, which is whole and what a build of what is here now would make.
+
+    Raises:
+        ModelFailedError: There is none, a file of it changed, or it was made from other inputs or code than those here.
+    """
+    build = read_build(settings.lake)
+    check_lake(settings.lake, build)
+    if build.made_from != fingerprint(settings, build.as_of if LEFT_OUT_AFTER in build.inputs else None):
+        raise ModelFailedError(
+            "the build in the lake was made from other facts, responses, decisions, models or code than those here: effects would mix",
+            str(settings.lake),
+            "run `datamoat build`.",
+        )
+    return build
 
 
 def input_hashes(settings: Settings, project: Project, facts: tuple[ReferenceTable, ...]) -> dict[str, str]:

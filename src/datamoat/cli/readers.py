@@ -97,9 +97,9 @@ def query(
     as_json: AsJson = False,
     form: Annotated[Form, typer.Option("--format", help="How to print the rows.")] = Form.TABLE,
     limit: Annotated[
-        int | None, typer.Option(help=f"Print at most this many rows; 0 prints all. {SHOWN} in a table, else all.")
+        int | None, typer.Option(min=0, help=f"Print at most this many rows; 0 prints all. {SHOWN} in a table, else all.")
     ] = None,
-    seconds: Annotated[int, typer.Option(help="Stop a query that runs longer.")] = 60,
+    seconds: Annotated[int, typer.Option(min=1, help="Stop a query that runs longer.")] = 60,
     as_of: Annotated[date | None, day_option("--as-of", help="Query the release that was current on that day.")] = None,
     rebuild_as_of: Annotated[
         date | None, day_option("--rebuild-as-of", help="Query what today's models compute from what was public on that day.")
@@ -125,7 +125,7 @@ def query(
 def diff(
     before: Annotated[str | None, typer.Argument(help="A retained build's id; the one published before, if left out.")] = None,
     table: Annotated[str | None, typer.Option(help="Print the rows of this mart that differ.")] = None,
-    limit: Annotated[int, typer.Option(help="How many rows.")] = 50,
+    limit: Annotated[int, typer.Option(min=0, help="How many rows.")] = 50,
     working: Annotated[bool, typer.Option("--working", help="Compare the newest `datamoat build`, not yet published.")] = False,
     as_json: AsJson = False,
 ) -> None:

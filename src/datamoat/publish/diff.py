@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from datamoat.build.record import read_build
+from datamoat.build.inputs import current_build
 from datamoat.errors import UsageError
 from datamoat.settings import Settings
 from datamoat.storage.lake import identifier, quoted
@@ -155,12 +155,13 @@ def compare_builds(
 
     Raises:
         PublishRefusedError: Nothing is published, or a file is not what was published.
+        ModelFailedError: The newest build was made from other inputs or code than those here.
         UsageError: The build is not retained, or there is no such mart.
     """
     with duckdb.connect() as con:
         if working:
             earlier = check_published(settings)
-            current_id = read_build(settings.lake).build_id
+            current_id = current_build(settings).build_id
             attach_lake(con, "after", settings.lake)
         else:
             current, earlier = _two_builds(settings, before)

@@ -4,6 +4,7 @@ Cached results run again only if what they read has changed, so that an input wh
 that the fit depends on costs a fit.
 """
 
+import difflib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -14,14 +15,15 @@ from typing import Any
 
 import duckdb
 
-from datamoat.build.inputs import LEFT_OUT_AFTER, fingerprint
-from datamoat.build.record import check_lake, read_build
+from datamoat.build.inputs import current_build
+from datamoat.build.record import Build, read_build
 from datamoat.build.run import build_models
 from datamoat.errors import ModelFailedError, UsageError
 from datamoat.project.model import Project, Table
 from datamoat.project.read import read_project
 from datamoat.settings import Settings
 from datamoat.storage.lake import identifier, parquet, path_of, quoted
+from datamoat.storage.warehouse import intact_ids, published_build
 
 SMALL = 1e-6  # relative change below which a quantile has not changed
 ENDS = ("p05", "p50", "p95")
@@ -38,17 +40,9 @@ def scenario_build(settings: Settings, change: Callable[[Path], list[str]], targ
 
     Raises:
         UsageError: A changed table does not lead to the mart.
-        ModelFailedError: There is no finished build to differ from, or it was made from other inputs or code than those here.
+        ModelFailedError: There is no finished build to differ from, it was made from other inputs or code than those here, or
+            another build is published.
     """
-    current = read_build(settings.lake)
-    check_lake(settings.lake, current)
-    as_of = current.as_of
-    if current.made_from != fingerprint(settings, as_of if LEFT_OUT_AFTER in current.inputs else None):
-        raise ModelFailedError(
-            "the build in the lake was made from other facts, responses, decisions, models or code than those here: effects would mix",
-            str(settings.lake),
-            "run `datamoat build`.",
-        )
     settings.data.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="whatif-", dir=settings.data) as folder:
         content, data = Path(folder) / "content", Path(folder) / "data"
@@ -69,10 +63,24 @@ def scenario_build(settings: Settings, change: Callable[[Path], list[str]], targ
                 "datamoat whatif",
                 f"it depends on {', '.join(sorted(n.removeprefix('raw.reference__') for n in read if n.startswith('raw.reference__')))}.",
             )
+        as_of = _current_and_published(settings).as_of
         made = replace(settings, content=content, data=data, store="")
         if build_models(made, project).as_of != as_of:  # with a date, a build leaves out what became public later
             build_models(made, project, as_of)
         yield made.lake
+
+
+def _current_and_published(settings: Settings) -> Build:
+    """Return the build in the lake, if it is current and, where anything is published, the published one."""
+    current, published = current_build(settings), published_build(settings)
+    if published is not None and published.build_id != current.build_id:
+        back = f", or go back with `datamoat rollback {current.build_id}`" if current.build_id in intact_ids(settings) else ""
+        raise ModelFailedError(
+            f"the build in the lake is {current.build_id} and the published one is {published.build_id}: effects would mix",
+            str(settings.lake),
+            f"publish what is here with `datamoat run`{back}.",
+        )
+    return current
 
 
 def changed_marts(settings: Settings, other: Path) -> list[tuple[str, int, int]]:
@@ -105,6 +113,48 @@ def leading_to(project: Project, target: str) -> Project:
     return replace(project, models=tuple(reversed(leading)), macros=(), checks=(), expectations=())
 
 
+def check_choice(
+    settings: Settings, con: duckdb.DuckDBPyConnection, relation: str, target: str, quantity: str, where: Mapping[str, str]
+) -> None:
+    """Check that a mart has the rows and the quantity to compare, before anything is built.
+
+    Args:
+        settings: Where the content is.
+        con: Has the mart as `relation`.
+        relation: The mart as it is published.
+        target: Its name.
+        quantity: The column without its `_p05`, `_p50`, `_p95`.
+        where: Values of key columns.
+
+    Raises:
+        UsageError: The mart has no such quantity, key column, value or row.
+    """
+    project = read_project(settings.content)
+    table = project.tables[target]
+    unknown = sorted(set(where) - set(table.grain))
+    if unknown:
+        raise UsageError(f"{target} has no key column {unknown[0]}", "--where", f"it has {', '.join(table.grain)}.")
+    names = {row[0] for row in con.sql(f"describe from {relation}").fetchall()}
+    if f"{quantity}_p50" not in names:
+        known = sorted(name.removesuffix("_p50") for name in names if name.endswith("_p50"))
+        raise UsageError(f"{target} has no {quantity}", "--of", f"choose one of {known}.")
+    for key, value in where.items():
+        column = identifier(key)
+        values = [str(one) for (one,) in con.sql(f"select distinct {column}::varchar from {relation} order by all").fetchall()]
+        if value not in values:
+            near = difflib.get_close_matches(value, values, 3)
+            some = f"it is one of {len(values)}, from {values[0]} to {values[-1]}." if values else "the mart is empty."
+            raise UsageError(
+                f"no row of {target} has {key}={value}", "--where", f"did you mean {' or '.join(near)}?" if near else some
+            )
+    chosen = " and ".join(_chosen(project, table, where, relation))
+    if where and not con.sql(f"from {relation} as a where {chosen} and a.{quantity}_p50 is not null limit 1").fetchall():
+        given = ", ".join(f"{key}={value}" for key, value in where.items())
+        raise UsageError(
+            f"no row of {target} with {given} has a {quantity}", "--where", f'see `datamoat query "from {target}"` for its rows.'
+        )
+
+
 def compare_quantiles(
     settings: Settings, other: Path, target: str, quantity: str, where: Mapping[str, str]
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -115,47 +165,38 @@ def compare_quantiles(
         other: The lake of the scenario build.
         target: The mart.
         quantity: The column without its `_p05`, `_p50`, `_p95`.
-        where: Values of key columns. A date left out is the newest; a column with a list of allowed values takes the first.
+        where: Values of key columns, after `check_choice`. A date left out is the newest; a column with a list of allowed
+            values takes the first.
 
     Returns:
         The key columns, the quantiles before and after, and the ratio of the medians.
-
-    Raises:
-        UsageError: The mart has no such quantity or key column.
     """
     project = read_project(settings.content)
     table = project.tables[target]
-    unknown = sorted(set(where) - set(table.grain))
-    if unknown:
-        raise UsageError(f"{target} has no key column {unknown[0]}", "--where", f"it has {', '.join(table.grain)}.")
     with duckdb.connect() as con:
         for name, lake in (("before", settings.lake), ("after", other)):
             con.execute(f"create view {name} as from {parquet(path_of(lake, target))}")
-        names = {row[0] for row in con.sql("describe before").fetchall()}
-        if f"{quantity}_p50" not in names:
-            known = sorted(name.removesuffix("_p50") for name in names if name.endswith("_p50"))
-            raise UsageError(f"{target} has no {quantity}", "--of", f"choose one of {known}.")
         keys = [f"a.{identifier(key)}" for key in table.grain]
         ends = [f"{s}.{quantity}_{end} as {side}_{end}" for s, side in (("a", "before"), ("b", "after")) for end in ENDS]
         moves = [f"abs(b.{quantity}_{end} / a.{quantity}_{end} - 1)" for end in ENDS]
         found = con.sql(
             f"select {', '.join([*keys, *ends])}, b.{quantity}_p50 / a.{quantity}_p50 as ratio"
             f" from before as a join after as b on {' and '.join(f'{key} = b.{key[2:]}' for key in keys)}"
-            f" where {' and '.join(_chosen(project, table, where))} and greatest({', '.join(moves)}) > {SMALL}"
+            f" where {' and '.join(_chosen(project, table, where, 'before'))} and greatest({', '.join(moves)}) > {SMALL}"
             f" order by abs(b.{quantity}_p50 - a.{quantity}_p50) desc, {', '.join(keys)}"
         )
         return tuple(found.columns), found.fetchall()
 
 
-def _chosen(project: Project, table: Table, where: Mapping[str, str]) -> list[str]:
-    """Return the conditions that choose the rows to compare."""
+def _chosen(project: Project, table: Table, where: Mapping[str, str], relation: str) -> list[str]:
+    """Return the conditions that choose the rows `a` of a relation to compare."""
     conditions = ["true"]
     for key in table.grain:
         column = project.columns[key]
         if key in where:
             conditions.append(f"a.{identifier(key)}::varchar = {quoted(where[key])}")
         elif column.type == "DATE":
-            conditions.append(f"a.{identifier(key)} = (select max({identifier(key)}) from before)")
+            conditions.append(f"a.{identifier(key)} = (select max({identifier(key)}) from {relation})")
         elif column.values:
             conditions.append(f"a.{identifier(key)}::varchar = {quoted(column.values[0])}")
     return conditions

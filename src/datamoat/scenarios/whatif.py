@@ -23,7 +23,7 @@ import duckdb
 from datamoat.errors import UsageError
 from datamoat.project.python_models import load
 from datamoat.project.sql import read_snippet
-from datamoat.scenarios.rebuild import changed_marts, compare_quantiles, scenario_build
+from datamoat.scenarios.rebuild import changed_marts, check_choice, compare_quantiles, scenario_build
 from datamoat.settings import Settings
 from datamoat.storage.lake import parquet, path_of, quoted
 from datamoat.storage.warehouse import retained_file
@@ -72,6 +72,7 @@ def whatif(settings: Settings, change: Change, quantity: str | None = None) -> I
 
     Raises:
         UsageError: The content declares no what-if, nothing is changed, or something cannot be changed or followed.
+        ModelFailedError: A scenario build is needed and the build in the lake is not current, or not the published one.
     """
     volumes, verdicts = _declared(settings.content)
     quantity = quantity or str(volumes.QUANTITY)
@@ -83,6 +84,7 @@ def whatif(settings: Settings, change: Change, quantity: str | None = None) -> I
             if verdicts is not None:
                 yield from _verdicts(settings, con, verdicts, volumes.DRAWS)
             return
+        check_choice(settings, con, f"published.{volumes.TARGET}", volumes.TARGET, quantity, change.where or {})
         edit = partial(volumes.change_inputs, numbers=change.numbers, facts=change.facts, published=con)
         with scenario_build(settings, edit, volumes.TARGET) as lake:
             columns, rows = compare_quantiles(settings, lake, volumes.TARGET, quantity, change.where or {})

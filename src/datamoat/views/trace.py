@@ -85,13 +85,15 @@ def read_pairs(texts: list[str], option: str) -> dict[str, str]:
     """Return `NAME=VALUE` texts as a dictionary.
 
     Raises:
-        UsageError: One has no name or no `=`.
+        UsageError: One has no name or no `=`, or a name is given twice.
     """
     pairs = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"{text!r} is not NAME=VALUE", option, f"write {option} NAME=VALUE.")
+        if name.strip() in pairs:
+            raise UsageError(f"{name.strip()} is given twice", option, "give each name once.")
         pairs[name.strip()] = value.strip()
     return pairs
 
