@@ -62,6 +62,7 @@ def test_the_steps_one_by_one_lead_to_a_published_file(
     assert len(step(monkeypatch, capsys, "status").splitlines()) == 3
     assert "Python" in step(monkeypatch, capsys, "doctor")
     edit("data/reference/facts.csv", "7.0", "8.0")
+    assert call(monkeypatch, capsys, "diff", "--working")[0] != 0  # edited and not built
     step(monkeypatch, capsys, "build")
     (moved,) = json.loads(step(monkeypatch, capsys, "diff", "--working", "--json"))
     assert (moved["table"], moved["n_changed"], moved["columns"]) == ("lab_volume", 1, "uploads (1)")

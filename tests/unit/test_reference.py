@@ -41,7 +41,7 @@ def test_a_sound_file_is_typed_by_the_descriptor(tree: Path) -> None:
         ("2026-05-01", "2026-02-30", "is not a date"),
         ("tiktok,", "douyin,", "have the key {'platform_id': 'douyin'}"),
         ("uploads,stated_on", "uploads,stated_by", "unknown columns ['stated_by'], missing columns ['stated_on']"),
-        ("platform_id,uploads", "uploads,platform_id", "another order"),
+        ("platform_id,uploads", "uploads,platform_id", "the columns uploads and platform_id are exchanged"),
         ("douyin,5.0,2026-03-01", '"douyin,5.0,2026-03-01', "this is no CSV"),
     ],
 )

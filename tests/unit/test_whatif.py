@@ -61,7 +61,9 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
-@pytest.mark.parametrize(("text", "wanted"), [("0.3", ("0.3",) * 3), ("1,2,10", ("1", "2", "10")), ("1,1,2", ("1", "1", "2")), ("1e6", ("1e6",) * 3)])
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("0.3", ("0.3",) * 3), ("1,2,10", ("1", "2", "10")), ("1,1,2", ("1", "1", "2")), ("1e6", ("1e6",) * 3)]
+)
 def test_one_number_or_three_are_read(volumes: ModuleType, text: str, wanted: tuple[str, str, str]) -> None:
     assert volumes.read_numbers("a", text) == wanted
 

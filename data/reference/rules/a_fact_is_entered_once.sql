@@ -26,6 +26,18 @@ pages as (
     from citations
 ),
 
+stated as (
+    select
+        *,
+        concat_ws(
+            ' ', citation_id, platform_id, metric, period_start_on, period_end_on, observed_on, geography
+        ) as key,
+        case bound when 'at_most' then 0 else coalesce(value_low, value) end as lowest,
+        case bound when 'at_least' then 'infinity'::double else coalesce(value_high, value) end as highest
+    from platform_observations
+    where is_usable
+),
+
 rows_by_key as (
     select
         'platform_observations' as file_name,
@@ -56,6 +68,15 @@ select
 from rows_by_key
 group by file_name, key
 having count(*) > 1
+union all
+select
+    'platform_observations' as file_name,
+    later.line,
+    later.metric || ' of ' || later.platform_id || ' is ' || later.value || ' here and ' || earlier.value || ' in line '
+    || earlier.line || ', of the same page, period and geography; right would be one of them' as wrong
+from stated as later
+inner join stated as earlier on later.key = earlier.key and later.line > earlier.line
+where least(later.highest, earlier.highest) < greatest(later.lowest, earlier.lowest)
 union all
 -- The root of a repository holds many pages; one address may hold another page on another day.
 select

@@ -1,5 +1,5 @@
 /*---
-description: A text has no character that cannot be seen, no letters that look like others, no formula, error or tag of another program.
+description: A text has no character that cannot be seen, no letters that look like others, no formula, error, tag or damage of another program.
 fix: type the cell again, without copying it.
 ---*/
 
@@ -7,7 +7,8 @@ with checked as (
     select
         *,
         regexp_matches(column_name, '(_id|_ids|_key)$') as is_key,
-        regexp_matches(column_name, '(_id|_ids|_key|name)$') as is_name
+        regexp_matches(column_name, '(_id|_ids|_key|name)$') as is_name,
+        regexp_replace(stated, 'https?://\S+', '', 'g') as without_addresses
     from cells
     where file_name <> 'claim_queries'
 ),
@@ -25,6 +26,16 @@ breaches as (
                 then 'has a character that cannot be seen; right would be without it'
             when is_key and regexp_matches(stated, '[^\P{L}a-zA-Z\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]')
                 then 'has a letter that looks like another; right would be the key as its source writes it'
+            when regexp_matches(stated, '\?{3}') or regexp_matches(without_addresses, '\p{L}\?\p{L}')
+                then 'has question marks in place of letters; right would be the letters of the page, saved as UTF-8'
+            -- A letter of two or three bytes in UTF-8, each read as a letter of Windows-1252.
+            when
+                regexp_matches(
+                    stated,
+                    'â€|[ÂÃ][\x{80}-\x{bf}€‚ƒ„…†‡ˆ‰Š‹ŒŽ•˜™š›œžŸ]'
+                    || '|[à-ï][\x{80}-\x{bf}€‚ƒ„…†‡ˆ‰Š‹ŒŽ•˜™š›œžŸ]{2}'
+                )
+                then 'has letters read in another encoding; right would be the letters of the page, saved as UTF-8'
             when regexp_matches(stated, '\p{Latin}\p{Mn}|[\x{1d400}-\x{1d7ff}]') or stated <> nfc_normalize(stated)
                 then 'has a letter put together or of mathematics; right would be the plain letter'
             when

@@ -127,7 +127,10 @@ select
     file_name,
     line,
     'value ' || value || ' of ' || what || ' is out of reach; right would be at '
-    || case when value < lowest then 'least ' || lowest else 'most ' || highest::hugeint end
+    || case
+        when value < lowest then 'least ' || lowest
+        else 'most ' || coalesce(nullif(highest, trunc(highest))::varchar, highest::hugeint::varchar)
+    end
     || ' (' || rtrim(reason, '.') || ')' as wrong
 from checked
 where value < lowest or greatest(value, value_high) > highest

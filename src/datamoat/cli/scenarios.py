@@ -21,7 +21,9 @@ def whatif(
     dropped: Annotated[list[str] | None, typer.Option("--drop", help="A fact that no estimate may use.")] = None,
     quantity: Annotated[str | None, typer.Option("--of", help="The quantity to compare.")] = None,
     where: Where = None,
-    limit: Annotated[int | None, typer.Option(min=0, help=f"How many rows of a table to print; {SHOWN}, and all as JSON.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help=f"How many rows of a table to print; {SHOWN}, and all as JSON.")
+    ] = None,
     build: Annotated[bool, typer.Option("--build", help="Build again even where the published draws would do.")] = False,
     as_json: AsJson = False,
 ) -> None:

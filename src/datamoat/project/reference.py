@@ -26,6 +26,7 @@ from datamoat.project.column_types import of_frictionless, polars_type
 from datamoat.project.texts import unreadable
 
 DESCRIPTOR = "datapackage.json"
+SEPARATORS = {";": "semicolons", "\t": "tabs"}
 _DATE = re.compile(r"(?:19|20)\d{2}-\d{2}-\d{2}", re.ASCII)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
@@ -149,6 +150,10 @@ def _read_csv(path: Path, schema: dict[str, Any]) -> ReferenceTable:
     breaches: list[str] = []
     try:
         header = next(reader, [])
+        if not text.strip():
+            raise ContentError(
+                f"{path.name} is empty", str(path), f"bring it back (`git checkout {path.name}`); a table has a header at least."
+            )
         if header != names:
             raise ContentError(_header_breach(header, names), f"{path}:1", f"use the columns of {DESCRIPTOR}, in its order.")
         readers = [_cell_reader(entry) for entry in fields]
@@ -223,10 +228,15 @@ def _cell_reader(entry: dict[str, Any]) -> Callable[[str], tuple[Any, str | None
 
 
 def _header_breach(header: list[str], names: list[str]) -> str:
-    """Say how a header differs from the descriptor."""
+    """Return how a header differs from the descriptor."""
+    if len(header) == 1 and (marks := [word for mark, word in SEPARATORS.items() if header[0].split(mark) == names]):
+        return f"the cells are separated by {marks[0]}, not by commas: save it as CSV with commas"
     unknown, absent = [n for n in header if n not in names], [n for n in names if n not in header]
     if unknown or absent:
         return f"unknown columns {unknown}, missing columns {absent}"
+    moved = [name for name, own in zip(header, names, strict=False) if name != own]
+    if len(moved) == 2:  # noqa: PLR2004
+        return f"the columns {moved[0]} and {moved[1]} are exchanged"
     return f"the columns are in another order: {header}"
 
 
