@@ -28,7 +28,7 @@ usual as (
     group by metric
 )
 
--- Of a tie each row is named: which is wrong cannot be told.
+-- Of a tie each row is named: any of them may be wrong.
 select
     'platform_observations' as file_name,
     observations.line,
