@@ -195,12 +195,12 @@ def test_a06_a_new_quarter_in_another_unit_is_found_though_nothing_known_changed
     assert bench.feed(report(), "report").validation_status == "ok"
     tail = "Quarter,Oct-Dec 2015,All,All,All,All,Global,All"
     added = f"Total videos removed,{tail},{removed}\nVideo: Removal rate of published,{tail},{rate}\n".replace("2015", "2026")
+    bench.day = date(2027, 1, 20)
     landing = bench.feed(report() + added.encode(), "report")
     assert landing.validation_status == "suspicious"
     assert "value of the new" in landing.reason
     assert " times that of " in landing.reason
     plain = f"Total videos removed,{tail},1500300\nVideo: Removal rate of published,{tail},0.009\n".replace("2015", "2026")
-    bench.day = date(2027, 1, 20)
     assert bench.feed(report() + plain.encode(), "report").validation_status == "ok"
 
 
@@ -521,6 +521,8 @@ def test_a19_one_poisoned_rating_is_found_and_what_cannot_be_found_is_bounded(be
     assert "'Model 30' moved by" in unserved(bench, page, "suspicious")
     hidden = board(votes=40)
     hidden["data"][30]["elo"] += 55
+    for rank, entry in enumerate(sorted(hidden["data"], key=lambda entry: -entry["elo"]), 1):
+        entry["rank"] = rank
     landing = bench.feed(hidden)
     move = bench.source.tables["entries"].anomaly_checks.score
     assert move is not None

@@ -267,7 +267,7 @@ def test_a_part_is_within_the_bounds_of_its_last_capture_or_of_the_nearest_day_w
     assert len(read_receipts(settings, aggregates)) == 1
 
 
-def test_of_several_parts_the_nearest_day_counts_and_of_its_captures_the_last(
+def test_of_several_parts_the_nearest_day_counts_and_of_the_same_day_the_first_capture(
     settings: Settings, aggregates: Source, tmp_path: Path
 ) -> None:
     for days, scale in ((0, 1000), (1, 10_000), (3, 90_000)):
@@ -276,10 +276,10 @@ def test_of_several_parts_the_nearest_day_counts_and_of_its_captures_the_last(
         add_file(settings, aggregates, str(aggregate(tmp_path, DAY + timedelta(days=4), 5, 7_000)[0]), NOW + timedelta(days=9))
     other = aggregate(tmp_path, DAY + timedelta(days=4), 5, 7_000)[0].rename(tmp_path / "one-platform-2025-07-05.csv")
     add_file(settings, aggregates, str(other), NOW + timedelta(days=9))
-    for n, scale in enumerate((1200, 1400)):
+    for n, scale in enumerate((1200, 1240)):
         add_file(settings, aggregates, str(aggregate(tmp_path, DAY, 5, scale)[0]), NOW + timedelta(days=n + 10))
-    with pytest.raises(SourceChangedError, match=r"is 1\.29 times"):
-        add_file(settings, aggregates, str(aggregate(tmp_path, DAY, 5, 1800)[0]), NOW + timedelta(days=15))
+    with pytest.raises(SourceChangedError, match=r"is 1\.26 times"):
+        add_file(settings, aggregates, str(aggregate(tmp_path, DAY, 5, 1260)[0]), NOW + timedelta(days=15))
 
 
 def test_the_same_bytes_on_another_day_are_a_vintage_of_their_own_and_on_the_same_day_nothing_new(

@@ -61,7 +61,17 @@ def rule(**others: Any) -> AnomalyChecks:
 
 
 def score(**others: Any) -> Score:
-    return Score(**{"column": "rating", "votes": "votes", "shift": bound(15), "stretch": bound(1.5), "move": bound(10), **others})
+    return Score(
+        **{
+            "column": "rating",
+            "votes": "votes",
+            "shift": bound(15),
+            "stretch": bound(1.5),
+            "move": bound(10),
+            "crossed": bound(0.12),
+            **others,
+        }
+    )
 
 
 def rated(*ratings: float | None, votes: list[int] | None = None) -> list[Row]:

@@ -145,7 +145,7 @@ def test_what_a_source_leaves_out_has_the_usual_value(read: Read) -> None:
         "rows": {"min": 1, "max": None, "reason": None},
         "anomaly_checks": {
             "key": ("name",), "label": None, "newest_of": None, "restated": None, "gone": bound, "new": bound, "nulls": {"*": bound},
-            "filled": (), "route": None, "matches": (), "steady": (), "score": None, "measures": (), "dates": (), "flags": (),
+            "filled": (), "route": None, "matches": (), "steady": (), "aliases": (), "score": None, "measures": (), "dates": (), "flags": (),
         },
     }  # fmt: skip
     full = read(FULL).tables["entries"].anomaly_checks

@@ -257,6 +257,9 @@ def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json
 
     settings = read_settings()
     one = find_source(settings.content, source)
+    if one.part is not None:
+        _diagnose_parts(settings, one, as_json=as_json)
+        return
     if not read_landings(settings, one):
         land_source(settings, one)
     landings = sorted(
@@ -310,6 +313,28 @@ def diagnose(source: Annotated[str, typer.Argument(help="The source.")], as_json
     if landings and not (bad or quiet):
         typer.echo("\nAll requests are served; nothing to do.")
     raise typer.Exit(1 if bad else 0)
+
+
+def _diagnose_parts(settings: Settings, source: "Source", *, as_json: bool) -> None:
+    """Show the last parts of a streamed source, which have counts and no landings."""
+    from datamoat.ingest.part_receipts import snapshot_rows, stale
+
+    columns = ("captured_on", "snapshot_id", "is_served", "n_rows", "n_bytes", "reason")
+    parts = snapshot_rows(settings, source)
+    if parts or as_json:
+        rows(columns, [tuple(str(part[name]) if name == "captured_on" else part[name] for name in columns)
+                       for part in parts[-LAST_RUNS:]], as_json=as_json)  # fmt: skip
+    if as_json:
+        return
+    is_fetched = source.part is not None and source.part.max_gigabytes > 0
+    step = f"datamoat count {source.id}" if is_fetched else f"datamoat add-file {source.id} PATH"
+    old = stale(settings, source)
+    if not parts:
+        typer.echo(f"No part was ever counted: {step}")
+    elif old:
+        typer.echo(f"\n{len(old)} parts are counted under another definition and not served: {step}")
+    else:
+        typer.echo(f"\nAll parts are served but for older counts of the same; nothing to do. For more: {step}")
 
 
 def new_source(

@@ -8,9 +8,11 @@ from typing import Any
 
 from datamoat.ingest.check_scores import check_leaders, check_ranks, check_score
 from datamoat.ingest.check_values import (
+    check_alias,
     check_dates,
     check_filled,
     check_flag,
+    check_forward,
     check_match,
     check_measure,
     check_nulls,
@@ -18,6 +20,7 @@ from datamoat.ingest.check_values import (
     check_restated,
     check_shares,
     check_steady,
+    check_within,
     check_zeros,
 )
 from datamoat.ingest.finding import Finding, rule_label, some
@@ -54,16 +57,7 @@ def compare(
     _odd_names(rule, rows, found)
     if not _count_rows(bounds or table.rows, rows, last, last_day, found):
         return found
-    for filled in rule.filled:
-        check_filled(rule, filled, rows, found)
-    for when in rule.dates:
-        check_dates(when, rows, day, found)
-    for measure in rule.measures:
-        if measure.share:
-            check_shares(measure, rows, found)
-        check_quotient(rule, measure, rows, last, found)
-    if rule.score:
-        check_ranks(rule, rule.score, _newest(rule, rows), found)
+    _alone(rule, rows, last, day, found)
     if days is None:
         days = max((day - last_day).days, 1) if last_day is not None else 1
     for match in rule.matches:
@@ -71,6 +65,27 @@ def compare(
     if last is not None and last_day is not None:
         _against(table, rows, last, days, last_day, found)
     return found
+
+
+def _alone(rule: AnomalyChecks, rows: list[Row], last: list[Row] | None, day: date, found: Finding) -> None:
+    """Check what can be checked of a first response too."""
+    for filled in rule.filled:
+        check_filled(rule, filled, rows, found)
+    for when in rule.dates:
+        check_dates(when, rows, day, found)
+    for alias in rule.aliases:
+        check_alias(alias, rows, found)
+    for measure in rule.measures:
+        if measure.share:
+            check_shares(measure, rows, found)
+        for name, within in measure.within.items():
+            of = [row for row in rows if measure.by and row[measure.by] == name]
+            check_within(measure.column, within, of, found, f" of {shown(name)}")
+        check_quotient(rule, measure, rows, last, found)
+    if rule.score:
+        check_ranks(rule, rule.score, _newest(rule, rows), found)
+        if rule.score.within and last is None:  # later a new anchor may move them anywhere, and another unit shows in the spread
+            check_within(rule.score.column, rule.score.within, rows, found)
 
 
 def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day: date, found: Finding) -> None:
@@ -102,6 +117,9 @@ def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day
     for flagged in rule.flags:
         check_flag(flagged, now, then, days, found)
     for when in rule.dates:
+        if when.forward:
+            check_forward(when, now, then, found)
+            continue
         moved = [
             rule_label(rule, new)
             for old, new in pairs

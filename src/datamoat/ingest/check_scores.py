@@ -17,7 +17,6 @@ ONE_FALL_SHARE = 0.2  # of one entry's votes
 MOST_TIMES = 30.0  # a median so many times the last good one is another unit
 LEAST_TIMES = 0.6  # and so is one of that part of it: in the archive a fifth of the median entry's votes was withdrawn at most
 ONE_FACTOR = 1.25  # and one of so many times, or that part of it, where all moved alike: without a unit, by 4 per cent at most
-CROSSED = 0.12  # share of entries that gain a quarter while as many lose a fifth: none in a day, a tenth over two months
 AGAINST = 0.05  # share of neighbours in rank whose ratings are the other way round: none in the archive
 FEW_AGAINST = 2  # so many are ordinary on a list of any length: two entries that changed places between two responses
 MOST_ROOM = 2.0  # how much wider a bound may get for an entry whose votes multiplied
@@ -35,7 +34,7 @@ def check_score(
             f"{score.column} is missing now for {len(lost)} of {len(pairs)} entries that are listed still ({some(lost)}): none is expected"
         )
     if score.votes:
-        _votes(rule, score.votes, pairs, found)
+        _votes(rule, score, score.votes, pairs, days, found)
     if len(rated) < 2:  # noqa: PLR2004
         return
     olds, news = [float(old[score.column]) for old, _ in rated], [float(new[score.column]) for _, new in rated]
@@ -91,7 +90,7 @@ def _one_score(rule: AnomalyChecks, score: Score, old: Row, new: Row, shift: flo
         found.notes.append(f"{score.column} of {label} moved by {moved:+.4g}")
 
 
-def _votes(rule: AnomalyChecks, column: str, pairs: list[tuple[Row, Row]], found: Finding) -> None:
+def _votes(rule: AnomalyChecks, score: Score, column: str, pairs: list[tuple[Row, Row]], days: int, found: Finding) -> None:
     """Check vote counts: withdrawn votes are a revision; one factor for all is a change of unit."""
     counted = [(old, new) for old, new in pairs if old[column] is not None and new[column] is not None]
     lost = sum(old[column] is not None and new[column] is None for old, new in pairs)
@@ -113,7 +112,7 @@ def _votes(rule: AnomalyChecks, column: str, pairs: list[tuple[Row, Row]], found
             found.suspicions.append(f"{column} is {middle:.3g} times the last good at the median{unit_note(middle)}")
             return
     n_crossed = crossed(ratios, 1 - ONE_FALL_SHARE)
-    if n_crossed > max(1, CROSSED * len(ratios)):
+    if score.crossed and n_crossed > max(1, score.crossed.after(days) * len(ratios)):
         found.suspicions.append(
             f"{column} of {n_crossed} entries or more fell by a fifth while as many rose by a quarter: counts of other entries, perhaps"
         )
@@ -132,9 +131,10 @@ def _votes(rule: AnomalyChecks, column: str, pairs: list[tuple[Row, Row]], found
 
 
 def check_ranks(rule: AnomalyChecks, score: Score, rows: list[Row], found: Finding) -> None:
-    """Check the ranks of each board: those that skip or repeat are noted, those that many ratings contradict are quarantined."""
+    """Check the ranks of each board: those that skip or repeat are noted, those that ratings contradict in many places or by far not served."""
     if not score.rank:
         return
+    far = score.move.max if score.move.note is None else score.move.note
     boards: dict[tuple[Any, ...], list[tuple[Any, Any]]] = {}
     unrated = []
     for row in rows:
@@ -145,10 +145,14 @@ def check_ranks(rule: AnomalyChecks, score: Score, rows: list[Row], found: Findi
     if unrated:
         found.suspicions.append(f"{score.column} is missing for {some(unrated)}, which have a {score.rank}")
     for ranked in map(sorted, boards.values()):
-        against = sum(later[1] > earlier[1] for earlier, later in pairwise(ranked) if later[0] > earlier[0])
-        if against:
-            many = against > max(FEW_AGAINST, AGAINST * len(ranked))
-            (found.suspicions if many else found.notes).append(f"{score.rank} contradicts {score.column} in {against} places")
+        gaps = [later[1] - earlier[1] for earlier, later in pairwise(ranked) if later[0] > earlier[0] and later[1] > earlier[1]]
+        if gaps:
+            is_far = max(gaps) > far
+            many = is_far or len(gaps) > max(FEW_AGAINST, AGAINST * len(ranked))
+            (found.suspicions if many else found.notes).append(
+                f"{score.rank} contradicts {score.column} in {len(gaps)} places"
+                + (f", by {max(gaps):.4g} at most" if is_far else "")
+            )
         places = [rank for rank, _ in ranked]
         ties = sum(times - 1 for times in Counter(places).values())
         if ties:

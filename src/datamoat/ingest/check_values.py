@@ -1,20 +1,23 @@
 """Check measures, flags and dates of a table, column by column."""
 
+import contextlib
 import math
 import re
 import statistics
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 from datamoat.ingest.finding import Finding, rule_label, some, unit_note
 from datamoat.parsing import Row, shown
-from datamoat.project.check_models import AnomalyChecks, Filled, Flag, Match, Measure, Steady, Step, When
+from datamoat.project.check_models import Alias, AnomalyChecks, Filled, Flag, Match, Measure, Steady, Step, When, Within
 
 CROSSED = 1.05  # a row crosses others where its value is so many times what it was, or that part of it
 ALONE = 1  # a single row may lose a value, or change its name, on a list of any length
+QUARTER = re.compile(r"(\d{4}) Q([1-4])")
+LAST_DAYS = ("03-31", "06-30", "09-30", "12-31")  # of the quarters of a year
 LONG = 8  # fewer values of one kind show neither the digits they are rounded to nor how far they move
 
 
@@ -188,9 +191,10 @@ def check_filled(rule: AnomalyChecks, filled: Filled, rows: list[Row], found: Fi
     route = rule.route.column if rule.route else None
     of = [row for row in rows if route is None or row[route] not in filled.not_from]
     for column in filled.columns:
-        has = sum(row[column] is not None for row in of)
+        values = [row[column] for row in of if row[column] is not None]
+        has, what = (len(set(values)), "a value of their own") if filled.distinct else (len(values), "a value")
         if len(of) - has > ALONE and has < filled.least * len(of):
-            found.suspicions.append(f"{column} has a value in {has} of {len(of)} rows; {filled.least:.0%} or more is expected")
+            found.suspicions.append(f"{column} has {what} in {has} of {len(of)} rows; {filled.least:.0%} or more is expected")
 
 
 def check_match(match: Match, rows: list[Row], last: list[Row] | None, found: Finding) -> None:
@@ -220,6 +224,38 @@ def check_steady(rule: AnomalyChecks, steady: Steady, pairs: list[tuple[Row, Row
             found.suspicions.append(
                 f"{column} is another for {len(changed)} of {len(pairs)} known rows ({some(changed)}); at most {limit:.0%} are expected"
             )
+        moves = {(old[column], new[column]) for old, new in pairs if None not in (old[column], new[column])}
+        moves = {(was, now) for was, now in moves if was != now}
+        exchanged = {was for was, _ in moves} & {now for _, now in moves}
+        if steady.no_exchange and len(exchanged) > 1:
+            found.suspicions.append(f"{column}: known rows exchanged the values {some(sorted(map(str, exchanged)))}")
+
+
+def check_alias(alias: Alias, rows: list[Row], found: Finding) -> None:
+    """Check that each value of one column goes with one value of another, and the other way round."""
+    for column, other in (alias.columns, alias.columns[::-1]):
+        values: dict[Any, set[Any]] = {}
+        for row in rows:
+            if None not in (row[column], row[other]):
+                values.setdefault(row[column], set()).add(row[other])
+        several = [f"{one}: {', '.join(sorted(map(str, many)))}" for one, many in values.items() if len(many) > 1]
+        if several:
+            found.suspicions.append(
+                f"{len(several)} values of {column} have several of {other} ({some(several)}); one is expected"
+            )
+
+
+def check_within(column: str, within: Within, rows: list[Row], found: Finding, of: str = "") -> None:
+    """Check that no value is outside what is possible, without a look at any other vintage."""
+    values = [float(row[column]) for row in rows if row[column] is not None]
+    outside = [value for value in values if not within.least <= value <= within.most]
+    if outside:
+        found.suspicions.append(
+            f"{column}{of} is {outside[0]:g} in {len(outside)} of {len(values)} rows; {within.least:g} to {within.most:g} is expected"
+            if len(outside) == 1
+            else f"{column}{of} is {min(outside):g} to {max(outside):g} in {len(outside)} of {len(values)} rows; "
+            f"{within.least:g} to {within.most:g} is expected"
+        )
 
 
 def check_zeros(rule: AnomalyChecks, measure: Measure, now: list[Row], then: list[Row], found: Finding) -> None:
@@ -253,13 +289,13 @@ def check_flag(flagged: Flag, now: list[Row], then: list[Row], days: int, found:
 def late_rows(when: When, rows: list[Row], day: date) -> list[Row]:
     """Return the rows whose date lies in the future of a capture; a month or a year is as late as its first day."""
     latest = date.fromordinal(day.toordinal() + when.slack_days).isoformat()
-    return [row for row in rows if row[when.column] is not None and (stated := _iso(row[when.column])) > latest[: len(stated)]]
+    return [row for row in rows if row[when.column] is not None and (stated := _iso(when, row)) > latest[: len(stated)]]
 
 
 def check_dates(when: When, rows: list[Row], day: date, found: Finding) -> None:
     """Check dates on their own: none before the thing existed, none in the future."""
-    late = [_iso(row[when.column]) for row in late_rows(when, rows, day)]
-    stated = [_iso(row[when.column]) for row in rows if row[when.column] is not None]
+    late = [str(row[when.column]) for row in late_rows(when, rows, day)]
+    stated = [_iso(when, row) for row in rows if row[when.column] is not None]
     early = [text for text in stated if text[: len(when.earliest)] < when.earliest[: len(text)]]
     if late:
         found.suspicions.append(f"{when.column} lies in the future of the capture ({day}): {some(late)}")
@@ -267,8 +303,25 @@ def check_dates(when: When, rows: list[Row], day: date, found: Finding) -> None:
         found.suspicions.append(f"{when.column} is earlier than {when.earliest}: {some(early)}")
 
 
-def _iso(value: date | str) -> str:
-    return value.isoformat() if isinstance(value, date) else value
+def check_forward(when: When, rows: list[Row], last: list[Row], found: Finding) -> None:
+    """Check that the newest date is not before that of the last good vintage."""
+    now, then = (
+        max((_iso(when, row) for row in some_rows if row[when.column] is not None), default="") for some_rows in (rows, last)
+    )
+    if now and now < then:
+        found.suspicions.append(f"{when.column} went back from {then} to {now}: an old copy, or a wrong day")
+
+
+def _iso(when: When, row: Row) -> str:
+    """Return a date as ISO 8601, as far as it is one: a quarter as its last day."""
+    value = row[when.column]
+    if isinstance(value, date):
+        return value.isoformat()
+    if when.written:
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(value, when.written).date().isoformat()  # noqa: DTZ007  (a day has no zone)
+    quarter = QUARTER.fullmatch(value)
+    return f"{quarter[1]}-{LAST_DAYS[int(quarter[2]) - 1]}" if quarter else str(value)
 
 
 def check_shares(measure: Measure, rows: list[Row], found: Finding) -> None:

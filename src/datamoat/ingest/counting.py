@@ -244,7 +244,9 @@ def _verify(source: Source, part: Part, counts: pa.Table, tally: Tally, file: Pa
 
 
 def _check_beside(part: Part, file: PartFile, n_counted: int, receipts: list[PartReceipt]) -> None:
-    """Compare the total of a part with its last capture, or else with the nearest of the parts that differ in the day only.
+    """Compare the total of a part with its first capture, or else with the nearest of the parts that differ in the day only.
+
+    The first, since several small changes would each be within the bound.
 
     Args:
         part: The declaration.
@@ -259,8 +261,8 @@ def _check_beside(part: Part, file: PartFile, n_counted: int, receipts: list[Par
     if part.beside is None or day is None:
         return
     apart = [
-        (abs((one.part_on - day).days), n, one)
-        for n, one in enumerate(reversed(receipts))
+        (abs((one.part_on - day).days), n if one.part_on == day else -n, one)
+        for n, one in enumerate(receipts)
         if one.part_on is not None
         and one.n_counted
         and (one.request, one.label) == (file.request, file.label)

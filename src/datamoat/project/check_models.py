@@ -52,6 +52,19 @@ class Bound(Strict):
         return limit if self.ceiling is None else min(limit, self.ceiling)
 
 
+class Within(Strict):
+    """The values that a column can have at all, checked without a look at any other vintage.
+
+    Attributes:
+        least: The smallest; `most` the largest.
+        reason: What in the history the two were taken from.
+    """
+
+    least: float
+    most: float
+    reason: Sentence
+
+
 class Leaders(Strict):
     """The best entries of a board, of which none may leave it or lose its rank without a person.
 
@@ -75,6 +88,8 @@ class Score(Strict):
         stretch: How much wider or narrower the spread may get before it is another scale.
         move: The largest move of one entry, against the median, in points.
         still: The same for an entry without a single new vote.
+        crossed: The share of entries whose votes may grow by a quarter while those of as many fall by a fifth.
+        within: The ratings that are possible in a first response; a later one may have another anchor.
         leaders: How many of the best entries may not leave.
     """
 
@@ -85,6 +100,8 @@ class Score(Strict):
     stretch: Bound
     move: Bound
     still: Bound | None = None
+    crossed: Bound | None = None
+    within: Within | None = None
     leaders: Leaders | None = None
 
 
@@ -131,6 +148,7 @@ class Measure(Strict):
         quotient: The bound of the quotient of two such series.
         by: A column that names what a row measures, where rows measure different things; each is checked on its own.
         share: Whether every value must lie between 0 and 1.
+        within: By what `by` names, the values that are possible.
         zero: Whether 0 is an honest value; if not, a 0 among positive values is an error.
         crossed: The share of rows that may grow by a twentieth while as many shrink by one: beyond it, values of other rows.
     """
@@ -142,16 +160,24 @@ class Measure(Strict):
     step: Step | None = None
     quotient: Quotient | None = None
     share: bool = False
+    within: Annotated[Mapping[str, Within], Frozen] = Field(default_factory=dict)
     zero: bool = False
     crossed: Bound | None = None
 
 
 class When(Strict):
-    """A column of dates: earlier than `earliest`, or later than the capture by more than `slack_days`, is an error."""
+    """A column of dates: earlier than `earliest`, or later than the capture by more than `slack_days`, is an error.
+
+    Attributes:
+        written: The format of a date that is not written as ISO 8601, as `strptime` reads it; a quarter (`2026 Q1`) is its last day.
+        forward: Whether the newest date may not be before that of the last good vintage.
+    """
 
     column: str
     earliest: str
     slack_days: Annotated[int, Field(ge=0)] = 1
+    written: str | None = None
+    forward: bool = False
     reason: Sentence
 
 
@@ -179,10 +205,12 @@ class Steady(Strict):
     Attributes:
         columns: The columns; each is checked on its own.
         changed: The share of known rows in which one may change; beside a share above 0, one row always may.
+        no_exchange: Whether values that known rows exchanged among themselves are an error in any number.
     """
 
     columns: tuple[str, ...]
     changed: Bound
+    no_exchange: bool = False
 
 
 class Flag(Strict):
@@ -210,13 +238,22 @@ class Filled(Strict):
     Attributes:
         columns: The columns; each is checked on its own.
         least: The smallest share of rows with a value.
+        distinct: Whether it is a value of their own that so many rows have.
         not_from: Values of the column of `route` whose rows never have one, and are left out.
         reason: What in the history the share was taken from.
     """
 
     columns: tuple[str, ...]
     least: Annotated[float, Field(gt=0, le=1)]
+    distinct: bool = False
     not_from: tuple[str, ...] = ()
+    reason: Sentence
+
+
+class Alias(Strict):
+    """Two columns of which each value of one goes with one value of the other, within a vintage."""
+
+    columns: tuple[str, str]
     reason: Sentence
 
 
@@ -245,6 +282,7 @@ class AnomalyChecks(Strict):
     route: Route | None = None
     matches: tuple[Match, ...] = ()
     steady: tuple[Steady, ...] = ()
+    aliases: tuple[Alias, ...] = ()
     score: Score | None = None
     measures: tuple[Measure, ...] = ()
     dates: tuple[When, ...] = ()
