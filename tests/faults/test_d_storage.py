@@ -730,6 +730,20 @@ def test_a_pipe_in_place_of_a_database_is_named_and_waited_for_by_nobody(tree: P
     assert published_build(settings) is not None
 
 
+def test_two_manifests_that_were_exchanged_are_named_with_the_moves_that_put_them_right(tree: Path) -> None:
+    settings = make_everything(tree)
+    one, other = (build.path.with_suffix(".json") for build in (retained_other(settings), published(settings)))
+    before = {path: path.read_bytes() for path in (one, other)}
+    put(one, before[other])
+    put(other, before[one])
+    (finding,) = [line for line in examine_warehouse(settings) if "under the names of others" in line[1]]
+    assert f"{one.name} as {other.name}" in finding[1]
+    assert "delete" not in " ".join(fix for good, _, fix in examine_warehouse(settings) if not good and "manifest" in fix)
+    subprocess.run(["sh", "-c", finding[2]], check=True)
+    assert {path: path.read_bytes() for path in (one, other)} == before
+    assert all(good for good, *_ in examine_warehouse(settings))
+
+
 def test_an_older_build_under_the_names_of_the_published_one_is_named_and_the_published_file_not_called_damaged(
     tree: Path,
 ) -> None:

@@ -22,7 +22,9 @@ import polars as pl
 import pytest
 from tests.scale.conftest import CHECKOUT, NOW, Upstream, cells_of, counts_of, left_behind
 from tests.scale.publisher_days import FULL, aggregate_day, write_day
+from typer.testing import CliRunner
 
+from datamoat.cli.app import app
 from datamoat.errors import ContentError, PublishRefusedError, SourceChangedError, SourceUnavailableError, UsageError
 from datamoat.ingest import archives, streamed
 from datamoat.ingest.counting import PartFile, _identity, count_part
@@ -280,6 +282,20 @@ def test_of_several_parts_the_nearest_day_counts_and_of_the_same_day_the_first_c
         add_file(settings, aggregates, str(aggregate(tmp_path, DAY, 5, scale)[0]), NOW + timedelta(days=n + 10))
     with pytest.raises(SourceChangedError, match=r"is 1\.26 times"):
         add_file(settings, aggregates, str(aggregate(tmp_path, DAY, 5, 1260)[0]), NOW + timedelta(days=15))
+
+
+def test_diagnose_shows_the_parts_and_the_next_step(
+    settings: Settings, aggregates: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATAMOAT_ROOT", str(settings.content))
+    monkeypatch.setenv("DATAMOAT_DATA", str(settings.data))
+    empty = CliRunner().invoke(app, ["diagnose", aggregates.id])
+    assert (empty.exit_code, empty.output) == (0, "No part was ever counted: datamoat count dsa_aggregates\n")
+    add_file(settings, aggregates, str(aggregate(tmp_path, DAY, 5)[0]), NOW)
+    shown = CliRunner().invoke(app, ["diagnose", aggregates.id])
+    assert shown.exit_code == 0
+    assert "dsa_aggregates/aggregates/" in shown.output
+    assert "All parts are served" in shown.output
 
 
 def test_the_same_bytes_on_another_day_are_a_vintage_of_their_own_and_on_the_same_day_nothing_new(

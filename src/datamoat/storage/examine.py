@@ -5,8 +5,9 @@ import shlex
 import stat
 from pathlib import Path
 
-from datamoat.errors import ContentError
+from datamoat.errors import ContentError, DatamoatError
 from datamoat.settings import Settings
+from datamoat.storage.files import read_record
 from datamoat.storage.warehouse import (
     Published,
     in_the_way,
@@ -26,7 +27,10 @@ def examine_warehouse(settings: Settings) -> list[Finding]:
     """Return findings about the published file and the retained builds: whether good, what was seen, what to do."""
     retained, failures = manifests(settings)
     damaged = [build for build in retained if not is_intact(build)]
-    findings = [_published(settings, published_build(settings))]
+    renamed = _manifests_under_others(failures)
+    is_good, what, fix = _published(settings, published_build(settings))
+    is_manifest = not is_good and any(failures[path].what in what for path in renamed)
+    findings = [(is_good, what, "put the manifests right first, as stated below" if is_manifest else fix)]
     pid = writer_of(settings.published)
     if pid is not None:
         findings.append((False, f"process {pid} holds the published file for writing", "end it; open the file read-only"))
@@ -44,7 +48,12 @@ def examine_warehouse(settings: Settings) -> list[Finding]:
         findings.append((False, what, f"delete all {build.path.stem}.*"))
     for path in (settings.published, *(build.path for build in retained)):
         findings += _exposed(path)
-    for failure in failures.values():
+    if renamed:
+        moves = [f"mv {shlex.quote(str(at))} {shlex.quote(f'{right}.right')}" for at, right in renamed.items()]
+        moves += [f"mv {shlex.quote(f'{right}.right')} {shlex.quote(str(right))}" for right in renamed.values()]
+        listed = ", ".join(f"{right.name} as {at.name}" for at, right in renamed.items())
+        findings.append((False, f"manifests under the names of others, each whole: {listed}", " && ".join(moves)))
+    for failure in (failure for path, failure in failures.items() if path not in renamed):
         later = "use that version, or " if isinstance(failure, ContentError) else ""
         findings.append((False, failure.what, f"{later}delete it and the file beside it"))
     findings.append((True, f"retained builds: {', '.join(b.build_id for b in retained if b not in damaged) or 'none'}", ""))
@@ -60,6 +69,26 @@ def _misnamed(damaged: list[Published]) -> list[tuple[Published, Path]]:
                 if other is not build and known_sha256(other.path) == build.sha256:
                     found.append((build, other.path))
     return found
+
+
+def _manifests_under_others(failures: dict[Path, DatamoatError]) -> dict[Path, Path]:
+    """Return, by the place where it lies, the name of each whole manifest whose own name is free or has another such manifest."""
+    found: dict[Path, Path] = {}
+    for path in failures:
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            stated = read_record(path)
+            found[path] = path.with_name(f"datamoat-{stated['build_id']}-{stated['sha256'][:8]}.json")
+    wrong = {path: right for path, right in found.items() if right != path and right.with_suffix(".duckdb").is_file()}
+    while blocked := [
+        path for path, right in wrong.items() if (right.exists() and right not in wrong) or _is_twice(right, wrong)
+    ]:
+        for path in blocked:
+            del wrong[path]
+    return wrong
+
+
+def _is_twice(right: Path, moves: dict[Path, Path]) -> bool:
+    return list(moves.values()).count(right) > 1
 
 
 def _published(settings: Settings, current: Published | None) -> Finding:
