@@ -105,13 +105,13 @@ def public_addresses(host: str, port: int, *, loopback: bool = False) -> list[st
 
 
 def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Tell whether an address, and any address hidden inside it, belongs to the public internet."""
+    """Return whether an address, and any address hidden inside it, belongs to the public internet."""
     if isinstance(address, ipaddress.IPv6Address):
         if address in SHARED_NAT64:  # how a network without IPv4 reaches it
             return _public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
         if address.ipv4_mapped is not None:
             return _public(address.ipv4_mapped)
-        if any(hidden is not None and not _public(hidden) for hidden in (address.sixtofour, *(address.teredo or ()))):
+        if address.sixtofour is not None or address.teredo is not None:  # no publisher is in these: relays that are given up
             return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 

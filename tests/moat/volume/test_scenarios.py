@@ -16,7 +16,7 @@ from moat.volume.uploads import build_loss, month_index
 
 PRIORS = pl.concat(
     [
-        pl.read_csv(Path(__file__).with_name("priors.csv")).with_row_index("n").select(
+        pl.read_csv(Path(__file__).with_name("priors.csv"), glob=False).with_row_index("n").select(
             pl.format("A{}", "n").alias("assumption_id"), "assumption_name", "distribution", "p05", "p50", "p95"
         ),
         pl.DataFrame(

@@ -17,7 +17,7 @@ from moat.volume.simulation import KINDS, calibrate, coverage, fit_data_set, sim
 LEAST = {"undeclared_breaks": 0.80, "biased_sources": 0.84}
 REFERENCE = Path(__file__).parents[3] / "data" / "reference"
 KNOWN, FROZEN_PRIORS = (Path(__file__).with_name(name) for name in ("simulated.csv", "priors.csv"))
-FROZEN = read_priors(pl.read_csv(FROZEN_PRIORS))
+FROZEN = read_priors(pl.read_csv(FROZEN_PRIORS, glob=False))
 PRIORS = read_priors(pl.read_csv(REFERENCE / "assumptions.csv", glob=False).rename({"name": "assumption_name"}))
 
 
