@@ -501,7 +501,10 @@ def paged(number: int, total: int, rows: int = 20, *, more: bool | None = None) 
         "tier": "free",
         "pagination": {"page": number, "page_size": rows, "total_pages": total, "has_more": number < total if more is None else more},
         "data": [
-            {"id": f"i{number}-{n}", "name": f"N{number}-{n}", "slug": "s", "model_creator": {"id": "c", "name": "C"}, "elo": 1200 - n, "ci_95": 9}
+            {
+                "id": f"i{number}-{n}", "name": f"N{number}-{n}", "slug": f"s{number}-{n}", "model_creator": {"id": "c", "name": "C"},
+                "elo": 1200 - n, "ci_95": 9,
+            }
             for n in range(rows)
         ],
     }  # fmt: skip

@@ -74,7 +74,7 @@ TRICKS = [
 def test_f03_f04_f05_hostile_names_come_through_verbatim_and_inert(bench: Any, board: Any, name: str) -> None:
     page = board()
     page["data"][4]["name"] = name
-    page["data"][4]["model_creator"]["name"] = name
+    page["data"][4]["model_creator"] = {"id": "c-hostile", "name": name}
     landing = bench.feed(page)
     assert landing.is_served, landing.reason
     relation = raw_relations(bench.settings, [bench.source])["aa_api__entries"]

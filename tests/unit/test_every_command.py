@@ -67,7 +67,7 @@ STEPS: list[tuple[str, int, str]] = [
     ("trace wet.rain", 0, "9.5 mm"),
     ("report", 0, "0 charts"),
     ("site", 2, "declares no site"),
-    ("whatif --set A=1", 2, "does not depend on the reference table sunshine"),
+    ("whatif --set A=1", 2, "marts.wet has no rain"),
     ("export --to out", 0, "files"),
     ("export --release --to releases --on 2026-04-01", 0, "Write the checksum where the bundle is not"),
     ("verify releases/BUNDLE", 0, "as released"),

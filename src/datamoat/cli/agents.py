@@ -17,7 +17,7 @@ def mcp(
     http: Annotated[
         bool, typer.Option("--http", help="Serve HTTP on this machine's own address; standard input and output if not.")
     ] = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port, with --http.")] = 8765,
+    port: Annotated[int, typer.Option(help="The port, with --http.")] = 8765,
 ) -> None:
     """Serve the published file to agents by the Model Context Protocol, for reading only, until it is ended.
 

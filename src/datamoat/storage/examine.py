@@ -75,7 +75,7 @@ def _manifests_under_others(failures: dict[Path, DatamoatError]) -> dict[Path, P
     """Return, by the place where it lies, the name of each whole manifest whose own name is free or has another such manifest."""
     found: dict[Path, Path] = {}
     for path in failures:
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        with contextlib.suppress(DatamoatError, OSError, ValueError, TypeError, KeyError):
             stated = read_record(path)
             found[path] = path.with_name(f"datamoat-{stated['build_id']}-{stated['sha256'][:8]}.json")
     wrong = {path: right for path, right in found.items() if right != path and right.with_suffix(".duckdb").is_file()}
