@@ -131,7 +131,7 @@ def _votes(rule: AnomalyChecks, score: Score, column: str, pairs: list[tuple[Row
 
 
 def check_ranks(rule: AnomalyChecks, score: Score, rows: list[Row], found: Finding) -> None:
-    """Check the ranks of each board: those that skip or repeat are noted, those that ratings contradict in many places or by far not served."""
+    """Check the ranks of each board: skipped and repeated ones are noted; a board whose ratings contradict them often or by much waits."""
     if not score.rank:
         return
     far = score.move.max if score.move.note is None else score.move.note

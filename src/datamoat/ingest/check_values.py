@@ -101,9 +101,8 @@ def check_quotient(rule: AnomalyChecks, measure: Measure, rows: list[Row], last:
     for row in rows:
         if _positive(row[measure.column]):
             along = str(row[quotient.along])
-            series.setdefault((re.sub(r"\d", "0", along), along), {})[_group(measure, row)] = (
-                row  # a half-year is beside no quarter
-            )
+            kind = re.sub(r"\d", "0", along)  # a half-year is beside no quarter
+            series.setdefault((kind, along), {})[_group(measure, row)] = row
     whole = [(place, one) for place, one in sorted(series.items()) if {quotient.over, quotient.under} <= one.keys()]
     for (before, earlier), (place, later) in pairwise(whole):
         four = [one[name] for one in (earlier, later) for name in (quotient.over, quotient.under)]
