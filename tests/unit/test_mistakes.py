@@ -275,7 +275,7 @@ MISTAKES: dict[str, tuple[Edit, str, str]] = {  # what is done, the file it is f
     "seconds as milliseconds": (both(*(cell("assumptions", "A001", column, times(1000)) for column in ("p05", "p50", "p95"))), "assumptions.csv", "lengths of at most three hours"),
     "seconds as minutes": (cell("assumptions", "A001", "unit", "minutes"), "assumptions.csv", "is not one of"),
     "a day of decisions times 1000": (cell("dsa_daily_totals", "2023-09-26", "n_statements_counted", "3119735000"), "dsa_daily_totals.csv", "right would be near each other"),
-    "parameters instead of billions": (cell("models", "wan-2-1-14b", "parameters_billion", "14000000000"), "models.csv", "is outside"),
+    "parameters instead of billions": (cell("models", "wan-2-1-14b", "parameters_billion", "14000000000"), "models.csv", "is above"),
     "the letter O in a resolution": (cell("models", "firefly-video", "max_resolution", "1O80p"), "models.csv", "does not match"),
     "a word that is not allowed": (fact(metric="users_monthly"), "platform_observations.csv", "is not one of"),
     "more daily users than monthly ones": (fact(platform_id="kuaishou", geography="china", metric="daily_active_users", value="900000000", figure_as_stated="900 million", period_start_on="2025-10-01", period_end_on="2025-12-31", originator="kuaishou"), "platform_observations.csv", "right would be at most these"),

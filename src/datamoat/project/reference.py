@@ -207,7 +207,10 @@ def _cell_reader(entry: dict[str, Any]) -> Callable[[str], tuple[Any, str | None
     if entry["type"] == "date":
         low, high = low and _date(low), high and _date(high)
 
+    like = ""
+
     def read(cell: str) -> tuple[Any, str | None]:
+        nonlocal like
         if cell == "":
             return None, f"{name} is empty, and it is required" if limits.get("required") else None
         if cell != cell.strip():
@@ -218,10 +221,14 @@ def _cell_reader(entry: dict[str, Any]) -> Callable[[str], tuple[Any, str | None
             return None, f"{name} {cell!r} is not {kind}"
         if allowed is not None and cell not in allowed:
             return value, f"{name} {cell!r} is not one of {sorted(allowed)}"
-        if pattern is not None and not pattern.fullmatch(cell):
-            return value, f"{name} {cell!r} does not match {pattern.pattern}"
-        if (low is not None and value < low) or (high is not None and value > high):
-            return value, f"{name} {cell!r} is outside {low} to {high}"
+        if pattern is not None:
+            if not pattern.fullmatch(cell):
+                return value, f"{name} {cell!r} does not match {pattern.pattern}{like}"
+            like = f", as {cell!r} does"
+        if low is not None and value < low:
+            return value, f"{name} {cell!r} is below {low}"
+        if high is not None and value > high:
+            return value, f"{name} {cell!r} is above {high}"
         return value, None
 
     return read
