@@ -338,7 +338,7 @@ def test_a_truncated_list_stays_in_quarantine_however_long_it_lasts_and_the_righ
     found = [bench.feed(board(drop=15, votes=10 * week), days=7) for week in range(1, 21)]
     assert {landing.validation_status for landing in found} == {"suspicious"}
     assert "time alone ends none" in found[-1].reason
-    assert bench.feed(board(votes=500)).validation_status == "ok"
+    assert bench.feed(board(votes=210)).validation_status == "ok"
     assert [landing.validation_status for landing in read_landings(bench.settings, bench.source)].count("suspicious") == 20
 
 

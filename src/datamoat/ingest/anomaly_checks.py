@@ -83,7 +83,7 @@ def _alone(rule: AnomalyChecks, rows: list[Row], last: list[Row] | None, day: da
             check_within(measure.column, within, of, found, f" of {shown(name)}")
         check_quotient(rule, measure, rows, last, found)
     if rule.score:
-        check_ranks(rule, rule.score, _newest(rule, rows), found)
+        check_ranks(rule, rule.score, newest(rule, rows), found)
         if rule.score.within and last is None:  # later a new anchor may move them anywhere, and another unit shows in the spread
             check_within(rule.score.column, rule.score.within, rows, found)
 
@@ -91,13 +91,13 @@ def _alone(rule: AnomalyChecks, rows: list[Row], last: list[Row] | None, day: da
 def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day: date, found: Finding) -> None:
     """Check a vintage against the last good one."""
     rule = table.anomaly_checks
-    now, then = _newest(rule, rows), _newest(rule, last)
+    now, then = newest(rule, rows), newest(rule, last)
     if rule.newest_of:
-        newest, before = _top(rule.newest_of, rows), _top(rule.newest_of, last)
-        if newest is not None and before is not None and newest < before:
-            found.suspicions.append(f"an old copy: {rule.newest_of} went back from {before} to {newest}")
+        top, before = _top(rule.newest_of, rows), _top(rule.newest_of, last)
+        if top is not None and before is not None and top < before:
+            found.suspicions.append(f"an old copy: {rule.newest_of} went back from {before} to {top}")
         _withdrawn(rule.newest_of, rows, last, found)
-        _earlier(table, rule.newest_of, rows, last, newest, found)
+        _earlier(table, rule.newest_of, rows, last, top, found)
     ours, theirs = _keyed(rule, now), _keyed(rule, then)
     _membership(rule, ours, theirs, days, last_day, found)
     pairs = [(theirs[key], ours[key]) for key in ours if key in theirs]
@@ -152,14 +152,14 @@ def _others(table: Table) -> list[str]:
     return [name for name in table.columns if score is None or name != score.column]
 
 
-def _earlier(table: Table, column: str, rows: list[Row], last: list[Row], newest: Any, found: Finding) -> None:  # noqa: ANN401
+def _earlier(table: Table, column: str, rows: list[Row], last: list[Row], top: Any, found: Finding) -> None:  # noqa: ANN401
     """Check what both vintages hold of earlier publications: another value for one is a revision, if it is in reason."""
     rule = table.anomaly_checks
     known = {(row[column], *(row[name] for name in rule.key)): row for row in last}
     listed: dict[Any, list[tuple[Row, Row]]] = {}
     for row in rows:
         was = known.get((row[column], *(row[name] for name in rule.key)))
-        if was is not None and row[column] not in (None, newest):
+        if was is not None and row[column] not in (None, top):
             listed.setdefault(row[column], []).append((was, row))
     for day, pairs in sorted(listed.items()):
         others = [rule_label(rule, new) for old, new in pairs if old != new]
@@ -297,11 +297,12 @@ def _keyed(rule: AnomalyChecks, rows: Iterable[Row]) -> dict[Any, Row]:
     return {tuple(row[name] for name in rule.key): row for row in rows}
 
 
-def _newest(rule: AnomalyChecks, rows: list[Row]) -> list[Row]:
+def newest(rule: AnomalyChecks, rows: list[Row]) -> list[Row]:
+    """Return the rows of the newest publication, where a vintage has several."""
     if not rule.newest_of:
         return rows
-    newest = _top(rule.newest_of, rows)
-    return [row for row in rows if row[rule.newest_of] == newest]
+    top = _top(rule.newest_of, rows)
+    return [row for row in rows if row[rule.newest_of] == top]
 
 
 def _top(column: str, rows: list[Row]) -> Any:  # noqa: ANN401

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
-from datamoat.ingest.check_values import crossed
+from datamoat.ingest.check_values import check_digits, crossed
 from datamoat.ingest.finding import Finding, likely_unit, rule_label, some, unit_note
 from datamoat.parsing import Row, shown
 from datamoat.project.check_models import AnomalyChecks, Score
@@ -20,6 +20,7 @@ ONE_FACTOR = 1.25  # and one of so many times, or that part of it, where all mov
 AGAINST = 0.05  # share of neighbours in rank whose ratings are the other way round: none in the archive
 FEW_AGAINST = 2  # so many are ordinary on a list of any length: two entries that changed places between two responses
 MOST_ROOM = 2.0  # how much wider a bound may get for an entry whose votes multiplied
+COARSE = 0.02  # a unit of the last digit of so much of the spread hides who leads
 ALIKE = 0.02  # half the entries within this of one another, in logarithms, were multiplied by one number
 
 
@@ -47,11 +48,13 @@ def check_score(
         return
     if stretch and max(stretch, 1 / stretch) > limit:
         unit = likely_unit(stretch)
-        found.suspicions.append(
+        found.doubt(
             f"{score.column} is spread {stretch:.3g} times as wide as before ({before:.4g} to {after:.4g}); at most {limit:g} times"
-            + (f": {unit}" if unit else "")
-        )
+            + (f": {unit}" if unit else ""),
+            score.column, (new for _, new in rated),
+        )  # fmt: skip
         return
+    check_digits(score.column, olds, news, after * COARSE, found)
     threshold = score.shift.after(days)
     if abs(shift) > threshold:
         anchor = _fixed(rule, score, rated)
@@ -62,9 +65,10 @@ def check_score(
     for old, new in rated:
         _one_score(rule, score, old, new, shift, days, found)
     low, high, room = min(news), max(news), max(after * 3, score.move.after(days) * 5)
+    above = score.ahead.after(days) if score.ahead else room
     for row in fresh:
         value = row[score.column]
-        if value is not None and not low - room <= float(value) <= high + room:
+        if value is not None and not low - room <= float(value) <= high + min(room, above):
             found.suspicions.append(
                 f"{score.column} of the new {shown(rule_label(rule, row))} is {float(value):g}, far outside {low:g} to {high:g}"
             )
@@ -80,12 +84,15 @@ def _one_score(rule: AnomalyChecks, score: Score, old: Row, new: Row, shift: flo
         limit *= min(after / before, MOST_ROOM**2) ** 0.5
     was_revised = any("votes" in text for text in found.revisions)
     if abs(moved) > limit:
-        found.suspicions.append(
-            f"{score.column} of {label} moved by {moved:+.4g} against the others; at most {limit:.3g} is expected"
+        found.doubt(
+            f"{score.column} of {label} moved by {moved:+.4g} against the others; at most {limit:.3g} is expected",
+            score.column,
+            [new],
         )
     elif score.still and before is not None and before == after and not was_revised and abs(moved) > score.still.after(days):
         still = score.still.after(days)
-        found.suspicions.append(f"{score.column} of {label} moved by {moved:+.4g} without a single new vote; at most {still:g}")
+        text = f"{score.column} of {label} moved by {moved:+.4g} without a single new vote; at most {still:g}"
+        found.doubt(text, score.column, [new])
     elif score.move.note is not None and abs(moved) > score.move.note:
         found.notes.append(f"{score.column} of {label} moved by {moved:+.4g}")
 
@@ -98,9 +105,12 @@ def _votes(rule: AnomalyChecks, score: Score, column: str, pairs: list[tuple[Row
         found.notes.append(f"{column} is missing now for {lost} of {len(pairs)} entries")
     had = [new[column] for old, new in counted if old[column] > 0]
     if had.count(0) > max(2, len(had) * 0.5):
-        found.suspicions.append(f"{column} is 0 now for {had.count(0)} of {len(had)} entries that had some: the votes are gone")
+        text = f"{column} is 0 now for {had.count(0)} of {len(had)} entries that had some: the votes are gone"
+        found.doubt(text, column, (new for _, new in counted))
     if not counted:
         return
+    olds, news = ([float(row[column]) for row in rows] for rows in zip(*counted, strict=True))
+    check_digits(column, olds, news, math.inf, found)
     before, after = sum(old[column] for old, _ in counted), sum(new[column] for _, new in counted)
     ratios = sorted(math.log(new[column] / old[column]) for old, new in counted if old[column] > 0 and new[column] > 0)
     if ratios:
@@ -108,14 +118,17 @@ def _votes(rule: AnomalyChecks, score: Score, column: str, pairs: list[tuple[Row
         spread = ratios[3 * len(ratios) // 4] - ratios[len(ratios) // 4]
         alike = len(ratios) > FEW / 2 and spread < ALIKE  # new votes never come in one proportion; another unit does
         one_factor = alike and max(middle, 1 / middle) >= ONE_FACTOR
-        if len(ratios) > 2 and (one_factor or not LEAST_TIMES < middle < MOST_TIMES):  # noqa: PLR2004
-            found.suspicions.append(f"{column} is {middle:.3g} times the last good at the median{unit_note(middle)}")
+        most = score.growth.after(days) if score.growth and len(ratios) >= FEW else MOST_TIMES
+        if len(ratios) > 2 and (one_factor or not LEAST_TIMES < middle < most):  # noqa: PLR2004
+            text = f"{column} is {middle:.3g} times the last good at the median{unit_note(middle)}"
+            found.doubt(text, column, (new for _, new in counted))
             return
     n_crossed = crossed(ratios, 1 - ONE_FALL_SHARE)
     if score.crossed and n_crossed > max(1, score.crossed.after(days) * len(ratios)):
-        found.suspicions.append(
-            f"{column} of {n_crossed} entries or more fell by a fifth while as many rose by a quarter: counts of other entries, perhaps"
-        )
+        found.doubt(
+            f"{column} of {n_crossed} entries or more fell by a fifth while as many rose by a quarter: counts of other entries, perhaps",
+            column, (new for old, new in counted if not 1 - ONE_FALL_SHARE < new[column] / max(old[column], 1) < 1 / (1 - ONE_FALL_SHARE)),
+        )  # fmt: skip
     fell = [
         f"{rule_label(rule, new)} ({1 - new[column] / old[column]:.0%})"
         for old, new in counted

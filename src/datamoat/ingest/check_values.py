@@ -32,6 +32,7 @@ def check_measure(
     limit, widest = measure.factor.after(days), measure.one.after(days) if measure.one else math.inf
     for name, members in groups.items():
         of = f" of {shown(name)}" if name else ""
+        _check_vanished(rule, measure, members, of, found)
         logs = [
             (new, math.log(float(new[measure.column]) / float(old[measure.column])))
             for old, new in members
@@ -40,19 +41,17 @@ def check_measure(
         middle = math.exp(statistics.median(log for _, log in logs)) if logs else 1.0
         n_crossed = crossed([log for _, log in logs], CROSSED)
         if measure.crossed and n_crossed > max(ALONE, measure.crossed.after(days) * len(logs)):
-            found.suspicions.append(
-                f"{measure.column}{of} rose in {n_crossed} rows or more and fell in as many: values of other rows, perhaps"
-            )
-        if max(middle, 1 / middle) >= limit:
-            found.suspicions.append(
-                f"{measure.column}{of} is {middle:.4g} times the last good at the median; less than {limit:g} is expected{unit_note(middle)}"
-            )
+            text = f"{measure.column}{of} rose in {n_crossed} rows or more and fell in as many: values of other rows, perhaps"
+            found.doubt(text, measure.column, (row for row, log in logs if abs(log) > math.log(CROSSED)))
+        most = measure.few.after(days) if measure.few and len(logs) < LONG else limit
+        if max(middle, 1 / middle) >= most:
+            text = f"{measure.column}{of} is {middle:.4g} times the last good at the median; less than {most:g} is expected{unit_note(middle)}"
+            found.doubt(text, measure.column, (row for row, _ in logs))
             continue
-        found.suspicions += [
-            f"{measure.column} of {shown(rule_label(rule, row))} is {math.exp(log):.4g} times the last good{unit_note(math.exp(log))}"
-            for row, log in logs
-            if abs(log) >= math.log(widest)
-        ]
+        for row, log in logs:
+            if abs(log) >= math.log(widest):
+                text = f"{measure.column} of {shown(rule_label(rule, row))} is {math.exp(log):.4g} times the last good{unit_note(math.exp(log))}"
+                found.doubt(text, measure.column, [row])
         added = [row for row in fresh if _group(measure, row) == name and _positive(row[measure.column])]
         if measure.step and len(members) >= LONG:
             _check_steps(rule, measure, measure.step, members, added, found)
@@ -63,6 +62,16 @@ def check_measure(
             for row in added
             if not min(known) / widest < float(row[measure.column]) < max(known) * widest
         ]
+
+
+def _check_vanished(rule: AnomalyChecks, measure: Measure, members: list[tuple[Row, Row]], of: str, found: Finding) -> None:
+    """Check how many known rows with a value have a zero now, where a zero is an honest value; in no archive did one."""
+    gone = [new for _, new in members if new[measure.column] == 0]
+    if measure.zero and len(gone) > ALONE:
+        text = f"{measure.column}{of} is 0 now in {len(gone)} of {len(members)} known rows that had a value: the values are gone"
+        found.doubt(text, measure.column, gone)
+    elif measure.zero and gone:
+        found.notes.append(f"{measure.column} of {shown(rule_label(rule, gone[0]))} is 0 now")
 
 
 def _check_steps(
@@ -135,6 +144,17 @@ def check_restated(rule: AnomalyChecks, measure: Measure, again: list[tuple[Row,
             found.suspicions.append(
                 f"{measure.column}{of} is restated by more than {rule.restated.max:g} of it in {len(far)} of {len(values)} known rows ({some(far)})"
             )
+
+
+def check_digits(column: str, olds: list[float], news: list[float], most: float, found: Finding) -> None:
+    """Check whether values lost their last digits: a unit of at least ten times the one before is noted, and above `most` suspicious."""
+    before, after = _last_digit(olds), _last_digit(news)
+    if len(news) >= LONG and before and after >= before * 10:
+        text = f"{column} is in units of {after:g} now, before of {before:g}: its last digits are gone"
+        if after > most:
+            found.doubt(text, column, [])
+        else:
+            found.notes.append(text)
 
 
 def _last_digit(values: Iterable[float]) -> float:

@@ -24,11 +24,18 @@ class Finding:
         suspicions: Why the vintage must not be served without a person.
         revisions: What upstream changed about the past; served, and recorded.
         notes: What is worth a line though nothing is wrong.
+        doubted: For each suspicion about values whose bounds depend on what else changed, the column and the rows of the vintage.
     """
 
     suspicions: list[str] = field(default_factory=list)
     revisions: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    doubted: list[tuple[str, list[Row]]] = field(default_factory=list)
+
+    def doubt(self, text: str, column: str, rows: Iterable[Row]) -> None:
+        """Record a suspicion about the values of some rows in one column."""
+        self.suspicions.append(text)
+        self.doubted.append((column, list(rows)))
 
     @property
     def status(self) -> Status:

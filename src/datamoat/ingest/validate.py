@@ -2,17 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from datamoat.errors import SourceChangedError
 from datamoat.ingest import parse as reading
-from datamoat.ingest.anomaly_checks import compare, core
+from datamoat.ingest.anomaly_checks import compare, core, newest
 from datamoat.ingest.check_values import late_rows
 from datamoat.ingest.decisions import Decision
-from datamoat.ingest.finding import Finding, rule_label
+from datamoat.ingest.finding import Finding, rule_label, some
 from datamoat.ingest.landings import Landing, read_landings, rows_of
 from datamoat.ingest.status import Status
 from datamoat.parsing import DOUBT, Row, shown
@@ -165,9 +165,10 @@ def read_quarantined(source: Source, store: Snapshots, landings: list[Landing]) 
 def _unresolved(
     source: Source, receipt: Receipt, tables: dict[str, list[Row]], last: Vintage, quarantined: list[Vintage]
 ) -> list[str]:
-    """Return why a vintage stays in quarantine that only waiting would end: bounds widen with time, and dates come to pass.
+    """Return why a vintage stays in quarantine that only waiting would end.
 
-    A vintage that continues a quarantined one is held to the bounds of the day the quarantine began.
+    Bounds widen with time, dates come to pass, and new votes let more pass. So a vintage that continues a quarantined one is held to
+    the bounds of the day the quarantine began, and what was doubted then may not be nearer to the quarantined value than to the last good.
     """
     if not quarantined:
         return []
@@ -179,10 +180,32 @@ def _unresolved(
             for when in table.anomaly_checks.dates
             for row in _both(tables[name], late_rows(when, earlier.tables[name], earlier.day), (*table.grain, when.column))
         ]
-        if dated or (as_then and not _compare(source, receipt, tables, earlier).suspicions):
-            why = "; ".join(dated[:3] or as_then)
-            return [f"it continues the vintage of {earlier.day}, which is in quarantine, and time alone ends none: {why}"]
+        why = [*dated[:3], *_still_doubted(source, tables, last, earlier)]
+        if not why and as_then and not _compare(source, receipt, tables, earlier).suspicions:
+            why = as_then
+        if why:
+            return [
+                f"it continues the vintage of {earlier.day}, which is in quarantine, and time alone ends none: {'; '.join(why)}"
+            ]
     return []
+
+
+def _still_doubted(source: Source, tables: dict[str, list[Row]], last: Vintage, earlier: Vintage) -> Iterator[str]:
+    """Return the columns of which most values that were doubted in an earlier vintage are nearer to it than to the last good one."""
+    for name, table in source.tables.items():
+        rule = table.anomaly_checks
+        now, good = (
+            {tuple(row[key] for key in rule.key): row for row in newest(rule, rows)} for rows in (tables[name], last.tables[name])
+        )
+        for column, rows in compare(table, earlier.tables[name], last.tables[name], day=earlier.day, last_day=last.day).doubted:
+            nearer = []
+            for row in rows:
+                key = tuple(row[part] for part in rule.key)
+                value, was, then = (one.get(column) for one in (now.get(key, {}), good.get(key, {}), row))
+                if value is not None and was is not None and then is not None:
+                    nearer.append(abs(float(value) - float(then)) < abs(float(value) - float(was)))
+            if sum(nearer) * 2 > len(nearer):
+                yield f"{column} of {some(rule_label(rule, row) for row in rows)} is nearer to what was doubted then than to the last good"
 
 
 def _both(rows: list[Row], others: list[Row], columns: tuple[str, ...]) -> list[Row]:

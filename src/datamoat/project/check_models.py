@@ -89,6 +89,8 @@ class Score(Strict):
         move: The largest move of one entry, against the median, in points.
         still: The same for an entry without a single new vote.
         crossed: The share of entries whose votes may grow by a quarter while those of as many fall by a fifth.
+        growth: How many times the last good the votes of the median entry may be, on a board of eight entries or more.
+        ahead: How far above all others a new entry may be, in points.
         within: The ratings that are possible in a first response; a later one may have another anchor.
         leaders: How many of the best entries may not leave.
     """
@@ -101,6 +103,8 @@ class Score(Strict):
     move: Bound
     still: Bound | None = None
     crossed: Bound | None = None
+    growth: Bound | None = None
+    ahead: Bound | None = None
     within: Within | None = None
     leaders: Leaders | None = None
 
@@ -143,6 +147,7 @@ class Measure(Strict):
 
     Attributes:
         factor: How many times its last good value the median row may be, up or down: beyond it, another unit.
+        few: The same where fewer than eight rows are compared.
         one: The same for a single row.
         step: The bound of a new row, where the rows of one `by` are a series.
         quotient: The bound of the quotient of two such series.
@@ -156,6 +161,7 @@ class Measure(Strict):
     column: str
     by: str | None = None
     factor: Bound
+    few: Bound | None = None
     one: Bound | None = None
     step: Step | None = None
     quotient: Quotient | None = None
