@@ -324,6 +324,15 @@ def test_a_publication_that_is_withdrawn_is_a_revision(bench_on: Callable[[str],
     assert f"leaderboard_publish_date {gone} is withdrawn" in landing.reason
 
 
+def test_the_newest_publication_with_other_values_is_a_revision(bench_on: Callable[[str], Bench]) -> None:
+    bench = bench_on("arena_dataset")
+    bench.feed(publications({"2026-08-01": 0}))
+    landing = bench.feed(publications({"2026-08-01": 9}))
+    assert landing.validation_status == "revision"
+    assert "leaderboard_publish_date 2026-08-01 has other values now: 30 of 30 rows" in landing.reason
+    assert bench.feed(publications({"2026-08-20": 10})).validation_status == "ok"
+
+
 def test_decimals_of_a_parquet_file_are_numbers(bench_on: Callable[[str], Bench]) -> None:
     bench = bench_on("arena_dataset")
     before = bench.feed(publications({"2026-08-01": 0}))
@@ -350,6 +359,69 @@ def test_landed_one_by_one_or_at_once_a_quarantine_is_the_same(
     (place.lake / "raw" / "aa_api" / "landing.json").unlink()
     land_source(place, source("aa_api"))
     assert read_landings(place, source("aa_api")) == one_by_one
+
+
+def times_ten(body: dict[str, Any]) -> None:
+    for model in body["data"]:
+        model["appearances"] *= 10
+
+
+def leader_moved(body: dict[str, Any]) -> None:
+    body["data"][0]["elo"] += 55
+
+
+def two_moved(body: dict[str, Any]) -> None:
+    body["data"][0]["elo"] += 30
+    body["data"][-1]["elo"] -= 30
+
+
+def to_the_next_twenty(body: dict[str, Any]) -> None:
+    for model in body["data"]:
+        model["elo"] = 20 * round(model["elo"] / 20)
+
+
+def two_without_interval(body: dict[str, Any]) -> None:
+    for model in body["data"][:2]:
+        model["ci95"] = "-0/0"
+
+
+@pytest.mark.parametrize("spoil", [times_ten, leader_moved, two_moved, to_the_next_twenty, two_without_interval])
+@pytest.mark.parametrize("days", [1, 40])
+def test_new_votes_end_no_quarantine_and_the_right_board_does(
+    bench: Bench, board: Callable[..., dict[str, Any]], spoil: Callable[[dict[str, Any]], None], days: int
+) -> None:
+    def grown(weeks: int) -> dict[str, Any]:
+        body = board()
+        for number, model in enumerate(body["data"]):
+            model["appearances"] += weeks * (10 + number % 7 * 4)
+        return body
+
+    bench.feed(board())
+    for weeks in range(4):
+        body = grown(weeks)
+        spoil(body)
+        landing = bench.feed(body, days=days)
+        assert (landing.validation_status, landing.is_served) == ("suspicious", False), landing.reason
+    assert bench.feed(grown(4), days=days).validation_status == "ok"
+
+
+def test_of_two_doubted_ratings_that_are_each_right_later_one_is_not_enough(
+    bench: Bench, board: Callable[..., dict[str, Any]]
+) -> None:
+    bench.feed(board())
+    wrong, half, right = board(), board(votes=20), board(votes=30)
+    two_moved(wrong)
+    half["data"][0]["elo"] += 29
+    assert [bench.feed(body).validation_status for body in (wrong, half, right)] == ["suspicious", "suspicious", "ok"]
+    assert "elo of 'Model 0' is nearer to what was doubted then than to the last good" in bench.landed[-2].reason
+
+
+def test_one_interval_that_became_zero_is_noted(bench: Bench, board: Callable[..., dict[str, Any]]) -> None:
+    bench.feed(board())
+    body = board(votes=10)
+    body["data"][7]["ci95"] = "-0/10"
+    landing = bench.feed(body)
+    assert (landing.validation_status, "interval_down of 'Model 7' is 0 now" in landing.reason) == ("ok", True)
 
 
 def test_a_person_ends_a_quarantine(

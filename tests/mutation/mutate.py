@@ -186,7 +186,7 @@ def copy_of(work: Path, name: str) -> Path:
     copy = work / name
     if not copy.exists():
         ignore = shutil.ignore_patterns(
-            ".git", ".venv", "*.pyc", "__pycache__", "exports", "snapshots", "warehouse", "dist", ".*_cache"
+            ".git", ".venv", "*.pyc", "__pycache__", "exports", "snapshots", "warehouse", "dist", ".*_cache", work.name
         )
         shutil.copytree(ROOT, copy, ignore=ignore, symlinks=True)
     return copy
@@ -280,8 +280,11 @@ def main() -> None:
             work_through(given.work, f"tree {number}", tried[number :: given.workers])
             os._exit(0)
         children.append(child)
-    for child in children:
-        os.waitpid(child, 0)
+    ends = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    if any(ends):
+        sys.exit(
+            "a worker ended before its mutants were tried; what it tried is in results.csv, and the next run goes on from there"
+        )
     ids = {mutant.id for mutant in wanted}
     rows = [row for row in csv.DictReader(results.open(newline="")) if row["id"] in ids]
     n_killed = sum(row["outcome"] == "killed" for row in rows)

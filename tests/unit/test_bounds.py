@@ -269,6 +269,54 @@ def test_votes_that_fall_by_more_than_a_thousandth_are_withdrawn_and_a_fifth_of_
     assert more.revisions[1] == "votes of single entries fell by a fifth or more: 'm0 (20%)'"
 
 
+@pytest.mark.parametrize(
+    ("n", "days", "times", "stops"),
+    [(8, 1, 1.1, False), (8, 1, 1.2, True), (8, 6, 1.2, False), (8, 6, 1.3, True), (7, 1, 1.3, False), (7, 1, 29.0, False)],
+)
+def test_votes_may_grow_by_the_bound_on_a_board_of_eight_entries_or_more(n: int, days: int, times: float, stops: bool) -> None:
+    had = [1000 + 100 * k for k in range(n)]
+    has = [round(votes * times * (1 + 0.03 * (-1) ** k)) for k, votes in enumerate(had)]
+    found = scored(rated(*BOARD[:n], votes=had), rated(*BOARD[:n], votes=has), days=days, growth=bound(1.17, per_day=0.02))
+    assert bool(found.suspicions) is stops
+    assert not stops or "times the last good at the median" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("days", "value", "stops"), [(1, 1110.0, False), (1, 1111.0, True), (3, 1130.0, False), (3, 1131.0, True)]
+)
+def test_a_new_entry_may_be_above_all_others_by_a_bound(days: int, value: float, stops: bool) -> None:
+    fresh = [{"id": "new", "rating": value, "votes": 10}]
+    found = scored(rated(*BOARD), rated(*BOARD), fresh, days=days, move=bound(40), ahead=bound(20, per_day=10))
+    assert bool(found.suspicions) is stops
+
+
+@pytest.mark.parametrize(
+    ("unit", "n", "ends"),
+    [(10, 10, "suspicious"), (10, 7, "ok"), (1, 10, "noted"), (0.1, 10, "ok")],
+)
+def test_ratings_that_lose_their_last_digits_are_suspicious_where_the_unit_is_a_fiftieth_of_their_spread(
+    unit: float, n: int, ends: str
+) -> None:
+    exact = [1000 + 13.1 * k for k in range(n)]
+    found = scored(rated(*exact), rated(*(round(rating / unit) * unit for rating in exact)))
+    assert ("its last digits are gone" in "".join(found.suspicions)) is (ends == "suspicious")
+    assert ("its last digits are gone" in "".join(found.notes)) is (ends == "noted")
+
+
+def test_votes_that_lose_their_last_digits_are_noted() -> None:
+    had = [1003 + 101 * k for k in range(10)]
+    found = scored(rated(*BOARD, votes=had), rated(*BOARD, votes=[round(votes, -1) + 10 for votes in had]))
+    assert found.notes == ["votes is in units of 10 now, before of 1: its last digits are gone"]
+
+
+@pytest.mark.parametrize(("n", "times", "stops"), [(8, 1.2, False), (8, 1.3, True), (7, 1.8, False), (7, 2.0, True)])
+def test_fewer_than_eight_values_have_a_bound_of_their_own(n: int, times: float, stops: bool) -> None:
+    found = Finding()
+    pairs: list[tuple[Row, Row]] = [({"id": k, "width": 10.0 + k}, {"id": k, "width": (10.0 + k) * times}) for k in range(n)]
+    check_measure(rule(), Measure(column="width", factor=bound(1.25), few=bound(1.9)), pairs, [], 1, found)
+    assert bool(found.suspicions) is stops
+
+
 def measured(old: list[float | None], new: list[float | None], fresh: list[float] | None = None, days: int = 1) -> Finding:
     found = Finding()
     pairs: list[tuple[Row, Row]] = [

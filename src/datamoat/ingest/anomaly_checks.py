@@ -92,8 +92,9 @@ def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day
     """Check a vintage against the last good one."""
     rule = table.anomaly_checks
     now, then = newest(rule, rows), newest(rule, last)
+    top = _top(rule.newest_of, rows) if rule.newest_of else None
     if rule.newest_of:
-        top, before = _top(rule.newest_of, rows), _top(rule.newest_of, last)
+        before = _top(rule.newest_of, last)
         if top is not None and before is not None and top < before:
             found.suspicions.append(f"an old copy: {rule.newest_of} went back from {before} to {top}")
         _withdrawn(rule.newest_of, rows, last, found)
@@ -129,6 +130,10 @@ def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day
             not rule.newest_of or (when.column != rule.newest_of and _top(rule.newest_of, now) == _top(rule.newest_of, then))
         ):
             found.revisions.append(f"{when.column} changed for {some(moved)}")
+    if rule.newest_of and not rule.restated and (others := [rule_label(rule, new) for old, new in again if old != new]):
+        found.revisions.append(
+            f"{rule.newest_of} {top} has other values now: {len(others)} of {len(again)} rows ({some(others)})"
+        )
     listed = [measure.column for measure in rule.measures]
     restated = [rule_label(rule, new) for old, new in again if rule.restated and any(old[name] != new[name] for name in listed)]
     if restated:
