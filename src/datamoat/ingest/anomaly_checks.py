@@ -92,13 +92,8 @@ def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day
     """Check a vintage against the last good one."""
     rule = table.anomaly_checks
     now, then = newest(rule, rows), newest(rule, last)
-    top = _top(rule.newest_of, rows) if rule.newest_of else None
     if rule.newest_of:
-        before = _top(rule.newest_of, last)
-        if top is not None and before is not None and top < before:
-            found.suspicions.append(f"an old copy: {rule.newest_of} went back from {before} to {top}")
-        _withdrawn(rule.newest_of, rows, last, found)
-        _earlier(table, rule.newest_of, rows, last, top, found)
+        _publications(table, rule.newest_of, rows, last, found)
     ours, theirs = _keyed(rule, now), _keyed(rule, then)
     _membership(rule, ours, theirs, days, last_day, found)
     pairs = [(theirs[key], ours[key]) for key in ours if key in theirs]
@@ -138,6 +133,21 @@ def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day
     restated = [rule_label(rule, new) for old, new in again if rule.restated and any(old[name] != new[name] for name in listed)]
     if restated:
         found.revisions.append(f"restated: {len(restated)} of {len(again)} known rows have other values ({some(restated)})")
+
+
+def _publications(table: Table, column: str, rows: list[Row], last: list[Row], found: Finding) -> None:
+    """Check a history of publications: none goes back, is withdrawn or has other values, and the newest does not without a revision."""
+    rule = table.anomaly_checks
+    top, before = _top(column, rows), _top(column, last)
+    if top is not None and before is not None and top < before:
+        found.suspicions.append(f"an old copy: {column} went back from {before} to {top}")
+    _withdrawn(column, rows, last, found)
+    _earlier(table, column, rows, last, top, found)
+    if top == before and not rule.restated:
+        was = _keyed(rule, newest(rule, last))
+        now = [(was[key], row) for key, row in _keyed(rule, newest(rule, rows)).items() if key in was]
+        if others := [rule_label(rule, row) for old, row in now if old != row]:
+            found.revisions.append(f"{column} {top} has other values now: {len(others)} of {len(now)} rows ({some(others)})")
 
 
 def _withdrawn(column: str, rows: list[Row], last: list[Row], found: Finding) -> None:
