@@ -52,7 +52,7 @@ def work_through(work: Path, name: str, faults: dict[str, dict[str, Any]]) -> No
 
 def main() -> None:
     """Try every fault, or those that are named, and exit 1 unless every test fails without its guard."""
-    work, wanted = Path(sys.argv[1]), sys.argv[2:]
+    work, wanted = Path(sys.argv[1]).resolve(), sys.argv[2:]
     work.mkdir(parents=True, exist_ok=True)
     index = yaml.safe_load((ROOT / "tests" / "faults" / "faults.yml").read_text(encoding="utf-8"))
     faults = {fault: entry for fault, entry in index.items() if not wanted or fault in wanted}

@@ -125,10 +125,6 @@ def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day
             not rule.newest_of or (when.column != rule.newest_of and _top(rule.newest_of, now) == _top(rule.newest_of, then))
         ):
             found.revisions.append(f"{when.column} changed for {some(moved)}")
-    if rule.newest_of and not rule.restated and (others := [rule_label(rule, new) for old, new in again if old != new]):
-        found.revisions.append(
-            f"{rule.newest_of} {top} has other values now: {len(others)} of {len(again)} rows ({some(others)})"
-        )
     listed = [measure.column for measure in rule.measures]
     restated = [rule_label(rule, new) for old, new in again if rule.restated and any(old[name] != new[name] for name in listed)]
     if restated:
