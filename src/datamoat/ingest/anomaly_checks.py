@@ -23,7 +23,7 @@ from datamoat.ingest.check_values import (
     check_within,
     check_zeros,
 )
-from datamoat.ingest.finding import Finding, rule_label, some
+from datamoat.ingest.finding import KEY, Finding, rule_label, some
 from datamoat.parsing import Row, oddities, shown
 from datamoat.project.check_models import AnomalyChecks
 from datamoat.project.sources import Rows, Table
@@ -38,7 +38,6 @@ def compare(
     *,
     day: date,
     last_day: date | None,
-    days: int | None = None,
     bounds: Rows | None = None,
 ) -> Finding:
     """Check the rows of one vintage, alone and against the last good vintage.
@@ -49,7 +48,6 @@ def compare(
         last: The last good vintage of the same request; None where there is none.
         day: When the vintage was captured.
         last_day: When the last good one was.
-        days: How far bounds that widen with time have widened; None for the days between the two.
         bounds: The request's own bounds on the number of rows, where it has them.
     """
     found = Finding()
@@ -58,12 +56,10 @@ def compare(
     if not _count_rows(bounds or table.rows, rows, last, last_day, found):
         return found
     _alone(rule, rows, last, day, found)
-    if days is None:
-        days = max((day - last_day).days, 1) if last_day is not None else 1
     for match in rule.matches:
         check_match(match, rows, last, found)
     if last is not None and last_day is not None:
-        _against(table, rows, last, days, last_day, found)
+        _against(table, rows, last, max((day - last_day).days, 1), last_day, found)
     return found
 
 
@@ -251,9 +247,8 @@ def _membership(
     share, limit = len(reissued) / len(theirs), rule.gone.after(days)
     same = sorted(rule_label(rule, ours[key]) for key in reissued)
     if share > limit and len(same) > 1:
-        found.suspicions.append(
-            f"the keys were issued again: {len(same)} of the {len(theirs)} known on {last_day} have another one under the same name ({some(same)})"
-        )
+        text = f"the keys were issued again: {len(same)} of the {len(theirs)} known on {last_day} have another one under the same name ({some(same)})"
+        found.doubt(text, KEY, (ours[key] for key in reissued))
     elif same:
         found.notes.append(f"another key under the same name, a proposal for identity: {some(same)}")
     if rule.label:
@@ -277,20 +272,21 @@ def _membership(
     check_leaders(rule, ours, theirs, reissued, days, found)
     moved = set(reissued.values())
     retired = _retired(rule, ours, theirs, found)
-    left = [rule_label(rule, row) for key, row in theirs.items() if key not in ours and key not in moved | retired]
-    came = [rule_label(rule, row) for key, row in ours.items() if key not in theirs and key not in reissued]
+    gone = [row for key, row in theirs.items() if key not in ours and key not in moved | retired]
+    fresh = [row for key, row in ours.items() if key not in theirs and key not in reissued]
+    left, came = ([rule_label(rule, row) for row in rows] for rows in (gone, fresh))
     if len(left) / len(theirs) > limit and (len(left) > 1 or not limit):
         least, most = math.ceil(len(theirs) * (1 - limit)), math.floor(len(theirs) * (1 + rule.new.after(days)))
         what = "a truncated list" if len(came) <= len(theirs) * 0.05 else "another list"
-        found.suspicions.append(
-            f"{what}: {len(ours)} rows, expected {least} to {most}; {len(left)} of the {len(theirs)} known on {last_day} are missing ({some(left)})"
-        )
+        text = f"{what}: {len(ours)} rows, expected {least} to {most}; {len(left)} of the {len(theirs)} known on {last_day} are missing ({some(left)})"
+        found.doubt(text, KEY, gone)
     elif left:
         found.notes.append(f"removed: {some(left)}")
     if len(came) / len(theirs) > rule.new.after(days) and len(came) > NEW_ROWS:
-        found.suspicions.append(
+        text = (
             f"{len(came)} unknown keys beside {len(theirs)} known; at most {rule.new.after(days):.0%} are expected ({some(came)})"
         )
+        found.doubt(text, KEY, fresh)
     elif came:
         found.notes.append(f"new: {some(came)}")
 

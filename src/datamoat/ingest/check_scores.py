@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from datamoat.ingest.check_values import check_digits, crossed
-from datamoat.ingest.finding import Finding, likely_unit, rule_label, some, unit_note
+from datamoat.ingest.finding import KEY, Finding, likely_unit, rule_label, some, unit_note
 from datamoat.parsing import Row, shown
 from datamoat.project.check_models import AnomalyChecks, Score
 
@@ -69,9 +69,10 @@ def check_score(
     for row in fresh:
         value = row[score.column]
         if value is not None and not low - room <= float(value) <= high + min(room, above):
-            found.suspicions.append(
+            text = (
                 f"{score.column} of the new {shown(rule_label(rule, row))} is {float(value):g}, far outside {low:g} to {high:g}"
             )
+            found.doubt(text, score.column, [row])
 
 
 def _one_score(rule: AnomalyChecks, score: Score, old: Row, new: Row, shift: float, days: int, found: Finding) -> None:
@@ -203,13 +204,11 @@ def check_leaders(
             what = f"{shown(rule_label(rule, theirs[key]))}, which had place {place} of {len(entries)},"
             new = ours.get(now.get(key, key))
             if new is None or new[score.column] is None:
-                found.suspicions.append(
-                    f"{what} is not listed with its {score.column}; none of the best {len(best)} is expected to leave"
-                )
+                text = f"{what} is not listed with its {score.column}; none of the best {len(best)} is expected to leave"
+                found.doubt(text, KEY if new is None else score.column, [theirs[key]])
             elif has_ranks and new[rank] is None:
-                found.suspicions.append(
-                    f"{what} is listed without its {rank}; none of the best {len(best)} is expected to lose it"
-                )
+                text = f"{what} is listed without its {rank}; none of the best {len(best)} is expected to lose it"
+                found.doubt(text, rank, [new])
             elif key in now and abs(float(new[score.column]) - value) > score.move.after(days):
                 found.revisions.append(f"{what} has another key and the {score.column} {new[score.column]:g}, before {value:g}")
 

@@ -57,11 +57,10 @@ def check_measure(
             _check_steps(rule, measure, measure.step, members, added, found)
             continue
         known = [float(old[measure.column]) for old, _ in members]
-        found.suspicions += [
-            f"{measure.column} of the new {shown(rule_label(rule, row))} is {float(row[measure.column]):g}, far outside {min(known):g} to {max(known):g}"
-            for row in added
-            if not min(known) / widest < float(row[measure.column]) < max(known) * widest
-        ]
+        for row in added:
+            if not min(known) / widest < float(row[measure.column]) < max(known) * widest:
+                text = f"{measure.column} of the new {shown(rule_label(rule, row))} is {float(row[measure.column]):g}, far outside {min(known):g} to {max(known):g}"
+                found.doubt(text, measure.column, [row])
 
 
 def _check_vanished(rule: AnomalyChecks, measure: Measure, members: list[tuple[Row, Row]], of: str, found: Finding) -> None:
@@ -193,16 +192,15 @@ def check_nulls(
             if not known:
                 continue
         had = [new for old, new in known if old[column] is not None]
-        lost = sum(row[column] is None for row in had)
+        gone = [row for row in had if row[column] is None]
+        lost = len(gone)
         empty, was_empty = sum(row[column] is None for row in rows), sum(old[column] is None for old, _ in known)
         if had and lost > limit * len(had) and (lost > ALONE or lost == len(had)):
-            found.suspicions.append(
-                f"{column} is missing now in {lost} of {len(had)} known rows that had it; at most {limit:.0%} are expected"
-            )
+            text = f"{column} is missing now in {lost} of {len(had)} known rows that had it; at most {limit:.0%} are expected"
+            found.doubt(text, column, gone)
         elif empty - was_empty > ALONE and empty / len(rows) - was_empty / len(known) > limit:
-            found.suspicions.append(
-                f"{column} is missing in {empty / len(rows):.0%} of rows, before in {was_empty / len(known):.0%}; a rise of {limit:.0%} at most is expected"
-            )
+            text = f"{column} is missing in {empty / len(rows):.0%} of rows, before in {was_empty / len(known):.0%}; a rise of {limit:.0%} at most is expected"
+            found.doubt(text, column, (row for row in rows if row[column] is None))
 
 
 def check_filled(rule: AnomalyChecks, filled: Filled, rows: list[Row], found: Finding) -> None:
@@ -236,13 +234,13 @@ def check_steady(rule: AnomalyChecks, steady: Steady, pairs: list[tuple[Row, Row
     """Check that columns which name or describe a known row did not change for many of them at once, or, with a bound of 0, for one."""
     limit = steady.changed.after(days)
     for column in steady.columns:
-        changed = [
-            rule_label(rule, new) for old, new in pairs if None not in (old[column], new[column]) and old[column] != new[column]
-        ]
+        changed = [new for old, new in pairs if None not in (old[column], new[column]) and old[column] != new[column]]
         if len(changed) > (max(limit * len(pairs), ALONE) if limit else 0):
-            found.suspicions.append(
-                f"{column} is another for {len(changed)} of {len(pairs)} known rows ({some(changed)}); at most {limit:.0%} are expected"
+            names = some(rule_label(rule, row) for row in changed)
+            text = (
+                f"{column} is another for {len(changed)} of {len(pairs)} known rows ({names}); at most {limit:.0%} are expected"
             )
+            found.doubt(text, column, changed)
         moves = {(old[column], new[column]) for old, new in pairs if None not in (old[column], new[column])}
         moves = {(was, now) for was, now in moves if was != now}
         exchanged = {was for was, _ in moves} & {now for _, now in moves}
@@ -300,9 +298,8 @@ def check_flag(flagged: Flag, now: list[Row], then: list[Row], days: int, found:
         return
     after, before = sum(new) / len(new), sum(old) / len(old)
     if abs(after - before) > flagged.jump.after(days):
-        found.suspicions.append(
-            f"{flagged.column} is true for {after:.0%} of rows, before for {before:.0%}: its meaning may be turned round"
-        )
+        text = f"{flagged.column} is true for {after:.0%} of rows, before for {before:.0%}: its meaning may be turned round"
+        found.doubt(text, flagged.column, now)
 
 
 def late_rows(when: When, rows: list[Row], day: date) -> list[Row]:

@@ -16,6 +16,9 @@ LIKELY = {
 }  # fmt: skip
 
 
+KEY = ""  # in place of a column: that a row is listed, or is not
+
+
 @dataclass
 class Finding:
     """What a comparison came to.
@@ -24,7 +27,7 @@ class Finding:
         suspicions: Why the vintage must not be served without a person.
         revisions: What upstream changed about the past; served, and recorded.
         notes: What is worth a line though nothing is wrong.
-        doubted: For each suspicion about values whose bounds depend on what else changed, the column and the rows of the vintage.
+        doubted: What a suspicion whose bound may widen is about: the column, `KEY` for the rows themselves, and the rows.
     """
 
     suspicions: list[str] = field(default_factory=list)
@@ -33,7 +36,7 @@ class Finding:
     doubted: list[tuple[str, list[Row]]] = field(default_factory=list)
 
     def doubt(self, text: str, column: str, rows: Iterable[Row]) -> None:
-        """Record a suspicion about the values of some rows in one column."""
+        """Record a suspicion that a later vintage may not escape by waiting: only if most of these rows are otherwise."""
         self.suspicions.append(text)
         self.doubted.append((column, list(rows)))
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from datamoat.errors import SourceChangedError
@@ -12,7 +13,7 @@ from datamoat.ingest import parse as reading
 from datamoat.ingest.anomaly_checks import compare, core, newest
 from datamoat.ingest.check_values import late_rows
 from datamoat.ingest.decisions import Decision
-from datamoat.ingest.finding import Finding, rule_label, some
+from datamoat.ingest.finding import KEY, Finding, rule_label, some
 from datamoat.ingest.landings import Landing, read_landings, rows_of
 from datamoat.ingest.status import Status
 from datamoat.parsing import DOUBT, Row, shown
@@ -88,7 +89,7 @@ def validate(
         return landing(Status.UNCHANGED, why, n_rows, rows_sha256, core_sha256), last.tables
     found = Finding(suspicions=clashes) if clashes else _compare(source, receipt, tables, last)
     if last is not None and not found.suspicions:
-        found.suspicions += _unresolved(source, receipt, tables, last, quarantined)
+        found.suspicions += _unresolved(source, tables, last, quarantined)
     if last is not None and core_sha256 in seen and core_sha256 != last.core_sha256 and not clashes:
         _old_copy(source, tables, seen[core_sha256], last.day, found)
     found.suspicions += doubts
@@ -162,17 +163,11 @@ def read_quarantined(source: Source, store: Snapshots, landings: list[Landing]) 
     return found
 
 
-def _unresolved(
-    source: Source, receipt: Receipt, tables: dict[str, list[Row]], last: Vintage, quarantined: list[Vintage]
-) -> list[str]:
-    """Return why a vintage stays in quarantine that only waiting would end.
+def _unresolved(source: Source, tables: dict[str, list[Row]], last: Vintage, quarantined: list[Vintage]) -> list[str]:
+    """Return why a vintage stays in quarantine that only waiting would end: bounds widen with days and with votes, and dates come to pass.
 
-    Bounds widen with time, dates come to pass, and new votes let more pass. So a vintage that continues a quarantined one is held to
-    the bounds of the day the quarantine began, and what was doubted then may not be nearer to the quarantined value than to the last good.
+    What was doubted in a quarantined vintage must be otherwise: in most of its rows, for each suspicion.
     """
-    if not quarantined:
-        return []
-    as_then = _compare(source, receipt, tables, last, days=max((quarantined[0].day - last.day).days, 1)).suspicions
     for earlier in quarantined:
         dated = [
             f"{when.column} of {rule_label(table.anomaly_checks, row)} was in the future then"
@@ -180,10 +175,7 @@ def _unresolved(
             for when in table.anomaly_checks.dates
             for row in _both(tables[name], late_rows(when, earlier.tables[name], earlier.day), (*table.grain, when.column))
         ]
-        why = [*dated[:3], *_still_doubted(source, tables, last, earlier)]
-        if not why and as_then and not _compare(source, receipt, tables, earlier).suspicions:
-            why = as_then
-        if why:
+        if why := [*dated[:3], *_still_doubted(source, tables, last, earlier)]:
             return [
                 f"it continues the vintage of {earlier.day}, which is in quarantine, and time alone ends none: {'; '.join(why)}"
             ]
@@ -191,21 +183,40 @@ def _unresolved(
 
 
 def _still_doubted(source: Source, tables: dict[str, list[Row]], last: Vintage, earlier: Vintage) -> Iterator[str]:
-    """Return the columns of which most values that were doubted in an earlier vintage are nearer to it than to the last good one."""
+    """Return which doubts about an earlier vintage, compared with the last good one, hold for most of their rows still."""
     for name, table in source.tables.items():
         rule = table.anomaly_checks
-        now, good = (
-            {tuple(row[key] for key in rule.key): row for row in newest(rule, rows)} for rows in (tables[name], last.tables[name])
+        now, then, good = (
+            {tuple(row[part] for part in rule.key): row for row in newest(rule, one)}
+            for one in (tables[name], earlier.tables[name], last.tables[name])
         )
         for column, rows in compare(table, earlier.tables[name], last.tables[name], day=earlier.day, last_day=last.day).doubted:
-            nearer = []
-            for row in rows:
-                key = tuple(row[part] for part in rule.key)
-                value, was, then = (one.get(column) for one in (now.get(key, {}), good.get(key, {}), row))
-                if value is not None and was is not None and then is not None:
-                    nearer.append(abs(float(value) - float(then)) < abs(float(value) - float(was)))
-            if sum(nearer) * 2 > len(nearer):
-                yield f"{column} of {some(rule_label(rule, row) for row in rows)} is nearer to what was doubted then than to the last good"
+            keys = [tuple(row[part] for part in rule.key) for row in rows]
+            if column == KEY:
+                still = [key for key in keys if (key in now) == (key in then)]
+            else:
+                keys = [key for key in keys if key in now and key in then and not _same(column, then[key], good.get(key))]
+                known = [row[column] for row in good.values()]
+                still = [
+                    key
+                    for key in keys
+                    if _is_nearer(now[key][column], then[key][column], [good[key][column]] if key in good else known)
+                ]
+            if len(still) * 2 > len(keys):
+                names = some(rule_label(rule, (then if key in then else good)[key]) for key in still)
+                yield f"{column or 'the list'} is as it was doubted then for {names}"
+
+
+def _same(column: str, row: Row, other: Row | None) -> bool:
+    return other is not None and row[column] == other[column]
+
+
+def _is_nearer(now: Any, then: Any, good: list[Any]) -> bool:  # noqa: ANN401
+    """Return whether a value is nearer to the one that was doubted than to every good one."""
+    goods = [one for one in good if one is not None]
+    if goods and all(isinstance(one, int | float | Decimal) for one in (now, then, *goods)):
+        return abs(float(now) - float(then)) < min(abs(float(now) - float(one)) for one in goods)
+    return bool(now == then)
 
 
 def _both(rows: list[Row], others: list[Row], columns: tuple[str, ...]) -> list[Row]:
@@ -214,15 +225,13 @@ def _both(rows: list[Row], others: list[Row], columns: tuple[str, ...]) -> list[
     return [row for row in rows if known and tuple(row[name] for name in columns) in known]
 
 
-def _compare(
-    source: Source, receipt: Receipt, tables: dict[str, list[Row]], last: Vintage | None, days: int | None = None
-) -> Finding:
+def _compare(source: Source, receipt: Receipt, tables: dict[str, list[Row]], last: Vintage | None) -> Finding:
     """Check every table of a vintage and put the findings together."""
     found = Finding()
     for name, table in source.tables.items():
         one = compare(
             table, tables[name], last.tables[name] if last else None, day=receipt.captured_on,
-            last_day=last.day if last else None, days=days, bounds=source.fetch.requests[receipt.request].rows,
+            last_day=last.day if last else None, bounds=source.fetch.requests[receipt.request].rows,
         )  # fmt: skip
         found.suspicions += one.suspicions
         found.revisions += one.revisions
