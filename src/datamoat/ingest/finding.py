@@ -16,7 +16,7 @@ LIKELY = {
 }  # fmt: skip
 
 
-KEY = ""  # in place of a column: that a row is listed, or is not
+KEY = ""  # the column of a doubt about whether a row is listed
 
 
 @dataclass
