@@ -44,7 +44,7 @@ DECISIONS = {
     ('["DECISION_VISIBILITY_CONTENT_DISABLED"]', ""): "disabled",
     ('["DECISION_VISIBILITY_CONTENT_DEMOTED"]', ""): "restricted",
     ("", "DECISION_ACCOUNT_SUSPENDED"): "account",
-    ("", ""): "none",
+    ("", ""): "none",  # a restriction of payments
 }
 AGES = {None: "unknown", -20_000: "impossible", 400: "impossible", 0: "0-1", -5: "2-7", -20: "8-30", -300: "over 30"}
 STATES = json.dumps(["AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV",
@@ -100,6 +100,7 @@ def pool_of_rows(
         row = dict.fromkeys(FULL, "")
         row |= {
             "uuid": "".join(f"{value:08x}" for value in noise[:4]), "decision_visibility": visibility, "decision_account": account,
+            "decision_monetary": "DECISION_MONETARY_SUSPENSION" if decision == "none" else "",
             "decision_ground": "DECISION_GROUND_INCOMPATIBLE_CONTENT", "incompatible_content_ground": "Rules of the community",
             "incompatible_content_explanation": EXPLAINED + reason, "category": "STATEMENT_CATEGORY_SCOPE",
             "content_type": content, "content_language": "DE", "territorial_scope": STATES,
@@ -192,7 +193,7 @@ def aggregate_day(
     }
     lines, counts = [",".join(AGGREGATE)], Counter[tuple[str, str, str, bool]]()
     for n in range(n_groups):
-        platform = platforms[n % len(platforms)]
+        platform = platforms[(n + day.toordinal()) % len(platforms)]  # no two days beside each other have the same counts
         content, kind = list(contents.items())[n // 7 % len(contents)]
         (visibility, account), decision = list(decisions.items())[n // 3 % len(decisions)]
         automated, total = bool(n // 2 % 2), scale * (n % 97 + 1)

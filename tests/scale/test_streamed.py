@@ -237,7 +237,7 @@ def test_three_vintages_of_a_day_stand_side_by_side_and_are_due_after_1_20_and_1
     for offset, scale in ((1, 20), (20, 22), (160, 24)):
         now = datetime(2025, 7, 1, 8, tzinfo=UTC) + timedelta(days=offset)
         assert Due("aggregates", DAY) in parts_due(settings, aggregates, now.date())
-        upstream.files[f"aggregates-{DAY}.csv"] = aggregate_day(DAY, 60, scale=scale)[0].encode()
+        upstream.files[f"aggregates-{DAY}.csv"] = aggregate_day(DAY, 15, scale=scale)[0].encode()
         fetch_and_count(settings, aggregates, Due("aggregates", DAY), now)
         assert Due("aggregates", DAY) not in parts_due(settings, aggregates, now.date())
     receipts = list(served(settings, aggregates))
@@ -332,13 +332,13 @@ def test_a_download_that_breaks_off_goes_on_where_it_stopped(
 
 
 def test_bytes_stay_where_the_source_keeps_them(settings: Settings, aggregates: Source, upstream: Upstream) -> None:
-    body = aggregate_day(DAY, 20, scale=10)[0].encode()
+    body = aggregate_day(DAY, 15, scale=10)[0].encode()
     upstream.files[f"aggregates-{DAY}.csv"] = body
     assert aggregates.part is not None
     keeps = aggregates.model_copy(update={"part": aggregates.part.model_copy(update={"keep_bytes": True})})
     fetch_and_count(settings, keeps, Due("aggregates", DAY), NOW)
     assert [path.read_bytes() for path in settings.data.rglob("*.csv") if path.is_file()] == [body]
-    later = aggregate_day(DAY, 20, scale=12)[0].encode()
+    later = aggregate_day(DAY, 15, scale=12)[0].encode()
     upstream.files[f"aggregates-{DAY}.csv"] = later  # the next vintage has the same name
     fetch_and_count(settings, keeps, Due("aggregates", DAY), NOW + timedelta(days=20))
     assert {path.read_bytes() for path in settings.data.rglob("*.csv") if path.is_file()} == {body, later}

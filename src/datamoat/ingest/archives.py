@@ -4,6 +4,7 @@ Nothing is unpacked to disk. A CSV member is read as RFC 4180 first; where that 
 a backslash as an escape. What is still malformed is counted and left out.
 """
 
+import codecs
 import csv as text_csv
 import io
 import zipfile
@@ -184,8 +185,7 @@ def _csv(
     check: RowCheck,
 ) -> Iterator[pa.RecordBatch]:
     """Yield one CSV; on malformed rows, read it again with a backslash as an escape and take the better reading."""
-    if part.is_exact:
-        _check_header(path, name, reopen, part)
+    _check_header(path, name, reopen, part)
     strict: list[tuple[int, str]] = []
     if n_bytes > WHOLE:
         for batch in _read(path, reopen, part, tally, strict, escape=False):
@@ -268,10 +268,15 @@ def _check_header(path: Path, name: str, reopen: Any, part: Part) -> None:  # no
     """Compare the header of a CSV, as it is in the file, with the declared columns.
 
     Raises:
-        SourceChangedError: It is another.
+        SourceChangedError: It is another, or the text is UTF-16.
     """
     with reopen() as handle:
-        line = handle.readline(64 * 1024).decode("utf-8-sig", errors="replace").rstrip("\r\n")
+        start = handle.readline(64 * 1024)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise _changed(path, f"{name} is UTF-16, as a spreadsheet saves it; a part is read as UTF-8")
+    if not part.is_exact:
+        return
+    line = start.decode("utf-8-sig", errors="replace").rstrip("\r\n")
     try:
         found = next(text_csv.reader([line]), [])
     except text_csv.Error as failure:  # as with lines that end in CR alone

@@ -37,6 +37,7 @@ from datamoat.storage.lake import identifier, literal_path, quoted
 Engine = Literal["duckdb", "spark"]
 MEMORY = "256MB"  # of DuckDB, while it counts
 MOST_REJECTED = 0.001  # share of a part's rows
+FEW = 8  # fewer rows of counts than this may be those of another day by chance
 CHUNK = 4 * 2**20
 
 
@@ -108,7 +109,9 @@ def count_part(
         else:
             counts = count_on_duckdb(sql, part, Path(file.path), file.part_on, work, tally)
         n_counted = _verify(source, part, counts, tally, file)
-        _check_beside(part, file, n_counted, [one for one in read_receipts(settings, source) if one.definition == definition])
+        others = [one for one in read_receipts(settings, source) if one.definition == definition and _differ_in_day(one, file)]
+        _check_copied(part, file, counts, n_counted, [(one, folder_of(settings, source.id) / one.counts) for one in others])
+        _check_beside(part, file, n_counted, others)
         is_cut = part.cut_at is not None and tally.n_listed >= part.cut_at
         stamps: dict[str, Any] = {
             "_part": file.name, "_part_on": file.part_on, "_captured_on": day, "_n_listed": tally.n_listed, "_is_cut": is_cut,
@@ -243,6 +246,52 @@ def _verify(source: Source, part: Part, counts: pa.Table, tally: Tally, file: Pa
     return counted
 
 
+def _differ_in_day(one: PartReceipt, file: PartFile) -> bool:
+    """Return whether a known part and this one differ in the day only, or not at all: a file of one platform is no copy of the file of all."""
+    return (
+        file.part_on is not None
+        and one.part_on is not None
+        and (one.request, one.label) == (file.request, file.label)
+        and one.part.replace(one.part_on.isoformat(), "") == file.name.replace(file.part_on.isoformat(), "")
+    )
+
+
+def _check_copied(part: Part, file: PartFile, counts: pa.Table, n_counted: int, others: list[tuple[PartReceipt, Path]]) -> None:
+    """Check that counts are not those of another day under this day's date.
+
+    Args:
+        part: The declaration.
+        file: The part.
+        counts: Its counts.
+        n_counted: Their total.
+        others: Receipts of parts that differ in the day only, each with the path of its counts.
+
+    Raises:
+        SourceChangedError: They are.
+    """
+
+    def rows(of: str, day: date | None) -> str:  # a day in the counts as its distance from the day of the part
+        columns = [
+            f"{identifier(name)}::{kind}" + (f" - {_literal(day)}::date" if kind == "DATE" else "")
+            for name, kind in part.counts.items()
+        ]
+        return f"(select {', '.join(columns)} from {of})"
+
+    for one, path in others:
+        if one.part_on == file.part_on or one.n_counted != n_counted or counts.num_rows < FEW or not path.is_file():
+            continue
+        with duckdb.connect() as con:
+            con.register("_counts", counts)
+            ours, theirs = rows("_counts", file.part_on), rows(f"read_parquet({literal_path(path)})", one.part_on)
+            n_other = con.sql(f"select count(*) from ({ours} except all {theirs} union all ({theirs} except all {ours}))")
+            if n_other.fetchall()[0][0] == 0:
+                raise SourceChangedError(
+                    f"all {counts.num_rows:,} rows of counts are those of {one.part} but for the day: a copy under another date",
+                    file.name,
+                    "nothing was stored; fetch it again, and compare the two files with the publisher's.",
+                )
+
+
 def _check_beside(part: Part, file: PartFile, n_counted: int, receipts: list[PartReceipt]) -> None:
     """Compare the total of a part with its first capture, or else with the nearest of the parts that differ in the day only.
 
@@ -252,7 +301,7 @@ def _check_beside(part: Part, file: PartFile, n_counted: int, receipts: list[Par
         part: The declaration.
         file: The part.
         n_counted: Its total.
-        receipts: Those of the source in order of capture, counted as this part is.
+        receipts: Those that differ from it in the day only, in order of capture, counted as this part is.
 
     Raises:
         SourceChangedError: It is further from it than declared.
@@ -263,11 +312,7 @@ def _check_beside(part: Part, file: PartFile, n_counted: int, receipts: list[Par
     apart = [
         (abs((one.part_on - day).days), n if one.part_on == day else -n, one)
         for n, one in enumerate(receipts)
-        if one.part_on is not None
-        and one.n_counted
-        and (one.request, one.label) == (file.request, file.label)
-        # a file of one platform is no copy of the file of all: names must agree but for the day
-        and one.part.replace(one.part_on.isoformat(), "") == file.name.replace(day.isoformat(), "")
+        if one.part_on is not None and one.n_counted
     ]
     days, _, near = min(apart, default=(part.beside.days + 1, 0, None))
     if near is None or days > part.beside.days:

@@ -20,6 +20,20 @@ select
         else 'none'
     end as decision_kind,
     automated_detection = 1 as is_detected_by_machine,
-    cast(sum(total) as bigint) as n_statements
+    cast(sum(total) as bigint) as n_statements,
+    count(*) - count(distinct (
+        automated_decision,
+        automated_detection,
+        category,
+        content_type_single,
+        decision_account,
+        decision_ground,
+        decision_monetary,
+        decision_provision,
+        decision_visibility_single,
+        received_date,
+        source_type,
+        platform_name
+    )) as n_repeated
 from part
 group by 1, 2, 3, 4, 5
