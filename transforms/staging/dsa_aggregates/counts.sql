@@ -21,7 +21,7 @@ select
     end as decision_kind,
     automated_detection = 1 as is_detected_by_machine,
     cast(sum(total) as bigint) as n_statements,
-    count(*) - count(distinct (
+    count(*) - count(distinct (  -- noqa: ST08, LT01, LT06
         automated_decision,
         automated_detection,
         category,
