@@ -53,7 +53,7 @@ AGGREGATES: dict[str, tuple[Change, str]] = {
     "totals ten times as much": (lambda frame: frame.with_columns(pl.col("total") + "0"), "all totals are multiples of one number"),
     "every row twice": (lambda frame: pl.concat([frame, frame]), "a row is there twice"),
     "one row twice": (lambda frame: pl.concat([frame, frame.head(1)]), "a row is there twice"),
-    "a word for none in half of the names": (in_half(in_all("platform_name", "N/A")), "platform_name stands for none"),
+    "a word for none in half of the names": (in_half(in_all("platform_name", "N/A")), "platform_name is a word for none"),
     "a space of no width in the names": (replaced("platform_name", "Tok", "\u200bTok"), "a character or a space that is not seen"),
     "a space that does not break in the names": (replaced("platform_name", " ", "\u00a0"), "a character or a space that is not seen"),
     "a space after the names": (lambda frame: frame.with_columns(pl.col("platform_name") + " "), "a character or a space that is not seen"),
@@ -87,7 +87,7 @@ STATEMENTS: dict[str, tuple[Change, str]] = {
     "a monetary decision that is none": (in_all("decision_monetary", "0"), "decision_monetary is a word"),
     "a restriction of the service that is none": (in_all("decision_provision", "TOTAL"), "decision_provision is a word"),
     "no decision detected by machine": (in_all("automated_detection", "No"), "every decision of several platforms, or none, was detected by machine"),
-    "a word for none in half of the names": (in_half(in_all("platform_name", "none")), "platform_name stands for none"),
+    "a word for none in half of the names": (in_half(in_all("platform_name", "none")), "platform_name is a word for none"),
     "a space of no width in the names": (replaced("platform_name", "Tok", "\u200bTok"), "a character or a space that is not seen"),
     "half of the names in upper case": (in_half(lambda frame: frame.with_columns(pl.col("platform_name").str.to_uppercase())), "differ in the case of letters"),
 }  # fmt: skip
