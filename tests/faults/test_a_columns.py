@@ -68,7 +68,7 @@ def epoch(change: Callable[[int, dict[str, str]], None] = lambda _n, _row: None,
     lines = [EPOCH]
     for number in range(n):
         row = {
-            "Model": f"Net {number}", "Organization": f"Lab {number % 40}", "Domain": "Video,Vision" if number % 9 == 0 else "Language",
+            "Model": f"Net {number}", "Organization": f"Lab {number % 40}", "Domain": "Video,Vision" if number % 9 == 0 else ("Language", "Biology")[number % 2],
             "Task": "Generation", "Publication date": f"{2010 + number % 15}-0{1 + number % 9}-1{number % 10}",
             "Parameters": str(10**6 * (number + 1)), "Training compute (FLOP)": f"{number + 1}e+20", "Link": "https://example.org",
         }  # fmt: skip

@@ -13,7 +13,7 @@ import pytest
 from datamoat.errors import SourceChangedError
 from datamoat.ingest.land import forget, land_all, land_source
 from datamoat.ingest.landings import Landing, landing_rows, raw_relations, read_landings
-from datamoat.ingest.protocols import _page_state
+from datamoat.ingest.paging import page_state
 from datamoat.ingest.source_state import states
 from datamoat.ingest.status import Status
 from datamoat.parsing import parse_count, parse_number
@@ -111,17 +111,17 @@ def test_a04_pages_in_any_order_give_the_same_rows_and_a_repeated_page_is_found(
 
 def test_a04_a_page_says_which_it_is_and_whether_another_follows() -> None:
     paging = Paging(param="page", number="pagination.page", total="pagination.total_pages", more="pagination.has_more")
-    assert _page_state(b'{"pagination": {"page": 1, "total_pages": 2, "has_more": true}}', paging) == (1, 2, True)
-    assert _page_state(b'{"pagination": {"page": 2, "total_pages": 2, "has_more": false}}', paging) == (2, 2, False)
-    assert _page_state(b'{"pagination": {"page": 2, "total_pages": 2, "has_more": true}}', paging) == (2, 2, True)
-    assert _page_state(b'{"pagination": {"page": 1, "total_pages": 2, "has_more": false}}', paging) == (1, 2, False)
-    assert _page_state(b'{"pagination": {"page": 1, "total_pages": 2}}', paging) == (1, 2, True)
-    assert _page_state(b'{"pagination": {"page": 2, "total_pages": 2}}', paging) == (2, 2, False)
-    assert _page_state(b'{"pagination": {"page": 1}}', paging) == (1, None, False)
-    assert _page_state(b'{"pagination": {"page": "1", "total_pages": 2.5}}', paging) == (None, None, False)
-    assert _page_state(b'{"pagination": [1, 2]}', paging) == (None, None, False)
-    assert _page_state(b'{"data": []}', paging) == (None, None, False)
-    assert _page_state(b"<html>", paging) == (None, None, False)
+    assert page_state(b'{"pagination": {"page": 1, "total_pages": 2, "has_more": true}}', paging) == (1, 2, True)
+    assert page_state(b'{"pagination": {"page": 2, "total_pages": 2, "has_more": false}}', paging) == (2, 2, False)
+    assert page_state(b'{"pagination": {"page": 2, "total_pages": 2, "has_more": true}}', paging) == (2, 2, True)
+    assert page_state(b'{"pagination": {"page": 1, "total_pages": 2, "has_more": false}}', paging) == (1, 2, False)
+    assert page_state(b'{"pagination": {"page": 1, "total_pages": 2}}', paging) == (1, 2, True)
+    assert page_state(b'{"pagination": {"page": 2, "total_pages": 2}}', paging) == (2, 2, False)
+    assert page_state(b'{"pagination": {"page": 1}}', paging) == (1, None, False)
+    assert page_state(b'{"pagination": {"page": "1", "total_pages": 2.5}}', paging) == (None, None, False)
+    assert page_state(b'{"pagination": [1, 2]}', paging) == (None, None, False)
+    assert page_state(b'{"data": []}', paging) == (None, None, False)
+    assert page_state(b"<html>", paging) == (None, None, False)
 
 
 def test_a05_rows_that_are_there_twice_count_once_only_if_they_are_the_same(bench: Any, board: Board) -> None:
@@ -278,7 +278,16 @@ def test_a09_a_flag_turned_round_is_found_by_its_share(place: Settings, source: 
     entry = sample["models"][0]
     sample["meta"].pop("model_count")
     sample["models"] = [
-        {**entry, "id": f"i{n}", "name": f"N{n}", "elo": 1200 - n, "rank": n + 1, "is_current": n % 9 > 0} for n in range(54)
+        {
+            **entry,
+            "id": f"i{n}",
+            "name": f"N{n}",
+            "creator": {"id": f"c{n % 4}", "name": f"C{n % 4}"},
+            "elo": 1200 - n,
+            "rank": n + 1,
+            "is_current": n % 9 > 0,
+        }
+        for n in range(54)
     ]
     assert bench.feed(sample).validation_status == "ok"
     for model in sample["models"]:
@@ -388,7 +397,7 @@ def published(**ratings: float) -> dict[str, Any]:
         "rows": [
             {
                 "leaderboard_publish_date": day.replace("_", "-").removeprefix("d"), "category": "overall", "rank": n + 1,
-                "model_name": f"m{n}", "organization": "o", "license": "l", "rating": (top - 7 * n) * factor,
+                "model_name": f"m{n}", "organization": f"o{n % 5}", "license": "l", "rating": (top - 7 * n) * factor,
                 "rating_lower": (top - 7 * n) * factor - 9, "rating_upper": (top - 7 * n) * factor + 9, "variance": 20.0, "vote_count": 900 + n,
             }
             for day, top in ratings.items()
@@ -708,7 +717,10 @@ def test_a03_a_list_shorter_than_the_answer_says_is_quarantined_however_little_i
 ) -> None:
     bench = bench_of(place, source("arena_web"))
     entry = {"rank": 1, "vendor": "S", "license": "p", "ci": 9}
-    models = [{**entry, "rank": n + 1, "model": f"m{n}", "score": 1400 - 5 * n, "votes": 500 + n} for n in range(40)]
+    models = [
+        {**entry, "rank": n + 1, "model": f"m{n}", "vendor": f"S{n % 4}", "score": 1400 - 5 * n, "votes": 500 + n}
+        for n in range(40)
+    ]
     assert bench.feed({"meta": {"model_count": 40}, "models": models}).validation_status == "ok"
     landing = bench.feed({"meta": {"model_count": 40}, "models": models[:39]})
     assert landing.validation_status == "suspicious"

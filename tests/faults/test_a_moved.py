@@ -239,7 +239,7 @@ def test_ranks_are_compared_within_their_board(place: Settings, bench_of: Any) -
     bench = bench_of(place, read_source(CHECKOUT / "transforms" / "staging" / "arena_dataset"))
     row = {"organization": "o", "license": "l", "variance": 20.0, "vote_count": 900, "leaderboard_publish_date": "2026-02-10"}
     rows = [
-        {**row, "category": category, "rank": n + 1, "model_name": f"m{n}", "rating": top - 9 * n,
+        {**row, "organization": f"o{n % 4}", "category": category, "rank": n + 1, "model_name": f"m{n}", "rating": top - 9 * n,
          "rating_lower": top - 9 * n - 9, "rating_upper": top - 9 * n + 9}
         for category, top in (("overall", 1500), ("portraits", 1400))
         for n in range(30)

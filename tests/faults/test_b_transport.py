@@ -502,7 +502,7 @@ def paged(number: int, total: int, rows: int = 20, *, more: bool | None = None) 
         "pagination": {"page": number, "page_size": rows, "total_pages": total, "has_more": number < total if more is None else more},
         "data": [
             {
-                "id": f"i{number}-{n}", "name": f"N{number}-{n}", "slug": f"s{number}-{n}", "model_creator": {"id": "c", "name": "C"},
+                "id": f"i{number}-{n}", "name": f"N{number}-{n}", "slug": f"s{number}-{n}", "model_creator": {"id": f"c{n % 4}", "name": f"C{n % 4}"},
                 "elo": 1200 - n, "ci_95": 9,
             }
             for n in range(rows)

@@ -6,25 +6,30 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
+from datamoat.ingest.check_descriptions import (
+    check_described,
+    check_filled,
+    check_first_rank,
+    check_match,
+    check_odd_text,
+    check_steady,
+)
 from datamoat.ingest.check_scores import check_leaders, check_ranks, check_score
 from datamoat.ingest.check_values import (
     check_alias,
     check_dates,
-    check_filled,
     check_flag,
     check_forward,
-    check_match,
     check_measure,
     check_nulls,
     check_quotient,
     check_restated,
     check_shares,
-    check_steady,
     check_within,
     check_zeros,
 )
 from datamoat.ingest.finding import KEY, Finding, rule_label, some
-from datamoat.parsing import Row, oddities, shown
+from datamoat.parsing import Row, shown
 from datamoat.project.check_models import AnomalyChecks
 from datamoat.project.sources import Rows, Table
 
@@ -52,7 +57,7 @@ def compare(
     """
     found = Finding()
     rule = table.anomaly_checks
-    _odd_names(rule, rows, found)
+    check_odd_text(rule, rows, found)
     if not _count_rows(bounds or table.rows, rows, last, last_day, found):
         return found
     _alone(rule, rows, last, day, found)
@@ -80,6 +85,7 @@ def _alone(rule: AnomalyChecks, rows: list[Row], last: list[Row] | None, day: da
         check_quotient(rule, measure, rows, last, found)
     if rule.score:
         check_ranks(rule, rule.score, newest(rule, rows), found)
+        check_first_rank(rule, rule.score, newest(rule, rows), found)
         if rule.score.within and last is None:  # later a new anchor may move them anywhere, and another unit shows in the spread
             check_within(rule.score.column, rule.score.within, rows, found)
 
@@ -104,8 +110,7 @@ def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day
         check_restated(rule, measure, again, found)
         check_zeros(rule, measure, now, then, found)
     check_nulls(rule, _others(table), now, pairs, days, found)
-    for steady in rule.steady:
-        check_steady(rule, steady, pairs, days, found)
+    check_described(rule, now, then, pairs, days, found)
     for flagged in rule.flags:
         check_flag(flagged, now, then, days, found)
     for when in rule.dates:
@@ -289,15 +294,6 @@ def _membership(
         found.doubt(text, KEY, fresh)
     elif came:
         found.notes.append(f"new: {some(came)}")
-
-
-def _odd_names(rule: AnomalyChecks, rows: list[Row], found: Finding) -> None:
-    if rule.label:
-        odd: dict[str, list[str]] = {}
-        for row in rows:
-            for what in oddities(str(row.get(rule.label) or "")):
-                odd.setdefault(what, []).append(str(row[rule.label]))
-        found.notes.extend(f"{what} in {some(names)}" for what, names in odd.items())
 
 
 def _keyed(rule: AnomalyChecks, rows: Iterable[Row]) -> dict[Any, Row]:

@@ -12,11 +12,12 @@ from typing import Any
 
 from datamoat.ingest.finding import Finding, rule_label, some, unit_note
 from datamoat.parsing import Row, shown
-from datamoat.project.check_models import Alias, AnomalyChecks, Filled, Flag, Match, Measure, Steady, Step, When, Within
+from datamoat.project.check_models import Alias, AnomalyChecks, Flag, Measure, Step, When, Within
 
 CROSSED = 1.05  # a row crosses others where its value is so many times what it was, or that part of it
 ALONE = 1  # a single row may lose a value, or change its name, on a list of any length
 QUARTER = re.compile(r"(\d{4}) Q([1-4])")
+ISO = re.compile(r"\d{4}(-\d\d(-\d\d)?)?([T ]|$)")
 LAST_DAYS = ("03-31", "06-30", "09-30", "12-31")  # of the quarters of a year
 LONG = 8  # fewer values of one kind show neither the digits they are rounded to nor how far they move
 
@@ -195,57 +196,12 @@ def check_nulls(
         gone = [row for row in had if row[column] is None]
         lost = len(gone)
         empty, was_empty = sum(row[column] is None for row in rows), sum(old[column] is None for old, _ in known)
-        if had and lost > limit * len(had) and (lost > ALONE or lost == len(had)):
+        if had and lost > limit * len(had) and (lost > ALONE or lost == len(had) or not limit):
             text = f"{column} is missing now in {lost} of {len(had)} known rows that had it; at most {limit:.0%} are expected"
             found.doubt(text, column, gone)
         elif empty - was_empty > ALONE and empty / len(rows) - was_empty / len(known) > limit:
             text = f"{column} is missing in {empty / len(rows):.0%} of rows, before in {was_empty / len(known):.0%}; a rise of {limit:.0%} at most is expected"
             found.doubt(text, column, (row for row in rows if row[column] is None))
-
-
-def check_filled(rule: AnomalyChecks, filled: Filled, rows: list[Row], found: Finding) -> None:
-    """Check the share of rows that have a value, without a look at any other vintage; one row may have none on any list."""
-    route = rule.route.column if rule.route else None
-    of = [row for row in rows if route is None or row[route] not in filled.not_from]
-    for column in filled.columns:
-        values = [row[column] for row in of if row[column] is not None]
-        has, what = (len(set(values)), "a value of their own") if filled.distinct else (len(values), "a value")
-        if len(of) - has > ALONE and has < filled.least * len(of):
-            found.suspicions.append(f"{column} has {what} in {has} of {len(of)} rows; {filled.least:.0%} or more is expected")
-
-
-def check_match(match: Match, rows: list[Row], last: list[Row] | None, found: Finding) -> None:
-    """Check the share of rows that a model will keep or can cast, alone and against the last good vintage."""
-    wanted = re.compile(match.pattern, re.IGNORECASE)
-    share = _share_matching(wanted, match.column, rows)
-    if share < match.least:
-        found.suspicions.append(
-            f"{match.column} matches {match.pattern} in {share:.1%} of rows; {match.least:.1%} or more is expected"
-        )
-    elif last and share < (before := _share_matching(wanted, match.column, last)) * (1 - match.fall):
-        found.suspicions.append(f"{match.column} matches {match.pattern} in {share:.1%} of rows, before in {before:.1%}")
-
-
-def _share_matching(wanted: re.Pattern[str], column: str, rows: list[Row]) -> float:
-    return sum(row[column] is not None and wanted.fullmatch(str(row[column])) is not None for row in rows) / len(rows)
-
-
-def check_steady(rule: AnomalyChecks, steady: Steady, pairs: list[tuple[Row, Row]], days: int, found: Finding) -> None:
-    """Check that columns which name or describe a known row did not change for many of them at once, or, with a bound of 0, for one."""
-    limit = steady.changed.after(days)
-    for column in steady.columns:
-        changed = [new for old, new in pairs if None not in (old[column], new[column]) and old[column] != new[column]]
-        if len(changed) > (max(limit * len(pairs), ALONE) if limit else 0):
-            names = some(rule_label(rule, row) for row in changed)
-            text = (
-                f"{column} is another for {len(changed)} of {len(pairs)} known rows ({names}); at most {limit:.0%} are expected"
-            )
-            found.doubt(text, column, changed)
-        moves = {(old[column], new[column]) for old, new in pairs if None not in (old[column], new[column])}
-        moves = {(was, now) for was, now in moves if was != now}
-        exchanged = {was for was, _ in moves} & {now for _, now in moves}
-        if steady.no_exchange and len(exchanged) > 1:
-            found.suspicions.append(f"{column}: known rows exchanged the values {some(sorted(map(str, exchanged)))}")
 
 
 def check_alias(alias: Alias, rows: list[Row], found: Finding) -> None:
@@ -305,14 +261,17 @@ def check_flag(flagged: Flag, now: list[Row], then: list[Row], days: int, found:
 def late_rows(when: When, rows: list[Row], day: date) -> list[Row]:
     """Return the rows whose date lies in the future of a capture; a month or a year is as late as its first day."""
     latest = date.fromordinal(day.toordinal() + when.slack_days).isoformat()
-    return [row for row in rows if row[when.column] is not None and (stated := _iso(when, row)) > latest[: len(stated)]]
+    return [row for row in rows if (stated := iso_day(when, row)) is not None and stated > latest[: len(stated)]]
 
 
 def check_dates(when: When, rows: list[Row], day: date, found: Finding) -> None:
-    """Check dates on their own: none before the thing existed, none in the future."""
+    """Check dates on their own: none that is no date, none before the thing existed, none in the future."""
+    dated = [(str(row[when.column]), iso_day(when, row)) for row in rows if row[when.column] is not None]
+    no_date = list(dict.fromkeys(written for written, stated in dated if stated is None))
     late = [str(row[when.column]) for row in late_rows(when, rows, day)]
-    stated = [_iso(when, row) for row in rows if row[when.column] is not None]
-    early = [text for text in stated if text[: len(when.earliest)] < when.earliest[: len(text)]]
+    early = [stated for _, stated in dated if stated is not None and stated[: len(when.earliest)] < when.earliest[: len(stated)]]
+    if no_date:
+        found.suspicions.append(f"{when.column} is no date as this source writes them: {some(no_date)}")
     if late:
         found.suspicions.append(f"{when.column} lies in the future of the capture ({day}): {some(late)}")
     if early:
@@ -321,23 +280,23 @@ def check_dates(when: When, rows: list[Row], day: date, found: Finding) -> None:
 
 def check_forward(when: When, rows: list[Row], last: list[Row], found: Finding) -> None:
     """Check that the newest date is not before that of the last good vintage."""
-    now, then = (
-        max((_iso(when, row) for row in some_rows if row[when.column] is not None), default="") for some_rows in (rows, last)
-    )
+    now, then = (max(filter(None, (iso_day(when, row) for row in some_rows)), default="") for some_rows in (rows, last))
     if now and now < then:
         found.suspicions.append(f"{when.column} went back from {then} to {now}: an old copy, or a wrong day")
 
 
-def _iso(when: When, row: Row) -> str:
-    """Return a date as ISO 8601, as far as it is one: a quarter as its last day."""
+def iso_day(when: When, row: Row) -> str | None:
+    """Return a date as ISO 8601, as far as it is given, a quarter as its last day; None where there is none or it is no date."""
     value = row[when.column]
-    if isinstance(value, date):
-        return value.isoformat()
+    if value is None or isinstance(value, date):
+        return value.isoformat() if value else None
     if when.written:
         with contextlib.suppress(ValueError):
             return datetime.strptime(value, when.written).date().isoformat()  # noqa: DTZ007  (a day has no zone)
     quarter = QUARTER.fullmatch(value)
-    return f"{quarter[1]}-{LAST_DAYS[int(quarter[2]) - 1]}" if quarter else str(value)
+    if quarter:
+        return f"{quarter[1]}-{LAST_DAYS[int(quarter[2]) - 1]}"
+    return str(value) if ISO.match(value) else None
 
 
 def check_shares(measure: Measure, rows: list[Row], found: Finding) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from datamoat.errors import ContentError, SourceChangedError
+from datamoat.ingest.paging import refuse_part
 from datamoat.parsing import Response, Row, changed, fold, kind, shown, storable
 from datamoat.parsing.containers import unwrap
 from datamoat.project.python_models import load
@@ -38,6 +39,7 @@ def read_response(source: Source, pages: list[bytes], request: str, day: date) -
     for place, page in enumerate(pages):
         pages[place], unwrapped = unwrap(page, int(source.fetch.max_megabytes * 1_000_000))
         notes.update(unwrapped)
+    refuse_part(pages, source.fetch.requests[request].paging)
     apart = any(page.startswith(BINARY) or page[8:12] == b"DUCK" for page in pages)
     found: dict[str, list[Row]] = {}
     for name, table in source.tables.items():

@@ -3,15 +3,15 @@
 import json
 import os
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from datamoat.errors import SourceChangedError, SourceUnavailableError
 from datamoat.ingest.outcome import Clock, Outcome, novelty
+from datamoat.ingest.paging import page_state
 from datamoat.ingest.status import FetchStatus
 from datamoat.parsing import shown
 from datamoat.project.sources import Paging, Request, Source
@@ -140,8 +140,8 @@ class Fetcher:
             SourceChangedError: A page came twice, is missing, or there is no end.
         """
         pages = [first]
-        one, total, _ = _page_state(first.body, paging)
-        while _page_state(pages[-1].body, paging)[2]:
+        one, total, _ = page_state(first.body, paging)
+        while page_state(pages[-1].body, paging)[2]:
             if len(pages) >= paging.most:
                 raise SourceChangedError(f"more than {paging.most} pages", first.url, "raise `most` if that is right.")
             reply = self.client.get(_with_query(first.url, {paging.param: str(len(pages) + 1)}), secret=self.secret)
@@ -151,7 +151,7 @@ class Fetcher:
                     first.url,
                     "fetch again later.",
                 )
-            number = _page_state(reply.body, paging)[0]
+            number = page_state(reply.body, paging)[0]
             if (one is not None and number != len(pages) + 1) or any(reply.body == page.body for page in pages):
                 given = "one without a number" if number is None and one is not None else f"page {number or 1} again"
                 raise SourceChangedError(
@@ -261,29 +261,6 @@ def _validators(last: Receipt | None, url: str) -> dict[str, str]:
         return {}
     found = {"If-None-Match": last.etag, "If-Modified-Since": last.last_modified}
     return {name: value for name, value in found.items() if value}
-
-
-def _page_state(body: bytes, paging: Paging) -> tuple[int | None, int | None, bool]:
-    """Return the page's number, how many there are, and whether another follows; (None, None, False) if it holds none of these."""
-    try:
-        page = json.loads(body)
-    except (ValueError, RecursionError):
-        return None, None, False
-
-    def at(path: str) -> Any:  # noqa: ANN401
-        value = page
-        for part in path.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        return value
-
-    number, total, more = at(paging.number), at(paging.total), at(paging.more)
-    numbered = number if isinstance(number, int) else None
-    counted = total if isinstance(total, int) else None
-    return (
-        numbered,
-        counted,
-        more is True or (more is None and numbered is not None and counted is not None and numbered < counted),
-    )
 
 
 def _with_query(url: str, values: dict[str, str]) -> str:

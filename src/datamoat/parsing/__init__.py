@@ -1,7 +1,7 @@
 """Read what a publisher sent strictly: every field accounted for, every number by a written grammar."""
 
 from datamoat.parsing.containers import header_of, load_csv, load_json, open_zip, refuse_markup
-from datamoat.parsing.display import fold, kind, oddities, shown, storable
+from datamoat.parsing.display import fold, kind, oddities, shown, storable, visible
 from datamoat.parsing.fields import drop_sentinels, exhaust, flag, list_at, mapping, number, refuse_error, take, text, whole
 from datamoat.parsing.numbers import MISSING, parse_count, parse_date, parse_interval, parse_number, stated_day
 from datamoat.parsing.response import DOUBT, Response, Row, changed
@@ -36,5 +36,6 @@ __all__ = [
     "storable",
     "take",
     "text",
+    "visible",
     "whole",
 ]

@@ -41,6 +41,19 @@ def fold(value: str) -> str:
     )
 
 
+def visible(value: str) -> str:
+    """Return text as it looks to a reader: as `fold` makes it, and without characters that are not seen.
+
+    >>> visible("Goo\u200bgle\u00a0 AI") == visible("Google AI")
+    True
+    """
+    return (
+        value
+        if value.isascii() and value == " ".join(value.split())
+        else fold("".join(c for c in value if c not in ZERO_WIDTH | BIDIRECTIONAL))
+    )
+
+
 def oddities(value: str) -> list[str]:
     """Say what in a name could mislead a reader's eye: it is stored as it is, and flagged."""
     found = []
@@ -50,6 +63,8 @@ def oddities(value: str) -> list[str]:
         found.append("invisible characters")
     if any(unicodedata.category(c) in {"Cc", "Cs"} for c in value):
         found.append("control characters")
+    if any(unicodedata.category(c) == "Zs" and c != " " for c in value):
+        found.append("spaces that are not plain ones")
     if unicodedata.normalize("NFC", value) != value:
         found.append("letters that are not composed (NFC)")
     scripts = {unicodedata.name(c, "?").split(" ")[0] for c in value if c.isalpha()}

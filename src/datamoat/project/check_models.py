@@ -195,13 +195,15 @@ class Match(Strict):
         pattern: A regular expression for a whole value, whatever its case.
         least: The smallest share of rows that match.
         fall: The largest part of the last good share that may be lost.
-        reason: What in the history the two were taken from.
+        turned: Of the known rows that match, or did, the share that may begin or cease to.
+        reason: What in the history `least` and `fall` were taken from.
     """
 
     column: str
     pattern: Pattern
     least: Annotated[float, Field(ge=0, le=1)]
     fall: Annotated[float, Field(ge=0, lt=1)]
+    turned: Bound | None = None
     reason: Sentence
 
 
@@ -211,12 +213,18 @@ class Steady(Strict):
     Attributes:
         columns: The columns; each is checked on its own.
         changed: The share of known rows in which one may change; beside a share above 0, one row always may.
-        no_exchange: Whether values that known rows exchanged among themselves are an error in any number.
+        no_exchange: Whether a known row that takes the value of another known row is an error, in any number.
+        best: How many of the best entries of a board may not lose a value, and may change it only where all rows of it do.
+        among: A column of `matches`: only rows that match it count.
+        with_missing: Whether a value that comes or goes is a change too.
     """
 
     columns: tuple[str, ...]
     changed: Bound
     no_exchange: bool = False
+    best: Annotated[int, Field(ge=0)] = 0
+    among: str | None = None
+    with_missing: bool = False
 
 
 class Flag(Strict):
@@ -244,14 +252,18 @@ class Filled(Strict):
     Attributes:
         columns: The columns; each is checked on its own.
         least: The smallest share of rows with a value.
+        most: The largest share of the values that may be the same.
         distinct: Whether it is a value of their own that so many rows have.
+        among: A column of `matches`: only rows that match it count.
         not_from: Values of the column of `route` whose rows never have one, and are left out.
-        reason: What in the history the share was taken from.
+        reason: What in the history the shares were taken from.
     """
 
     columns: tuple[str, ...]
-    least: Annotated[float, Field(gt=0, le=1)]
+    least: Annotated[float, Field(ge=0, le=1)]
+    most: Annotated[float, Field(gt=0, le=1)] | None = None
     distinct: bool = False
+    among: str | None = None
     not_from: tuple[str, ...] = ()
     reason: Sentence
 

@@ -186,6 +186,11 @@ class Table(Strict):
         named += [flag.column for flag in checks.flags] + [match.column for match in checks.matches]
         named += [name for steady in checks.steady for name in steady.columns] + [name for name in checks.nulls if name != "*"]
         named += [checks.route.column, *checks.route.columns] if checks.route else []
+        matched = {None, *(match.column for match in checks.matches)}
+        stray = {*(one.among for one in checks.filled), *(one.among for one in checks.steady)} - matched
+        if stray:
+            message = f"among is {', '.join(map(str, stray))}, which is no column of matches"
+            raise ValueError(message)
         unknown = sorted({name for name in named if name not in self.columns})
         if unknown:
             message = f"{unknown} are not among its columns {list(self.columns)}"
