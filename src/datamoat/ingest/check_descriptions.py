@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from datamoat.ingest.check_values import ALONE, iso_day
+from datamoat.ingest.check_values import ALONE, at_most, iso_day
 from datamoat.ingest.finding import Finding, rule_label, some
 from datamoat.parsing import Row, oddities, shown, visible
 from datamoat.project.check_models import AnomalyChecks, Filled, Match, Score, Steady
@@ -87,7 +87,7 @@ def _check_turned(rule: AnomalyChecks, match: Match, pairs: list[Pair], days: in
     if len(turned) > max(limit * either, ALONE):
         found.suspicions.append(
             f"{match.column} began or ceased to match {match.pattern} in {len(turned)} of {either} known rows ({some(turned)}); "
-            f"at most {limit:.0%} are expected"
+            f"{at_most(limit)}"
         )
 
 
@@ -96,55 +96,52 @@ def check_steady(rule: AnomalyChecks, steady: Steady, pairs: list[Pair], days: i
 
     Text counts as changed where it looks different: composed letters, other spaces and invisible characters are no change.
     """
-    match = _match_of(rule, steady.among)
+    match, limit = _match_of(rule, steady.among), steady.changed.after(days)
     of = [(old, new) for old, new in pairs if match is None or (matches(match, old) and matches(match, new))]
     among = f" of those whose {steady.among} matches" if match else ""
     best = _best(rule, of, steady.best)
     for column in steady.columns:
-        seen = [(_seen(old[column]), _seen(new[column]), old, new) for old, new in of]
-        moved = [
-            one for one in seen if one[0] != one[1] and (None not in one[:2] or (steady.with_missing and one[:2] != (None, None)))
+        one_route = rule.route.column if rule.route and column in rule.route.columns else None
+        seen = [
+            (_seen(old[column]), _seen(new[column]), old, new)
+            for old, new in of
+            if not one_route or old[one_route] == new[one_route]
         ]
-        lost = [one for one in seen if one[0] is not None and one[1] is None]
-        limit = steady.changed.after(days)
-        before = len(found.suspicions)
-        if _too_many(len(moved), limit, len(of)):
-            found.suspicions.append(
+        values: dict[Any, set[Any]] = {}  # by what a row had: what those rows have now
+        for was, now, *_ in seen:
+            values.setdefault(was, set()).add(now)
+        moved = [(was, now, new) for was, now, _, new in seen if was != now and (steady.with_missing or None not in (was, now))]
+        lost = [rule_label(rule, new) for was, now, _, new in seen if was is not None and now is None]
+        taken = sorted({str(now) for _, now, _ in moved if now is not None and now in values})
+        beyond = []
+        if len(moved) > (max(limit * len(of), ALONE) if limit else 0):
+            beyond.append(
                 f"{column} is another for {len(moved)} of {len(of)} known rows{among} ({some(rule_label(rule, new) for *_, new in moved)}); "
-                f"at most {limit:.0%} are expected"
+                f"{at_most(limit)}"
             )
-        values = {was for was, *_ in seen} - {None}
-        taken = sorted({str(now) for _, now, *_ in moved if now in values})
         if steady.no_exchange and taken:
-            found.suspicions.append(f"{column}: known rows took over {some(taken)} from other known rows")
-        renamed = {
-            was for was, *_ in moved if len({now for had, now, *_ in seen if had == was}) == 1
-        }  # every row that had the old value has the same new one
-        found.suspicions += [
-            f"{column} of {shown(rule_label(rule, new))}, one of the best {steady.best}, "
-            + (
-                f"is missing now and was {shown(was)}"
-                if now is None
-                else f"is {shown(now)} now, and {shown(was)} for other entries still"
-            )
-            for was, now, old, new in [*moved, *lost]
-            if id(old) in best and (now is None or was not in renamed)
-        ]
-        if len(found.suspicions) == before and not match and column != rule.label:
-            moves = Counter((str(was), str(now)) for was, now, *_ in moved if None not in (was, now))
-            if moves:
-                words = (
-                    f"{shown(was)} is now {shown(now)}" + (f" ({times} rows)" if times > 1 else "")
-                    for (was, now), times in moves.items()
+            beyond.append(f"{column}: known rows took over {some(taken)} from other known rows")
+        for was, now, old, new in seen:
+            if id(old) in best and was is not None and (now is None or len(values[was]) > 1) and was != now:
+                state = "is missing now" if now is None else f"is {shown(now)} now, and not for every entry that had {shown(was)}"
+                beyond.append(
+                    f"{column} of {shown(rule_label(rule, new))}, one of the best {steady.best}, {state}; it was {shown(was)}"
                 )
-                found.notes.append(f"{column}: {some(words, quote=False)}")
-            if lost:
-                found.notes.append(f"{column} is missing now for {some(rule_label(rule, new) for *_, new in lost)}")
+        found.suspicions += beyond
+        if not beyond and not match and column != rule.label:
+            found.notes += _described(rule, steady, column, moved, lost)
 
 
-def _too_many(n: int, limit: float, of: int) -> bool:
-    """Return whether so many rows are beyond a share; one row always may, but for a share of 0."""
-    return n > (max(limit * of, ALONE) if limit else 0)
+def _described(rule: AnomalyChecks, steady: Steady, column: str, moved: list[tuple[Any, Any, Row]], lost: list[str]) -> list[str]:
+    """Return what changed within bounds, as notes: a name that all rows of it changed in one line."""
+    notes = [f"{column} is missing now for {some(lost)}"] if lost and not steady.with_missing else []
+    if moved and steady.no_exchange:
+        times = Counter((shown(was), shown(now)) for was, now, _ in moved)
+        renamed = (f"{was} is now {now}" + (f" ({n} rows)" if n > 1 else "") for (was, now), n in times.items())
+        notes.append(f"{column}: {some(renamed, quote=False)}")
+    elif moved and all(when.column != column for when in rule.dates):  # a changed date is a revision
+        notes.append(f"{column} is another for {some(rule_label(rule, new) for *_, new in moved)}")
+    return notes
 
 
 def _seen(value: Any) -> Any:  # noqa: ANN401

@@ -197,7 +197,7 @@ def check_nulls(
         lost = len(gone)
         empty, was_empty = sum(row[column] is None for row in rows), sum(old[column] is None for old, _ in known)
         if had and lost > limit * len(had) and (lost > ALONE or lost == len(had) or not limit):
-            text = f"{column} is missing now in {lost} of {len(had)} known rows that had it; at most {limit:.0%} are expected"
+            text = f"{column} is missing now in {lost} of {len(had)} known rows that had it; {at_most(limit)}"
             found.doubt(text, column, gone)
         elif empty - was_empty > ALONE and empty / len(rows) - was_empty / len(known) > limit:
             text = f"{column} is missing in {empty / len(rows):.0%} of rows, before in {was_empty / len(known):.0%}; a rise of {limit:.0%} at most is expected"
@@ -256,6 +256,11 @@ def check_flag(flagged: Flag, now: list[Row], then: list[Row], days: int, found:
     if abs(after - before) > flagged.jump.after(days):
         text = f"{flagged.column} is true for {after:.0%} of rows, before for {before:.0%}: its meaning may be turned round"
         found.doubt(text, flagged.column, now)
+
+
+def at_most(limit: float) -> str:
+    """Return what a bound on a share of rows expects, as the end of a sentence."""
+    return f"at most {limit:.0%} are expected" if limit else "none is expected"
 
 
 def late_rows(when: When, rows: list[Row], day: date) -> list[Row]:
