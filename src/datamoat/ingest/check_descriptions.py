@@ -82,13 +82,12 @@ def _check_turned(rule: AnomalyChecks, match: Match, pairs: list[Pair], days: in
         return
     kept = [(matches(match, old), matches(match, new), new) for old, new in pairs]
     either = sum(was or now for was, now, _ in kept)
-    turned = [rule_label(rule, new) for was, now, new in kept if was != now]
+    turned = [new for was, now, new in kept if was != now]
     limit = match.turned.after(days)
     if len(turned) > max(limit * either, ALONE):
-        found.suspicions.append(
-            f"{match.column} began or ceased to match {match.pattern} in {len(turned)} of {either} known rows ({some(turned)}); "
-            f"{at_most(limit)}"
-        )
+        names = some(rule_label(rule, row) for row in turned)
+        text = f"{match.column} began or ceased to match {match.pattern} in {len(turned)} of {either} known rows ({names}); {at_most(limit)}"
+        found.doubt(text, match.column, turned)
 
 
 def check_steady(rule: AnomalyChecks, steady: Steady, pairs: list[Pair], days: int, found: Finding) -> None:
@@ -113,22 +112,22 @@ def check_steady(rule: AnomalyChecks, steady: Steady, pairs: list[Pair], days: i
         moved = [(was, now, new) for was, now, _, new in seen if was != now and (steady.with_missing or None not in (was, now))]
         lost = [rule_label(rule, new) for was, now, _, new in seen if was is not None and now is None]
         taken = sorted({str(now) for _, now, _ in moved if now is not None and now in values})
-        beyond = []
+        before = len(found.suspicions)
         if len(moved) > (max(limit * len(of), ALONE) if limit else 0):
-            beyond.append(
-                f"{column} is another for {len(moved)} of {len(of)} known rows{among} ({some(rule_label(rule, new) for *_, new in moved)}); "
-                f"{at_most(limit)}"
+            rows = [new for *_, new in moved]
+            names = some(rule_label(rule, row) for row in rows)
+            found.doubt(
+                f"{column} is another for {len(rows)} of {len(of)} known rows{among} ({names}); {at_most(limit)}", column, rows
             )
         if steady.no_exchange and taken:
-            beyond.append(f"{column}: known rows took over {some(taken)} from other known rows")
+            found.suspicions.append(f"{column}: known rows took over {some(taken)} from other known rows")
         for was, now, old, new in seen:
             if id(old) in best and was is not None and (now is None or len(values[was]) > 1) and was != now:
                 state = "is missing now" if now is None else f"is {shown(now)} now, and not for every entry that had {shown(was)}"
-                beyond.append(
+                found.suspicions.append(
                     f"{column} of {shown(rule_label(rule, new))}, one of the best {steady.best}, {state}; it was {shown(was)}"
                 )
-        found.suspicions += beyond
-        if not beyond and not match and column != rule.label:
+        if len(found.suspicions) == before and not match and column != rule.label:
             found.notes += _described(rule, steady, column, moved, lost)
 
 
