@@ -77,7 +77,7 @@ def check_described(rule: AnomalyChecks, now: list[Row], then: list[Row], pairs:
 
 
 def _check_turned(rule: AnomalyChecks, match: Match, pairs: list[Pair], days: int, found: Finding) -> None:
-    """Check how many known rows a model begins to keep, or ceases to: a row that changed its kind, not one that came."""
+    """Check how many known rows a model begins to keep, or ceases to: a row that changed its kind, not a new one."""
     if match.turned is None:
         return
     kept = [(matches(match, old), matches(match, new), new) for old, new in pairs]

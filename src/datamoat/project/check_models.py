@@ -216,7 +216,7 @@ class Steady(Strict):
         no_exchange: Whether a known row that takes the value of another known row is an error, in any number.
         best: How many of the best entries of a board may not lose a value, and may change it only where all rows of it do.
         among: A column of `matches`: only rows that match it count.
-        with_missing: Whether a value that comes or goes is a change too.
+        with_missing: Whether a value that is added or removed is a change too.
     """
 
     columns: tuple[str, ...]
