@@ -225,7 +225,7 @@ RIGHT: dict[str, tuple[str, Spoil, str]] = {
     "the fifth has another organisation": ("arena_dataset", setting("organization", "New", slice(4, 5)), "organization: 'O4' is now 'New'"),
     "a model is not current any more": ("aa_web", setting("is_current", False, slice(9, 10)), "is_current is another for 'N9'"),
     "the leader's vendor has characters that nobody sees": (
-        "arena_web", setting("vendor", "V\\u200b0\\u00a0", slice(1)), "invisible characters in vendor 'V\\\\u200b0\\\\xa0'; spaces that are not plain ones in vendor"),
+        "arena_web", setting("vendor", "V\u200b0\u00a0", slice(1)), "invisible characters in vendor 'V\\u200b0\\xa0'; spaces that are not plain ones in vendor"),
     "six video models have another organisation": ("epoch_models", setting("Organization", "Lab X", slice(0, 54, 9)), "organization is another for 'Net 0'"),
 }  # fmt: skip
 
