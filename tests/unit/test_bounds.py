@@ -568,6 +568,21 @@ def test_a_date_may_lie_as_far_ahead_as_its_slack_whole_or_in_part() -> None:
 
 
 @pytest.mark.parametrize(
+    ("stated", "line"),
+    [
+        ("2026 Q2", None), ("2026 H1", None), ("2026-06", None), ("2026-06-30T23:00:00Z", None),
+        ("2026 Q3", "on lies in the future of the capture (2026-09-08): '2026 Q3'"), ("2026 H2", "on lies in the future of the capture (2026-09-08): '2026 H2'"),
+        *((text, f"on is no date as this source writes them: '{text}'") for text in ("2026Q1", "2026 Q5", "2026-6", "June 2026", "2026 ")),
+    ],
+)  # fmt: skip
+def test_a_quarter_and_a_half_year_are_their_last_day_and_what_is_no_date_is_named_so(stated: str, line: str | None) -> None:
+    found = Finding()
+    when = When(column="on", earliest="2015", slack_days=0, reason="made for this test")
+    check_dates(when, [{"on": stated}], DAY, found)
+    assert found.suspicions == ([line] if line else [])
+
+
+@pytest.mark.parametrize(
     ("stated", "stops"), [("2015-06-01", False), ("2015-05-31", True), ("2015-06", False), ("2015", False), ("2014", True)]
 )
 def test_a_date_may_lie_on_the_earliest_day_and_not_before_it(stated: str, stops: bool) -> None:

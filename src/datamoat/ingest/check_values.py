@@ -16,9 +16,9 @@ from datamoat.project.check_models import Alias, AnomalyChecks, Flag, Measure, S
 
 CROSSED = 1.05  # a row crosses others where its value is so many times what it was, or that part of it
 ALONE = 1  # a single row may lose a value, or change its name, on a list of any length
-QUARTER = re.compile(r"(\d{4}) Q([1-4])")
-ISO = re.compile(r"\d{4}(-\d\d(-\d\d)?)?([T ]|$)")
-LAST_DAYS = ("03-31", "06-30", "09-30", "12-31")  # of the quarters of a year
+PERIOD = re.compile(r"(\d{4}) (Q[1-4]|H[12])")
+ISO = re.compile(r"\d{4}(-\d\d)?|\d{4}-\d\d-\d\d([T ].*)?")
+LAST_DAYS = {"Q1": "03-31", "Q2": "06-30", "Q3": "09-30", "Q4": "12-31", "H1": "06-30", "H2": "12-31"}
 LONG = 8  # fewer values of one kind show neither the digits they are rounded to nor how far they move
 
 
@@ -291,17 +291,16 @@ def check_forward(when: When, rows: list[Row], last: list[Row], found: Finding) 
 
 
 def iso_day(when: When, row: Row) -> str | None:
-    """Return a date as ISO 8601, as far as it is given, a quarter as its last day; None where there is none or it is no date."""
+    """Return a date as ISO 8601, as far as it is given, a quarter or a half-year as its last day; None where there is none or it is no date."""
     value = row[when.column]
     if value is None or isinstance(value, date):
         return value.isoformat() if value else None
     if when.written:
         with contextlib.suppress(ValueError):
             return datetime.strptime(value, when.written).date().isoformat()  # noqa: DTZ007  (a day has no zone)
-    quarter = QUARTER.fullmatch(value)
-    if quarter:
-        return f"{quarter[1]}-{LAST_DAYS[int(quarter[2]) - 1]}"
-    return str(value) if ISO.match(value) else None
+    if period := PERIOD.fullmatch(value):
+        return f"{period[1]}-{LAST_DAYS[period[2]]}"
+    return str(value) if ISO.fullmatch(value) else None
 
 
 def check_shares(measure: Measure, rows: list[Row], found: Finding) -> None:

@@ -172,10 +172,10 @@ class Measure(Strict):
 
 
 class When(Strict):
-    """A column of dates: earlier than `earliest`, or later than the capture by more than `slack_days`, is an error.
+    """A column of dates: one that is no date, is earlier than `earliest`, or later than the capture by more than `slack_days`, is an error.
 
     Attributes:
-        written: The format of a date that is not written as ISO 8601, as `strptime` reads it; a quarter (`2026 Q1`) is its last day.
+        written: The format of a date that is not written as ISO 8601, as `strptime` reads it; a quarter (`2026 Q1`) or a half-year (`2026 H1`) is its last day.
         forward: Whether the newest date may not be before that of the last good vintage.
     """
 
