@@ -26,17 +26,17 @@ from datamoat.publish.gx_worker import Worker
 from datamoat.publish.results import examine_audit
 from datamoat.publish.warehouse import publish_warehouse, rollback
 from datamoat.settings import Settings
-from datamoat.storage.examine import examine_warehouse
+from datamoat.storage.clients import SET_ASIDE, logs_of, remove_log
+from datamoat.storage.examine import examine_rows, examine_warehouse
 from datamoat.storage.files import FORMAT, NO_LOCKS, _checksum, one_writer, sha256_of, write_json
 from datamoat.storage.lake import path_of
 from datamoat.storage.snapshots import Snapshots, examine_snapshots
 from datamoat.storage.warehouse import (
-    SET_ASIDE,
+    LAST,
     Published,
-    logs_of,
+    check_published,
     open_published,
     published_build,
-    remove_log,
     retained_builds,
 )
 from datamoat.views.status import read_status
@@ -226,7 +226,12 @@ def test_in_any_order_of_opens_writes_kills_publications_rollbacks_and_exports_e
     assert reported["wrong"] == []
     assert reported["counts"]["read: open"] > n_orders
     assert reported["counts"]["publish: through"] > n_orders
-    written = ("write: through", "kill", "checkpoint: through")  # by root alone: for others the mode forbids it
+    written = (
+        "write: through",
+        "kill",
+        "checkpoint: through",
+        "read of a changed file: open",
+    )  # by root alone: for others the mode forbids it
     few = (*(written if os.geteuid() == 0 else ("open to write: refused",)), "rollback: through", "export: through")
     for what in few if n_orders == 6 else (*few, "publish: BusyError"):  # two of six may never meet
         assert reported["counts"].get(what, 0) > 0, (what, reported["counts"])
@@ -317,7 +322,9 @@ def test_d04_a_flipped_bit_anywhere_is_named_and_what_it_changed_is_never_read(t
         assert names(settings, path), path
         if store == "published file":
             with pytest.raises(PublishRefusedError, match="damaged or was changed"):
-                open_published(settings)
+                check_published(settings)
+            with open_published(settings) as con:
+                assert con.sql("select max(uploads) from marts.lab_volume").fetchall() == [(8.0,)]
         if store == "retained builds" and path.suffix == ".duckdb" and path.stem != published(settings).path.stem:
             with pytest.raises(PublishRefusedError, match="retained file"):
                 rollback(settings)
@@ -506,6 +513,107 @@ def test_while_a_client_holds_the_file_for_writing_it_is_named_nothing_is_swappe
     assert status.lines[-1].startswith(f"writer     process {process.pid} holds the published file for writing")
 
 
+CHECKPOINTER = WRITER.replace('print("written"', 'con.execute("checkpoint")\nprint("written"')
+
+
+@pytest.fixture
+def changed(tree: Path) -> Iterator[tuple[Settings, "subprocess.Popen[str]"]]:
+    """Return a published tree that was gone back to its first build, and a client that brought edits into the file and holds it."""
+    settings = make_everything(tree)
+    rollback(settings)
+    settings.published.chmod(0o644)
+    call = [sys.executable, "-c", CHECKPOINTER, str(settings.published)]
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "written\n"
+        assert published_build(settings) is None
+        yield settings, process
+        process.kill()
+
+
+def test_of_a_file_that_a_client_changed_the_build_published_last_is_read_and_one_line_names_the_client(
+    changed: tuple[Settings, "subprocess.Popen[str]"], caplog: pytest.LogCaptureFixture
+) -> None:
+    settings, process = changed
+    last = retained_builds(settings)[1]
+    for is_held in (True, False):
+        caplog.clear()
+        with open_published(settings) as con:
+            assert con.sql("select max(uploads) from marts.lab_volume").fetchall() == [(7.0,)]  # not the newest, which has 8
+            assert con.sql("select build_id from meta.build").fetchall() == [(last.build_id,)]
+        held, end = (
+            (f", and process {process.pid} holds it for writing", f"end process {process.pid}, then ") if is_held else ("", "")
+        )
+        line = (
+            f"the published file was changed{held}; build {last.build_id} is read from its retained copy. "
+            f"Next: {end}`datamoat rollback {last.build_id}`"
+        )
+        assert caplog.messages == [line]
+        status = read_status(settings)
+        assert (status.is_good, status.facts["is_changed"], last.build_id in status.lines[0]) == (False, True, True)
+        assert status.lines[-1].startswith("file       the published file was changed")
+        assert f"readers see the retained copy of {last.build_id}" in wrong(settings)
+        process.kill()
+        process.wait()
+    assert rollback(settings, last.build_id).build_id == last.build_id
+    assert read_status(settings).facts["is_changed"] is False
+
+
+@pytest.mark.parametrize("why", ["the retained copy is damaged", "which was published last is not known"])
+def test_of_a_changed_file_nothing_else_is_read_where_the_build_published_last_is_not_whole(
+    changed: tuple[Settings, "subprocess.Popen[str]"], why: str
+) -> None:
+    settings, process = changed
+    put(retained_builds(settings)[1].path if "copy" in why else settings.warehouse / LAST, b"damaged")
+    with pytest.raises(PublishRefusedError, match=f"damaged or was changed.*, and process {process.pid} holds it") as refused:
+        open_published(settings)
+    assert refused.value.fix.startswith(f"end process {process.pid}; then ")
+    assert (f"{LAST}, which names the build that was published last, is damaged" in wrong(settings)) is ("copy" not in why)
+
+
+def test_a_deleted_published_file_is_not_called_nothing_yet_and_what_is_retained_is_named(tree: Path) -> None:
+    settings = make_everything(tree)
+    ids = ", ".join(build.build_id for build in retained_builds(settings))
+    settings.published.unlink()
+    assert f"published: the file was deleted; retained are {ids}" in wrong(settings)
+    with pytest.raises(PublishRefusedError, match=f"the published file was deleted; retained are {ids}"):
+        open_published(settings)
+
+
+def test_rows_that_were_changed_with_the_hash_of_their_file_are_named_by_what_the_manifest_states_of_them(tree: Path) -> None:
+    settings = make_everything(tree)
+    assert examine_rows(settings) == []
+    build = falsify(settings)
+    assert wrong(settings) == ""
+    assert examine_rows(settings) == [
+        (
+            False, f"build {build.build_id}: not the rows that its manifest states: lab_volume",
+            f"delete all {build.path.stem}.*, then `datamoat run`",
+        )
+    ]  # fmt: skip
+    build.path.unlink()
+    assert [what for _, what, _ in examine_rows(settings)] == [
+        f"build {build.build_id}: not the rows that its manifest states: lab_volume"
+    ]
+    state(build.path.with_suffix(".json"), tables={"gone": {"n_rows": 1, "content_hash": "x"}})
+    assert "Table with name gone does not exist" in examine_rows(settings)[0][1]
+
+
+def falsify(settings: Settings) -> Published:
+    """Change a number in the published build, and with it its hash wherever one of its bytes is stated."""
+    build = published(settings)
+    build.path.chmod(0o644)
+    with duckdb.connect(str(build.path)) as con:
+        con.execute("update marts.lab_volume set uploads = 4242")
+    sha256 = sha256_of(build.path)
+    path = build.path.with_name(f"datamoat-{build.build_id}-{sha256[:8]}.duckdb")
+    build.path.with_suffix(".json").rename(path.with_suffix(".json"))
+    build.path.rename(path).chmod(0o444)
+    state(path.with_suffix(".json"), sha256=sha256, n_bytes=path.stat().st_size)
+    put(settings.published, path.read_bytes())
+    return published(settings)
+
+
 def test_the_log_of_a_killed_client_is_set_aside_and_nobody_reads_its_edits(
     client: tuple[Settings, "subprocess.Popen[str]"], edit: Callable[[str, str, str], Path]
 ) -> None:
@@ -653,7 +761,7 @@ def test_rollback_passes_over_a_damaged_build_and_only_intact_ones_are_offered(
     put(damaged.path, b"damaged")
     put(settings.published, b"damaged")
     with pytest.raises(PublishRefusedError) as refused:
-        open_published(settings)
+        check_published(settings)
     assert f"with one of {newest.build_id}, {oldest.build_id}." in refused.value.fix
     shutil.copyfile(newest.path, settings.published.with_name("copy"))
     settings.published.with_name("copy").replace(settings.published)

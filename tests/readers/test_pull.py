@@ -186,8 +186,10 @@ def test_a_checksum_that_nobody_knows_is_printed(
     for settings, more, is_known in ((reader, [], False), (reader, ["--checksum", own], True), (fresh, [], True)):
         monkeypatch.setenv("DATAMOAT_ROOT", str(settings.content))
         monkeypatch.setenv("DATAMOAT_DATA", str(settings.data))
-        printed = CliRunner().invoke(app, ["pull", str(released_bundle), *more], catch_exceptions=False).stdout
-        assert (f"no register here knows its checksum {own}" in printed) is not is_known
+        done = CliRunner().invoke(app, ["pull", str(released_bundle), *more], catch_exceptions=False)
+        assert (f"no register here knows its checksum {own}" in done.stdout) is not is_known
+        verified = CliRunner().invoke(app, ["verify", str(released_bundle), *more], catch_exceptions=False)
+        assert done.exit_code == verified.exit_code == (0 if is_known else 3)
         printed = CliRunner().invoke(app, ["pull", str(released_bundle), *more, "--json"], catch_exceptions=False).stdout
         assert json.loads(printed)["is_known"] is is_known
 
@@ -259,7 +261,7 @@ def without_builder(reader: Settings, words: str, bundle: Path) -> subprocess.Co
 
 def test_the_commands_of_a_reader_need_nothing_that_only_building_installs(reader: Settings, released_bundle: Path) -> None:
     reader.data.mkdir()
-    assert without_builder(reader, "pull BUNDLE", released_bundle).returncode == 0
+    assert without_builder(reader, "pull BUNDLE", released_bundle).returncode == 3  # nobody here knows its checksum
     failed = {}
     for words in READS:
         done = without_builder(reader, words, released_bundle)

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from datamoat.release.register import Entry, record, register
 from datamoat.release.tables import FORMULA, export_tables, read_back
 from datamoat.release.verify import rebuild_bundle, verify_bundle
 from datamoat.settings import Settings
+from datamoat.storage.files import sha256_of
 from datamoat.storage.lake import content_of, quoted
-from datamoat.storage.warehouse import open_published
+from datamoat.storage.warehouse import check_published, open_published
 
 TOP = {
     "catalogs",
@@ -118,6 +120,37 @@ def test_a_rebuild_from_other_facts_names_the_input_and_the_table(fresh: Setting
     reported = {finding.path: finding.what for finding in rebuild_bundle(fresh, released_bundle)}
     assert "reference/facts.csv" in reported["manifest.json"]
     assert "other rows" in reported["marts.lab_volume"]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("update marts.lab_volume set uploads = 4242", "marts.lab_volume does not have the rows its build stated"),
+        ("update meta.models set n_rows = 31 where table_name = 'lab_volume'", "marts.lab_volume is another one in the manifest"),
+    ],
+)
+def test_a_build_that_was_changed_with_the_hash_of_its_file_is_not_released(fresh: Settings, change: str, named: str) -> None:
+    shutil.rmtree(fresh.exports)
+    build = check_published(fresh)
+    with duckdb.connect(str(build.path)) as con:
+        con.execute(change)
+    sha256 = sha256_of(build.path)
+    path = build.path.rename(build.path.with_name(f"datamoat-{build.build_id}-{sha256[:8]}.duckdb"))
+    replace(build, sha256=sha256, n_bytes=path.stat().st_size, path=path).write_manifest()
+    shutil.copyfile(path, fresh.published)
+    with pytest.raises(PublishRefusedError, match=named) as refused:
+        make_release(fresh, date(2026, 5, 5))
+    assert refused.value.where == str(path)
+    assert register(fresh.exports) == []
+    assert list(store(fresh).iterdir()) == []
+
+
+def test_no_release_is_made_while_the_published_file_is_changed(fresh: Settings) -> None:
+    shutil.rmtree(fresh.exports)
+    fresh.published.write_bytes(b"changed")
+    with pytest.raises(PublishRefusedError, match="damaged or was changed"):
+        make_release(fresh, date(2026, 5, 5))
+    assert not fresh.exports.exists()
 
 
 def test_what_stood_on_a_day_is_answered_from_the_release_of_then(

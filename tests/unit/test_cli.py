@@ -256,7 +256,7 @@ def test_the_server_for_agents_listens_on_this_machine_at_a_port_that_exists(her
     pytest.importorskip("mcp")
     run: list[tuple[object, ...]] = []
     server = SimpleNamespace(run=lambda how, **more: run.append((how, *sorted(more.items()))))
-    monkeypatch.setattr("datamoat.storage.warehouse.check_published", lambda settings: run.append((settings.content,)))
+    monkeypatch.setattr("datamoat.storage.warehouse.build_to_read", lambda settings: run.append((settings.content,)))
     monkeypatch.setattr("datamoat.views.agent_server.make_server", lambda _: server)
     for port in ("0", "65536"):
         assert isinstance(CliRunner().invoke(app, ["mcp", "--http", "--port", port]).exception, UsageError)

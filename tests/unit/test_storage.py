@@ -17,7 +17,7 @@ import pytest
 
 from datamoat.errors import ContentError, PublishRefusedError, StoreUnavailableError, UsageError
 from datamoat.settings import Settings
-from datamoat.storage import pointer, warehouse
+from datamoat.storage import clients, pointer
 from datamoat.storage import store as store_module
 from datamoat.storage.examine import examine_warehouse
 from datamoat.storage.files import (
@@ -35,7 +35,7 @@ from datamoat.storage.files import (
 from datamoat.storage.lake import JsonCache, content_of, identifier, lake_connection, parquet, path_of, quoted
 from datamoat.storage.snapshots import PARTS, Receipt, Snapshots, examine_snapshots
 from datamoat.storage.store import IDENTITY, NOTE, Store, synchronise
-from datamoat.storage.warehouse import Published, intact_ids, manifests, read_manifest, retained_builds
+from datamoat.storage.warehouse import Published, intact_ids, manifests, next_number, read_manifest, retained_builds
 
 MOMENT = datetime(2026, 3, 1, 23, 30, 5, 999, tzinfo=UTC)
 GIVEN: dict[str, Any] = {"url": "https://example.org/a", "route": "http", "extension": "html"}
@@ -613,6 +613,12 @@ def test_what_makes_a_published_file_open_to_damage_is_named_with_its_mending(tm
     settings.published.write_bytes(b"other")
     settings.published.chmod(0o444)
     assert examine_warehouse(settings)[0] == (
+        False,
+        f"published: the file is damaged or was changed after it was published; readers see the retained copy of {build.build_id}",
+        f"`datamoat run` publishes it again; `datamoat rollback {build.build_id}` puts it right",
+    )
+    build.path.rename(build.path.with_name("away"))
+    assert examine_warehouse(settings)[0] == (
         False, "published: the file is damaged or was changed after it was published",
         "`datamoat run` publishes it again; `datamoat rollback BUILD` goes back",
     )  # fmt: skip
@@ -642,9 +648,9 @@ def test_files_of_clients_are_numbered_and_the_oldest_of_ten_goes(tmp_path: Path
     settings = host(tmp_path, "here")
     settings.warehouse.mkdir(parents=True)
     log = settings.warehouse / "datamoat.duckdb.wal"
-    for number in range(warehouse.SET_ASIDE + 2):
+    for number in range(clients.SET_ASIDE + 2):
         log.write_text(str(number))
-        warehouse.set_log_aside(settings)
+        clients.set_log_aside(settings)
     found = sorted((settings.warehouse / "set-aside").iterdir(), key=lambda path: int(path.name.partition("-")[0]))
     assert [path.name for path in found] == [f"{number}-datamoat.duckdb.wal" for number in range(3, 13)]
     assert [path.read_text() for path in found] == [str(number) for number in range(2, 12)]
@@ -675,8 +681,8 @@ def test_manifests_are_listed_newest_first_and_what_is_wrong_with_each_other_is_
     builds = [retain(settings, number, b"%d" % number) for number in (2, 9, 4)]
     assert [build.number for build in retained_builds(settings)] == [9, 4, 2]
     assert read_manifest(builds[0].path.with_suffix(".json")) == builds[0]
-    assert warehouse.next_number(settings) == 10
-    assert warehouse.next_number(host(tmp_path, "empty")) == 1
+    assert next_number(settings) == 10
+    assert next_number(host(tmp_path, "empty")) == 1
     builds[1].path.unlink()
     assert intact_ids(settings) == ["20260304-4", "20260302-2"]
     (builds[2].path.parent / f"{builds[2].path.name}.wal").write_bytes(b"")

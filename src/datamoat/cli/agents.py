@@ -23,7 +23,7 @@ def mcp(
 
     Example: datamoat mcp --http --port 8765
     """
-    from datamoat.storage.warehouse import check_published
+    from datamoat.storage.warehouse import build_to_read
 
     try:
         from datamoat.views.agent_server import make_server
@@ -32,7 +32,7 @@ def mcp(
     if not 1 <= port <= 65535:  # noqa: PLR2004
         raise UsageError(f"{port} is not a port", "--port", "take one from 1024 to 65535.")
     settings = read_settings()
-    check_published(settings)
+    build_to_read(settings)
     server = make_server(settings)
     if http:
         server.run("streamable-http", host="127.0.0.1", port=port, stateless_http=True, json_response=True)

@@ -29,7 +29,7 @@ def pull(
     checksum: Annotated[str | None, typer.Option(help="The checksum somebody wrote down elsewhere, to compare with.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch a release, compare its hashes, and make it the file that is read here.
+    """Fetch a release, compare its hashes, and make it the file that is read here; exits 3 if nobody here knows its checksum.
 
     Example: datamoat pull data/exports/site
     """
@@ -48,6 +48,7 @@ def pull(
         as_json=as_json, build_id=published.build_id, as_of=published.as_of, path=settings.published, is_new=published.is_new,
         is_known=not unknown,
     )  # fmt: skip
+    raise typer.Exit(UNKNOWN if unknown else 0)
 
 
 def status(as_json: AsJson = False) -> None:

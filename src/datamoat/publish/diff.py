@@ -10,7 +10,7 @@ from datamoat.build.inputs import current_build
 from datamoat.errors import UsageError
 from datamoat.settings import Settings
 from datamoat.storage.lake import identifier, quoted
-from datamoat.storage.warehouse import Published, check_published, check_retained, retained_builds
+from datamoat.storage.warehouse import Published, build_to_read, check_retained, retained_builds
 
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 
@@ -160,7 +160,7 @@ def compare_builds(
     """
     with duckdb.connect() as con:
         if working:
-            earlier = check_published(settings)
+            earlier = build_to_read(settings)
             current_id = current_build(settings).build_id
             attach_lake(con, "after", settings.lake)
         else:
@@ -184,7 +184,7 @@ def compare_builds(
 
 def _two_builds(settings: Settings, before: str | None) -> tuple[Published, Published]:
     """Return the published build and the earlier one."""
-    current = check_published(settings)
+    current = build_to_read(settings)
     others = [build for build in retained_builds(settings) if build.build_id != current.build_id]
     earlier = next((build for build in others if before in (None, build.build_id)), None)
     if earlier is None:

@@ -12,8 +12,9 @@ from datamoat.publish.audit import audit_build
 from datamoat.publish.gx_worker import Worker
 from datamoat.publish.warehouse import publish_warehouse
 from datamoat.settings import Settings
+from datamoat.storage.clients import remove_log
 from datamoat.storage.pointer import pull_published
-from datamoat.storage.warehouse import Published, published_build, remove_log
+from datamoat.storage.warehouse import Published, published_build
 
 
 def refresh(settings: Settings, as_of: date | None = None) -> Published:

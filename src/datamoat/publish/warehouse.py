@@ -23,8 +23,9 @@ from datamoat.publish.changes import write_change
 from datamoat.publish.macros import ELSEWHERE, stored_macro
 from datamoat.publish.results import read_audit
 from datamoat.settings import Settings
+from datamoat.storage.clients import remove_log
 from datamoat.storage.files import cannot_write, part_of, sha256_of
-from datamoat.storage.lake import columns_of, content_of, identifier, lake_connection, parquet, path_of, quoted
+from datamoat.storage.lake import columns_of, identifier, lake_connection, other_rows, parquet, path_of, quoted
 from datamoat.storage.pointer import announce, check_pointer, pull_published
 from datamoat.storage.warehouse import (
     Published,
@@ -34,7 +35,6 @@ from datamoat.storage.warehouse import (
     is_intact,
     next_number,
     published_build,
-    remove_log,
     restore_retained,
     retained_builds,
     swap_in,
@@ -87,7 +87,7 @@ def rollback(settings: Settings, build_id: str | None = None) -> Published:
         raise UsageError(
             f"build {build_id} is not retained" if build_id else "there is no earlier build to go back to",
             str(settings.warehouse / "builds"),
-            f"choose one of {[other for other in intact_ids(settings) if current is None or other != current.build_id]}.",
+            _choice([one for one in intact_ids(settings) if current is None or one != current.build_id], current),
         )
     check_retained(wanted)
     for build in candidates[: candidates.index(wanted)]:
@@ -95,6 +95,15 @@ def rollback(settings: Settings, build_id: str | None = None) -> Published:
     announce(settings, wanted, RETAINED_BUILDS)
     _swap_in_copy(settings, wanted)
     return wanted
+
+
+def _choice(build_ids: list[str], current: Published | None) -> str:
+    """Return which builds can be gone back to, in a sentence."""
+    if build_ids:
+        return f"choose one of {', '.join(build_ids)}."
+    return (
+        f"nothing is to do: {current.build_id} is the only build here." if current else "`datamoat run` publishes the first one."
+    )
 
 
 def _publish(settings: Settings, project: Project) -> Published:
@@ -141,7 +150,7 @@ def _publish(settings: Settings, project: Project) -> Published:
             restore_retained(settings, current)
         previous = current or next((one for one in others if one.build_id != build.build_id), None)
         _write(settings, project, build, previous, part)
-        _compare(part, build)
+        _compare(part, tables)
         return _retain_and_swap(settings, build, tables, part)
     except (OSError, duckdb.IOException) as failure:
         raise cannot_write(settings.published, failure if isinstance(failure, OSError) else OSError(str(failure))) from failure
@@ -202,16 +211,15 @@ def _comment(table: Table) -> str:
     return " ".join([table.description, f"One row for each {', '.join(table.grain)}.", *(f"Caveat: {c}" for c in table.caveats)])
 
 
-def _compare(part: Path, build: Build) -> None:
+def _compare(part: Path, tables: dict[str, dict[str, Any]]) -> None:
     """Open what was written and compare every mart with the build."""
     with duckdb.connect(str(part), read_only=True) as con:
-        for table_id, measured in build.tables.items():
-            if table_id.startswith("marts.") and content_of(con, table_id) != measured["content_hash"]:
-                raise PublishRefusedError(
-                    f"{table_id} in the new file differs from the table that was built",
-                    str(part),
-                    "run `datamoat run` again; if it repeats, check the disk.",
-                )
+        if differ := other_rows(con, tables):
+            raise PublishRefusedError(
+                f"marts.{differ[0]} in the new file differs from the table that was built",
+                str(part),
+                "run `datamoat run` again; if it repeats, check the disk.",
+            )
 
 
 def _retain_and_swap(settings: Settings, build: Build, tables: dict[str, dict[str, Any]], part: Path) -> Published:
@@ -246,11 +254,14 @@ def _retain_and_swap(settings: Settings, build: Build, tables: dict[str, dict[st
 def _swap_in_copy(settings: Settings, build: Published) -> None:
     """Replace the published file by a copy of a retained one."""
     part = part_of(settings.published)
-    shutil.copyfile(build.path, part)
-    if sha256_of(part) != build.sha256:
-        raise PublishRefusedError(
-            f"the copy of build {build.build_id} differs from the retained file",
-            str(part),
-            "run it again; if it repeats, check the disk.",
-        )
-    swap_in(settings, part)
+    try:
+        shutil.copyfile(build.path, part)
+        if sha256_of(part) != build.sha256:
+            raise PublishRefusedError(
+                f"the copy of build {build.build_id} differs from the retained file",
+                str(part),
+                "run it again; if it repeats, check the disk.",
+            )
+        swap_in(settings, part, build)
+    finally:
+        part.unlink(missing_ok=True)

@@ -32,9 +32,10 @@ from datamoat.release.tables import (
     write_tables,
 )
 from datamoat.settings import Settings
+from datamoat.storage.clients import logs_of
 from datamoat.storage.files import cannot_write, sha256_of, write_json, write_whole
 from datamoat.storage.lake import identifier, quoted
-from datamoat.storage.warehouse import READ_ONLY, check_published, check_retained, logs_of, open_published
+from datamoat.storage.warehouse import READ_ONLY, Published, check_published, check_retained, open_published
 
 ABOUT = "reports/release/release.yml"
 TEXTS = "reports/release/LICENSES"
@@ -77,6 +78,7 @@ def make_release(
     target = checked_target(to, replace=replace) if to is not None else None
     about = _about(settings.content)
     known = pull_register(settings)
+    check_published(settings)  # what stands in for a file that was changed is read, and not released
     with open_published(settings, is_closed=False) as con:
         if licensed := licensed_tables(con):
             raise PublishRefusedError(
@@ -221,6 +223,7 @@ def _make(settings: Settings, con: duckdb.DuckDBPyConnection, about: dict[str, A
             )
         write_json(part / "manifest.json", release.manifest)
         _write_texts(settings, release, part)
+        _check_rows(published, release, part)
         for path in part.rglob("*"):
             if path.is_file():
                 path.chmod(0o444)
@@ -233,6 +236,30 @@ def _make(settings: Settings, con: duckdb.DuckDBPyConnection, about: dict[str, A
     entry = Entry(entry_id, day, str(manifest["build_id"]), date.fromisoformat(str(manifest["as_of"])), checksum_of(folder))
     record(settings.exports, entry)
     return entry
+
+
+def _check_rows(published: Published, release: Release, part: Path) -> None:
+    """Verify a bundle before anybody has it, and what its database states of its rows by the manifest of the build.
+
+    Raises:
+        PublishRefusedError: Not every table has the rows that its build had.
+    """
+    from datamoat.release.verify import verify_bundle
+
+    stated = release.manifest["tables"]
+    names = sorted(stated.keys() | published.tables.keys())
+    wrong = [finding.what for finding in verify_bundle(None, part).findings]
+    wrong += [
+        f"marts.{name} is another one in the manifest of the build"
+        for name in names
+        if stated.get(name) != published.tables.get(name)
+    ]
+    if wrong:
+        raise PublishRefusedError(
+            f"build {published.build_id} was changed after it was built: {'; '.join(wrong[:5])}",
+            str(published.path),
+            f"delete all {published.path.stem}.*, then `datamoat run` publishes the build again; nothing was released.",
+        )
 
 
 def _write_texts(settings: Settings, release: Release, part: Path) -> None:

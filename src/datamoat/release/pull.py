@@ -26,7 +26,7 @@ from datamoat.release.register import compare
 from datamoat.release.sums import DATABASE, MANIFEST, SUMS, read_sums
 from datamoat.settings import Settings
 from datamoat.storage.files import cannot_write
-from datamoat.storage.lake import content_of, identifier
+from datamoat.storage.lake import other_rows
 from datamoat.storage.warehouse import (
     READ_ONLY,
     Published,
@@ -97,7 +97,7 @@ def pull(settings: Settings, source: str, checksum: str | None = None) -> Publis
             _folder(published.path.parent)
             copy_read_only(part, published.path)
             published.write_manifest()
-            swap_in(settings, part)
+            swap_in(settings, part, published)
         except OSError as failure:
             raise cannot_write(settings.warehouse, failure) from failure
     restore_retained(settings, published)
@@ -217,11 +217,10 @@ def _check_rows(settings: Settings, part: Path, new: Published, path: str) -> No
     try:
         with duckdb.connect(str(part), read_only=True, config={**READ_ONLY, "memory_limit": settings.memory_limit}) as con:
             build_ids = [row[0] for row in con.sql("select build_id from meta.build").fetchall()]
-            rows = {name: content_of(con, f"marts.{identifier(name)}") for name in new.tables}
+            differ = [f"marts.{name}" for name in other_rows(con, new.tables)]
     except duckdb.Error as failure:
         what = " ".join(str(failure).split())
         raise PublishRefusedError(f"it has not the tables its manifest states: {what}", path, "use another copy.") from failure
-    differ = [f"marts.{name}" for name, content in rows.items() if content != new.tables[name]["content_hash"]]
     if differ or build_ids != [new.build_id]:
         raise PublishRefusedError(
             f"{', '.join(differ[:5]) or 'meta.build'} has not the rows that the manifest of the release states",

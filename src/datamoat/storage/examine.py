@@ -5,19 +5,26 @@ import shlex
 import stat
 from pathlib import Path
 
+import duckdb
+
 from datamoat.errors import ContentError, DatamoatError
 from datamoat.settings import Settings
+from datamoat.storage.clients import logs_of, writer_of
 from datamoat.storage.files import read_record
+from datamoat.storage.lake import other_rows
 from datamoat.storage.warehouse import (
+    LAST,
+    READ_ONLY,
     Published,
     in_the_way,
+    instead_of_changed,
+    intact_ids,
     is_intact,
     known_sha256,
-    logs_of,
     manifest_failure,
     manifests,
     published_build,
-    writer_of,
+    retained_builds,
 )
 
 Finding = tuple[bool, str, str]
@@ -31,6 +38,12 @@ def examine_warehouse(settings: Settings) -> list[Finding]:
     is_good, what, fix = _published(settings, published_build(settings))
     is_manifest = not is_good and any(failures[path].what in what for path in renamed)
     findings = [(is_good, what, "put the manifests right first, as stated below" if is_manifest else fix)]
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            read_record(settings.warehouse / LAST)
+        except (ValueError, ContentError):
+            what = f"{LAST}, which names the build that was published last, is damaged, or of a later version"
+            findings.append((False, what, f"delete it: {settings.warehouse / LAST}; the next publication writes it"))
     pid = writer_of(settings.published)
     if pid is not None:
         findings.append((False, f"process {pid} holds the published file for writing", "end it; open the file read-only"))
@@ -57,6 +70,24 @@ def examine_warehouse(settings: Settings) -> list[Finding]:
         later = "use that version, or " if isinstance(failure, ContentError) else ""
         findings.append((False, failure.what, f"{later}delete it and the file beside it"))
     findings.append((True, f"retained builds: {', '.join(b.build_id for b in retained if b not in damaged) or 'none'}", ""))
+    return findings
+
+
+def examine_rows(settings: Settings) -> list[Finding]:
+    """Return the builds whose rows are not those whose hashes their manifest states, whatever it states of their bytes."""
+    findings, current = [], published_build(settings)
+    for build in retained_builds(settings):
+        path = build.path if is_intact(build) else settings.published
+        if path == settings.published and (build != current or logs_of(path)):
+            continue  # it is named as damaged
+        try:
+            with duckdb.connect(str(path), read_only=True, config={**READ_ONLY, "memory_limit": settings.memory_limit}) as con:
+                differ = other_rows(con, build.tables)
+        except duckdb.Error as failure:
+            differ = [" ".join(str(failure).split())]
+        if differ:
+            what = f"build {build.build_id}: not the rows that its manifest states: {', '.join(differ[:5])}"
+            findings.append((False, what, f"delete all {build.path.stem}.*, then `datamoat run`"))
     return findings
 
 
@@ -101,7 +132,16 @@ def _published(settings: Settings, current: Published | None) -> Finding:
         return False, f"published: {obstacle.what}", obstacle.fix
     if settings.published.exists():
         what = "published: the file is damaged or was changed after it was published"
-        return False, what, "`datamoat run` publishes it again; `datamoat rollback BUILD` goes back"
+        fix = "`datamoat run` publishes it again; `datamoat rollback {}` {}"
+        if (instead := instead_of_changed(settings)) is None:
+            return False, what, fix.format("BUILD", "goes back")
+        return (
+            False,
+            f"{what}; readers see the retained copy of {instead.build_id}",
+            fix.format(instead.build_id, "puts it right"),
+        )
+    if retained := intact_ids(settings):
+        return False, f"published: the file was deleted; retained are {', '.join(retained)}", "`datamoat rollback BUILD`"
     return False, "published: nothing yet", "`datamoat run`"
 
 

@@ -102,6 +102,15 @@ def columns_of(con: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
     return {row[0]: row[1] for row in con.sql(f"describe {relation}").fetchall()}
 
 
+def other_rows(con: duckdb.DuckDBPyConnection, stated: dict[str, dict[str, Any]]) -> list[str]:
+    """Return the marts of a database whose rows are not those whose content hash is stated, by name.
+
+    Raises:
+        duckdb.Error: One of them is not there.
+    """
+    return [name for name, mart in stated.items() if content_of(con, f"marts.{identifier(name)}") != mart["content_hash"]]
+
+
 def content_of(con: duckdb.DuckDBPyConnection, table_id: str) -> str:
     """Return a hash of a table's rows that does not depend on their order, the file format or the threads.
 

@@ -48,7 +48,7 @@ def pull_published(settings: Settings) -> None:
     if here is None or here.sha256 != current.sha256:
         part = part_of(settings.published)
         shutil.copyfile(current.path, part)
-        swap_in(settings, part)
+        swap_in(settings, part, current)
     write_json(settings.warehouse / SEEN, {"tag": tag})
 
 

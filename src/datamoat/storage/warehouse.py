@@ -3,15 +3,15 @@
 Every publication writes one retained build, `builds/datamoat-<build id>-<hash>.duckdb`, and its manifest of the same
 name, which states the hash of its bytes; the published file is a copy. So the published file is right when its bytes
 are those of a manifest, and nothing is read from it before that was compared. A client that opens it for writing all
-the same leaves a log beside it, or holds its lock: then we read the retained build, which is nobody's to open.
+the same leaves a log beside it, holds its lock or changes its bytes: then we read the retained build, which is nobody's
+to open.
 """
 
 import contextlib
+import logging
 import os
 import shutil
-import struct
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -19,14 +19,14 @@ from typing import Any
 
 import duckdb
 
-from datamoat.errors import BusyError, ContentError, DatamoatError, PublishRefusedError
+from datamoat.errors import ContentError, DatamoatError, PublishRefusedError
 from datamoat.settings import Settings
-from datamoat.storage.files import cannot_write, part_of, put_in_place, read_record, sha256_of, write_record
+from datamoat.storage.clients import free_name, held_by, logs_of, move_aside, no_writer, set_log_aside, writer_of
+from datamoat.storage.files import part_of, put_in_place, read_record, sha256_of, write_record
 
 READ_ONLY = {"enable_external_access": "false", "lock_configuration": "true"}
+LAST = ".last.json"  # in the warehouse: the hash of the file that was published last, in case that is changed
 SETTLED_NS = 100_000_000  # a file that changed within this time may change again without another time stamp
-SET_ASIDE = 10  # so many files of clients are retained for a person to see; the oldest goes when another comes
-FLOCK = "hhqqi4x"  # struct flock: type, whence, start, length, pid
 STATED = {
     "build_id": str, "as_of": date, "number": int, "sha256": str, "n_bytes": int, "made_from": str, "tables": dict
 }  # fmt: skip
@@ -160,21 +160,66 @@ def check_published(settings: Settings) -> Published:
     if (obstacle := in_the_way(settings)) is not None:
         raise obstacle
     if not settings.published.is_file():
+        retained = intact_ids(settings)
         raise PublishRefusedError(
-            "nothing is published yet", str(settings.published), "run `datamoat run`, or fetch a release with `datamoat pull`."
+            f"the published file was deleted; retained are {', '.join(retained)}" if retained else "nothing is published yet",
+            str(settings.published),
+            "`datamoat rollback BUILD` puts one of them back."
+            if retained
+            else "run `datamoat run`, or fetch a release with `datamoat pull`.",
         )
     build = published_build(settings)
-    if build is None and (failure := manifest_failure(settings)) is not None:
-        raise failure
     if build is None:
-        retained = ", ".join(intact_ids(settings))
-        raise PublishRefusedError(
-            "the published file is damaged or was changed: its bytes are those of no build that was published here",
-            str(settings.published),
-            "`datamoat run` publishes it again, `datamoat pull FOLDER-OR-ADDRESS` fetches a release"
-            + (f", or `datamoat rollback BUILD` with one of {retained}." if retained else "."),
-        )
+        raise manifest_failure(settings) or _changed(settings)
     return build
+
+
+def build_to_read(settings: Settings) -> Published:
+    """Return the build that readers see: the published one, or the one published last where its file was changed since.
+
+    Of a changed file nothing is read; one line on standard error says so.
+
+    Raises:
+        PublishRefusedError: Nothing is published, or the file is not what was published and the retained copy neither.
+    """
+    if (build := published_build(settings)) is not None:
+        return build
+    if (build := instead_of_changed(settings)) is None:
+        return check_published(settings)
+    pid = writer_of(settings.published)
+    held, end = (f", and process {pid} holds it for writing", f"end process {pid}, then ") if pid is not None else ("", "")
+    logging.getLogger("datamoat").warning(
+        "the published file was changed%s; build %s is read from its retained copy. Next: %s`datamoat rollback %s`",
+        held, build.build_id, end, build.build_id,
+    )  # fmt: skip
+    return build
+
+
+def instead_of_changed(settings: Settings) -> Published | None:
+    """Return the build that was published last, where the file has the bytes of no build and its retained copy is whole."""
+    if in_the_way(settings) or not settings.published.is_file() or manifest_failure(settings) is not None:
+        return None
+    builds = retained_builds(settings)
+    try:
+        sha256 = read_record(settings.warehouse / LAST)["sha256"]
+    except FileNotFoundError:  # no version of ours that writes it has published here: the newest one was published last
+        sha256 = builds[0].sha256 if builds else ""
+    except (OSError, ValueError, KeyError, ContentError):
+        return None
+    return next((build for build in builds if build.sha256 == sha256 and is_intact(build)), None)
+
+
+def _changed(settings: Settings) -> PublishRefusedError:
+    """Return the error of a published file with the bytes of no build, with whoever holds it for writing."""
+    pid, retained = writer_of(settings.published), ", ".join(intact_ids(settings))
+    return PublishRefusedError(
+        "the published file is damaged or was changed: its bytes are those of no build that was published here"
+        + (f", and process {pid} holds it for writing" if pid is not None else ""),
+        str(settings.published),
+        (f"end process {pid}; then " if pid is not None else "")
+        + "`datamoat run` publishes it again, `datamoat pull FOLDER-OR-ADDRESS` fetches a release"
+        + (f", or `datamoat rollback BUILD` with one of {retained}." if retained else "."),
+    )
 
 
 def check_retained(build: Published) -> None:
@@ -197,7 +242,7 @@ def retained_file(settings: Settings) -> Path:
     Raises:
         PublishRefusedError: Nothing is published, or a file is not what was published.
     """
-    build = check_published(settings)
+    build = build_to_read(settings)
     check_retained(build)
     return build.path
 
@@ -225,7 +270,9 @@ def open_published(settings: Settings, *, is_closed: bool = True) -> duckdb.Duck
     config |= READ_ONLY if is_closed else {}
     for _ in range(3):
         checked = _signature(settings.published)
-        build = check_published(settings)
+        build = published_build(settings)
+        if build is None:
+            break
         if not logs_of(settings.published):
             with contextlib.suppress(duckdb.IOException):
                 con = duckdb.connect(str(settings.published), read_only=True, config=config)
@@ -234,17 +281,18 @@ def open_published(settings: Settings, *, is_closed: bool = True) -> duckdb.Duck
                 con.close()
         if _signature(settings.published) == checked:
             break  # a client holds it, or left a log; else another build was published meanwhile
+    build = build_to_read(settings)
     try:
         check_retained(build)
     except PublishRefusedError:
         if (pid := writer_of(settings.published)) is not None:
-            raise _held(settings, pid) from None
+            raise held_by(settings, pid) from None
         raise
     return duckdb.connect(str(build.path), read_only=True, config=config)
 
 
-def swap_in(settings: Settings, part: Path) -> None:
-    """Replace the published file by a finished one; no client can open that for writing meanwhile.
+def swap_in(settings: Settings, part: Path, build: Published) -> None:
+    """Replace the published file by a finished copy of a build; no client can open that for writing meanwhile.
 
     A client's log is moved to `set-aside/`, and so is a published file that is not one of ours: for a person to see.
 
@@ -258,20 +306,21 @@ def swap_in(settings: Settings, part: Path) -> None:
     is_foreign = settings.published.is_file() and published_build(settings) is None
     if is_foreign and isinstance(failure := manifest_failure(settings), ContentError):
         raise failure
-    with _no_writer(settings):  # no file is opened here: to close it again would give up the lock
+    with no_writer(settings):  # no file is opened here: to close it again would give up the lock
         set_log_aside(settings)
         if is_foreign:
             try:
-                os.link(settings.published, _aside(settings, settings.published.name))
+                os.link(settings.published, free_name(settings, settings.published.name))
             except OSError:  # a disk without links
-                shutil.copyfile(settings.published, _aside(settings, settings.published.name))
+                shutil.copyfile(settings.published, free_name(settings, settings.published.name))
+        write_record(settings.warehouse / LAST, {"sha256": build.sha256})
         put_in_place(part, settings.published, read_only=True)
 
 
 def restore_retained(settings: Settings, build: Published) -> None:
     """Make the retained file of the published build again from the published file, whose bytes were checked."""
     copy_read_only(settings.published, build.path)
-    _move_aside(settings, logs_of(build.path))
+    move_aside(settings, logs_of(build.path))
 
 
 def copy_read_only(source: Path, target: Path) -> None:
@@ -280,42 +329,6 @@ def copy_read_only(source: Path, target: Path) -> None:
     part.unlink(missing_ok=True)
     shutil.copyfile(source, part)
     put_in_place(part, target, read_only=True)
-
-
-def logs_of(path: Path) -> list[Path]:
-    """Return the logs of clients that wrote to a database (`.wal`, `.wal.checkpoint`, `.wal.recovery`); beside ours is none of ours."""
-    return sorted(path.parent.glob(f"{path.name}.wal*"))
-
-
-def remove_log(settings: Settings) -> None:
-    """Move a client's log aside if there is one.
-
-    Raises:
-        BusyError: The client is still running.
-    """
-    if logs_of(settings.published):
-        with _no_writer(settings):
-            set_log_aside(settings)
-
-
-def set_log_aside(settings: Settings) -> None:
-    """Move a client's log aside; the caller knows that the client is gone."""
-    _move_aside(settings, logs_of(settings.published))
-
-
-def writer_of(path: Path) -> int | None:
-    """Return the process that holds a file for writing; None where there is none or the system does not say."""
-    with contextlib.suppress(OSError, ImportError):
-        import fcntl  # not on Windows, which lets no two programs write one file
-
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for ever
-        try:
-            answer = fcntl.fcntl(handle, fcntl.F_GETLK, struct.pack(FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0))
-        finally:
-            os.close(handle)
-        kind, *_, pid = struct.unpack(FLOCK, answer)
-        return int(pid) if kind == fcntl.F_WRLCK else None
-    return None
 
 
 def known_sha256(path: Path) -> str:
@@ -353,56 +366,6 @@ def manifest_failure(settings: Settings) -> DatamoatError | None:
 def next_number(settings: Settings) -> int:
     """Return the number of the next publication."""
     return 1 + max((build.number for build in retained_builds(settings)), default=0)
-
-
-@contextlib.contextmanager
-def _no_writer(settings: Settings) -> Iterator[None]:
-    """Hold the lock on the published file that DuckDB takes for reading: while it is held, nobody can write.
-
-    Raises:
-        BusyError: A program holds the file for writing.
-    """
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(ImportError, FileNotFoundError):
-            import fcntl
-
-            if settings.published.exists() and not settings.published.is_file():  # a pipe would wait for ever
-                raise FileNotFoundError
-            handle = stack.enter_context(settings.published.open("rb"))
-            try:
-                fcntl.lockf(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except (BlockingIOError, PermissionError) as held:
-                raise _held(settings, writer_of(settings.published)) from held
-        yield
-
-
-def _held(settings: Settings, pid: int | None) -> BusyError:
-    who = f"process {pid}" if pid is not None else "another process"
-    return BusyError(
-        f"{who} holds the published file for writing",
-        str(settings.published),
-        "end it, and open the file with read_only=True: the published file is replaced, never edited. Nothing was changed.",
-    )
-
-
-def _move_aside(settings: Settings, paths: list[Path]) -> None:
-    """Move files into `set-aside/`."""
-    for path in paths:
-        path.replace(_aside(settings, path.name))
-
-
-def _aside(settings: Settings, name: str) -> Path:
-    """Return a free name in `set-aside/`."""
-    folder = settings.warehouse / "set-aside"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        older = {path: int(first) for path in folder.iterdir() if (first := path.name.partition("-")[0]).isdecimal()}
-        number = 1 + max(older.values(), default=0)
-        for path in sorted(filter(Path.is_file, older), key=older.__getitem__)[: 1 - SET_ASIDE]:
-            path.unlink(missing_ok=True)
-    except OSError as failure:
-        raise cannot_write(folder, failure) from failure
-    return folder / f"{number}-{name}"
 
 
 def _inode(path: Path) -> int | None:

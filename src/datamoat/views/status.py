@@ -15,9 +15,10 @@ from datamoat.errors import DatamoatError
 from datamoat.ingest.status import State
 from datamoat.project.sql import read_snippet
 from datamoat.settings import Settings
-from datamoat.storage.examine import examine_warehouse
+from datamoat.storage.clients import writer_of
+from datamoat.storage.examine import examine_rows, examine_warehouse
 from datamoat.storage.files import TEMPORARY
-from datamoat.storage.warehouse import open_published, writer_of
+from datamoat.storage.warehouse import instead_of_changed, open_published, published_build
 
 MOST_REASON = 120  # characters of a reason in a line; `datamoat diagnose` has all of it
 SOURCES = Path("reports") / "status" / "sources.sql"
@@ -70,8 +71,13 @@ def read_status(settings: Settings) -> Status:
     }
     if (pid := writer_of(settings.published)) is not None:
         lines += (f"writer     process {pid} holds the published file for writing: end it; the file is replaced, never edited",)
+    is_changed = published_build(settings) is None and instead_of_changed(settings) is not None
+    if is_changed:
+        fix = f"`datamoat rollback {build_id}` puts it right"
+        lines += (f"file       the published file was changed, and this is read from its retained copy: {fix}",)
     is_fresh = all(is_good for *_, is_good in series or [])
-    return Status(lines, not bad and is_fresh and pid is None, {**facts, "writer": pid})
+    is_good = not bad and is_fresh and pid is None and not is_changed
+    return Status(lines, is_good, {**facts, "writer": pid, "is_changed": is_changed})
 
 
 def list_requests(settings: Settings) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -155,6 +161,7 @@ def examine(settings: Settings) -> list[tuple[bool, str, str]]:
         (free > settings.room, f"{free / 1e9:.1f} GB free", f"free space: a build needs {settings.room / 1e9:g} GB"),
         (not left, f"{len(left)} unfinished files", "`datamoat run` sweeps them"),
         *examine_warehouse(settings),
+        *examine_rows(settings),
         *_examine_build(settings),
     ]  # fmt: skip
 
