@@ -8,6 +8,10 @@ from datamoat.errors import UsageError
 
 PACKAGED = Path(__file__).parent / "content"
 MARKER = "transforms/columns.yml"  # what makes a folder a content tree
+UNFIT_SIGNS = {
+    "?": "a `?`, at which DuckDB cuts a path", "\\": "a `\\`, which DuckDB takes for a `/`",
+    "\n": "a line break, which no command that we print could name",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -124,12 +128,12 @@ def read_settings(start: Path | None = None) -> Settings:
         data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "datamoat"
     else:
         data = content / "data"
-    if "?" in str(data):
-        raise UsageError(
-            "the path of the data folder holds a `?`, at which DuckDB cuts a path",
-            str(data),
-            "set DATAMOAT_DATA to another folder.",
-        )
+    path = data.as_posix()
+    unfit = [why for sign, why in UNFIT_SIGNS.items() if sign in path]
+    if any("\ud800" <= sign <= "\udfff" for sign in path):
+        unfit.append("bytes that are no text in this locale; PYTHONUTF8=1 reads UTF-8 in any")
+    if unfit:
+        raise UsageError(f"the path of the data folder holds {unfit[0]}", ascii(path), "set DATAMOAT_DATA to another folder.")
     return Settings(
         content=content,
         data=data,

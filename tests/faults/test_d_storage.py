@@ -19,6 +19,7 @@ import pytest
 from datamoat.build.record import examine_lake, read_build
 from datamoat.build.run import build_models
 from datamoat.errors import BusyError, ContentError, DatamoatError, ModelFailedError, PublishRefusedError
+from datamoat.ingest.decisions import Choice, Decision, examine_decisions, read_decisions, write_decision
 from datamoat.project.read import read_project
 from datamoat.project.scaffold import write_source
 from datamoat.publish.audit import audit_build
@@ -28,7 +29,7 @@ from datamoat.publish.warehouse import publish_warehouse, rollback
 from datamoat.settings import Settings
 from datamoat.storage.clients import SET_ASIDE, logs_of, remove_log
 from datamoat.storage.examine import examine_rows, examine_warehouse
-from datamoat.storage.files import FORMAT, NO_LOCKS, _checksum, one_writer, sha256_of, write_json
+from datamoat.storage.files import FORMAT, NO_LOCKS, _checksum, one_writer, sha256_of, write_json, write_record
 from datamoat.storage.lake import path_of
 from datamoat.storage.snapshots import Snapshots, examine_snapshots
 from datamoat.storage.warehouse import (
@@ -410,7 +411,7 @@ def test_a_flipped_bit_in_the_record_of_the_audit_is_named(tree: Path) -> None:
         assert "datamoat audit" in fix
         put(damaged, body)
     path.unlink()
-    assert examine_audit(settings.lake) == []
+    assert examine_audit(settings.lake) == [(True, "audit: there is none of the build in the lake", "`datamoat audit`")]
 
 
 def test_a_deleted_manifest_is_told_apart_from_damage(tree: Path) -> None:
@@ -578,6 +579,38 @@ def test_a_deleted_published_file_is_not_called_nothing_yet_and_what_is_retained
     assert f"published: the file was deleted; retained are {ids}" in wrong(settings)
     with pytest.raises(PublishRefusedError, match=f"the published file was deleted; retained are {ids}"):
         open_published(settings)
+
+
+def test_a_decision_that_was_changed_cut_or_deleted_is_named_with_its_path(settings: Settings) -> None:
+    moment = datetime(2026, 3, 1, tzinfo=UTC)
+    receipt = Snapshots(settings.snapshots, "press").store(
+        "page", b"<p>", retrieved_at=moment, url="https://example.org", route="http", extension="html"
+    )
+    decision = Decision(receipt.snapshot_id, receipt.sha256, Choice.ACCEPT, moment, "ann", "It is right.")
+    path = write_decision(settings, decision)
+    landed = [{"snapshot_id": receipt.snapshot_id, "accepted": decision.stamp}]
+    write_record(settings.lake / "raw" / "press" / "landing.json", {"code": "x", "landings": landed})
+    whole = (True, "decisions: 1 as they were written", "")
+    assert examine_decisions(settings) == [whole]
+    body = path.read_bytes()
+    for damaged in (body.replace(b'"accept"', b'"keep"'), body[:30]):
+        put(path, damaged)
+        ((is_good, what, fix),) = examine_decisions(settings)
+        assert (is_good, fix) == (False, "restore it from the archive of data/snapshots.")
+        assert what.startswith("decisions: a damaged decision")
+        assert what.endswith(f"press/page/2026-03-01/{path.name}")
+        with pytest.raises(ContentError) as refused:
+            read_decisions(settings, "press")
+        assert refused.value.where == str(path)
+    path.unlink()
+    assert [what for is_good, what, _ in examine_decisions(settings) if not is_good] == [
+        f"decisions: the one about {receipt.snapshot_id} was deleted or is new since it was landed"
+    ]
+    (settings.reference / "quarantine").mkdir()
+    (settings.reference / "quarantine" / "decisions.csv").write_text("columns\n")
+    assert [what for is_good, what, _ in examine_decisions(settings) if not is_good][0].startswith(
+        "decisions: columns ['columns']"
+    )
 
 
 def test_rows_that_were_changed_with_the_hash_of_their_file_are_named_by_what_the_manifest_states_of_them(tree: Path) -> None:

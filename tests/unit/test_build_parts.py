@@ -84,9 +84,9 @@ def test_a_cached_result_is_taken_only_as_it_was_made_and_as_the_last_build_took
     forged = f"{result.folder} was changed together with {HASHES}: the last build took other bytes from it"
     assert result.hashes({**hashes, "a": "0"}) == ({}, forged)
     result.file("a").write_bytes(b"other")
-    assert result.hashes() == ({}, f"{result.file('a')} is damaged or missing")
+    assert result.hashes() == ({}, f"{result.file('a')} is damaged or missing, or its name in hashes.json is")
     result.file("a").unlink()
-    assert result.hashes() == ({}, f"{result.file('a')} is damaged or missing")
+    assert result.hashes() == ({}, f"{result.file('a')} is damaged or missing, or its name in hashes.json is")
     for text in ("[", "[1]", "3"):
         (result.folder / HASHES).write_text(text)
         assert result.hashes() == ({}, f"{result.folder / HASHES} is damaged")
@@ -120,7 +120,13 @@ def test_damaged_cached_results_and_records_are_each_named(tmp_path: Path) -> No
     bad.file("a").write_bytes(b"other")
     write_record(cache / "fine.json", {"a": 1})
     (cache / "broken.json").write_text("{}")
-    problems = [f"{bad.file('a')} is damaged or missing", f"{cache / 'broken.json'} is damaged, or of a later version"]
+    half, _ = made(cache / "m" / "half", a=b"three")
+    (half.folder / "hashes.json").unlink()
+    problems = [
+        f"{bad.file('a')} is damaged or missing, or its name in hashes.json is",
+        f"{half.folder / 'hashes.json'} was deleted, or never written",
+        f"{cache / 'broken.json'} is damaged, or of a later version",
+    ]
     assert damaged_results(tmp_path) == problems
     again = "the next build that needs it computes it again; or delete it"
     assert examine_lake(tmp_path) == [

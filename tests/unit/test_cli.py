@@ -84,7 +84,7 @@ def test_the_steps_one_by_one_lead_to_a_published_file(
         (("publish",), 1, "there is no finished build"),
         (("audit",), 1, "there is no finished build"),
         (("diff",), 1, "nothing is published yet"),
-        (("rollback",), 2, "there is no earlier build"),
+        (("rollback",), 2, "`datamoat run` publishes the first one."),
         (("nonsense",), 2, "No such command"),
         (("build", "--as-of", "yesterday"), 2, "yesterday"),
     ],

@@ -60,7 +60,7 @@ STEPS: list[tuple[str, int, str]] = [
     ("diff", 2, "there is no earlier build"),
     ("diff --working", 0, "0 marts differ"),
     ("add nothing", 2, "no row is called 'nothing'"),
-    ("rollback", 2, "there is no earlier build"),
+    ("rollback", 2, "is the only build here."),
     ("answer", 0, "Does it rain?\nbergen is wet.\n"),
     ("answer --json", 0, '"bergen is wet."'),
     ("forecast", 0, "9.5"),

@@ -73,9 +73,16 @@ def test_the_content_is_named_or_found_above_or_the_packaged_copy(monkeypatch: p
     }  # fmt: skip
     monkeypatch.setenv("DATAMOAT_DATA", str(tmp_path / "else"))
     assert (read_settings().data, read_settings().reference) == (tmp_path / "else", other / "data" / "reference")
-    monkeypatch.setenv("DATAMOAT_DATA", str(tmp_path / "what?"))
-    with pytest.raises(UsageError, match=r"holds a `\?`"):
-        read_settings()
+    for name, named in (
+        ("what?", r"a `\?`"),
+        ("a\\b", r"a `\\`"),
+        ("a\nb", "a line break"),
+        ("a\udcffb", "bytes that are no text"),
+    ):
+        monkeypatch.setenv("DATAMOAT_DATA", str(tmp_path / name))
+        with pytest.raises(UsageError, match=f"the path of the data folder holds {named}") as refused:
+            read_settings()
+        assert "\n" not in refused.value.where
     monkeypatch.setenv("DATAMOAT_ROOT", str(tmp_path))
     with pytest.raises(UsageError, match="names a folder without"):
         find_content(checkout)

@@ -46,7 +46,7 @@ class CachedResult:
             with contextlib.suppress(OSError):
                 if known_sha256(self.file(name)) == sha256:
                     continue
-            return {}, f"{self.file(name)} is damaged or missing"
+            return {}, f"{self.file(name)} is damaged or missing, or its name in {HASHES} is"
         if recorded is not None and recorded != stated:
             return {}, f"{self.folder} was changed together with {HASHES}: the last build took other bytes from it"
         return stated, None
@@ -93,6 +93,9 @@ def damaged_results(lake: Path) -> list[str]:
     """Return what is wrong with the cached results, a line each."""
     folders = sorted((lake / "cache").glob("*/*"))
     problems = [problem for folder in folders if (problem := CachedResult(folder).hashes()[1])]
+    problems += [
+        f"{path / HASHES} was deleted, or never written" for path in folders if path.is_dir() and not (path / HASHES).exists()
+    ]
     for path in sorted((lake / "cache").glob("*.json")):
         try:
             read_record(path)

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from datamoat import __version__
 from datamoat.cli import agents, contribute, maintenance, pipeline, profiles, readers, scenarios, sources, streamed
 from datamoat.cli.options import with_program
+from datamoat.cli.streams import standard_streams
 from datamoat.errors import DatamoatError, UsageError
 from datamoat.log import Form, in_json, log, show_log
 
@@ -78,12 +79,16 @@ for commands in (pipeline, readers, agents, scenarios, sources, streamed, contri
 def main() -> None:
     """Run the command; an error raised on purpose is printed in three lines, without a traceback."""
     try:
-        app()
+        with standard_streams():
+            app()
     except ModuleNotFoundError as missing:
         extra = _extra_of(missing.name or "")
         if extra is None:
             raise
         _fail(UsageError(f"this needs {missing.name}, which is not installed", "the environment", _install(extra)))
+    except UnicodeError as failure:
+        what = f"a text cannot be read or written as it is: {failure}"
+        _fail(UsageError(what, "the locale of this shell", "set PYTHONUTF8=1, and write the text in UTF-8."))
     except DatamoatError as failure:
         _fail(failure)
 

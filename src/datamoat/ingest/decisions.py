@@ -4,6 +4,7 @@ They are stored with the snapshots, so that whoever has the snapshots has the de
 CSV in the content tree mirrors them for git; a decision counts wherever it is found, and the last one of a snapshot counts.
 """
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -144,12 +145,42 @@ def _every(settings: Settings, source_id: str) -> list[Decision]:
     return found
 
 
+def examine_decisions(settings: Settings) -> list[tuple[bool, str, str]]:
+    """Return findings about the decisions: whether good, what was seen, what to do.
+
+    A record that was deleted shows where a landing has it: the acceptance that counts is not the one that it was landed with.
+    """
+    from datamoat.ingest.landings import LOG, raw_folder  # which reads decisions
+
+    paths, findings = sorted(settings.snapshots.glob(f"*/*/*/*{RECORD}")), []
+    for path in paths:
+        try:
+            _read(path)
+        except ContentError as failure:
+            findings.append((False, f"decisions: {failure.what}: {path.relative_to(settings.snapshots)}", failure.fix))
+    if findings:
+        return findings
+    try:
+        counts = read_decisions(settings, "*")
+    except ContentError as failure:
+        return [(False, f"decisions: {failure.what}: {failure.where}", failure.fix)]
+    for path in sorted(raw_folder(settings).glob(f"*/{LOG}")):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, ContentError):  # it is named as damaged
+            for landing in read_record(path)["landings"]:
+                one = counts.get(landing["snapshot_id"])
+                if landing["accepted"] != (one.stamp if one is not None and one.is_acceptance else ""):
+                    what = f"decisions: the one about {landing['snapshot_id']} was deleted or is new since it was landed"
+                    fix = "restore its record from the archive of data/snapshots; `datamoat land` if it is new"
+                    findings.append((False, what, fix))
+    return [(True, f"decisions: {len(paths)} as they were written", ""), *findings]
+
+
 def _read(path: Path) -> Decision:
     try:
         return _decision(read_record(path), str(path))
     except (OSError, ValueError) as failure:
         raise ContentError(
-            f"a damaged decision: {failure}", f"data/snapshots/…/{path.name}", "restore it from the archive of data/snapshots."
+            f"a damaged decision: {failure}", str(path), "restore it from the archive of data/snapshots."
         ) from failure
 
 

@@ -81,9 +81,9 @@ def write_audit(settings: Settings, audit: Audit) -> None:
 
 
 def examine_audit(lake: Path) -> list[tuple[bool, str, str]]:
-    """Return what is wrong with the record of the audit, if there is one: whether good, what was seen, what to do."""
+    """Return what is wrong with the record of the audit: whether good, what was seen, what to do."""
     if not (lake / AUDIT_FILE).exists():
-        return []
+        return [(True, "audit: there is none of the build in the lake", "`datamoat audit`")]
     try:
         audit = read_audit(lake)
     except (AuditFailedError, ContentError):

@@ -177,13 +177,13 @@ class Snapshots:
         except OSError as failure:
             raise ContentError(
                 f"the bytes of {receipt.snapshot_id} cannot be read: {failure.strerror}",
-                f"data/snapshots/{receipt.body}",
+                str(path),
                 "restore data/snapshots from its archive; this is the one folder that cannot be made again.",
             ) from failure
         if hashlib.sha256(body).hexdigest() != receipt.sha256:
             raise ContentError(
                 f"the bytes of {receipt.snapshot_id} are not what was received",
-                f"data/snapshots/{receipt.body}",
+                str(path),
                 "restore the file from its archive; a snapshot is never edited.",
             )
         return body
@@ -252,6 +252,4 @@ def _read_receipt(path: Path) -> Receipt:
 
 
 def _damaged(path: Path, why: str) -> ContentError:
-    return ContentError(
-        f"a damaged receipt: {why}", f"data/snapshots/…/{path.name}", "restore it from the archive of data/snapshots."
-    )
+    return ContentError(f"a damaged receipt: {why}", str(path), "restore it from the archive of data/snapshots.")

@@ -15,7 +15,7 @@ from datamoat.errors import UsageError
 from datamoat.log import log
 from datamoat.settings import Settings, read_settings
 from datamoat.storage.warehouse import open_published
-from datamoat.views.query_child import Found
+from datamoat.views.query_child import SHOWN, Found, brief
 
 FIRST_SENTENCE = re.compile(r"(?<=\.)\s")
 HISTORY = {"marts.change", "meta.audits"}  # their rows depend on what was published before, so no count is shown
@@ -84,22 +84,23 @@ def run_query(con: duckdb.DuckDBPyConnection, sql: str, limit: int, seconds: int
     Raises:
         UsageError: It is no query, does not run, or needs more time or memory than it may take.
     """
+    where = brief(sql)
     timer = threading.Timer(seconds, con.interrupt)
     timer.start()
     try:
         if (n_statements := len(con.extract_statements(sql))) > 1:
-            raise UsageError(f"these are {n_statements} statements", sql, "send one at a time.")
+            raise UsageError(f"these are {n_statements} statements", where, "send one at a time.")
         relation = con.sql(sql)
         if relation is None:
-            raise UsageError("that is not a query", sql, "write a SELECT, or start with FROM.")
+            raise UsageError("that is not a query", where, "write a SELECT, or start with FROM.")
         found = (relation.limit(limit + 1) if limit else relation).fetchall()
         return Found(tuple(relation.columns), tuple(map(str, relation.types)), found)
     except duckdb.InterruptException as failure:
-        raise UsageError(f"the query ran longer than {seconds} s", sql, "narrow it, or give --seconds.") from failure
+        raise UsageError(f"the query ran longer than {seconds} s", where, "narrow it, or give --seconds.") from failure
     except duckdb.OutOfMemoryException as failure:
-        raise UsageError("the query needs more memory than it may take", sql, "narrow it, or set DATAMOAT_MEMORY.") from failure
+        raise UsageError("the query needs more memory than it may take", where, "narrow it, or set DATAMOAT_MEMORY.") from failure
     except duckdb.Error as failure:
-        raise UsageError(str(failure).strip(), sql, _fix_of(failure, sql)) from failure
+        raise UsageError(brief(str(failure).strip(), 4 * SHOWN), where, _fix_of(failure, sql)) from failure
     finally:
         timer.cancel()
 

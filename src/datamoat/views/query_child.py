@@ -20,10 +20,11 @@ from typing import IO, Any, NamedTuple
 from datamoat import errors
 from datamoat.errors import DatamoatError, UsageError
 from datamoat.log import in_json, show_log
-from datamoat.project.texts import unreadable
+from datamoat.project.texts import decoded, unreadable
 from datamoat.settings import Settings, read_settings
 
 READY = b"ready\n"
+SHOWN = 500  # characters of a statement in an error
 GRACE_SECONDS = 2.0  # how long a query that was interrupted may take to notice
 OWN_BYTES = 2 * 2**30  # address space of the program itself and its libraries
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
@@ -68,20 +69,21 @@ def statement_of(text: str, standard_input: Callable[[], str]) -> str:
     Raises:
         UsageError: The file cannot be read, or there is nothing in it.
     """
-    if text == "-":
-        sql = standard_input()
-    elif text.endswith(".sql") and not any(sign.isspace() for sign in text):
-        try:
-            sql = Path(text).read_text(encoding="utf-8")
-        except (OSError, ValueError) as failure:
-            raise UsageError(
-                f"the file cannot be read: {unreadable(failure)}", text, "name a file of SQL, or write the statement."
-            ) from failure
-    else:
-        sql = text
+    is_file = text.endswith(".sql") and not any(sign.isspace() for sign in text)
+    try:
+        sql = standard_input() if text == "-" else Path(text).read_text(encoding="utf-8") if is_file else text
+        sql = decoded(sql)
+    except (OSError, ValueError) as failure:
+        what = f"the {'file' if is_file else 'statement'} cannot be read: {unreadable(failure)}"
+        raise UsageError(what, brief(text), "name a file of SQL in UTF-8, or write the statement.") from failure
     if not sql.strip():
         raise UsageError("there is no statement", text or "the command line", 'write one: datamoat query "from meta.models".')
     return sql
+
+
+def brief(text: str, most: int = SHOWN) -> str:
+    """Return a text as an error shows it: the beginning of a long one, with its length."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
 def run_apart(settings: Settings, query: Query) -> Found:
@@ -122,10 +124,14 @@ def run_apart(settings: Settings, query: Query) -> Found:
             raise getattr(errors, found["error"])(found["what"], found["where"], found["fix"])
         return Found(tuple(found["columns"]), tuple(found["types"]), [tuple(map(_unpacked, row)) for row in found["rows"]])
     if child.returncode == -signal.SIGKILL and is_open:
-        raise UsageError(f"the query ran longer than {query.seconds} s and was ended", query.sql, "narrow it, or give --seconds.")
+        raise UsageError(
+            f"the query ran longer than {query.seconds} s and was ended", brief(query.sql), "narrow it, or give --seconds."
+        )
     raise UsageError(
-        f"the query broke its process ({' '.join(lines[-1:]) or child.returncode})", query.sql,
-        "it may need more memory than DATAMOAT_MEMORY allows; narrow it, or raise that.",
+        f"the query broke its process ({' '.join(lines[-1:]) or child.returncode})", brief(query.sql),
+        "it may need more memory than DATAMOAT_MEMORY allows; narrow it, or raise that."
+        if child.returncode < 0
+        else "this is an error of the program: report it with the lines above.",
     )  # fmt: skip
 
 
@@ -201,7 +207,7 @@ def _child() -> None:
         found = _described(failure)
     except MemoryError:
         found = _described(
-            UsageError("the query needs more memory than it may take", order["sql"], "narrow it, or set DATAMOAT_MEMORY.")
+            UsageError("the query needs more memory than it may take", brief(order["sql"]), "narrow it, or set DATAMOAT_MEMORY.")
         )
     if not is_open:
         output.write(READY)

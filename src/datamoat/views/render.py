@@ -1,6 +1,7 @@
 """Rows for a person or a program (a table on a terminal, plain columns elsewhere, JSON, CSV, …), and templates filled with values."""
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -103,16 +104,18 @@ def print_as(form: Form, columns: Sequence[str], types: Sequence[str], records: 
         records: The rows.
     """
     if form is Form.CSV:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([[_in_csv(value) for value in record] for record in records])
+        typer.echo(text.getvalue().encode(), nl=False)  # UTF-8, whatever the console takes
     elif form is Form.NDJSON:
         for record in records:
             typer.echo(json.dumps(dict(zip(columns, record, strict=True)), default=plain, ensure_ascii=False))
     elif form is Form.MARKDOWN:
         typer.echo(markdown(columns, records))
     elif form is Form.PARQUET:
-        sys.stdout.buffer.write(_parquet(columns, types, records))
+        typer.echo(_parquet(columns, types, records), nl=False)
     else:
         rows(columns, records, as_json=form is Form.JSON)
         if form is Form.TABLE and not records:

@@ -171,6 +171,7 @@ def _examine_build(settings: Settings) -> list[tuple[bool, str, str]]:
     if not (settings.lake.is_dir() or settings.snapshots.is_dir()):
         return [(True, "no snapshots and no lake: this data folder is for reading", "")]
     from datamoat.build.record import examine_lake
+    from datamoat.ingest.decisions import examine_decisions
     from datamoat.ingest.landings import examine_raw
     from datamoat.project.fingerprint import unfit_versions
     from datamoat.publish.results import examine_audit
@@ -183,6 +184,7 @@ def _examine_build(settings: Settings) -> list[tuple[bool, str, str]]:
         *examine_audit(settings.lake),
         *examine_raw(settings.lake),
         *examine_snapshots(settings.snapshots),
+        *examine_decisions(settings),
     ]
 
 

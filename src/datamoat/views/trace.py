@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from datamoat.errors import UsageError
+from datamoat.project.texts import decoded
 from datamoat.storage.lake import identifier, quoted
 from datamoat.views.render import text_of
 
@@ -88,7 +89,7 @@ def read_pairs(texts: list[str], option: str) -> dict[str, str]:
         UsageError: One has no name or no `=`, or a name is given twice.
     """
     pairs = {}
-    for text in texts:
+    for text in map(decoded, texts):
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"{text!r} is not NAME=VALUE", option, f"write {option} NAME=VALUE.")
