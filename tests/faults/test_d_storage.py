@@ -608,7 +608,7 @@ def test_a_decision_that_was_changed_cut_or_deleted_is_named_with_its_path(setti
     ]
     (settings.reference / "quarantine").mkdir()
     (settings.reference / "quarantine" / "decisions.csv").write_text("columns\n")
-    assert [what for is_good, what, _ in examine_decisions(settings) if not is_good][0].startswith(
+    assert next(what for is_good, what, _ in examine_decisions(settings) if not is_good).startswith(
         "decisions: columns ['columns']"
     )
 
