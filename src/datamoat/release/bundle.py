@@ -78,7 +78,7 @@ def make_release(
     target = checked_target(to, replace=replace) if to is not None else None
     about = _about(settings.content)
     known = pull_register(settings)
-    check_published(settings)  # what stands in for a file that was changed is read, and not released
+    check_published(settings)  # what is read instead of a changed file is not released
     with open_published(settings, is_closed=False) as con:
         if licensed := licensed_tables(con):
             raise PublishRefusedError(

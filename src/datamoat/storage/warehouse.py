@@ -177,7 +177,7 @@ def check_published(settings: Settings) -> Published:
 def build_to_read(settings: Settings) -> Published:
     """Return the build that readers see: the published one, or the one published last where its file was changed since.
 
-    Of a changed file nothing is read; one line on standard error says so.
+    Of a changed file nothing is read; one line on standard error names the build and the next step.
 
     Raises:
         PublishRefusedError: Nothing is published, or the file is not what was published and the retained copy neither.
