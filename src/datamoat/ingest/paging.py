@@ -7,7 +7,7 @@ from typing import Any
 from datamoat.parsing import changed
 from datamoat.project.sources import Paging
 
-WHOLE = "bring in every page: fetch again, or save them all."
+WHOLE = "fetch it, which asks for every page, or save it with a page size that holds all rows."
 
 
 def page_state(body: bytes, paging: Paging) -> tuple[int | None, int | None, bool]:

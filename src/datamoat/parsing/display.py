@@ -56,6 +56,8 @@ def visible(value: str) -> str:
 
 def oddities(value: str) -> list[str]:
     """Say what in a name could mislead a reader's eye: it is stored as it is, and flagged."""
+    if value.isascii() and value.isprintable():
+        return []
     found = []
     if any(c in BIDIRECTIONAL for c in value):
         found.append("bidirectional control characters")
