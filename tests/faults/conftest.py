@@ -18,6 +18,12 @@ from datamoat.storage.snapshots import Snapshots
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BEGIN = date(2026, 3, 1)
+RECIPIENTS = {  # of a made platform, two fifths of the people of each member state, rounded to 100,000
+    "AT": 3_700_000, "BE": 4_800_000, "BG": 2_600_000, "CY": 400_000, "CZ": 4_400_000, "DE": 33_400_000, "DK": 2_400_000,
+    "EE": 500_000, "EL": 4_200_000, "ES": 19_600_000, "FI": 2_300_000, "FR": 27_500_000, "HR": 1_500_000, "HU": 3_800_000,
+    "IE": 2_200_000, "IT": 23_600_000, "LT": 1_200_000, "LU": 300_000, "LV": 700_000, "MT": 200_000, "NL": 7_200_000,
+    "PL": 14_600_000, "PT": 4_300_000, "RO": 7_600_000, "SE": 4_200_000, "SI": 900_000, "SK": 2_200_000,
+}  # fmt: skip
 
 
 @dataclass

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.faults.conftest import RECIPIENTS
 
 from datamoat.errors import SourceChangedError
 from datamoat.ingest.decisions import Choice, Decision, write_decision
@@ -24,35 +25,6 @@ from datamoat.project.sources import Source
 from datamoat.settings import Settings
 
 Bench = Any
-STATES = [
-    "AT",
-    "BE",
-    "BG",
-    "CY",
-    "CZ",
-    "DE",
-    "DK",
-    "EE",
-    "EL",
-    "ES",
-    "FI",
-    "FR",
-    "HR",
-    "HU",
-    "IE",
-    "IT",
-    "LT",
-    "LU",
-    "LV",
-    "MT",
-    "NL",
-    "PL",
-    "PT",
-    "RO",
-    "SE",
-    "SI",
-    "SK",
-]
 INDICATOR = "number of average monthly active recipients during the reporting period"
 EPOCH = ["Model", "Organization", "Domain", "Task", "Publication date", "Parameters", "Training compute (FLOP)", "Link"]
 
@@ -88,7 +60,7 @@ def recipients(
     service: str = "TikTok", half: str = "2025-07-01/2025-12-31", times: float = 1.0, more: int = 0
 ) -> list[list[str]]:
     header = ["Applicability", "Service", "Reporting period (start/end)", "Indicator", "Scope", "Value"]
-    values = {"total": 70_000_000, **{state: 900_000 + 10_000 * n for n, state in enumerate(STATES)}}
+    values = {"total": sum(RECIPIENTS.values()), **RECIPIENTS}
     rows = [["VLOP", service, half, INDICATOR, scope, f"{round(value * times):,}"] for scope, value in values.items()]
     return [header + [""] * more, *([*row, *[""] * more] for row in rows)]
 
@@ -283,7 +255,7 @@ REFUSED = {
     "a code page of Windows": (table(recipients(service="TikTök")).encode("cp1252"), "not UTF-8"),
     "UTF-16 cut in a character": (table(recipients()).encode("utf-16")[:-1], "not UTF-16"),
     "gzip that is truncated": (gzip.compress(table(recipients()).encode())[:-20], "gzip, truncated or damaged"),
-    "digits of another script": (table(recipients()).replace("70,000,000", "٧٠٠٠٠٠٠٠").encode(), "is not a count"),
+    "digits of another script": (table(recipients()).replace("180,300,000", "١٨٠٣٠٠٠٠٠").encode(), "is not a count"),
 }  # fmt: skip
 
 

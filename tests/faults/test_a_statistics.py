@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.faults.conftest import RECIPIENTS
 
 from datamoat.ingest.landings import Landing
 from datamoat.project.sources import Source
@@ -22,7 +23,7 @@ QUARTERS = [f"{year} Q{quarter}" for year in range(2021, 2025) for quarter in (1
 STEPS = {  # of the made-up series; the largest are 1.38, 1.5 and 4
     REMOVED: (43_086_543, (1.1, 1.38, 0.9, 1.2, 0.8)),
     RATE: (0.006, (1.5, 1.0, 0.9, 1.0, 0.75)),
-    FAKE: (13_635_469, (4, 0.5, 2, 0.25, 1.5)),
+    FAKE: (13_635_469, (4, 0.5, 2.1, 0.25, 1.5)),
 }
 KNOWN: Values = {
     (metric, quarter): round(value, 3 if metric == RATE else 0)
@@ -127,9 +128,33 @@ def test_a_new_quarter_that_copies_the_last_is_quarantined_and_an_equal_rate_alo
 def test_a_new_quarter_of_one_of_two_series_is_within_the_bound_of_their_quotient(
     bench_on: Callable[[str], Bench], new: dict[str, float], status: str
 ) -> None:
-    landing = after_known(bench_on("tiktok_enforcement"), release(KNOWN, **{"removed": 1.01, "rate": 1.0, **new}))
+    landing = after_known(bench_on("tiktok_enforcement"), release(KNOWN, **{"removed": 1.01, "rate": 1.0, "fake": 1.5, **new}))
     assert landing.validation_status == status
     assert ("in 2025 Q1 what it is in 2024 Q4; 1.5 times at most" in landing.reason) is (status == "suspicious")
+
+
+def test_a_new_quarter_with_the_value_of_the_year_ago_quarter_is_a_copy(bench_on: Callable[[str], Bench]) -> None:
+    ago = {(metric, "2025 Q1"): KNOWN[metric, "2024 Q1"] for metric in STEPS}
+    reason = after_known(bench_on("tiktok_enforcement"), release(KNOWN | ago)).reason
+    for metric, is_copy in ((REMOVED, True), (FAKE, True), (RATE, False)):
+        assert (f"value of the new '{metric} 2025 Q1' is that of '{metric} 2024 Q1' to the last digit" in reason) is is_copy
+
+
+def test_a_release_that_skips_a_quarter_or_a_series_of_its_newest_is_quarantined(bench_on: Callable[[str], Bench]) -> None:
+    later = {(metric, "2025 Q2"): LAST[metric] * step for metric, step in ((REMOVED, 1.01), (RATE, 1.0), (FAKE, 1.5))}
+    landing = after_known(bench_on("tiktok_enforcement"), release(KNOWN | later))
+    assert landing.validation_status == "suspicious"
+    assert all(f"{metric} has no 2025 Q1, and quarters before it" in landing.reason for metric in STEPS)
+    landing = after_known(bench_on("tiktok_enforcement"), release(KNOWN, removed=1.01, rate=1.0))
+    assert landing.validation_status == "suspicious"
+    assert f"{FAKE} has no 2025 Q1, and quarters before it" in landing.reason
+    assert f"{REMOVED} has no" not in landing.reason
+
+
+def test_a_conversion_that_does_not_state_its_scope_is_refused(bench_on: Callable[[str], Bench], captures: Path) -> None:
+    page = json.loads((captures / REAL).read_text())
+    landing = bench_on("tiktok_enforcement").feed({key: value for key, value in page.items() if key != "scope"}, "report")
+    assert (landing.validation_status, "the key 'scope' is not there" in landing.reason) == ("error", True)
 
 
 REAL = "tiktok_cger/cger_global_video_rows_selected_quarters.json"
@@ -157,7 +182,7 @@ def test_of_the_real_series_a_newest_quarter_of_one_metric_times_a_factor_is_qua
 @pytest.mark.parametrize(
     ("new", "status"),
     [
-        ({"removed": 1.7, "rate": 1.2}, "ok"), ({"removed": 1.8, "rate": 1.4}, "suspicious"), ({"removed": 1 / 1.7}, "ok"),
+        ({"removed": 1.7, "rate": 1.2}, "ok"), ({"removed": 1.8, "rate": 1.4}, "suspicious"), ({"removed": 1 / 1.7, "rate": 0.8}, "ok"),
         ({"removed": 1 / 1.8}, "suspicious"), ({"removed": 2.9, "rate": 2.9}, "suspicious"), ({"rate": 2.9}, "suspicious"),
         ({"removed": 1 / 2.9, "rate": 1.0}, "suspicious"), ({"fake": 10.2}, "ok"), ({"fake": 12.0}, "suspicious"),
     ],
@@ -165,7 +190,7 @@ def test_of_the_real_series_a_newest_quarter_of_one_metric_times_a_factor_is_qua
 def test_a_new_quarter_is_within_the_steps_of_its_own_series(
     bench_on: Callable[[str], Bench], new: dict[str, float], status: str
 ) -> None:
-    landing = after_known(bench_on("tiktok_enforcement"), release(KNOWN, **new))
+    landing = after_known(bench_on("tiktok_enforcement"), release(KNOWN, **{"removed": 1.01, "rate": 1.2, "fake": 1.5, **new}))
     assert landing.validation_status == status
     assert ("times that of" in landing.reason) is (status == "suspicious")
 
@@ -207,18 +232,16 @@ def test_the_newest_real_quarter_near_three_times_or_a_third_is_quarantined(
         assert f"value of the new '{metric} 2025 Q4' is" in landing.reason
 
 
-STATES = [
-    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "EL", "ES", "FI", "FR", "HR", "HU",
-    "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
-]  # fmt: skip
+ALL = {"TOTAL": sum(RECIPIENTS.values()), **RECIPIENTS}
+STATES = list(RECIPIENTS)
 
 
-def states(half: str = "2025-07-01/2025-12-31", factor: float = 1.0, **stated: int) -> str:
-    """Return table 10 of a platform that rounds to 100,000."""
-    values = {"TOTAL": 178_300_000} | {name: 300_000 + 400_000 * n for n, name in enumerate(STATES)}
+def states(half: str = "2025-07-01/2025-12-31", factor: float = 1.0, **stated: int | str) -> str:
+    """Return table 10 of a platform that rounds to 100,000; what is stated in words is not rounded."""
     indicator = "Number of average monthly active recipients during the reporting period"
+    values = {scope: stated.get(scope, round(value * factor)) for scope, value in ALL.items()}
     rows = [
-        ["All", "TikTok", half, indicator, scope, f"{stated.get(scope, round(value * factor)):,}"]
+        ["All", "TikTok", half, indicator, scope, value if isinstance(value, str) else f"{value:,}"]
         for scope, value in values.items()
     ]
     return written([["Applicability", "Service", "Reporting period", "Indicator", "Scope", "Value"], *rows])
@@ -227,15 +250,15 @@ def states(half: str = "2025-07-01/2025-12-31", factor: float = 1.0, **stated: i
 NEXT = "2026-01-01/2026-06-30"
 TABLES = {
     "the same half year, 1.1 times": (states(factor=1.1), "suspicious", "value is restated by more than 0.005 of it in 28 of 28"),
-    "the same half year, a state by a tenth": (states(NL=9_500_000), "suspicious", "'TikTok NL, 8300000 to 9500000'"),
-    "the same half year, a state by its last digit": (states(AT=400_000), "revision", "restated: 1 of 28 known rows have other values ('TikTok AT')"),
+    "the same half year, a state by a tenth": (states(NL=8_000_000), "suspicious", "'TikTok NL, 7200000 to 8000000'"),
+    "the same half year, a state by its last digit": (states(AT=3_800_000), "revision", "restated: 1 of 28 known rows have other values ('TikTok AT')"),
     "the same half year, 1.004 times": (states(factor=1.004), "revision", "restated: 28 of 28"),
     "the next, 1.9 times": (states(NEXT, 1.9), "suspicious", "value is 1.9 times the last good at the median"),
     "the next, that part": (states(NEXT, 1 / 1.9), "suspicious", "value is 0.5263 times the last good at the median"),
     "the next, 1.3 times": (states(NEXT, 1.3), "suspicious", "less than 1.25 is expected"),
-    "the next, a state 1.8 times": (states(NEXT, 1.05, NL=15_000_000), "suspicious", "value of 'TikTok NL' is 1.807 times"),
+    "the next, a state 1.8 times": (states(NEXT, 1.05, NL=13_010_000), "suspicious", "value of 'TikTok NL' is 1.807 times"),
     "the next, as in the year to 2025": (states(NEXT, 1.136), "ok", ""),
-    "the next, the smallest state a step down": (states(NEXT, 1.0, AT=200_000), "ok", ""),
+    "the next, the smallest state a step down": (states(NEXT, 1.0, LU=200_000), "ok", ""),
 }  # fmt: skip
 
 
@@ -249,6 +272,59 @@ def test_recipients_of_the_same_half_year_stay_and_of_the_next_move_by_tenths(
     landing = bench.feed(body, "tiktok")
     assert (landing.validation_status, landing.is_served) == (status, status != "suspicious")
     assert sign in landing.reason
+
+
+FIRST_TABLES = {  # a change of a first table, and what is found
+    "values in thousands": ({name: value // 1000 for name, value in ALL.items()}, "the total is 180,300; 45,000,000 to 450,380,800"),
+    "ten times": ({name: value * 10 for name, value in ALL.items()}, "the total is 1,803,000,000; 45,000,000 to"),
+    "scopes shifted by one": (dict(zip(STATES, [*[*RECIPIENTS.values()][1:], ALL["AT"]], strict=True)), "more than 2 recipients for each person of the state: CY 4,400,000"),
+    "the total 1.7 times": ({"TOTAL": round(1.7 * ALL["TOTAL"])}, "the member states add up to 180,300,000, and the total is 306,510,000"),
+    "the total below its states": ({"TOTAL": 150_000_000}, "the member states add up to 180,300,000, and the total is 150,000,000"),
+    "the total missing": ({"TOTAL": "N/A"}, "no number for EU, and one for others"),
+    "a state missing": ({"DE": "N/A"}, "no number for DE, and one for others"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FIRST_TABLES)
+def test_a_first_table_that_no_very_large_platform_can_have_is_quarantined(bench_on: Callable[[str], Bench], what: str) -> None:
+    stated, sign = FIRST_TABLES[what]
+    landing = bench_on("eu_active_recipients").feed(states(**stated).replace("TikTok", "Facebook"), "facebook")
+    assert landing.validation_status == "suspicious"
+    assert sign in landing.reason
+
+
+@pytest.mark.parametrize(
+    "half", ["2025-07-01/2025-09-30", "2025-07-01/2025-12-30", "2025-07-02/2025-12-31", "2025-07-01/2026-06-30"]
+)
+def test_a_period_that_is_no_half_year_is_quarantined(bench_on: Callable[[str], Bench], half: str) -> None:
+    landing = bench_on("eu_active_recipients").feed(states(half), "tiktok")
+    assert (landing.validation_status, "is no half year" in landing.reason) == ("suspicious", True)
+
+
+def test_the_last_table_under_a_new_period_is_a_copy_and_with_one_other_value_none(bench_on: Callable[[str], Bench]) -> None:
+    bench = bench_on("eu_active_recipients")
+    assert bench.feed(states(), "tiktok", days=180).validation_status == "ok"
+    landing = bench.feed(states(NEXT), "tiktok")
+    assert landing.validation_status == "suspicious"
+    assert "period_start is 2026-01-01 and was 2025-07-01, and value of all 28 known rows are the same" in landing.reason
+    assert bench.feed(states(NEXT, AT=3_800_000), "tiktok").validation_status == "ok"
+
+
+def test_a_table_without_numbers_is_no_copy_of_one_without(bench_on: Callable[[str], Bench]) -> None:
+    bench = bench_on("eu_active_recipients")
+    for half in ("2025-07-01/2025-12-31", NEXT):
+        table = states(half, **dict.fromkeys(["TOTAL", *STATES], "See another report")).replace("TikTok", "YouTube")
+        assert bench.feed(table, "youtube").validation_status == "ok"
+
+
+def test_the_real_tables_are_within_the_people_of_their_states_and_add_up(
+    bench_on: Callable[[str], Bench], captures: Path
+) -> None:
+    bench = bench_on("eu_active_recipients")
+    tables = sorted((captures / "eu_dsa_reports" / "2025-H2").glob("*/*10_AMAR.csv"))
+    assert [bench.feed(path.read_bytes(), path.parent.name).validation_status for path in tables] == ["ok"] * 4
+    body = next(path for path in tables if path.parent.name == "snapchat").read_text(encoding="utf-8")
+    assert bench.feed(body.replace('"97,153,476"', '"99,153,476"'), "snapchat").validation_status == "suspicious"
 
 
 def hub(n: int = 100, first: int = 0, likes: float = 1, downloads: float = 1) -> list[dict[str, Any]]:

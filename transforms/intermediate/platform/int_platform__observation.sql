@@ -5,6 +5,7 @@ description: >
 grain: [fact_id]
 nullable: [value_low, value_high, observed_on, publisher, unusable_reason, supersedes_fact_id, note]
 caveats:
+  - The low and the high end of a live rate are those of its last printed decimal; estimates read every rate so (assumption A226).
   - Of a live value that was restated, the newest release is used; the earlier ones are in the staging table.
 ---*/
 
@@ -13,6 +14,8 @@ with live as (
         platform_id,
         metric,
         value,
+        case when value_low < value_high then value_low end as value_low,
+        case when value_low < value_high then value_high end as value_high,
         case when metric = 'removed_share_of_published' then 'fraction' else 'videos' end as unit,
         period_start_on,
         period_end_on,
@@ -29,6 +32,8 @@ with live as (
         platform_id,
         'eu_monthly_active_recipients' as metric,
         n_active_users::double as value,
+        null::double as value_low,
+        null::double as value_high,
         'users' as unit,
         period_start_on,
         period_end_on,
@@ -96,8 +101,8 @@ select
     n.platform_id,
     n.metric,
     n.value,
-    null::double as value_low,
-    null::double as value_high,
+    n.value_low,
+    n.value_high,
     'exact' as bound,
     n.unit,
     n.period_start_on,

@@ -4,37 +4,18 @@ import re
 
 from datamoat.parsing import Response, Row, changed, header_of, load_csv, parse_count, parse_date, shown
 
-STATES = frozenset(
-    (
-        "AT",
-        "BE",
-        "BG",
-        "CY",
-        "CZ",
-        "DE",
-        "DK",
-        "EE",
-        "EL",
-        "ES",
-        "FI",
-        "FR",
-        "HR",
-        "HU",
-        "IE",
-        "IT",
-        "LT",
-        "LU",
-        "LV",
-        "MT",
-        "NL",
-        "PL",
-        "PT",
-        "RO",
-        "SE",
-        "SI",
-        "SK",
-    )
-)
+# Eurostat, population on 1 January 2025 by member state, as released in July 2025.
+PEOPLE = {
+    "AT": 9_197_200, "BE": 11_900_100, "BG": 6_437_400, "CY": 979_900, "CZ": 10_909_500, "DE": 83_577_100, "DK": 5_992_700,
+    "EE": 1_370_000, "EL": 10_409_500, "ES": 49_078_000, "FI": 5_636_000, "FR": 68_635_900, "HR": 3_874_400, "HU": 9_539_500,
+    "IE": 5_439_900, "IT": 58_934_200, "LT": 2_890_700, "LU": 682_000, "LV": 1_856_900, "MT": 574_300, "NL": 18_044_000,
+    "PL": 36_497_500, "PT": 10_749_600, "RO": 19_036_400, "SE": 10_587_700, "SI": 2_130_900, "SK": 5_419_500,
+}  # fmt: skip
+STATES = PEOPLE.keys()
+MOST_FOR_EACH = 2  # recipients for each person of a state: 1.37 at most in three tables (Instagram in Cyprus)
+LEAST_TOTAL = 45_000_000  # from which a platform is very large (Article 33 of Regulation 2022/2065)
+MOST_APART = 0.02  # of the total, from the sum of the states: 0.0073 at most in three tables, where values are rounded to 100,000
+HALVES = {"01-01": "06-30", "07-01": "12-31"}  # of very large platforms (Article 2 of Regulation 2024/2835)
 COLUMNS = {
     "applicability": ("Applicability",),
     "service": ("Service",),
@@ -90,7 +71,33 @@ def recipients(response: Response) -> list[Row]:
     if numbers and len(rows) < 1 + len(STATES):
         lacking = sorted({"EU", *STATES} - {str(row["scope"]) for row in rows})
         raise changed(f"truncated: {len(rows)} of 28 rows, without {', '.join(lacking[:6])}")
+    _doubt(response, rows)
     return rows
+
+
+def _doubt(response: Response, rows: list[Row]) -> None:
+    """Record what no table of a very large platform can be: another period, or more recipients than people, or a total that is none."""
+    for start, end in sorted({(row["period_start"], row["period_end"]) for row in rows}):
+        if start[:4] != end[:4] or HALVES.get(start[5:]) != end[5:]:
+            response.doubt(f"the reporting period {start} to {end} is no half year, January to June or July to December")
+    values = {str(row["scope"]): row["value"] for row in rows}
+    missing = [scope for scope in ("EU", *STATES) if values.get(scope) is None]
+    if any(value is not None for value in values.values()) and missing:
+        response.doubt(f"no number for {', '.join(missing[:6])}, and one for others")
+    if missing:
+        return
+    total = values.pop("EU")
+    crowded = [f"{scope} {value:,}" for scope, value in values.items() if value > MOST_FOR_EACH * PEOPLE[scope]]
+    if crowded:
+        response.doubt(f"more than {MOST_FOR_EACH} recipients for each person of the state: {', '.join(crowded[:3])}")
+    if not LEAST_TOTAL <= total <= sum(PEOPLE.values()):
+        response.doubt(
+            f"the total is {total:,}; {LEAST_TOTAL:,} to {sum(PEOPLE.values()):,} is expected of a very large platform"
+        )
+    if abs(sum(values.values()) - total) > MOST_APART * total:
+        response.doubt(
+            f"the member states add up to {sum(values.values()):,}, and the total is {total:,}; {MOST_APART:.0%} apart at most"
+        )
 
 
 def _value(response: Response, written: str) -> Row:

@@ -45,6 +45,12 @@ WHOLE = {  # a value is of the whole where each of these is such a word or blank
     "location": ("", "all", "global"),
     "market": ("", "all", "global"),
 }
+SERIES = (  # what the models read; each has had every quarter since its first
+    "Total videos removed",
+    "Video: Removal rate of published",
+    "Videos removed from fake accounts",
+    "Videos restored",
+)
 MONTHS = ("jan", "apr", "jul", "oct")  # the first of each quarter
 SCIENTIFIC = re.compile(r"\d(?:\.\d{1,17})?[eE][+-]?\d{1,2}")
 GROUPED_FRACTION = re.compile(r"\d{1,3}(?:,\d{3}){1,6}\.\d{1,9}")
@@ -65,7 +71,23 @@ def statistics(response: Response) -> list[Row]:
         raise changed(
             "no statistic is of all policies, tasks and markets: the word for all of them was renamed, or the table is empty"
         )
+    _doubt(response, rows)
     return rows
+
+
+def _doubt(response: Response, rows: list[Row]) -> None:
+    """Record a quarter that a series skips, and a series that ends before another."""
+    quarters: dict[str, set[int]] = {}
+    for row in rows:
+        if row["metric"] in SERIES and (quarter := re.fullmatch(r"(\d{4}) Q([1-4])", row["period"])):
+            quarters.setdefault(row["metric"], set()).add(4 * int(quarter[1]) + int(quarter[2]) - 1)
+    newest = max((max(known) for known in quarters.values()), default=0)
+    for metric, known in quarters.items():
+        skipped = [f"{number // 4} Q{number % 4 + 1}" for number in range(min(known), newest + 1) if number not in known]
+        if skipped:
+            response.doubt(
+                f"{metric} has no {', '.join(skipped[:3])}, and quarters before it; other series go on, or it does itself"
+            )
 
 
 def _read(response: Response) -> list[Row]:
@@ -101,12 +123,14 @@ def _tidy(response: Response) -> list[Row]:
     """Read the conversion: columns and rows, the global cut."""
     page = mapping(load_json(response), "the response")
     refuse_error(page, ("rows",))
+    if "scope" not in page:
+        raise changed("the key 'scope' is not there: whether the rows are of the whole is not stated")
     columns, rows = page.get("columns"), page.get("rows")
     if not isinstance(columns, list) or not isinstance(rows, list):
         raise changed("the keys 'columns' and 'rows' are not there, or are no lists")
     if not all(isinstance(row, list) and len(row) == len(columns) for row in rows):
         raise changed("a row has another width than the columns: truncated")
-    scope = str(page.get("scope", "")).capitalize()
+    scope = str(page["scope"]).capitalize()
     header = [str(name) for name in columns] + ["location"]
     return _table(response, header, [[_plain(cell) for cell in row] + [scope] for row in rows])
 

@@ -4,10 +4,18 @@ grain: [platform_id, metric, period_start_on, captured_on]
 nullable: [value_low, value_high]
 caveats:
   - A release that repeats a statistic adds no row; one that restates it adds a row beside the earlier.
-  - value_low and value_high are the rounding interval of the decimals that the release prints.
+  - value_low and value_high are the rounding interval of a rate's own decimals, or of those that half of the release's rates have, where it has fewer: zeros at the end may be left out.
 ---*/
 
-with statistics as (
+with printed as (
+    select
+        *,
+        len(regexp_extract(result, '\.(\d+)', 1))
+        + case when result like '%\%' escape '\' then 2 else 0 end as n_decimals
+    from raw.tiktok_enforcement__statistics
+),
+
+statistics as (
     select
         case metric
             when 'Total videos removed' then 'videos_removed'
@@ -20,14 +28,14 @@ with statistics as (
         result,
         case
             when metric = 'Video: Removal rate of published'
-                then 0.5 * power(10.0, -max(
-                    len(regexp_extract(result, '\.(\d+)', 1)) + case when result like '%\%' escape '\' then 2 else 0 end
-                ) over (partition by _snapshot_id, metric))
+                then 0.5 * power(10.0, -greatest(
+                    n_decimals, -quantile_disc(-n_decimals, 0.5) over (partition by _snapshot_id, metric)
+                ))
             else 0.0
         end as half_step,
         _captured_on as captured_on,
         _snapshot_id as snapshot_id
-    from raw.tiktok_enforcement__statistics
+    from printed
     where
         metric in (
             'Total videos removed',
