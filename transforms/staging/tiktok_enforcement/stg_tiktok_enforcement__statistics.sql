@@ -4,7 +4,7 @@ grain: [platform_id, metric, period_start_on, captured_on]
 nullable: [value_low, value_high]
 caveats:
   - A release that repeats a statistic adds no row; one that restates it adds a row beside the earlier.
-  - value_low and value_high are the rounding interval of a rate's own decimals, or of those that half of the release's rates have, where it has fewer: zeros at the end may be left out.
+  - value_low and value_high are the rounding interval of a rate's own decimals, or of those of half of its release's rates where it has fewer, since zeros at the end may be left out.
 ---*/
 
 with printed as (
