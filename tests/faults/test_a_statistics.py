@@ -306,7 +306,7 @@ def test_the_last_table_under_a_new_period_is_a_copy_and_with_one_other_value_no
     assert bench.feed(states(), "tiktok", days=180).validation_status == "ok"
     landing = bench.feed(states(NEXT), "tiktok")
     assert landing.validation_status == "suspicious"
-    assert "period_start is 2026-01-01 and was 2025-07-01, and value of all 28 known rows are the same" in landing.reason
+    assert "period_end went on from 2025-12-31 to 2026-06-30, and no value of 28 known entries changed" in landing.reason
     assert bench.feed(states(NEXT, AT=3_800_000), "tiktok").validation_status == "ok"
 
 

@@ -23,7 +23,6 @@ from datamoat.ingest.check_values import (
     check_measure,
     check_nulls,
     check_quotient,
-    check_repeated,
     check_restated,
     check_shares,
     check_within,
@@ -143,8 +142,6 @@ def _publications(table: Table, column: str, rows: list[Row], last: list[Row], f
     _earlier(table, column, rows, last, top, found)
     was = _keyed(rule, newest(rule, last))
     now = [(was[key], row) for key, row in _keyed(rule, newest(rule, rows)).items() if key in was]
-    if top is not None and before is not None and top > before:
-        check_repeated(rule, now, before, top, found)
     others = [rule_label(rule, row) for old, row in now if old != row]
     if top == before and others and not rule.restated:
         found.revisions.append(f"{column} {top} has other values now: {len(others)} of {len(now)} rows ({some(others)})")

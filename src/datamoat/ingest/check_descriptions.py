@@ -177,9 +177,10 @@ def check_first_rank(rule: AnomalyChecks, score: Score, rows: list[Row], found: 
 
 def _check_redated(rule: AnomalyChecks, now: list[Row], then: list[Row], pairs: list[Pair], found: Finding) -> None:
     """Check that a list with a later day of publication or update is not the old one, rating by rating and count by count."""
-    if rule.score is None:
-        return
-    counts = [name for name in (rule.score.column, rule.score.votes) if name]
+    counts = [measure.column for measure in rule.measures]
+    if rule.score:
+        counts = [name for name in (rule.score.column, rule.score.votes) if name]
+    pairs = [(old, new) for old, new in pairs if any(new[name] is not None for name in counts)]
     if len(pairs) <= FEW or any(old[name] != new[name] for old, new in pairs for name in counts):
         return
     for when in rule.dates:

@@ -88,10 +88,10 @@ def _check_steps(
     for place, row in enumerate(series):
         beside = series[place - 1 if place else 1] if len(series) > 1 else row
         times = float(row[measure.column]) / float(beside[measure.column])
-        twin = next((other for other in series if other is not row and other[measure.column] == row[measure.column]), None)
-        if row in added and twin is not None and not has_equals:
+        same = next((other for other in series if other is not row and other[measure.column] == row[measure.column]), None)
+        if row in added and same is not None and not has_equals:
             found.suspicions.append(
-                f"{measure.column} of the new {shown(rule_label(rule, row))} is that of {shown(rule_label(rule, twin))} to the last digit, "
+                f"{measure.column} of the new {shown(rule_label(rule, row))} is that of {shown(rule_label(rule, same))} to the last digit, "
                 f"and of the {len(known)} known rows no two are equal: a copy, perhaps"
             )
         if row in added and abs(math.log(times)) > limit:
@@ -156,19 +156,6 @@ def check_digits(column: str, olds: list[float], news: list[float], most: float,
             found.doubt(text, column, [])
         else:
             found.notes.append(text)
-
-
-def check_repeated(rule: AnomalyChecks, pairs: list[tuple[Row, Row]], was: object, now: object, found: Finding) -> None:
-    """Check that a new publication has not all values of the one before it: the old table under a new date."""
-    columns = [measure.column for measure in rule.measures]
-    if rule.score:
-        columns += [rule.score.column, *([rule.score.votes] if rule.score.votes else [])]
-    valued = [(old, new) for old, new in pairs if any(new[column] is not None for column in columns)]
-    if len(valued) >= LONG and all(old[column] == new[column] for old, new in valued for column in columns):
-        found.suspicions.append(
-            f"{rule.newest_of} is {now} and was {was}, and {', '.join(columns)} of all {len(valued)} known rows are the same to the last digit: "
-            "a copy under a new date"
-        )
 
 
 def _last_digit(values: Iterable[float]) -> float:
