@@ -70,3 +70,16 @@ def test_an_estimate_of_hours_that_reads_decisions_through_another_table_is_foun
     name = "no_estimate_of_hours_reads_a_decision"
     assert offending(checkout, name, {"meta.lineage": (columns, chain)}) != []
     assert offending(checkout, name, {"meta.lineage": (columns, apart)}) == []
+
+
+def test_one_table_of_recipients_under_two_names_is_found_and_a_few_equal_values_are_not(checkout: Path) -> None:
+    columns = "platform_id varchar, geography varchar, n_active_users bigint"
+
+    def found(n_equal: int) -> list[tuple[Any, ...]]:
+        rows = [(platform, f"S{n}", 100_000 * n + (n >= n_equal) * m) for m, platform in enumerate("ab") for n in range(28)]
+        table = {"staging.stg_eu_active_recipients__recipients": (columns, [*rows, ("a", "none", None), ("b", "none", None)])}
+        return offending(checkout, "no_two_platforms_have_one_table_of_recipients", table)
+
+    assert found(28) == [("a", "b", 28)]
+    assert found(15) == [("a", "b", 15)]
+    assert found(14) == []
