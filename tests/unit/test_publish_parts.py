@@ -322,7 +322,7 @@ def test_results_are_told_apart_by_severity_and_written_with_their_rows(settings
     assert (audit.critical, audit.warnings) == ((critical,), (warning,))
     assert str(critical) == "  marts.a: two\n    why: Why not.\n    rows (1,234): [1]"
     assert str(warning) == "  marts.a: three\n    why: So."
-    assert examine_audit(settings.lake) == []
+    assert examine_audit(settings.lake) == [(True, "audit: there is none of the build in the lake", "`datamoat audit`")]
     with pytest.raises(AuditFailedError, match="this build was not audited"):
         read_audit(settings.lake)
     path = settings.lake / "meta" / "audits.parquet"

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from datamoat.cli.app import main
 from datamoat.cli.streams import standard_streams
 from datamoat.errors import UsageError
 from datamoat.project.texts import decoded
+from datamoat.views.query import run_query
 from datamoat.views.query_child import SHOWN, brief, statement_of
 from datamoat.views.render import Form, print_as
 from datamoat.views.trace import read_pairs
@@ -105,3 +107,10 @@ def test_a_text_that_a_locale_left_undecoded_is_read_as_utf_8() -> None:
 def test_a_long_statement_is_shown_by_its_beginning() -> None:
     assert brief("x" * SHOWN) == "x" * SHOWN
     assert brief("x" * (SHOWN + 1)) == f"{'x' * SHOWN}… ({SHOWN + 1} characters)"
+    sql = f"select '{'a' * 400_000}'::int"
+    with duckdb.connect() as con:
+        for statement in (sql, f"{sql}; {sql}", f"create table t as {sql.removesuffix('::int')}"):
+            with pytest.raises(UsageError) as refused:
+                run_query(con, statement, 1, 60)
+            assert len(str(refused.value)) < 6 * SHOWN
+            assert f"({len(statement):,} characters)" in refused.value.where
