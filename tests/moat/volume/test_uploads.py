@@ -197,6 +197,16 @@ def test_a_statement_from_before_the_launch_is_left_out() -> None:
     assert (cut[0].start, cut[0].stop) == (0, 6)
 
 
+def test_a_cohort_is_as_old_as_it_was_on_the_day_it_was_counted_and_else_on_the_last_day_of_its_period() -> None:
+    period = (date(2024, 1, 1), date(2024, 3, 31))
+    later, at_once = (parts_of("cohort_public", PLATFORM, LAST, period, seen_on) for seen_on in (date(2024, 9, 15), None))
+    assert later is not None
+    assert at_once is not None
+    assert later[0].ages is not None
+    assert at_once[0].ages is not None
+    assert (later[0].ages.tolist(), at_once[0].ages.tolist()) == ([8.0, 7.0, 6.0], [2.0, 1.0, 0.0])
+
+
 def test_a_launch_after_the_grid_and_a_missing_prior_are_refused() -> None:
     with pytest.raises(ContentError, match="after the last month"):
         build_series(PLATFORM._replace(launched=LAST + 1), LAST, PRIORS)
