@@ -179,6 +179,19 @@ def test_a_build_that_was_never_audited_is_not_published(settings: Settings) -> 
         publish_warehouse(settings, read_project(settings.content))
 
 
+def test_a_build_is_not_published_on_an_audit_that_was_begun_again_and_did_not_end(settings: Settings) -> None:
+    audited(settings)
+
+    class Broken(NoWorker):
+        def validate(self, *_: object) -> list[Result]:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        audit_build(settings, read_project(settings.content), Broken())
+    with pytest.raises(AuditFailedError, match="was not audited"):
+        publish_warehouse(settings, read_project(settings.content))
+
+
 def test_great_expectations_names_the_offending_rows_in_a_worker(settings: Settings, edit: Edit) -> None:
     build_models(settings, read_project(settings.content))
     edit("expectations/marts/lab_volume.py", "min_value=0", "min_value=6")
