@@ -229,8 +229,10 @@ def run_with(copy: Path, mutant: Mutant, words: list[str], seconds: float, sound
         test = by.splitlines()[0].partition(" ")[2]
         if sound.get(test) is False:  # its file cannot be collected
             return "not reached", "these tests do not run without the mutant either"
-        if test not in sound:
-            sound[test] = run_tests(copy, [test], 240)[0] == "survived"
+        if test not in sound:  # its whole file, so that of several such tests each does not cost a run
+            _, fail = run_tests(copy, [test.partition("::")[0]], 240)
+            sound |= {line.partition(" ")[2]: False for line in fail.splitlines()}
+            sound.setdefault(test, run_tests(copy, [test], 240)[0] == "survived")
         if sound[test]:
             return outcome, by
 
