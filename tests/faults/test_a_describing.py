@@ -170,6 +170,8 @@ WRONG: dict[str, tuple[str, Spoil, str]] = {
     "the tenth has no release date": ("aa_api", setting("release_date", None, slice(9, 10)), "release_date is missing now in 1 of 60"),
     "all entries are of one creator": ("aa_api", setting("model_creator", {"id": "c", "name": "S"}), "creator_name is 'S' in 60 of 60 rows; 60% or fewer"),
     "fourteen entries become those of another": ("aa_web", setting("creator.name", "Studio 29", slice(3, 17)), "creator_name is another for 14 of 60"),
+    "two creators of two entries each have other names": (
+        "aa_web", lambda rows: [setting("creator.name", f"New {n}", slice(n, None, 30))(rows) for n in (6, 7)], "creator_name is another for 4 of 60"),
     "one entry becomes that of another": ("aa_web", setting("creator.name", "Studio 29", slice(20, 21)), "creator_name: known rows took over 'Studio 29' from other known rows"),
     "one creator has two ids": ("aa_web", setting("creator.id", "new", slice(20, 21)), "values of creator_name have several of creator_id"),
     "the first and the fifth exchange their creators": ("aa_web", exchange("creator", 0, 4), "creator_id: known rows took over 'c0', 'c4'"),
