@@ -51,6 +51,12 @@ def test_a_file_in_another_encoding_is_named_with_the_encoding(tree: Path, name:
         (MART, "intermediate.int_lab__uploads", "int_lab__uploads", "without its schema"),
         (MART, "grain: [lab_id]", "grain: lab_id", "grain is not a list"),
         (MART, "grain: [lab_id]\n", "", "no grain"),
+        (
+            MART,
+            "grain: [lab_id]\n",
+            "grain: [lab_id]\ncaveats:\n  - Few labs: two.\n",
+            "caveats has {'Few labs': 'two.'}, which is no text",
+        ),
         (MART, "rows: {min: 1}", "row: {min: 1}", "unknown keys"),
         (MART, "/*---", "/*", "no header"),
         (MART, "description: Uploads of each lab.", "description: [", "no YAML"),

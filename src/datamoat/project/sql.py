@@ -109,6 +109,8 @@ def table_from_header(name: str, layer: str, header: dict[str, Any], path: Path)
     for key in ("grain", "nullable", "caveats"):
         if not isinstance(header.get(key, []), list):
             raise ContentError(f"{key} is not a list", str(path), f"write `{key}: [a, b]`.")
+        if wrong := [value for value in header.get(key, []) if not isinstance(value, str)]:
+            raise ContentError(f"{key} has {wrong[0]!r}, which is no text", str(path), "put a text with a colon in quotes.")
     if not header.get("grain"):
         raise ContentError("the header has no grain", str(path), "name the columns that make a row one row.")
     return Table(
