@@ -11,6 +11,7 @@ within its time is killed. For a SQL model, its own cases run first, then a buil
 import argparse
 import contextlib
 import csv
+import gc
 import json
 import os
 import random
@@ -277,6 +278,9 @@ def main() -> None:
     for library in LIBRARIES:
         __import__(library)  # once for all the processes that are forked from this one
     tried = [(mutant, fit_tests(reach, mutant)) for mutant in left]
+    del reach  # half a gigabyte of objects, which the collector would walk through in every test
+    gc.collect()
+    gc.freeze()
     children = []
     for number in range(given.workers):
         if (child := os.fork()) == 0:
