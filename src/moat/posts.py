@@ -105,4 +105,4 @@ def _joined(numbers: Counts) -> Counts:
             waiting = np.zeros(numbers.shape[0])
     if groups:
         groups[-1] = groups[-1] + waiting
-    return np.stack(groups, axis=1) if groups else np.zeros((numbers.shape[0], 0))
+    return np.stack(groups, axis=1) if groups else numbers[:, :0]

@@ -278,7 +278,7 @@ def test_a_key_with_other_spaces_is_the_same_entry_with_a_note(bench_on: Callabl
     bench.feed(publications({"2026-08-01": 0}))
     landing = bench.feed(publications({"2026-08-01": 0, "2026-08-20": 1}, {"model 3": written}))
     assert landing.validation_status == "ok"
-    assert "is read as 'model 3'" in landing.reason
+    assert "is read as 'model 3' (2 times)" in landing.reason
     assert "new:" not in landing.reason
 
 

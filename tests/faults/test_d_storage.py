@@ -512,6 +512,9 @@ def test_while_a_client_holds_the_file_for_writing_it_is_named_nothing_is_swappe
     status = read_status(settings)
     assert (status.is_good, status.facts["writer"]) == (False, process.pid)
     assert status.lines[-1].startswith(f"writer     process {process.pid} holds the published file for writing")
+    put(retained_builds(settings)[0].path, b"damaged")  # so that there is nothing to read instead
+    with pytest.raises(BusyError, match=f"process {process.pid} holds the published file for writing"):
+        open_published(settings)
 
 
 CHECKPOINTER = WRITER.replace('print("written"', 'con.execute("checkpoint")\nprint("written"')

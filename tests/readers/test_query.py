@@ -173,3 +173,17 @@ def test_what_cannot_be_opened_is_the_error_it_always_is(
     monkeypatch.setenv("DATAMOAT_DATA", str(tmp_path))
     with pytest.raises(PublishRefusedError, match="nothing is published yet"):
         run_apart(settings, Query("select 1"))
+
+
+def test_a_query_whose_process_breaks_is_an_error_with_the_last_line_of_it_or_else_its_code(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "python"
+    monkeypatch.setattr(query_child.sys, "executable", str(program))
+    for lines, shown in (("one\nanother\n", "another"), ("", "3")):
+        program.write_text(f"#!/bin/sh\ncat > {tmp_path / 'order'}\nprintf '{lines}' >&2\nexit 3\n")
+        program.chmod(0o755)
+        with pytest.raises(UsageError, match=rf"^the query broke its process \({shown}\)") as broken:
+            run_apart(settings, Query("select 1"))
+        assert "an error of the program" in broken.value.fix
+        assert capfd.readouterr().err == lines

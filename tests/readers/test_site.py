@@ -40,6 +40,8 @@ def test_pages_of_one_kind_can_be_written_alone(published: Settings, tmp_path: P
     text = (tmp_path / "board" / "aa-text-to-video.html").read_text(encoding="utf-8")
     assert made.n_pages == len(list((tmp_path / "board").glob("*.html")))
     assert '<link rel="canonical" href="https://example.org/moat/board/aa-text-to-video.html">' in text
+    listed = (tmp_path / "board" / "index.html").read_text(encoding="utf-8")
+    assert all(f'"{path.name}"' in listed for path in (tmp_path / "board").glob("*-*.html"))
     assert not (tmp_path / "index.html").exists()
     forms = {".html", ".svg", "-narrow.svg", ".png", ".csv", ".json"}
     assert {path.name for path in (tmp_path / "board").glob("aa-text-to-video[.-]*")} >= {

@@ -247,6 +247,14 @@ def test_three_vintages_of_a_day_stand_side_by_side_and_are_due_after_1_20_and_1
     assert [row["validation_status"] for row in landing_rows(settings, [aggregates])] == ["ok"] * 3
 
 
+def test_the_first_day_of_a_source_is_due_and_the_day_before_it_is_not(settings: Settings, aggregates: Source) -> None:
+    assert aggregates.part is not None
+    first = date.fromisoformat(str(aggregates.part.first_on))
+    late = aggregates.part.again_after[-1]
+    assert Due("aggregates", first) in parts_due(settings, aggregates, first + timedelta(days=late))
+    assert min(due.part_on for due in parts_due(settings, aggregates, first + timedelta(days=late))) == first
+
+
 @pytest.mark.parametrize(
     ("days", "scale", "times"),
     [

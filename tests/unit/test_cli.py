@@ -16,6 +16,7 @@ from datamoat.cli.app import app, main
 from datamoat.errors import UsageError
 from datamoat.views.render import rows as print_rows
 from datamoat.views.render import text_of
+from datamoat.views.site import Site
 
 Edit = Callable[[str, str, str], Path]
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
@@ -268,3 +269,15 @@ def test_the_server_for_agents_listens_on_this_machine_at_a_port_that_exists(her
         (here,), ("stdio",),
         *(each for port in (8765, 1, 65535) for each in ((here,), ("streamable-http", *served, ("port", port), ("stateless_http", True)))),
     ]  # fmt: skip
+
+
+def test_a_site_without_the_engine_of_its_page_of_sql_names_the_command_that_fetches_it(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "index.html").write_text("a page")
+    for has_sql in (True, False):
+        monkeypatch.setattr("datamoat.views.site.write_site", lambda *_, is_whole=has_sql: Site(here, 3, 1_234, is_whole))
+        line = step(monkeypatch, capsys, "site")
+        assert "3 pages, 1,234 files" in line
+        assert line.endswith("open index.html\n") is has_sql
+        assert ("`make site` fetches it with npm" in line) is not has_sql

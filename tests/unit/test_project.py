@@ -98,6 +98,18 @@ def test_a_column_that_a_python_model_does_not_have_is_found_once_it_was_built(t
         bound()
 
 
+def test_the_as_of_day_is_a_date_when_models_are_bound(tree: Path, edit: Edit) -> None:
+    settings = Settings(content=tree, data=tree / "data", threads=1, memory_limit="1GB")
+    edit(
+        "transforms/columns.yml",
+        "lab_id: {type: VARCHAR",
+        "next_on: {type: DATE, description: Next day.}\nlab_id: {type: VARCHAR",
+    )
+    staging = "transforms/staging/reference/stg_reference__facts.sql"
+    edit(staging, "select platform_id", "select getvariable('as_of') + 1 as next_on, platform_id")
+    assert bind_models(settings, read_project(tree), read_sources(tree), read_reference(settings.reference), date(2026, 11, 27))
+
+
 @pytest.mark.parametrize("key", ["total", "grain", "required"])
 def test_a_column_of_a_streamed_source_that_is_not_declared_is_refused(checkout: Path, tmp_path: Path, key: str) -> None:
     folder = Path(shutil.copytree(checkout / "transforms" / "staging" / "dsa_statements", tmp_path / "dsa_statements"))

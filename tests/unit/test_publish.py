@@ -460,6 +460,15 @@ def test_a_run_sees_a_change_of_the_engine_and_of_its_libraries(
     assert len({before, empty, inputs.fingerprint(settings)}) == 3
 
 
+def test_a_run_is_the_same_in_whatever_order_a_system_lists_its_files(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = inputs.fingerprint(settings)
+    listed = Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda path, pattern: sorted(listed(path, pattern), reverse=True))
+    assert inputs.fingerprint(settings) == before
+
+
 def test_a_publication_that_is_refused_is_not_retained_and_no_rollback_leads_to_it(
     settings: Settings, edit: Edit, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,7 +120,3 @@ def _fail(failure: DatamoatError) -> NoReturn:
     else:
         typer.secho(with_program(str(failure)), err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
     sys.exit(failure.exit_code)
-
-
-if __name__ == "__main__":
-    main()

@@ -268,7 +268,7 @@ def open_published(settings: Settings, *, is_closed: bool = True) -> duckdb.Duck
     """
     config: dict[str, Any] = {"memory_limit": settings.memory_limit}  # one query does not take the machine
     config |= READ_ONLY if is_closed else {}
-    for _ in range(3):
+    for _ in range(3):  # a client holds it or left a log, or another build is published meanwhile
         checked = _signature(settings.published)
         build = published_build(settings)
         if build is None:
@@ -279,8 +279,6 @@ def open_published(settings: Settings, *, is_closed: bool = True) -> duckdb.Duck
                 if _signature(settings.published) == checked and not logs_of(settings.published):
                     return con  # its lock keeps everybody from writing as long as it is open
                 con.close()
-        if _signature(settings.published) == checked:
-            break  # a client holds it, or left a log; else another build was published meanwhile
     build = build_to_read(settings)
     try:
         check_retained(build)

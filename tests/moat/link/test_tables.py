@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from moat.link.tables import read_hours
+from moat.link.tables import known_of_owners, read_hours
 
 
 def drawn(skipped: tuple[str, date] | None = None) -> pl.DataFrame:
@@ -62,3 +62,28 @@ def test_months_are_counted_over_years() -> None:
     assert owned.hours.own[0, :, 0].tolist() == list(range(28))
     given = [date(2023, 11, 1), date(2024, 1, 1), date(2025, 12, 1), date(2026, 2, 1), date(2026, 3, 1)]
     assert owned.places(pl.Series(["a"] * 5), pl.Series(given))[1].to_list() == [0, 2, 25, 27, 27]
+
+
+def test_of_the_last_month_an_owner_without_observation_is_known_and_duplicates_are_no_hours_that_could_be_reached() -> None:
+    hours = drawn().with_columns(
+        available_first_party_hours=pl.col("short_usable_hours"), first_party_stock_hours="short_usable_hours"
+    )
+    last, before = date(2025, 1, 1), date(2024, 12, 1)
+    evidence = pl.LazyFrame(
+        [
+            ("a", last, "baseline", "prior_only"), ("b", last, "baseline", "observed"), ("b", before, "baseline", "prior_only"),
+            ("b", last, "narrow", "prior_only"),
+        ],
+        schema=["company_id", "month", "scenario_id", "basis"], orient="row",
+    )  # fmt: skip
+    assumed = pl.LazyFrame(
+        {
+            "assumption_name": ["dup_share_hours", "dup_share_hours", "another"],
+            "draw": [1, 0, 0],
+            "assumption_value": [0.5, 0.2, 0.9],
+        }
+    )
+    known = known_of_owners(read_hours(hours), hours, evidence, assumed, last)
+    assert known["reached"].shape == (2, 3, 2)
+    assert np.allclose(known["reached"], [1 / 0.8, 1 / 0.5])
+    assert known["unobserved"].tolist() == [True, False]
