@@ -107,8 +107,10 @@ def test_damaged_cached_results_are_named_in_order_and_what_is_no_result_is_not(
     named = [tmp_path / "cache" / name / "key" / cache.HASHES for name in "abcdef"]
     records = [tmp_path / "cache" / f"{name}.json" for name in "abcdef"]
     problems = cache.damaged_results(tmp_path)
-    assert problems == [f"{path} is damaged" for path in named] + [
-        f"{path} is damaged, or of a later version" for path in records
+    assert problems == [
+        *(f"{path} is damaged" for path in named),
+        f"{tmp_path / 'cache' / 'a' / 'half' / cache.HASHES} was deleted, or never written",
+        *(f"{path} is damaged, or of a later version" for path in records),
     ]
 
 

@@ -26,7 +26,7 @@ def page(n: int = 60, votes: int = 0, drop: int = 0) -> str:
     """Return a made-up board in the shape of the API."""
     models = [
         {
-            "id": f"id-{k:03d}", "name": f"Model {k}", "slug": f"m-{k}", "model_creator": {"id": "c", "name": "Studio"}, "elo": 1300 - 7 * k,
+            "id": f"id-{k:03d}", "name": f"Model {k}", "slug": f"m-{k}", "model_creator": {"id": f"{k % 9}", "name": f"Maker{k % 9}"}, "elo": 1300 - 7 * k,
             "rank": k + 1, "ci95": "-10/10", "appearances": 2000 + k + votes, "release_date": "2025-06", "categories": [],
         }
         for k in range(n - drop)
