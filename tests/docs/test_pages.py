@@ -45,6 +45,11 @@ def test_the_first_lines_of_the_readme_are_those_of_the_published_file(published
     assert with_blocks(text, blocks) == text, "run `make docs`"
 
 
+def test_a_generated_block_is_written_again_and_one_of_another_name_is_left() -> None:
+    page = "# Page\n<!-- generated: answer -->\n{}\n<!-- end -->\n\n<!-- generated: other -->\nas it is\n<!-- end -->\n"
+    assert with_blocks(page.format("old\nlines"), {"answer": "new words"}) == page.format("new words")
+
+
 def test_the_picture_of_the_readme_shows_what_the_build_gives(published: Settings) -> None:
     with open_published(published) as con:
         drawn = picture(con, published.content)[PICTURE]

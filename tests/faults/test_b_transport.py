@@ -227,6 +227,19 @@ def test_b03_a_cut_answer_is_neither_stored_nor_read(
     assert Snapshots(place.snapshots, "aa_api").of() == []
 
 
+def test_b04_a_proxy_that_the_environment_names_is_not_asked(
+    upstream: Any, ask: Callable[..., FetchReport], board: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream.expect_request(OLD).respond_with_json(board())
+    with raw_server(lambda connection: connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")) as (proxy, seen):
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        assert ask().outcomes[0].what == "new"
+    assert (len(upstream.log), seen) == (1, [])
+
+
 def test_b04_a_redirect_loop_stops_at_five(upstream: Any, ask: Callable[..., FetchReport]) -> None:
     upstream.expect_request(OLD).respond_with_response(Response("", 301, {"Location": OLD}))
     report = ask()

@@ -1,9 +1,13 @@
 """What a publication is made of, each part by itself: differences, causes, generated checks, results, stored macros."""
 
+import io
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import duckdb
 import polars as pl
@@ -12,10 +16,11 @@ import pytest
 from datamoat.build.record import Build
 from datamoat.errors import AuditFailedError, ContentError
 from datamoat.project.model import Column, Project, Snippet, Table
-from datamoat.publish import contracts
+from datamoat.publish import contracts, gx_worker
 from datamoat.publish.changes import write_change
 from datamoat.publish.contracts import SHOWN_ROWS, as_json, cache_key, compared_with_published, contract
 from datamoat.publish.diff import Difference, changed_rows, differences
+from datamoat.publish.gx_worker import Worker
 from datamoat.publish.macros import ALIAS, VALUE, stored_macro
 from datamoat.publish.results import AUDIT_FILE, Audit, Result, examine_audit, read_audit, write_audit
 from datamoat.settings import Settings
@@ -360,3 +365,25 @@ def test_a_macro_is_stored_as_text_with_its_alias_and_its_arguments_in_their_pla
 def test_what_is_no_table_macro_is_refused(head: str) -> None:
     with pytest.raises(ContentError, match="this is not a table macro that can be stored"):
         stored_macro(Snippet("x", Path("x.sql"), head, {}), "d")
+
+
+def test_an_expectation_without_a_reason_is_an_error_of_its_file_not_of_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.py"
+    path.write_text("class Bare:\n    notes, severity = None, 'critical'\n\n\nEXPECTATIONS = [Bare()]\n")
+    for library in ("great_expectations", "great_expectations.expectations"):
+        monkeypatch.setitem(sys.modules, library, MagicMock())
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    answers = sys.stdout
+    worker = Worker.__new__(Worker)  # without its process
+
+    def communicate(jobs: str) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(jobs))
+        gx_worker._work()
+        return answers.getvalue(), ""
+
+    monkeypatch.setattr(worker, "_process", SimpleNamespace(communicate=communicate), raising=False)
+    with pytest.raises(ContentError, match="Bare has no reason or severity") as refused:
+        worker.validate([{"expectations": str(path)}])
+    assert (refused.value.where, refused.value.fix) == (str(path), "correct the file of expectations.")

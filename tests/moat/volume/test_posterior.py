@@ -11,10 +11,11 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from datamoat.errors import ModelFailedError
+from moat.volume import processes
 from moat.volume.conditioning import Model, Solution
 from moat.volume.draws import Draws, gibbs
 from moat.volume.hyperparameters import Fit, _robust_weights, fit, fit_like, predict_others, search
-from moat.volume.processes import LogSum, Process, Row, Series, evaluate, evaluate_many, matern
+from moat.volume.processes import LONGEST, LogSum, Process, Row, Series, evaluate, evaluate_many, matern
 
 MONTHS = 24
 ONES = np.ones(MONTHS)
@@ -347,3 +348,17 @@ def test_draws_that_the_slopes_of_the_mean_lead_astray_are_brought_home_by_their
     assert missed() < 0.01
     monkeypatch.setattr("moat.volume.draws.STEPS", 0)
     assert missed() > 1
+
+
+def test_a_series_longer_than_the_matrix_computed_once_for_all_has_a_row_for_each_month() -> None:
+    n = LONGEST + 1
+    for made in (
+        matern(n, 6.0),
+        processes.matern_slope(n, 6.0),
+        processes.matern_root(n, 6.0),
+        processes.drift_covariance(n, 2.0, 6.0),
+    ):
+        assert made.shape == (n, n)
+    step = 1e-5
+    slope = (matern(n, 6.0 * np.exp(step)) - matern(n, 6.0 * np.exp(-step))) / (2 * step)
+    assert np.allclose(processes.matern_slope(n, 6.0), slope, atol=1e-8)
