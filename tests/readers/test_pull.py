@@ -116,6 +116,14 @@ def test_what_is_not_as_it_was_released_is_refused_and_nothing_is_left(reader: S
     assert [path for path in reader.data.rglob("*") if path.is_file()] == []
 
 
+def test_a_list_of_hashes_has_at_most_16_mebibytes(reader: Settings, tmp_path: Path) -> None:
+    (tmp_path / "SHA256SUMS").touch()
+    for n_bytes, reason in ((2**24, "malformed"), (2**24 + 1, "larger than 16777216 bytes")):
+        os.truncate(tmp_path / "SHA256SUMS", n_bytes)
+        with pytest.raises(PublishRefusedError, match=reason):
+            pull(reader, str(tmp_path))
+
+
 def test_a_build_id_that_is_a_path_is_refused(reader: Settings, bundle: Path) -> None:
     stated = json.loads((bundle / "manifest.json").read_text())
     text = json.dumps({**stated, "build_id": "../../x"}).encode()

@@ -150,6 +150,16 @@ def test_diagnose_says_what_to_do_about_the_newest_answer_and_about_silence(run:
     assert "nothing to do" not in report
 
 
+def test_snapshots_that_were_never_landed_on_this_machine_are_landed_to_be_diagnosed(
+    run: Run, history: Path, tmp_path: Path
+) -> None:
+    bring(run)
+    report = run("diagnose", "aa_api").output
+    assert "first bad:  aa_api/text_to_video/2026-03-03/" in report
+    shutil.rmtree(tmp_path / "data" / "lake")
+    assert run("diagnose", "aa_api").output == report
+
+
 def test_what_is_not_in_quarantine_cannot_be_accepted(run: Run, history: Path) -> None:
     bring(run)
     listed = json.loads(run("diagnose", "aa_api", "--json").output)
