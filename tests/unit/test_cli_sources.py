@@ -154,10 +154,10 @@ def test_snapshots_that_were_never_landed_on_this_machine_are_landed_to_be_diagn
     run: Run, history: Path, tmp_path: Path
 ) -> None:
     bring(run)
-    report = run("diagnose", "aa_api").output
+    report = run("diagnose", "aa_api").stdout
     assert "first bad:  aa_api/text_to_video/2026-03-03/" in report
     shutil.rmtree(tmp_path / "data" / "lake")
-    assert run("diagnose", "aa_api").output == report
+    assert run("diagnose", "aa_api").stdout == report
 
 
 def test_what_is_not_in_quarantine_cannot_be_accepted(run: Run, history: Path) -> None:
