@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import math
+import unicodedata
 import zipfile
 from collections.abc import Callable
 from datetime import date
@@ -230,3 +232,11 @@ def test_a_header_is_found_under_the_first_of_its_names() -> None:
     assert containers.header_of(["c"], ("a", "b"), optional=True) is None
     with pytest.raises(SourceChangedError, match="no column 'a' or 'b'; the header is c, d"):
         containers.header_of(["c", "d"], ("a", "b"))
+
+
+def test_a_unit_of_a_count_is_the_power_of_ten_that_unicode_or_english_gives_it() -> None:
+    english = {"": 1, **dict.fromkeys(("k", "thousand"), 10**3), **dict.fromkeys(("m", "mn", "million"), 10**6)}
+    english |= dict.fromkeys(("b", "bn", "billion"), 10**9)
+    for unit in numbers.UNITS.keys() | english.keys():
+        power = english.get(unit) or math.prod(int(unicodedata.numeric(sign)) for sign in unit)
+        assert numbers.parse_count(f"3 {unit}") == 3 * power, unit

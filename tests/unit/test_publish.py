@@ -488,6 +488,7 @@ def test_a_publication_that_is_refused_is_not_retained_and_no_rollback_leads_to_
         with pytest.raises(BusyError):
             publish_warehouse(settings, project)
     assert retained_builds(settings) == before
+    assert sorted((settings.warehouse / "builds").glob("*.duckdb")) == sorted(build.path for build in before)
     assert published_build(settings) == second
     assert rollback(settings) == first
 

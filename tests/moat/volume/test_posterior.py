@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from datamoat.errors import ModelFailedError
 from moat.volume import processes
 from moat.volume.conditioning import Model, Solution
-from moat.volume.draws import Draws, gibbs
+from moat.volume.draws import Draws, _truncated, gibbs
 from moat.volume.hyperparameters import Fit, _robust_weights, fit, fit_like, predict_others, search
 from moat.volume.processes import LONGEST, LogSum, Process, Row, Series, evaluate, evaluate_many, matern
 
@@ -123,6 +123,13 @@ def test_a_rounding_interval_is_a_flat_stretch_and_not_a_bell() -> None:
     assert away.std() == pytest.approx(1 / np.sqrt(12), rel=0.03)
     assert np.abs(away).max() < 0.56
     assert np.mean(np.abs(away) < 0.25) == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("limits", [(12.0, 13.0), (-13.0, -12.0), (-1.0, 2.0), (-2.0, 1.0), (12.0, np.inf), (-np.inf, -12.0)])
+def test_a_truncated_normal_has_the_quantiles_of_scipy_far_out_on_either_side_too(limits: tuple[float, float]) -> None:
+    at = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+    made = np.sort(_truncated(np.full(5, 3.0), np.full(5, 2.0), 3.0 + 2.0 * np.array(limits), at))
+    assert made == pytest.approx(stats.truncnorm.ppf(at, *limits, loc=3.0, scale=2.0), rel=1e-7)
 
 
 def test_a_total_after_constant_flow_gives_the_flow() -> None:
