@@ -527,7 +527,7 @@ def test_a19_one_poisoned_rating_is_found_and_what_cannot_be_found_is_bounded(be
     bench.feed(board())
     page = board(votes=40)
     page["data"][30]["elo"] *= 2
-    assert "'Model 30' moved by" in unserved(bench, page, "suspicious")
+    assert "'Model 30' moved by +1090 against the others; at most" in unserved(bench, page, "suspicious")
     hidden = board(votes=40)
     hidden["data"][30]["elo"] += 55
     for rank, entry in enumerate(sorted(hidden["data"], key=lambda entry: -entry["elo"]), 1):
