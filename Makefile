@@ -49,7 +49,7 @@ test-anywhere:  ## the tests as another user, in a path with spaces and brackets
 guards: .venv/dev  ## take each guard of tests/faults/faults.yml away and demand that the test of its fault fails (minutes)
 	@$(BIN)/python tests/mutation/guards.py .mutation
 
-mutate: .venv/dev  ## 400 sampled mutants of the engine, the science and the SQL models, and which of them the tests kill (an hour)
+mutate: .venv/dev  ## 400 sampled mutants of the engine, the science and the SQL models, and which of them the tests kill (hours)
 	@$(BIN)/python tests/mutation/mutate.py .mutation
 
 test-celery: .venv/dev  ## two workers, Redis and PostgreSQL from Debian's packages, as docker-compose.yml sets them up
