@@ -388,6 +388,16 @@ def test_of_two_doubted_ratings_that_are_each_right_later_one_is_not_enough(
     assert "elo is as it was doubted then for 'Model 0'" in bench.landed[-2].reason
 
 
+def test_what_was_doubted_between_the_first_and_the_newest_quarantined_vintage_is_not_forgotten(
+    bench: Bench, board: Callable[..., dict[str, Any]]
+) -> None:
+    bench.feed(board())
+    bodies = [board(drop=15), board(), board(votes=5), board(votes=9), board(votes=12)]
+    for body in bodies[1:-1]:
+        leader_moved(body)
+    assert [bench.feed(body).validation_status for body in bodies] == ["suspicious"] * 4 + ["ok"]
+
+
 def test_one_interval_that_became_zero_is_noted(bench: Bench, board: Callable[..., dict[str, Any]]) -> None:
     bench.feed(board())
     body = board(votes=10)

@@ -96,7 +96,7 @@ def _against(table: Table, rows: list[Row], last: list[Row], days: int, last_day
     now, then = newest(rule, rows), newest(rule, last)
     if rule.newest_of:
         _publications(table, rule.newest_of, rows, last, found)
-    ours, theirs = _keyed(rule, now), _keyed(rule, then)
+    ours, theirs = keyed(rule, now), keyed(rule, then)
     _membership(rule, ours, theirs, days, last_day, found)
     pairs = [(theirs[key], ours[key]) for key in ours if key in theirs]
     fresh = [row for key, row in ours.items() if key not in theirs]
@@ -140,8 +140,8 @@ def _publications(table: Table, column: str, rows: list[Row], last: list[Row], f
         found.suspicions.append(f"an old copy: {column} went back from {before} to {top}")
     _withdrawn(column, rows, last, found)
     _earlier(table, column, rows, last, top, found)
-    was = _keyed(rule, newest(rule, last))
-    now = [(was[key], row) for key, row in _keyed(rule, newest(rule, rows)).items() if key in was]
+    was = keyed(rule, newest(rule, last))
+    now = [(was[key], row) for key, row in keyed(rule, newest(rule, rows)).items() if key in was]
     others = [rule_label(rule, row) for old, row in now if old != row]
     if top == before and others and not rule.restated:
         found.revisions.append(f"{column} {top} has other values now: {len(others)} of {len(now)} rows ({some(others)})")
@@ -296,7 +296,8 @@ def _membership(
         found.notes.append(f"new: {some(came)}")
 
 
-def _keyed(rule: AnomalyChecks, rows: Iterable[Row]) -> dict[Any, Row]:
+def keyed(rule: AnomalyChecks, rows: Iterable[Row]) -> dict[Any, Row]:
+    """Return rows by their key."""
     return {tuple(row[name] for name in rule.key): row for row in rows}
 
 

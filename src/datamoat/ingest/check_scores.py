@@ -205,7 +205,7 @@ def check_leaders(
             new = ours.get(now.get(key, key))
             if new is None or new[score.column] is None:
                 text = f"{what} is not listed with its {score.column}; none of the best {len(best)} is expected to leave"
-                found.doubt(text, KEY if new is None else score.column, [theirs[key]])
+                found.doubt(text, *((KEY, [theirs[key]]) if new is None else (score.column, [new])))
             elif has_ranks and new[rank] is None:
                 text = f"{what} is listed without its {rank}; none of the best {len(best)} is expected to lose it"
                 found.doubt(text, rank, [new])

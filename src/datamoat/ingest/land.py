@@ -12,7 +12,7 @@ import datamoat
 from datamoat.ingest.decisions import Decision, read_decisions
 from datamoat.ingest.landings import Landing, raw_folder, read_log, rows_of, write_log, write_tables
 from datamoat.ingest.status import Status
-from datamoat.ingest.validate import Vintage, read_quarantined, stamp, validate
+from datamoat.ingest.validate import Vintage, doubts_of, read_quarantined, stamp, validate
 from datamoat.log import log
 from datamoat.project.fingerprint import code_hash
 from datamoat.project.sources import Source
@@ -146,7 +146,7 @@ def _land_request(
             rows_of(settings, source, with_rows[-1]),
         )
     seen = {landing.core_sha256: landing.captured_on for landing in good}
-    quarantined = read_quarantined(source, store, before)
+    quarantined = read_quarantined(source, store, before, last) if last else []
     done = []
     for receipt in receipts:
         landing, tables = validate(source, store, receipt, last, seen, quarantined, accepted.get(receipt.snapshot_id))
@@ -161,9 +161,8 @@ def _land_request(
             last = Vintage(receipt.captured_on, receipt.sha256, landing.rows_sha256, landing.core_sha256, tables)
             seen[landing.core_sha256] = receipt.captured_on
             quarantined = []
-        elif landing.validation_status == Status.SUSPICIOUS and landing.n_rows:
-            now = Vintage(receipt.captured_on, receipt.sha256, landing.rows_sha256, landing.core_sha256, tables)
-            quarantined = [*quarantined[:1], now]
+        elif landing.validation_status == Status.SUSPICIOUS and landing.n_rows and last is not None:
+            quarantined.append(doubts_of(source, receipt.captured_on, tables, last))
         del tables  # one table beside the last good one is enough: the next is read without this
         done.append(landing)
     return done

@@ -10,7 +10,7 @@ from typing import Any
 
 from datamoat.errors import SourceChangedError
 from datamoat.ingest import parse as reading
-from datamoat.ingest.anomaly_checks import compare, core, newest
+from datamoat.ingest.anomaly_checks import compare, core, keyed, newest
 from datamoat.ingest.check_values import late_rows
 from datamoat.ingest.decisions import Decision
 from datamoat.ingest.finding import KEY, Finding, rule_label, some
@@ -35,13 +35,28 @@ class Vintage:
     tables: dict[str, list[Row]]
 
 
+@dataclass(frozen=True)
+class Quarantined:
+    """What was doubted in a quarantined vintage, compared with the last good one.
+
+    Attributes:
+        day: When it was captured.
+        doubted: By table, the column (or `KEY`) and the rows of each suspicion whose bound may widen.
+        late: By table and column of dates, the rows whose date was in the future then.
+    """
+
+    day: date
+    doubted: dict[str, list[tuple[str, list[Row]]]]
+    late: dict[tuple[str, str], list[Row]]
+
+
 def validate(
     source: Source,
     store: Snapshots,
     receipt: Receipt,
     last: Vintage | None,
     seen: dict[str, date],
-    quarantined: list[Vintage],
+    quarantined: list[Quarantined],
     acceptance: Decision | None,
 ) -> tuple[Landing, dict[str, list[Row]]]:
     """Return what became of one snapshot, and its rows."""
@@ -147,8 +162,8 @@ def last_good(settings: Settings, source: Source, request: str, before: Receipt)
     return (good[-1], rows_of(settings, source, good[-1])) if good else None
 
 
-def read_quarantined(source: Source, store: Snapshots, landings: list[Landing]) -> list[Vintage]:
-    """Return the first and the newest vintage that are quarantined since the last good one, read from their bytes."""
+def read_quarantined(source: Source, store: Snapshots, landings: list[Landing], last: Vintage) -> list[Quarantined]:
+    """Return what was doubted in the vintages that are quarantined since the last good one, read from their bytes."""
     waiting: list[Landing] = []
     for landing in landings:
         if landing.validation_status.is_accepted:
@@ -156,24 +171,39 @@ def read_quarantined(source: Source, store: Snapshots, landings: list[Landing]) 
         elif landing.validation_status == Status.SUSPICIOUS and landing.n_rows:
             waiting.append(landing)
     found = []
-    for landing in [*waiting[:1], *waiting[1:][-1:]]:
+    for landing in waiting:
         receipt = store.get(landing.snapshot_id)
         tables, _ = reading.read_response(source, store.pages(receipt), receipt.request, receipt.captured_on)
-        found.append(Vintage(receipt.captured_on, receipt.sha256, landing.rows_sha256, landing.core_sha256, tables))
+        found.append(doubts_of(source, receipt.captured_on, tables, last))
     return found
 
 
-def _unresolved(source: Source, tables: dict[str, list[Row]], last: Vintage, quarantined: list[Vintage]) -> list[str]:
+def doubts_of(source: Source, day: date, tables: dict[str, list[Row]], last: Vintage) -> Quarantined:
+    """Return what is doubted in a vintage that is not served."""
+    return Quarantined(
+        day,
+        {
+            name: compare(table, tables[name], last.tables[name], day=day, last_day=last.day).doubted
+            for name, table in source.tables.items()
+        },
+        {
+            (name, when.column): late_rows(when, tables[name], day)
+            for name, table in source.tables.items()
+            for when in table.anomaly_checks.dates
+        },
+    )
+
+
+def _unresolved(source: Source, tables: dict[str, list[Row]], last: Vintage, quarantined: list[Quarantined]) -> list[str]:
     """Return why a vintage stays in quarantine that only waiting would end: bounds widen with days and with votes, and dates come to pass.
 
-    What was doubted in a quarantined vintage must be otherwise: in most of its rows, for each suspicion.
+    What was doubted in each vintage since the last good one must be otherwise: in most of its rows, for each suspicion.
     """
     for earlier in quarantined:
         dated = [
-            f"{when.column} of {rule_label(table.anomaly_checks, row)} was in the future then"
-            for name, table in source.tables.items()
-            for when in table.anomaly_checks.dates
-            for row in _both(tables[name], late_rows(when, earlier.tables[name], earlier.day), (*table.grain, when.column))
+            f"{column} of {rule_label(source.tables[name].anomaly_checks, row)} was in the future then"
+            for (name, column), late in earlier.late.items()
+            for row in _both(tables[name], late, (*source.tables[name].grain, column))
         ]
         if why := [*dated[:3], *_still_doubted(source, tables, last, earlier)]:
             return [
@@ -182,33 +212,27 @@ def _unresolved(source: Source, tables: dict[str, list[Row]], last: Vintage, qua
     return []
 
 
-def _still_doubted(source: Source, tables: dict[str, list[Row]], last: Vintage, earlier: Vintage) -> Iterator[str]:
-    """Return which doubts about an earlier vintage, compared with the last good one, hold for most of their rows still."""
-    for name, table in source.tables.items():
-        rule = table.anomaly_checks
-        now, then, good = (
-            {tuple(row[part] for part in rule.key): row for row in newest(rule, one)}
-            for one in (tables[name], earlier.tables[name], last.tables[name])
-        )
-        for column, rows in compare(table, earlier.tables[name], last.tables[name], day=earlier.day, last_day=last.day).doubted:
-            keys = [tuple(row[part] for part in rule.key) for row in rows]
-            if column == KEY:
-                still = [key for key in keys if (key in now) == (key in then)]
+def _still_doubted(source: Source, tables: dict[str, list[Row]], last: Vintage, earlier: Quarantined) -> Iterator[str]:
+    """Return which doubts about an earlier vintage hold for most of their rows still."""
+    for name, doubted in earlier.doubted.items():
+        rule = source.tables[name].anomaly_checks
+        now, good = (keyed(rule, newest(rule, one)) for one in (tables[name], last.tables[name]))
+        for column, rows in doubted:
+            then = keyed(rule, rows)
+            if column == KEY:  # a row that was missing is in the last good vintage, and one that was new is not
+                still = [row for key, row in then.items() if (key in now) != (key in good)]
             else:
-                keys = [key for key in keys if key in now and key in then and not _same(column, then[key], good.get(key))]
+                then = {
+                    key: row for key, row in then.items() if key in now and not (key in good and good[key][column] == row[column])
+                }
                 known = [row[column] for row in good.values()]
                 still = [
-                    key
-                    for key in keys
-                    if _is_nearer(now[key][column], then[key][column], [good[key][column]] if key in good else known)
+                    row
+                    for key, row in then.items()
+                    if _is_nearer(now[key][column], row[column], [good[key][column]] if key in good else known)
                 ]
-            if len(still) * 2 > len(keys):
-                names = some(rule_label(rule, (then if key in then else good)[key]) for key in still)
-                yield f"{column or 'the list'} is as it was doubted then for {names}"
-
-
-def _same(column: str, row: Row, other: Row | None) -> bool:
-    return other is not None and row[column] == other[column]
+            if len(still) * 2 > len(then):
+                yield f"{column or 'the list'} is as it was doubted then for {some(rule_label(rule, row) for row in still)}"
 
 
 def _is_nearer(now: Any, then: Any, good: list[Any]) -> bool:  # noqa: ANN401
