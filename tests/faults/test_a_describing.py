@@ -34,40 +34,25 @@ EPOCH = [
 ]
 
 
+def rated(n: int, votes: int) -> Entry:
+    return {
+        "id": f"i{n}", "name": f"N{n}", "slug": f"s{n}", "elo": 1300 - 7 * n, "rank": n + 1, "ci95": "-10/10",
+        "appearances": 2000 + 37 * n + votes,
+    }  # fmt: skip
+
+
 def api(entries: list[Entry], votes: int) -> Page:
     for n, entry in enumerate(entries):
-        entry |= {
-            "id": f"i{n}",
-            "name": f"N{n}",
-            "slug": f"s{n}",
-            "model_creator": {"id": f"c{n % 20}", "name": f"Studio {n % 20}"},
-        }
-        entry |= {
-            "elo": 1300 - 7 * n,
-            "rank": n + 1,
-            "ci95": "-10/10",
-            "appearances": 2000 + 37 * n + votes,
-            "release_date": "2025-06",
-        }
+        entry.update(rated(n, votes))
+        entry.update({"model_creator": {"id": f"c{n % 20}", "name": f"Studio {n % 20}"}, "release_date": "2025-06"})
     return {"status": 200, "data": entries}
 
 
 def web(entries: list[Entry], votes: int) -> Page:
     for n, entry in enumerate(entries):
-        entry |= {
-            "id": f"i{n}",
-            "name": f"N{n}",
-            "slug": f"s{n}",
-            "creator": {"id": f"c{n % 30}", "name": f"Studio {n % 30}", "country": "us"},
-        }
-        entry |= {
-            "elo": 1300 - 7 * n,
-            "rank": n + 1,
-            "ci95": "-10/10",
-            "appearances": 2000 + 37 * n + votes,
-            "release_date": "2025-06-01",
-        }
-        entry |= {"is_current": True, "open_weights_url": "https://example.org" if n > 55 else None}
+        entry.update(rated(n, votes))
+        entry.update({"creator": {"id": f"c{n % 30}", "name": f"Studio {n % 30}", "country": "us"}, "release_date": "2025-06-01"})
+        entry.update({"is_current": True, "open_weights_url": "https://example.org" if n > 55 else None})
     return {"models": entries}
 
 
