@@ -12,7 +12,7 @@ PEOPLE = {
     "PL": 36_497_500, "PT": 10_749_600, "RO": 19_036_400, "SE": 10_587_700, "SI": 2_130_900, "SK": 5_419_500,
 }  # fmt: skip
 STATES = PEOPLE.keys()
-MOST_FOR_EACH = 2  # recipients for each person of a state: 1.37 at most in three tables (Instagram in Cyprus)
+MOST_FOR_EACH = 10  # recipients for each person of a state, visitors included: 1.37 at most in three tables (Instagram in Cyprus)
 LEAST_TOTAL = 45_000_000  # from which a platform is very large (Article 33 of Regulation 2022/2065)
 MOST_APART = 0.02  # of the total, from the sum of the states: 0.0073 at most in three tables, where values are rounded to 100,000
 HALVES = {"01-01": "06-30", "07-01": "12-31"}  # of very large platforms (Article 2 of Regulation 2024/2835)
